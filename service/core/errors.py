@@ -1,0 +1,106 @@
+"""Errors of the domain: what is wrong with a layer spec, field by field."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from json import dumps
+from typing import Self
+
+LONGEST_TEXT = 80
+MOST_ITEMS = 8
+MOST_DIGITS = 40
+DEEPEST_LEVEL = 2
+
+
+class _Missing:
+    """The value of a field that was not sent."""
+
+
+MISSING = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One rule that one field broke. Every part is short text that is safe to print and to send.
+
+    `received` is JSON-like: `3`, `"3"`, `true`, `NaN`, `nothing` where the field was not sent.
+    """
+
+    field: str
+    rule: str
+    received: str
+    message: str
+    suggestions: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> Self:
+        """Describe a broken rule, with a message made of its parts.
+
+        >>> FieldError.of("groups", "must divide 64, the product of the O axes", 5).message
+        'groups must divide 64, the product of the O axes; received 5'
+        """
+        received = describe_value(value)
+        message = f"{field} {rule}; received {received}"
+        if suggestions:
+            message += f". Did you mean {' or '.join(suggestions)}?"
+        return cls(field, rule, received, message, suggestions)
+
+
+class SpecError(Exception):
+    """A layer spec that cannot be honoured; `errors` says why, one entry for each broken rule."""
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        return "; ".join(error.message for error in self.errors)
+
+
+def refuse(field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> SpecError:
+    """Make the error of a spec that breaks a single rule.
+
+    >>> print(refuse("scale", "must be greater than 0", -1.0))
+    scale must be greater than 0; received -1.0
+    """
+    return SpecError([FieldError.of(field, rule, value, suggestions)])
+
+
+def describe_value(value: object, level: int = 0) -> str:
+    r"""Describe any value in short, printable, UTF-8-safe, JSON-like text.
+
+    >>> describe_value(float("nan")), describe_value(True), describe_value("\ud800"), describe_value([1, "a"])
+    ('NaN', 'true', '"\\ud800"', '[1, "a"]')
+    """
+    if isinstance(value, str):
+        return describe_text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _describe_integer(value)
+    if value is None or isinstance(value, (bool, float)):
+        return dumps(value)
+    if isinstance(value, (list, tuple)):
+        return _describe_items(
+            (describe_value(item, level + 1) for item in value[:MOST_ITEMS]), len(value), level
+        )
+    if isinstance(value, Mapping):
+        return "an object"
+    return "nothing" if value is MISSING else f"a value of type {type(value).__name__}"
+
+
+def describe_text(text: str) -> str:
+    """Quote text, cut to a readable length, its lone surrogates and control characters escaped."""
+    cut = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+    return dumps(cut, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def _describe_integer(value: int) -> str:
+    # Python refuses to print integers beyond some thousand digits; count bits first.
+    digits = math.ceil(value.bit_length() * math.log10(2))
+    return f"an integer of about {digits} digits" if digits > MOST_DIGITS else str(value)
+
+
+def _describe_items(items: Iterable[str], count: int, level: int) -> str:
+    if level >= DEEPEST_LEVEL:
+        return "[…]"
+    more = ", …" if count > MOST_ITEMS else ""
+    return f"[{', '.join(items)}{more}]"

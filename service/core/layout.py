@@ -1,0 +1,94 @@
+"""Layouts: which axis of a tensor is which.
+
+One letter for each axis: I input channels, O output channels, D H W spatial, B or G stacked
+independent kernels. Letters may repeat: "IOO" is an attention kernel (embedding, heads, head size).
+"""
+
+from typing import NamedTuple
+
+from service.core.errors import refuse
+
+LETTERS = "IODHWBG"
+STACKED = "BG"
+
+
+class Extents(NamedTuple):
+    """How many inputs, outputs and receptive-field positions one kernel of a tensor has."""
+
+    inputs: int
+    outputs: int
+    field: int
+
+
+# The order of kernel axes in each framework, by rank. A bias is one value for each output.
+SHORTHANDS: dict[str, tuple[str, ...]] = {
+    "keras": ("O", "IO", "WIO", "HWIO", "DHWIO"),
+    "torch": ("O", "OI", "OIW", "OIHW", "OIDHW"),
+}
+
+
+def resolve_layout(layout: str, rank: int) -> str:
+    """Resolve a layout to one letter for each axis.
+
+    Raises SpecError where it is not a layout of that rank.
+
+    >>> resolve_layout("keras", 4), resolve_layout("torch", 4), resolve_layout("IOO", 3)
+    ('HWIO', 'OIHW', 'IOO')
+    """
+    shorthand = SHORTHANDS.get(layout)
+    if shorthand is not None:
+        if rank > len(shorthand):
+            known = f"ranks 1 to {len(shorthand)}"
+            rule = f"is short for {known} only, and shape has {rank} axes: write one letter for each"
+            raise refuse("layout", rule, layout)
+        return shorthand[rank - 1]
+    if layout.strip(LETTERS):
+        raise refuse("layout", _state_letters(), layout, _suggest_layouts(layout))
+    if len(layout) != rank:
+        raise refuse("layout", f"must have as many letters as shape has axes, {rank}", layout)
+    return layout
+
+
+def check_kernel_axes(letters: str, shape: tuple[int, ...]) -> None:
+    """Check that fans can be derived: that there are inputs and outputs to count.
+
+    In a stack of independent kernels a missing I or O counts as one channel, so that "HWGO" is a depthwise
+    kernel of Keras; both may not be missing. Raises SpecError.
+    """
+    if "I" in letters and "O" in letters:
+        return
+    if len(letters) == 1:
+        raise refuse("shape", "of rank 1 has no fans to derive: give both fan_in and fan_out", shape)
+    stacked = any(letter in STACKED for letter in letters)
+    if not stacked or ("I" not in letters and "O" not in letters):
+        rule = "must name an I axis and an O axis, unless both fan_in and fan_out are given"
+        raise refuse("layout", rule, letters)
+
+
+def measure_kernel(letters: str, shape: tuple[int, ...]) -> Extents:
+    """Measure one kernel, exactly: the products of the I axes, the O axes, and the D, H and W axes.
+
+    >>> measure_kernel("HWIO", (3, 5, 32, 64))
+    Extents(inputs=32, outputs=64, field=15)
+    """
+    inputs = outputs = field = 1
+    for letter, length in zip(letters, shape, strict=True):
+        if letter == "I":
+            inputs *= length
+        elif letter == "O":
+            outputs *= length
+        elif letter not in STACKED:
+            field *= length
+    return Extents(inputs, outputs, field)
+
+
+def _state_letters() -> str:
+    names = " or ".join(SHORTHANDS)
+    return f"must be {names}, or one letter of {' '.join(LETTERS)} for each axis"
+
+
+def _suggest_layouts(layout: str) -> tuple[str, ...]:
+    for candidate in (layout.upper(), layout.lower()):
+        if candidate in SHORTHANDS or (candidate and not candidate.strip(LETTERS)):
+            return (candidate,)
+    return ()

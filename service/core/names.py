@@ -1,0 +1,29 @@
+"""Names: one spelling for lookup, and the nearest known names for a mistake."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+# difflib is quadratic in the length: beyond this a name is noise, not a misspelling.
+LONGEST_COMPARED = 40
+
+
+def fold_name(name: str) -> str:
+    """Fold a name so that case, underscores and hyphens do not matter.
+
+    >>> fold_name("LeakyReLU") == fold_name("leaky_relu") == fold_name("leaky-relu_")
+    True
+    """
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def find_nearest_names(name: object, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
+    """Find the known names nearest to a wrong one, best first; none where nothing is near.
+
+    >>> find_nearest_names("Leakyrelo", ["relu", "leaky_relu", "tanh"])
+    ('leaky_relu',)
+    """
+    if not isinstance(name, str):
+        return ()
+    spellings = {fold_name(spelling): spelling for spelling in known}
+    folded = fold_name(name[:LONGEST_COMPARED])
+    return tuple(spellings[near] for near in get_close_matches(folded, spellings, n=count, cutoff=0.55))

@@ -1,0 +1,117 @@
+"""Schemes: how large a layer's weights should be, and every name that says so.
+
+A name may carry the distribution too: `he_uniform`, `glorot_normal`, `lecun_truncated_normal`.
+`normal` never means truncated. Keras and JAX draw `he_normal` and its like from a normal cut at ±2σ,
+PyTorch from a plain one; here `he_normal` is plain, and with `distribution=truncated_normal`, or
+as `he_truncated_normal`, it is what Keras and JAX draw from.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from service.core.distributions import DISTRIBUTIONS, DistributionName
+from service.core.names import find_nearest_names, fold_name
+
+SchemeName = Literal["glorot", "he", "lecun", "variance_scaling"]
+Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """An initialization scheme: variance = scale / fan, with its defaults, reason and reference."""
+
+    name: SchemeName
+    scale: float
+    mode: Mode
+    distribution: DistributionName
+    reason: str
+    reference: str
+    aliases: tuple[str, ...] = ()
+
+
+SCHEMES: dict[SchemeName, Scheme] = {
+    row.name: row
+    for row in (
+        Scheme(
+            "glorot",
+            scale=1.0,
+            mode="fan_avg",
+            distribution="uniform",
+            reason="Glorot's scheme compromises between keeping the variance of signals and of gradients.",
+            reference="Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward "
+            "neural networks, equations 12 and 16",
+            aliases=("xavier",),
+        ),
+        Scheme(
+            "he",
+            scale=2.0,
+            mode="fan_in",
+            distribution="uniform",
+            reason="He's scheme keeps the variance of signals through rectifiers, which zero half of them.",
+            reference="He, Zhang, Ren & Sun (2015), Delving deep into rectifiers, equations 10 and 15",
+            aliases=("kaiming",),
+        ),
+        Scheme(
+            "lecun",
+            scale=1.0,
+            mode="fan_in",
+            distribution="normal",
+            reason="LeCun's scheme gives each unit's input the variance of the signals that it sums.",
+            reference="LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6",
+        ),
+        Scheme(
+            "variance_scaling",
+            scale=1.0,
+            mode="fan_in",
+            distribution="uniform",
+            reason="The scale and the mode are your own choice.",
+            reference="VarianceScaling of Keras and jax.nn.initializers: variance = scale / fan",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeSpelling:
+    """A scheme's canonical name, and the distribution that the name carries, if any."""
+
+    name: str
+    scheme: Scheme | None
+    distribution: DistributionName | None = None
+
+
+AUTO = SchemeSpelling("auto", None)
+
+
+def _spell_schemes() -> dict[str, SchemeSpelling]:
+    """List every accepted spelling: auto, plain names, and those that carry a distribution."""
+    spellings = {"auto": AUTO}
+    for scheme in SCHEMES.values():
+        for alias in (scheme.name, *scheme.aliases):
+            spellings[alias] = SchemeSpelling(scheme.name, scheme)
+            for carried in DISTRIBUTIONS if scheme.name != "variance_scaling" else ():
+                spellings[f"{alias}_{carried}"] = SchemeSpelling(f"{scheme.name}_{carried}", scheme, carried)
+    return spellings
+
+
+SPELLINGS: dict[str, SchemeSpelling] = _spell_schemes()
+SCHEME_NAMES: tuple[str, ...] = tuple(SPELLINGS)
+_BY_FOLDED_NAME: dict[str, SchemeSpelling] = {fold_name(name): row for name, row in SPELLINGS.items()}
+
+
+def find_scheme(name: str) -> SchemeSpelling | None:
+    """Find a scheme by any of its names, whatever the case, underscores and hyphens.
+
+    >>> find_scheme("xavier_uniform_").name, find_scheme("HeNormal").distribution, find_scheme("orthogonal")
+    ('glorot_uniform', 'normal', None)
+    """
+    return SPELLINGS.get(name) or _BY_FOLDED_NAME.get(fold_name(name))
+
+
+def suggest_schemes(name: object) -> tuple[str, ...]:
+    """Suggest the scheme names nearest to a wrong one.
+
+    >>> suggest_schemes("heuniform2")[0]
+    'he_uniform'
+    """
+    return find_nearest_names(name, SCHEME_NAMES)

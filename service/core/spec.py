@@ -1,0 +1,173 @@
+"""Specs: what a layer's weights should be, as a client says it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from service.core.activations import find_activation, suggest_activations
+from service.core.distributions import DistributionName
+from service.core.dtypes import DtypeName
+from service.core.errors import MISSING, SpecError, refuse
+from service.core.query import parse_integer, parse_pairs
+from service.core.schemes import Mode, find_scheme, suggest_schemes
+from service.core.violations import MOST_ERRORS, UNICODE, break_rule, translate_violations
+
+MOST_AXES = 8
+LARGEST_LENGTH = 2**63 - 1
+LARGEST_SEED = 2**64 - 1
+LONGEST_NAME = 1024
+
+
+def _canonicalize_activation(value: object) -> str:
+    if value is None:
+        return "none"
+    found = find_activation(value) if isinstance(value, str) else None
+    if found is None:
+        raise break_rule("must name an activation function", suggest_activations(value))
+    return found.name
+
+
+def _canonicalize_scheme(value: object) -> str:
+    found = find_scheme(value) if isinstance(value, str) else None
+    if found is None:
+        raise break_rule("must name an initialization scheme", suggest_schemes(value))
+    return found.name
+
+
+def _freeze_list(value: object) -> object:
+    # JSON has lists and no tuples; sets and iterators, which have no lasting order, stay refused.
+    if not isinstance(value, (list, tuple)):
+        return value
+    if len(value) > MOST_AXES:  # before a million items are looked at
+        raise break_rule(f"must have at most {MOST_AXES} axes")
+    return tuple(value)
+
+
+def _parse_seed(value: object) -> object:
+    return parse_integer(value) if isinstance(value, str) else value
+
+
+def _check_name(name: str) -> str:
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        raise break_rule(UNICODE) from None
+    if len(encoded) > LONGEST_NAME:
+        raise break_rule(f"must be at most {LONGEST_NAME} bytes of UTF-8")
+    return name
+
+
+Length = Annotated[int, Field(ge=1, le=LARGEST_LENGTH)]
+Shape = Annotated[
+    tuple[Length, ...], Field(min_length=1, max_length=MOST_AXES), BeforeValidator(_freeze_list)
+]
+Seed = Annotated[
+    int, Field(ge=0, le=LARGEST_SEED), BeforeValidator(_parse_seed, json_schema_input_type=int | str | None)
+]
+ActivationText = Annotated[str, BeforeValidator(_canonicalize_activation, json_schema_input_type=str | None)]
+
+
+class LayerSpec(BaseModel):
+    """What a layer's weights should be: its shape, what follows it, and which tensor it is.
+
+    Names of activations and schemes are held in their canonical spelling.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    shape: Annotated[Shape, Field(description="Kernel shape: 1 to 8 axes.", examples=[[784, 300]])]
+    layout: Annotated[
+        str,
+        Field(
+            description="One letter for each axis: I in, O out, D H W spatial, B or G stacked kernels. "
+            "`keras` and `torch` are short for their order at ranks 1 to 5."
+        ),
+    ] = "keras"
+    groups: Annotated[Length, Field(description="How many groups a grouped convolution's O axis packs.")] = 1
+    fan_in: Annotated[Length | None, Field(description="Inputs of each unit, instead of deriving them.")] = (
+        None
+    )
+    fan_out: Annotated[Length | None, Field(description="Units that each input feeds, likewise.")] = None
+    activation: Annotated[
+        ActivationText, Field(description="The activation that follows, by any framework's name.")
+    ] = "none"
+    scheme: Annotated[
+        str,
+        BeforeValidator(_canonicalize_scheme),
+        Field(
+            description="`auto`, `glorot` (`xavier`), `he` (`kaiming`), `lecun`, `variance_scaling`, or a "
+            "name that carries the distribution: `he_uniform`. `auto` follows the activation."
+        ),
+    ] = "auto"
+    scale: Annotated[
+        float | None, Field(gt=0, description="For `variance_scaling`: variance = scale / fan. Default 1.")
+    ] = None
+    mode: Annotated[Mode | None, Field(description="Which fan divides the scale. Default: the scheme's.")] = (
+        None
+    )
+    negative_slope: Annotated[
+        float | None, Field(description="A leaky rectifier's slope a: He's scale becomes 2 / (1 + a²).")
+    ] = None
+    distribution: Annotated[
+        DistributionName | None, Field(description="Default: uniform, but normal for LeCun's scheme.")
+    ] = None
+    dtype: DtypeName = "float32"
+    seed: Annotated[Seed | None, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")] = None
+    name: Annotated[
+        str,
+        AfterValidator(_check_name),
+        Field(
+            description="Which tensor this is: two names never share weights. At most 1024 bytes of UTF-8.",
+            examples=["encoder.0.mlp.fc1.weight"],
+        ),
+    ] = ""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Self:
+        """Parse a spec from JSON-like values. Raises SpecError, with every field that is wrong.
+
+        >>> LayerSpec.parse({"shape": [784, 300], "activation": "ReLU", "seed": "42"}).seed
+        42
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SpecError(translate_violations(error, cls.model_fields)) from None
+
+    @classmethod
+    def parse_query(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+        """Parse a spec from the decoded parameters of a URL. Raises SpecError.
+
+        >>> LayerSpec.parse_query([("shape", "784,300"), ("activation", "relu")]).shape
+        (784, 300)
+        """
+        values, problems = parse_pairs(pairs)
+        try:
+            spec = cls.model_validate(values)
+        except ValidationError as error:
+            problems = [*translate_violations(error, cls.model_fields), *problems]
+            raise SpecError(problems[:MOST_ERRORS]) from None
+        if problems:
+            raise SpecError(problems[:MOST_ERRORS])
+        return spec
+
+
+def check_element_count(shape: tuple[int, ...], max_elements: int) -> int:
+    """Count a tensor's elements, exactly, and refuse more than the limit. Raises SpecError.
+
+    >>> check_element_count((784, 300), max_elements=10**9)
+    235200
+    """
+    count = math.prod(shape)
+    if count > max_elements:
+        raise refuse("shape", f"must have at most {max_elements} elements in all, not {count}", shape)
+    return count
+
+
+def require_seed(spec: LayerSpec) -> int:
+    """Return the seed, which weights cannot do without. Raises SpecError."""
+    if spec.seed is None:
+        raise refuse("seed", "is required for weights", MISSING)
+    return spec.seed

@@ -1,0 +1,25 @@
+"""What tests of more than one folder share."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.servers import Server, run_server
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def service_server() -> Iterator[Server]:
+    """A server with the default settings."""
+    with run_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service_url(service_server: Server) -> str:
+    """The URL of a server with the default settings, without a slash at its end."""
+    return service_server.url
