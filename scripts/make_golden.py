@@ -1,0 +1,108 @@
+"""Make service/stream/golden.json: what stream version 1 answers, for ever.
+
+Drawn by the NumPy reference, which the compiled kernels never touch: each distribution, dtype and layout, at
+the start of a small tensor and beyond position 2^40 of a huge one; runs through all lanes of several tiles;
+draws held at the bound; boxes that take the other ways through the kernels. Only a new stream version may
+change the file.
+"""
+
+import hashlib
+import json
+import math
+from itertools import product
+
+from service.core import DTYPES, LayerSpec, decide
+from service.core.distributions import DISTRIBUTIONS
+from service.stream import STREAM_VERSION
+from service.stream.reference import draw_box
+from service.stream.selfcheck import PATH
+
+LAYOUTS = ("IO", "OI", "WIO", "OIW", "HWIO", "OIHW", "DHWIO", "OIDHW", "GIO", "IBOO")
+SMALL, LARGE = (5, 4, 3, 2, 2), (2**9, 2**10, 2**11, 2**7, 2**8)
+ACROSS = 6
+SHORT = 2048
+#: Draws so near the open interval's end that they would round onto it: they stop at the bound.
+AT_BOUND = (
+    ("uniform", "float32", 111721868),
+    ("uniform", "float32", 126461483),
+    ("uniform", "float16", 66867),
+    ("uniform", "bfloat16", 465),
+    ("truncated_normal", "float16", 9119),
+)
+BOXES = {
+    "golden/rows with holes": ([40, 8], "OI", [(0, 40), (0, 5)]),
+    "golden/across 2^34": ([2**17, 2**20], "IO", [(2**17 - 2, 2**17), (2**17 - 2, 2**17 + 2)]),
+}
+
+
+def make_case(values: dict[str, object], box: list[tuple[int, int]]) -> dict[str, object]:
+    """Return one case: a spec, a box of it as half-open intervals, and its bytes or their digest."""
+    spec = LayerSpec.parse({"activation": "relu", "seed": 42, **values})
+    drawn = draw_box(spec, decide(spec), tuple(slice(*cut) for cut in box)).tobytes()
+    said = {"bytes": drawn.hex()} if len(drawn) <= SHORT else {"sha256": hashlib.sha256(drawn).hexdigest()}
+    return {"spec": {"activation": "relu", "seed": 42, **values}, "box": box, **said}
+
+
+def make_corner(distribution: str, dtype: str, layout: str, sizes: tuple[int, ...]) -> dict[str, object]:
+    """Return a case at the first corner of a small tensor, or at the last one of a huge one."""
+    shape = sizes[: len(layout)]
+    if sizes is LARGE:
+        shape = tuple(
+            size * 2 ** math.ceil((44 - math.log2(math.prod(shape))) / len(shape)) for size in shape
+        )
+    width = max(2, round(ACROSS ** (2 / len(shape))))
+    box = [(size - min(size, width), size) if sizes is LARGE else (0, min(size, width)) for size in shape]
+    values = {
+        "shape": list(shape),
+        "layout": layout,
+        "distribution": distribution,
+        "dtype": dtype,
+        "seed": 2**64 - 1 if sizes is LARGE else 42,
+        "name": f"golden/{layout}/ключ",
+    }
+    return make_case(values, box)
+
+
+def make_line(distribution: str, dtype: str, start: int, length: int, name: str) -> dict[str, object]:
+    """Return a case of consecutive positions."""
+    values = {
+        "shape": [2**40],
+        "layout": "O",
+        "fan_in": 300,
+        "fan_out": 300,
+        "distribution": distribution,
+        "dtype": dtype,
+        "name": name,
+    }
+    return make_case(values, [(start, start + length)])
+
+
+def make_box(distribution: str, name: str) -> dict[str, object]:
+    """Return a case of one of the boxes that ask for another way through the kernels."""
+    shape, layout, box = BOXES[name]
+    values = {
+        "shape": shape,
+        "layout": layout,
+        "distribution": distribution,
+        "dtype": "float32",
+        "name": name,
+    }
+    return make_case(values, box)
+
+
+def main() -> None:
+    """Write every combination."""
+    cases = [
+        *(make_corner(*row) for row in product(DISTRIBUTIONS, DTYPES, LAYOUTS, (SMALL, LARGE))),
+        *(make_line(*row, 2**35 + 1235, 9001, "golden/run") for row in product(DISTRIBUTIONS, DTYPES)),
+        *(make_line(*row, 1, "golden/bound") for row in AT_BOUND),
+        *(make_box(*row) for row in product(DISTRIBUTIONS, BOXES)),
+    ]
+    origin = "scripts/make_golden.py: the NumPy reference of docs/stream.md"
+    lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
+    text = f'{{"stream": {STREAM_VERSION}, "origin": "{origin}", "cases": [\n{lines}\n]}}\n'
+    PATH.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""The stream: every weight as a pure function of version, seed, name, position and spec."""
+
+from service.stream.key import STREAM_VERSION, derive_key
+from service.stream.tensor import Tensor
+
+__all__ = ["STREAM_VERSION", "Tensor", "derive_key"]

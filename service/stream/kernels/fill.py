@@ -1,0 +1,124 @@
+"""Fill: the one kernel that the service calls."""
+
+import numpy as np
+from numba import float64, int64, njit, types, uint32, uint64
+
+from service.stream.kernels.bits import SIGN
+from service.stream.kernels.stores import (
+    BFLOAT16,
+    FLOAT32,
+    FLOAT64,
+    store_bfloat16,
+    store_float16,
+    store_float32,
+    store_float64,
+)
+from service.stream.kernels.transforms import UNIFORM, transform_table, transform_uniform
+from service.stream.kernels.walks import bound_positions, gather_words, is_dense, list_positions, locate
+from service.stream.kernels.words import TILE, draw_positions, draw_tile
+
+NO_TILE = np.uint64(0xFFFFFFFFFFFFFFFF)
+LONGEST_SPAN = 1 << 18
+BLOCK = 1024  # x, offset and y of a block are 24 KiB: they stay in an L1 of 32
+
+
+@njit(nogil=True)
+def convert(words, count, law, tables, factor, bound, form, x, index, y, out, at):
+    """Turn count words, at most a block, into the elements out[at:at+count]; out holds bytes."""
+    whole = words[: (count + 3) & ~3]
+    if law == UNIFORM:
+        transform_uniform(whole, y)
+        flip = SIGN
+    else:
+        transform_table(whole, tables[law - 1], x, index, y)
+        flip = uint32(0)
+    if form == FLOAT32:
+        store_float32(words, flip, y, factor, bound, out.view(np.uint32)[at : at + count])
+    elif form == FLOAT64:
+        store_float64(words, flip, y, factor, bound, out.view(np.int64)[at : at + count])
+    elif form == BFLOAT16:
+        store_bfloat16(words, flip, y, factor, bound, out.view(np.uint16)[at : at + count])
+    else:
+        store_float16(words, flip, y, factor, bound, out.view(np.uint16)[at : at + count])
+
+
+@njit(nogil=True)
+def copy_words(key, walk, start, tile_words, held, words):
+    """Copy the draws of consecutive elements out of whole tiles; return the tile now in tile_words."""
+    done = 0
+    while done < words.size:
+        position, left = locate(walk, start + done)
+        tile, first = position >> uint64(12), int64(position & uint64(TILE - 1))
+        held = hold_tile(key, tile, tile_words, held)
+        count = min(left, TILE - first, words.size - done)
+        for j in range(count):
+            words[done + j] = tile_words[first + j]
+        done += count
+    return held
+
+
+@njit(nogil=True)
+def draw_span(key, walk, start, total, tile_words):
+    """Return the least of the positions that some elements take, and the draws of all from there to the last.
+
+    No draws, where they would cost more than those of the single positions, or take more than 1 MiB.
+    """
+    first, last = bound_positions(walk, start, start + total - 1)
+    size = last - first + uint64(1)
+    if size > uint64(min(4 * total, LONGEST_SPAN)):
+        return first, np.empty(0, np.uint32)
+    words = np.empty(size, np.uint32)
+    line = (np.array([words.size]), np.ones(1, np.uint64), first)
+    copy_words(key, line, 0, tile_words, NO_TILE, words)
+    return first, words
+
+
+@njit(nogil=True)
+def hold_tile(key, tile, tile_words, held):
+    """Draw a tile unless it is the one at hand; return it."""
+    if tile != held:
+        draw_tile(key, tile, tile_words[:TILE])
+    return tile
+
+
+@njit(
+    types.void(
+        uint32[::1],  # key
+        types.Tuple((int64[::1], uint64[::1], uint64)),  # walk: sizes, strides, offset
+        int64,  # start
+        int64,  # law
+        types.Array(float64, 3, "C", readonly=True),  # tables
+        float64,  # factor
+        float64,  # bound
+        int64,  # form
+        types.uint8[::1],  # out
+        int64,  # itemsize
+    ),
+    nogil=True,
+    cache=True,
+)
+def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
+    """Fill out, the bytes of consecutive elements of a walk, from element start on."""
+    words, tile_words = np.zeros(BLOCK, np.uint32), np.zeros(TILE + 3, np.uint32)
+    positions, low = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint32)
+    x, y, index = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64), np.empty(BLOCK, np.int64)
+    dense, held = is_dense(walk[0], walk[1]), NO_TILE
+    total, at, base, span = out.size // itemsize, 0, uint64(0), words[:0]
+    if not dense:
+        base, span = draw_span(key, walk, start, total, tile_words)
+    while at < total:
+        count, source = min(BLOCK, total - at), words
+        position, left = locate(walk, start + at)
+        first = int64(position & uint64(TILE - 1))
+        if dense and min(left, TILE - first) >= count:
+            held = hold_tile(key, position >> uint64(12), tile_words, held)
+            source = tile_words[first:]
+        elif dense:
+            held = copy_words(key, walk, start + at, tile_words, held, words[:count])
+        elif span.size:
+            gather_words(walk, start + at, base, span, words[:count])
+        else:
+            list_positions(walk, start + at, positions[:count])
+            draw_positions(key, positions[:count], low[:count], words[:count])
+        convert(source, count, law, tables, factor, bound, form, x, index, y, out, at)
+        at += count

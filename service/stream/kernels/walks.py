@@ -1,0 +1,75 @@
+"""Walks: which canonical positions consecutive elements of a box take. A walk is (sizes, strides, offset)."""
+
+from numba import int64, njit, uint64
+
+from service.stream.kernels.words import LANE, TILE
+
+
+@njit(nogil=True)
+def locate(walk, start):
+    """Return the canonical position of a walk's element, and how many its innermost axis has left."""
+    sizes, strides, position = walk
+    rest = start
+    for axis in range(sizes.size - 1, -1, -1):
+        position += uint64(rest % sizes[axis]) * strides[axis]
+        rest //= sizes[axis]
+    return position, sizes[-1] - start % sizes[-1]
+
+
+@njit(nogil=True)
+def list_positions(walk, start, positions):
+    """Set positions to the canonical positions of consecutive elements of a walk."""
+    done, stride = 0, walk[1][-1]
+    while done < positions.size:
+        position, left = locate(walk, start + done)
+        stop = min(done + left, positions.size)
+        for j in range(done, stop):
+            positions[j] = position
+            position += stride
+        done = stop
+
+
+@njit(nogil=True)
+def gather_words(walk, start, base, span, words):
+    """Set words to those of consecutive elements of a walk, from the draws of a span of positions."""
+    done, stride = 0, int64(walk[1][-1])
+    while done < words.size:
+        position, left = locate(walk, start + done)
+        stop = min(done + left, words.size)
+        at = int64(position - base)
+        for j in range(done, stop):
+            words[j] = span[uint64(at)]
+            at += stride
+        done = stop
+
+
+@njit(nogil=True)
+def bound_positions(walk, first, last):
+    """Return two positions between which all elements from first to last stay: the corners of a box."""
+    sizes, strides, low = walk
+    high, inner = low, sizes.size
+    for axis in range(sizes.size):
+        below = 1
+        for further in range(axis + 1, sizes.size):
+            below *= sizes[further]
+        low += uint64(first // below) * strides[axis]
+        high += uint64(last // below) * strides[axis]
+        if first // below != last // below:
+            inner = axis + 1
+            break
+        first, last = first % below, last % below
+    for axis in range(inner, sizes.size):
+        high += uint64(sizes[axis] - 1) * strides[axis]
+    return low, high
+
+
+@njit(nogil=True)
+def is_dense(sizes, strides):
+    """Tell whether a walk wants enough of each tile for whole tiles to cost less than single positions.
+
+    Long runs do, and short ones with small holes between, unless a further axis jumps away after a few.
+    """
+    if strides[-1] != uint64(1) or sizes[-1] >= LANE or sizes.size == 1:
+        return strides[-1] == uint64(1)
+    near = uint64(4 * sizes[-1]) >= strides[-2]
+    return near and (sizes.size == 2 or uint64(sizes[-2]) * strides[-2] >= uint64(TILE))

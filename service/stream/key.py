@@ -1,0 +1,30 @@
+"""The 128 bits that separate one tensor's draws from every other's."""
+
+import hashlib
+import struct
+from typing import NamedTuple
+
+STREAM_VERSION = 1
+DOMAIN = b"weightinit stream"
+
+
+class Key(NamedTuple):
+    """Philox4x32's two key words and the two high words of its counter, each a u32."""
+
+    k0: int
+    k1: int
+    c2: int
+    c3: int
+
+
+def derive_key(seed: int, name: str, version: int = STREAM_VERSION) -> Key:
+    """Return the key of a tensor: the first 16 bytes of SHA-256(domain ‖ version ‖ seed ‖ name).
+
+    The version is u32 and the seed u64, both little-endian; the name is UTF-8, as given, unnormalised. All
+    fields before the name have fixed width, so no two (version, seed, name) encode alike.
+
+    >>> derive_key(42, "hidden1/kernel")
+    Key(k0=3503142691, k1=2355203612, c2=3727605247, c3=3538981351)
+    """
+    message = DOMAIN + struct.pack("<IQ", version, seed) + name.encode()
+    return Key(*struct.unpack_from("<4I", hashlib.sha256(message).digest()))

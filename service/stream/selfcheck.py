@@ -1,0 +1,53 @@
+"""The golden vectors, and the check that this machine still draws them."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+from service.core import LayerSpec, decide
+from service.stream.key import STREAM_VERSION
+from service.stream.tensor import Tensor
+
+PATH = Path(__file__).with_name("golden.json")
+
+
+class Case(TypedDict):
+    """A spec, a half-open interval for each axis, and that box's little-endian bytes: all, or a digest."""
+
+    spec: dict[str, object]
+    box: list[tuple[int, int]]
+    bytes: NotRequired[str]
+    sha256: NotRequired[str]
+
+
+class SelfCheckError(RuntimeError):
+    """This machine draws other bytes than the stream promises: it must not serve."""
+
+
+def load_cases() -> Iterator[Case]:
+    """Yield the golden vectors of the current stream version."""
+    golden = json.loads(PATH.read_text("utf-8"))
+    if golden["stream"] != STREAM_VERSION:
+        raise SelfCheckError(f"golden vectors are of stream {golden['stream']}, not {STREAM_VERSION}")
+    yield from golden["cases"]
+
+
+def is_drawn(case: Case, drawn: bytes) -> bool:
+    """Tell whether some bytes are those of a case."""
+    if "bytes" in case:
+        return drawn.hex() == case["bytes"]
+    return hashlib.sha256(drawn).hexdigest() == case["sha256"]
+
+
+def check() -> int:
+    """Draw every golden vector and count them. Raises SelfCheckError at the first that differs."""
+    count = 0
+    for case in load_cases():
+        spec = LayerSpec.parse(case["spec"])
+        tensor = Tensor.of(spec, decide(spec), tuple(slice(*cut) for cut in case["box"]))
+        if not is_drawn(case, tensor.read()):
+            raise SelfCheckError(f"{case['spec']} in {case['box']} drew other bytes than it always did")
+        count += 1
+    return count

@@ -1,0 +1,112 @@
+"""Tensors: what is needed to draw any run of elements of any box of a seeded tensor, and nothing more."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core import DTYPES, DistributionName, DtypeName, LayerSpec, Parameters, require_seed
+from service.stream import kernels
+from service.stream.key import Key, derive_key
+from service.stream.order import Walk, plan_walk
+from service.stream.rounding import round_below
+from service.stream.tables import TRUNCATED_CUT, load_tables
+
+TABLES = load_tables()
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A box of a seeded tensor. Its elements are counted row-major, in the order of its layout.
+
+    `factor` multiplies the standard transform: the limit of a uniform, the stddev of a normal. `bound` is the
+    largest magnitude that the dtype holds inside the open interval of the distribution.
+    """
+
+    key: Key
+    shape: tuple[int, ...]
+    walk: Walk
+    distribution: DistributionName
+    dtype: DtypeName
+    factor: float
+    bound: float
+
+    @classmethod
+    def of(cls, spec: LayerSpec, parameters: Parameters, box: tuple[slice, ...] | None = None) -> Self:
+        """Return the tensor that a spec with a seed describes, or a box of it.
+
+        The box is a half-open slice for each axis, in the layout's order. Raises SpecError without a seed.
+        """
+        box = box or tuple(slice(0, size) for size in parameters.shape)
+        factor, bound = compute_span(parameters)
+        return cls(
+            key=derive_key(require_seed(spec), spec.name),
+            shape=tuple(cut.stop - cut.start for cut in box),
+            walk=plan_walk(parameters.shape, parameters.layout, box),
+            distribution=parameters.distribution,
+            dtype=parameters.dtype,
+            factor=factor,
+            bound=bound,
+        )
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return DTYPES[self.dtype].itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return math.prod(self.shape) * self.itemsize
+
+    @cached_property
+    def _arguments(self) -> tuple[NDArray[np.uint32], tuple[NDArray[np.int64], NDArray[np.uint64], int]]:
+        sizes, strides, offset = self.walk
+        return np.array(self.key, np.uint32), (
+            np.array(sizes, np.int64),
+            np.array(strides, np.uint64),
+            offset,
+        )
+
+    def fill(self, start: int, out: NDArray[np.uint8]) -> None:
+        """Write the little-endian bytes of consecutive elements, from element start on, into out.
+
+        out is contiguous, starts at a multiple of eight bytes and holds whole elements. The GIL is free
+        meanwhile.
+        """
+        if start < 0 or start * self.itemsize + out.size > self.nbytes or out.size % self.itemsize:
+            raise ValueError(f"elements from {start}, {out.size} bytes, do not fit {self.nbytes} bytes")
+        key, walk = self._arguments
+        kernels.fill(
+            key,
+            walk,
+            start,
+            kernels.LAWS[self.distribution],
+            TABLES,
+            self.factor,
+            self.bound,
+            kernels.FORMS[self.dtype],
+            out,
+            self.itemsize,
+        )
+
+    def read(self) -> bytes:
+        """Return all the little-endian bytes: for small tensors."""
+        out = np.empty(self.nbytes, np.uint8)
+        self.fill(0, out)
+        return out.tobytes()
+
+
+def compute_span(parameters: Parameters) -> tuple[float, float]:
+    """Return factor and bound: what multiplies the standard transform, and what the magnitude may not pass.
+
+    A rounded value never reaches the open interval's end: ±limit, or ±2σ / 0.8796… of a truncated normal.
+    """
+    if parameters.distribution == "uniform":
+        return parameters.limit, round_below(parameters.limit, parameters.dtype)
+    if parameters.distribution == "truncated_normal":
+        return parameters.stddev, round_below(TRUNCATED_CUT * parameters.stddev, parameters.dtype)
+    return parameters.stddev, DTYPES[parameters.dtype].max

@@ -1,0 +1,100 @@
+"""What the tests of the stream share: specs, boxes, and what kernels and reference draw for them."""
+
+import ml_dtypes
+import numpy as np
+from hypothesis import strategies as st
+
+from service.core import LayerSpec, decide
+from service.stream import Tensor, reference
+from service.stream.kernels import FORMS, LAWS
+from service.stream.kernels.fill import convert
+from service.stream.tables import load_tables
+
+DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
+DTYPES = {
+    "float64": np.dtype(np.float64),
+    "float32": np.dtype(np.float32),
+    "float16": np.dtype(np.float16),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+}
+LAST_POSITION = 2**63 - 1
+
+
+def make_spec(**values):
+    """A spec of He's scheme (variance 2 / fan_in) with seed 42, unless said otherwise."""
+    return LayerSpec.parse({"layout": "OI", "activation": "relu", "seed": 42, "name": "test"} | values)
+
+
+def make_tensor(box=None, **values):
+    spec = make_spec(**values)
+    return Tensor.of(spec, decide(spec), box)
+
+
+def draw(box=None, **values):
+    """A box of a tensor as the kernels draw it, as an array of its dtype in memory order."""
+    drawn = make_tensor(box, **values)
+    return np.frombuffer(drawn.read(), DTYPES[drawn.dtype]).reshape(drawn.shape)
+
+
+def draw_reference(box=None, **values):
+    """The same box as the NumPy reference draws it."""
+    spec = make_spec(**values)
+    box = box or tuple(slice(0, size) for size in spec.shape)
+    return reference.draw_box(spec, decide(spec), box).view(DTYPES[spec.dtype])
+
+
+def draw_bytes(drawn, start, count):
+    """The bytes of count elements of a tensor, from element start on."""
+    out = np.empty(count * drawn.itemsize, np.uint8)
+    drawn.fill(start, out)
+    return out.tobytes()
+
+
+def convert_words(words, distribution, dtype, factor, bound):
+    """Whatever words are given, at most a block of them, as the kernels turn them into weights."""
+    padded = np.zeros((words.size + 3) & ~3, np.uint32)
+    padded[: words.size] = words
+    x, y, index = np.empty(padded.size), np.empty(padded.size), np.empty(padded.size, np.int64)
+    out = np.empty(words.size * DTYPES[dtype].itemsize, np.uint8)
+    law, form = LAWS[distribution], FORMS[dtype]
+    convert(padded, words.size, law, load_tables(), factor, bound, form, x, index, y, out, 0)
+    return out.view(DTYPES[dtype])
+
+
+def convert_words_by_reference(words, distribution, dtype, factor, bound):
+    """The same by the NumPy reference."""
+    product = factor * reference.transform(words, distribution)
+    return reference.round_to(np.clip(product, -bound, bound), dtype).view(DTYPES[dtype])
+
+
+@st.composite
+def cuts(draw):
+    """Specs of any rank, layout, distribution and dtype, each with a box of at most 6000 elements.
+
+    Some axes are huge, so that positions go up to 2^63; boxes like to touch the borders of the tensor.
+    """
+    layout = draw(st.text("BGOIDHW", min_size=1, max_size=8))
+    room, shape = LAST_POSITION, []
+    for _ in layout:
+        largest = min(room, draw(st.sampled_from([9, 5000, 2**40, 2**63])))
+        shape.append(draw(st.integers(1, largest)))
+        room //= shape[-1]
+    budget, box = 6000, [slice(0, 1)] * len(shape)
+    for axis in draw(st.permutations(range(len(shape)))):
+        extent = draw(st.integers(1, min(budget, shape[axis])))
+        last = shape[axis] - extent
+        start = draw(st.sampled_from([0, last]) | st.integers(0, last))
+        box[axis] = slice(start, start + extent)
+        budget //= extent
+    values = {
+        "shape": shape,
+        "layout": layout,
+        "fan_in": draw(st.integers(1, 10**14)),
+        "fan_out": 1,
+        "distribution": draw(st.sampled_from(DISTRIBUTIONS)),
+        "dtype": draw(st.sampled_from(tuple(DTYPES))),
+        "activation": "relu",
+        "seed": draw(st.integers(0, 2**64 - 1)),
+        "name": draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=100)),
+    }
+    return values, tuple(box)

@@ -1,0 +1,106 @@
+"""The check before serving: it passes here, and sees a changed vector, table, key or kernel."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.stream import key, selfcheck, tensor
+from service.stream.tables import load_tables
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_golden(monkeypatch, path, golden):
+    path.write_text(json.dumps(golden), "utf-8")
+    monkeypatch.setattr(selfcheck, "PATH", path)
+
+
+@pytest.fixture
+def golden():
+    return json.loads(selfcheck.PATH.read_text("utf-8"))
+
+
+class TestCheck:
+    def test_this_machine_draws_every_vector(self, golden):
+        assert selfcheck.check() == len(golden["cases"]) >= 240
+
+    @pytest.mark.parametrize("place", [(0, 0), (100, 7), (239, -1)])
+    def test_one_other_digit_is_seen(self, golden, place, tmp_path, monkeypatch):
+        case, digit = golden["cases"][place[0]], place[1] % len(golden["cases"][place[0]]["bytes"])
+        other = f"{int(case['bytes'][digit], 16) ^ 1:x}"
+        case["bytes"] = case["bytes"][:digit] + other + case["bytes"][digit + 1 :]
+        write_golden(monkeypatch, tmp_path / "golden.json", golden)
+        with pytest.raises(selfcheck.SelfCheckError, match="drew"):
+            selfcheck.check()
+
+    def test_vectors_of_another_version_are_refused(self, golden, tmp_path, monkeypatch):
+        write_golden(monkeypatch, tmp_path / "golden.json", golden | {"stream": 2})
+        with pytest.raises(selfcheck.SelfCheckError, match="stream 2, not 1"):
+            selfcheck.check()
+
+    @pytest.mark.parametrize("law", [0, 1])
+    def test_a_table_that_changed_in_memory_is_seen(self, law, monkeypatch):
+        changed = load_tables().copy()
+        changed[law, :, 0] = np.nextafter(changed[law, :, 0], 9)
+        changed.setflags(write=False)
+        monkeypatch.setattr(tensor, "TABLES", changed)
+        with pytest.raises(selfcheck.SelfCheckError):
+            selfcheck.check()
+
+    def test_another_version_of_the_key_is_seen(self, monkeypatch):
+        monkeypatch.setattr(tensor, "derive_key", lambda seed, name: key.derive_key(seed, name, 2))
+        with pytest.raises(selfcheck.SelfCheckError):
+            selfcheck.check()
+
+
+# One change to a kernel's source: file, what stands there, what is put there.
+KERNEL_MUTATIONS = {
+    "nine rounds": ("words.py", "range(10)", "range(9)"),
+    "another multiplier": ("words.py", "0xD2511F53", "0xD2511F55"),
+    "lanes swapped": (
+        "words.py",
+        "words[1024:2048], words[2048:3072]",
+        "words[2048:3072], words[1024:2048]",
+    ),
+    "a tile held too long": ("fill.py", "if tile != held:", "if held == uint64(0xFFFFFFFFFFFFFFFF):"),
+    "another tile size": ("words.py", "uint64(12)) << uint64(10)", "uint64(11)) << uint64(10)"),
+    "another table row": ("transforms.py", "1022 <<", "1023 <<"),
+    "uniform half-open": ("transforms.py", "+ 0.5) * (1.0", "+ 0.0) * (1.0"),
+    "halves cut off": ("stores.py", "uint32(0x7FFF)", "uint32(0)"),
+    "float16 subnormals off by one": ("stores.py", "uint32(0x3F000000)", "uint32(0x3EFFFFFF)"),
+    "no sign": ("bits.py", "np.uint32(0x80000000)", "np.uint32(0)"),
+    "strides forgotten": ("walks.py", "position += stride", "position += uint64(1)"),
+}
+
+
+def check_copy(root, mutation=None):
+    """Run the check in a copy of the service, one of whose kernels may be changed."""
+    shutil.copytree(ROOT / "service", root / "service", ignore=shutil.ignore_patterns("__pycache__"))
+    if mutation:
+        name, old, new = mutation
+        path = root / "service" / "stream" / "kernels" / name
+        source = path.read_text("utf-8")
+        assert old in source
+        path.write_text(source.replace(old, new), "utf-8")
+    command = [sys.executable, "-c", "from service.stream.selfcheck import check; print(check())"]
+    environment = os.environ | {"PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(root / "cache")}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False, text=True)
+
+
+@pytest.mark.slow
+class TestCopies:
+    def test_an_unchanged_copy_passes(self, golden, tmp_path):
+        done = check_copy(tmp_path)
+        assert (done.returncode, done.stdout) == (0, f"{len(golden['cases'])}\n")
+
+    @pytest.mark.parametrize("mutation", KERNEL_MUTATIONS.values(), ids=KERNEL_MUTATIONS)
+    def test_a_changed_kernel_is_seen(self, mutation, tmp_path):
+        done = check_copy(tmp_path, mutation)
+        assert done.returncode == 1
+        assert "SelfCheckError" in done.stderr
