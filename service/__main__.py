@@ -1,0 +1,114 @@
+"""The command: python -m service [serve|openapi|selfcheck] [--host --port --workers …]."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from service.settings import PREFIX, Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = make_parser()
+    options = vars(parser.parse_args(arguments))
+    command = options.pop("command")
+    given = {name: text for name, text in options.items() if text is not None}
+    os.environ.update({PREFIX + name.upper(): text for name, text in given.items()})
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for line in describe_errors(error, given):
+            print(f"weightinit: {line}", file=sys.stderr)
+        return 2
+    return {"serve": serve, "openapi": print_openapi, "selfcheck": check_stream}[command](settings)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line: an option for each setting."""
+    parser = argparse.ArgumentParser(
+        "weightinit",
+        description="Serve initial weights for neural networks over HTTP.",
+        epilog=f"Each option is also an environment variable: --port is {PREFIX}PORT.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("command", nargs="?", default="serve", choices=("serve", "openapi", "selfcheck"))
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        text = f"{field.description} (default: {default})".replace("%", "%%")
+        parser.add_argument("--" + name.replace("_", "-"), metavar="X", help=text)
+    return parser
+
+
+def describe_errors(error: ValidationError, given: dict[str, str]) -> list[str]:
+    """Describe each setting that is wrong in a line, by the name it was given under."""
+    lines = []
+    for detail in error.errors(include_url=False):
+        name = str(detail["loc"][0]).lower()
+        source = "--" + name.replace("_", "-") if name in given else PREFIX + name.upper()
+        message = detail["msg"][0].lower() + detail["msg"][1:]
+        lines.append(f"{source}: {message}; received {detail['input']!r}")
+    return lines
+
+
+def print_openapi(_settings: Settings) -> int:
+    """Print the OpenAPI document."""
+    from service.api.openapi import render_openapi
+
+    sys.stdout.buffer.write(render_openapi())
+    return 0
+
+
+def check_stream(_settings: Settings) -> int:
+    """Check the stream against the golden vectors; this compiles the kernels where they are not yet."""
+    from service.stream.selfcheck import check
+
+    check()
+    print("the stream draws what it should", file=sys.stderr)
+    return 0
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    if settings.workers == 1:
+        return run_server(settings)
+    with tempfile.TemporaryDirectory(prefix="weightinit-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        return run_server(settings)
+
+
+def run_server(settings: Settings) -> int:
+    """Run uvicorn."""
+    import uvicorn
+
+    import service
+    from service.api.protocol import Protocol
+
+    uvicorn.run(
+        "service.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="uvloop",
+        http=Protocol,
+        ws="none",
+        root_path=settings.root_path,
+        log_level=settings.log_level,
+        access_log=settings.access_log,
+        server_header=False,
+        headers=[("server", f"weightinit/{service.__version__}")],
+        timeout_keep_alive=settings.keep_alive_timeout,
+        timeout_worker_healthcheck=60,  # a start on a busy machine is no illness
+        timeout_graceful_shutdown=settings.shutdown_timeout,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""HTTP: parse, ask the core, respond. The only place that knows statuses."""

@@ -1,0 +1,77 @@
+"""Bodies: a JSON object read from a request, within the limit, strictly."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from service.core import FieldError, SpecError
+
+MEDIA_TYPE = "application/json"
+LONGEST_INTEGER = 4000  # digits; Python turns no more than 4300 to an integer
+
+
+async def read_json(request: Request, limit: int) -> Mapping[str, object]:
+    """Read a JSON object, with no name twice. Raises HTTPException 400, 413 or 415, or SpecError."""
+    check_content_type(request)
+    return parse_json(await read_body(request, limit))
+
+
+def check_content_type(request: Request) -> None:
+    """Check that the body is said to be JSON in UTF-8. Raises HTTPException 415."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.replace('"', "").replace(" ", "").lower()
+    if media_type.strip().lower() != MEDIA_TYPE or charset not in {"", "charset=utf-8"}:
+        detail = f"The body must be {MEDIA_TYPE}."
+        raise HTTPException(415, detail, {"Accept-Post": MEDIA_TYPE})
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the body, no more of it than the limit. Raises HTTPException 413."""
+    refusal = HTTPException(413, f"The body must be at most {limit} bytes.", {"Connection": "close"})
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise refusal
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise refusal
+    return bytes(body)
+
+
+def parse_json(body: bytes) -> Mapping[str, object]:
+    """Parse a JSON object (RFC 8259). NaN and infinity are let through for the field's own rule to refuse.
+
+    Raises HTTPException 400 where it is not JSON, SpecError where a name is there twice or it is no object.
+
+    >>> parse_json(b'{"shape": [784, 300], "seed": 42}')
+    {'shape': [784, 300], 'seed': 42}
+    """
+    repeated: list[str] = []
+
+    def collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            repeated.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        return values
+
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=collect, parse_int=_parse_integer)
+    except UnicodeDecodeError:
+        raise HTTPException(400, "The body is not UTF-8.") from None
+    except RecursionError:
+        raise HTTPException(400, "The body is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        detail = f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        raise HTTPException(400, detail) from None
+    if not isinstance(value, dict):
+        raise SpecError([FieldError.of("spec", "must be an object", value)])
+    if repeated:
+        raise SpecError([FieldError.of("spec", "must give each name once", name) for name in repeated[:16]])
+    return value
+
+
+def _parse_integer(text: str) -> int | str:
+    return int(text) if len(text) <= LONGEST_INTEGER else text

@@ -1,0 +1,28 @@
+"""Entity tags: computed from what makes the bytes, without drawing any (RFC 9110, section 8.8.3)."""
+
+import hashlib
+
+import orjson
+
+from service.api.representations import Representation
+from service.stream import STREAM_VERSION
+
+
+def compute_etag(representation: Representation) -> str:
+    """Compute the strong entity tag of a representation.
+
+    It is a digest of everything the bytes are a function of. Specs that differ in spelling alone share it.
+    """
+    tensor = representation.tensor
+    identity = (
+        STREAM_VERSION,
+        representation.media_type,
+        tuple(tensor.key),
+        tensor.shape,
+        tuple(tensor.walk),
+        tensor.dtype,
+        tensor.distribution,
+        float(tensor.factor).hex(),
+        float(tensor.bound).hex(),
+    )
+    return f'"{hashlib.sha256(orjson.dumps(identity)).hexdigest()}"'

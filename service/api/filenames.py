@@ -1,0 +1,24 @@
+"""File names: what a browser or curl -J saves a tensor as (RFC 6266, RFC 8187)."""
+
+import re
+from urllib.parse import quote
+
+UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\s\u200b-\u200f\u2028-\u202e\u2066-\u2069]+')
+LONGEST = 100
+
+
+def format_disposition(name: str, suffix: str) -> str:
+    """Write a Content-Disposition that names a file after a tensor.
+
+    The plain file name is ASCII without anything a shell, a path or a header minds; where the name has
+    other letters, a second one has them.
+
+    >>> format_disposition("hidden1/kernel", ".npy")
+    'attachment; filename="hidden1_kernel.npy"'
+    """
+    full = UNSAFE.sub("_", name).strip("._")[:LONGEST] or "weights"
+    plain = re.sub(r"[^A-Za-z0-9.+-]+", "_", full).strip("._") or "weights"
+    disposition = f'attachment; filename="{plain}{suffix}"'
+    if not full.isascii():
+        disposition += f"; filename*=UTF-8''{quote(full + suffix, safe='')}"
+    return disposition

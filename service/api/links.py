@@ -1,0 +1,33 @@
+"""Links: the one URL under which a spec is written, whoever spelled it how."""
+
+from urllib.parse import quote
+
+from service.core import LayerSpec
+
+PARAMETERS = "/v1/parameters"
+WEIGHTS = "/v1/weights"
+SAFE = "-._~,:/!*'()"
+
+
+def link_parameters(spec: LayerSpec, root_path: str = "") -> str:
+    """Write the URL of a spec's parameters, on which neither seed nor name has any bearing."""
+    return _link(root_path + PARAMETERS, spec, exclude={"seed", "name"})
+
+
+def link_weights(spec: LayerSpec, cut: str, root_path: str = "") -> str:
+    """Write the URL of a spec's weights, or of a cut of them.
+
+    >>> link_weights(LayerSpec(shape=(784, 300), activation="ReLU", seed=42, name="a b"), "0:128")
+    '/v1/weights?shape=784,300&activation=relu&seed=42&name=a%20b&slice=0:128'
+    """
+    url = _link(root_path + WEIGHTS, spec, exclude=set())
+    return f"{url}&slice={cut}" if cut else url
+
+
+def _link(path: str, spec: LayerSpec, exclude: set[str]) -> str:
+    values = spec.model_dump(exclude=exclude, exclude_defaults=True)
+    return path + "?" + "&".join(f"{name}={quote(_write(value), SAFE)}" for name, value in values.items())
+
+
+def _write(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

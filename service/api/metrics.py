@@ -1,0 +1,87 @@
+"""Metrics: what the service counts of itself, for Prometheus.
+
+With several processes each keeps its counts in a file of the folder that PROMETHEUS_MULTIPROC_DIR names, and
+any of them answers for all.
+"""
+
+import os
+from collections.abc import Iterable
+from time import perf_counter
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "weightinit_requests", "Requests answered.", ["route", "method", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "weightinit_request_seconds", "From a request's head to its answer's end.", ["route"], registry=REGISTRY
+)
+DRAWN_BYTES = Counter("weightinit_drawn_bytes", "Bytes of weights drawn for bodies.", registry=REGISTRY)
+OPEN_STREAMS = Gauge(
+    "weightinit_open_streams", "Large bodies being sent.", registry=REGISTRY, multiprocess_mode="livesum"
+)
+
+
+def render_metrics() -> bytes:
+    """Write all metrics in Prometheus' text format."""
+    if FOLDER not in os.environ:
+        return generate_latest(REGISTRY)
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared)
+    return generate_latest(shared)
+
+
+def forget_process() -> None:
+    """Take what this process has open out of the sums of all."""
+    if FOLDER in os.environ:
+        mark_process_dead(os.getpid())
+
+
+if FOLDER not in os.environ:
+    ProcessCollector(registry=REGISTRY)
+    PlatformCollector(registry=REGISTRY)
+
+
+class MetricsMiddleware:
+    """Count each request under its route's path, never under a path that a client made up."""
+
+    def __init__(self, app: ASGIApp, routes: Iterable[Route]) -> None:
+        self.app = app
+        self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and note the status and the time of its answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status, start = 500, perf_counter()
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note_status)
+        finally:
+            route = self._paths.get(scope.get("endpoint"), "none")
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(route, method, status).inc()
+            SECONDS.labels(route).observe(perf_counter() - start)

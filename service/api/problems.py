@@ -1,0 +1,115 @@
+"""Problems: every error as application/problem+json (RFC 9457)."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+
+from service.api.connections import ReaderLeftError
+from service.api.ranges import UnsatisfiableError
+from service.core import FieldError, SpecError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong. `errors` has one entry for each broken rule of a layer spec, else none."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+# Domain error → status, type and title. Everything else is about:blank, whose title is the status's phrase.
+DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
+    SpecError: (422, "urn:weightinit:invalid-spec", "The layer spec cannot be honoured"),
+}
+
+# What to say where whoever refused said nothing.
+DETAILS = {
+    404: "Nothing is served at this path. See /docs.",
+    405: "This path does not answer that method. Allow lists those it does.",
+    500: "The service failed to answer. This is a defect of the service, not of the request.",
+}
+
+
+def render(problem: Problem) -> bytes:
+    """Write a problem as JSON."""
+    return orjson.dumps({name: value for name, value in asdict(problem).items() if name != "errors" or value})
+
+
+def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Answer with a problem."""
+    fields = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(render(problem), problem.status, fields, MEDIA_TYPE)
+
+
+def describe(status: int, detail: str = "") -> Problem:
+    """Describe a problem that its status says all about."""
+    return Problem("about:blank", HTTPStatus(status).phrase, status, detail or DETAILS.get(status, ""))
+
+
+async def answer_domain_error(_request: Request, error: Exception) -> Response:
+    """Answer for a spec that cannot be honoured."""
+    status, kind, title = DOMAIN[type(error)]
+    errors = error.errors if isinstance(error, SpecError) else ()
+    return respond(Problem(kind, title, status, str(error), errors))
+
+
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """Answer for a refusal of ours or of the framework's."""
+    if not isinstance(error, HTTPException):
+        raise error
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == 405:
+        headers["Allow"] = ", ".join(list_methods(request))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+    phrase = HTTPStatus(status).phrase
+    return respond(describe(status, "" if error.detail == phrase else error.detail), headers)
+
+
+async def answer_unsatisfiable(_request: Request, error: Exception) -> Response:
+    """Answer for a range beyond the end (RFC 9110, section 15.5.17)."""
+    if not isinstance(error, UnsatisfiableError):
+        raise error
+    problem = describe(416, f"No byte of the range is among the {error.length} there are.")
+    return respond(problem, {"Content-Range": f"bytes */{error.length}"})
+
+
+async def answer_absent(_request: Request, _error: Exception) -> Response:
+    """Answer for a client that left: nobody reads it."""
+    return Response(status_code=499)
+
+
+async def answer_defect(_request: Request, _error: Exception) -> Response:
+    """Answer for what should not have happened; the server's log has the trace."""
+    return respond(describe(500))
+
+
+def list_methods(request: Request) -> list[str]:
+    """List the methods that the path answers, over all of its routes."""
+    routes: list[BaseRoute] = request.app.routes
+    matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({"OPTIONS", *(method for route in matching for method in getattr(route, "methods", ()))})
+
+
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+HANDLERS: dict[int | type[Exception], Handler] = {
+    SpecError: answer_domain_error,
+    HTTPException: answer_http_error,
+    UnsatisfiableError: answer_unsatisfiable,
+    ClientDisconnect: answer_absent,
+    ReaderLeftError: answer_absent,
+    Exception: answer_defect,
+}

@@ -1,0 +1,51 @@
+"""Streaming: a body drawn while it is sent, one chunk ahead of the reader and no more."""
+
+from starlette.types import Message, Receive, Send
+
+from service.api.connections import while_connected
+from service.api.metrics import DRAWN_BYTES, OPEN_STREAMS
+from service.api.ranges import Span
+from service.api.representations import Representation
+from service.api.workers import Workers
+
+# Up to here a body is drawn at once, where the request is: a thread would take longer to wake.
+INLINE = 256 * 1024
+
+
+async def send_body(
+    representation: Representation, span: Span, workers: Workers, receive: Receive, send: Send
+) -> None:
+    """Send the bytes of a span, and stop as soon as the reader leaves."""
+    if span.length <= INLINE:
+        DRAWN_BYTES.inc(span.length)
+        await send(_make_message(representation.draw(span), more=False))
+        return
+    with OPEN_STREAMS.track_inprogress():
+        await while_connected(receive, _send_chunks(representation, span, workers, send))
+
+
+async def _send_chunks(representation: Representation, span: Span, workers: Workers, send: Send) -> None:
+    """Draw each chunk while the one before is on its way.
+
+    The server's send returns once it has the bytes, and waits first while those before are unsent. So an
+    empty message waits until the reader has taken nearly all: a stalled one holds two chunks, one half-sent
+    and one drawn.
+    """
+    parts = representation.split(span)
+    upcoming = workers.run(representation.draw, next(parts))
+    try:
+        for part in parts:
+            chunk = await upcoming
+            upcoming = workers.run(representation.draw, part)
+            DRAWN_BYTES.inc(len(chunk))
+            await send(_make_message(chunk, more=True))
+            await send(_make_message(b"", more=True))
+        chunk = await upcoming
+        DRAWN_BYTES.inc(len(chunk))
+        await send(_make_message(chunk, more=False))
+    finally:
+        upcoming.cancel()
+
+
+def _make_message(body: bytes | memoryview, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}

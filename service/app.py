@@ -1,0 +1,59 @@
+"""The application: the wiring, nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import service
+from service.api.context import Context
+from service.api.metrics import MetricsMiddleware, forget_process
+from service.api.openapi import render_openapi
+from service.api.problems import HANDLERS
+from service.api.routes import INTERFACE, PAGES
+from service.settings import Settings
+from service.stream.selfcheck import check
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Create the application; settings are the environment's unless given.
+
+    The routes are plain ones and parse their requests themselves: FastAPI's own would take `true` for an
+    integer, answer HEAD with 405, and read a body of any size before they refuse it.
+    """
+    app = FastAPI(
+        title="weightinit",
+        version=service.__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        routes=[*INTERFACE, *PAGES],
+        middleware=[Middleware(MetricsMiddleware, [*INTERFACE, *PAGES])],
+        exception_handlers=HANDLERS,
+        lifespan=live,
+    )
+    app.state.context = Context.of(settings or Settings(), render_openapi())
+    return app
+
+
+@asynccontextmanager
+async def live(app: FastAPI) -> AsyncIterator[None]:
+    """Check the stream beside the first requests, and let the threads go at the end."""
+    context: Context = app.state.context
+    checking = asyncio.ensure_future(check_stream(context))
+    try:
+        yield
+    finally:
+        checking.cancel()
+        context.ready = False
+        context.workers.close()
+        forget_process()
+
+
+async def check_stream(context: Context) -> None:
+    """Report ready once the stream has drawn what it always drew."""
+    await asyncio.to_thread(check)
+    context.ready = True

@@ -1,0 +1,50 @@
+"""Settings: the environment and the command line, read once."""
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "WEIGHTINIT_"
+
+
+def count_cores() -> int:
+    """Count the processor cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """What can be set, by `WEIGHTINIT_NAME` in the environment or `--name` on the command line."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: Annotated[str, Field(description="address to listen on", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(description="port to listen on; 0 takes a free one", ge=0, le=65535)] = 8000
+    workers: Annotated[int, Field(description="server processes", ge=1, le=256)] = 1
+    threads: Annotated[
+        int, Field(description="threads that draw in each process", ge=1, le=256, default_factory=count_cores)
+    ]
+    max_elements: Annotated[int, Field(description="most elements of a tensor", ge=1, le=2**60)] = 2**48
+    max_rank: Annotated[int, Field(description="most axes of a tensor", ge=1, le=8)] = 8
+    max_body_bytes: Annotated[int, Field(description="longest request body", ge=1, le=2**30)] = 64 * 1024
+    max_streams: Annotated[
+        int, Field(description="most large bodies sent at once by each process", ge=1, le=2**20)
+    ] = 512
+    max_digest_bytes: Annotated[
+        int, Field(description="longest body whose digest is computed when asked for", ge=0)
+    ] = 2**30
+    keep_alive_timeout: Annotated[
+        int, Field(description="seconds that an idle connection is kept", ge=1, le=86400)
+    ] = 75
+    shutdown_timeout: Annotated[
+        int, Field(description="seconds that bodies have to finish when the service stops", ge=0, le=86400)
+    ] = 10
+    root_path: Annotated[
+        str, Field(description="path that a proxy puts before ours", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    ] = ""
+    access_log: Annotated[bool, Field(description="log each request")] = False
+    log_level: Annotated[
+        Literal["critical", "error", "warning", "info", "debug"], Field(description="least severe log level")
+    ] = "info"

@@ -1,0 +1,36 @@
+"""What the service should send, made without HTTP."""
+
+from io import BytesIO
+
+import ml_dtypes
+import numpy as np
+
+from service.core import LayerSpec, decide
+from service.stream import Tensor
+
+RAW = {"Accept": "application/octet-stream"}
+LAYER = {"shape": [784, 300], "activation": "relu", "seed": 42, "name": "hidden1/kernel"}
+QUERY = "shape=784,300&activation=relu&seed=42&name=hidden1/kernel"
+URL = f"/v1/weights?{QUERY}"
+SMALL = "/v1/weights?shape=5,7&seed=1"
+
+KINDS = {"float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": ml_dtypes.bfloat16}
+
+
+def draw(**values):
+    """Draw the whole tensor of a spec."""
+    spec = LayerSpec.parse(values)
+    data = Tensor.of(spec, decide(spec)).read()
+    return np.frombuffer(data, KINDS[spec.dtype]).reshape(spec.shape)
+
+
+def save(array):
+    """Write an array as numpy.save does."""
+    file = BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def load(response):
+    """Load the array that a response has."""
+    return np.load(BytesIO(response.content))

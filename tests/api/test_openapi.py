@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from service.api.openapi import make_document, render_openapi
+from service.core import LayerSpec
+
+DOCUMENT = make_document()
+OPERATIONS = [
+    (path, method, operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+]
+EXAMPLES = [
+    (path, name, example["value"])
+    for path, method, operation in OPERATIONS
+    if method == "post"
+    for name, example in operation["requestBody"]["content"]["application/json"]["examples"].items()
+]
+
+
+def test_the_document_that_is_checked_in_is_up_to_date():
+    assert Path("openapi.json").read_bytes() == render_openapi()
+
+
+def test_the_document_served_is_the_one_checked_in(client):
+    assert client.get("/openapi.json").content == render_openapi()
+
+
+def test_the_document_is_openapi_3_1_with_an_id_for_each_operation():
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    identities = [operation["operationId"] for _, _, operation in OPERATIONS]
+    assert len(identities) == len(set(identities)) == 7
+
+
+def test_every_operation_says_what_it_does_and_answers():
+    for _, _, operation in OPERATIONS:
+        assert operation["summary"]
+        assert operation["responses"]
+
+
+def test_every_reference_leads_somewhere():
+    def walk(value):
+        if isinstance(value, dict):
+            if "$ref" in value:
+                yield value["$ref"]
+            value = list(value.values())
+        if isinstance(value, list):
+            for item in value:
+                yield from walk(item)
+
+    for reference in walk(DOCUMENT):
+        found = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+        assert found
+
+
+def test_every_field_of_a_spec_is_a_parameter_of_both_gets():
+    for path in ("/v1/parameters", "/v1/weights"):
+        parameters = DOCUMENT["paths"][path]["get"]["parameters"]
+        names = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
+        assert names - {"slice"} == set(LayerSpec.model_fields)
+
+
+def build_query(operation):
+    """Fill in all parameters that have an example, lists with commas."""
+    examples = {p["name"]: p["example"] for p in operation["parameters"] if "example" in p}
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in examples.items()
+    }
+
+
+@pytest.mark.parametrize("path", ["/v1/parameters", "/v1/weights"])
+def test_the_examples_of_a_get_run_as_they_stand(client, path):
+    query = build_query(DOCUMENT["paths"][path]["get"])
+    assert client.get(path, params=query).status_code == 200
+    required = [p["name"] for p in DOCUMENT["paths"][path]["get"]["parameters"] if p.get("required")]
+    assert client.get(path, params={name: query[name] for name in required}).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "name", "value"), EXAMPLES)
+def test_the_examples_of_a_post_run_as_they_stand(client, path, name, value):
+    assert client.post(path, json=value).status_code == 200
+
+
+def test_every_path_of_the_document_is_served(client):
+    for path, method, operation in OPERATIONS:
+        if method == "get" and "parameters" not in operation:
+            assert client.get(path).status_code == 200
+
+
+def test_an_answer_has_the_shape_that_its_schema_says(client):
+    schema = DOCUMENT["components"]["schemas"]["Parameters"]
+    answer = client.get("/v1/parameters?shape=3,3").json()
+    assert set(answer) == set(schema["properties"]) == set(schema["required"])
+
+
+def test_a_problem_has_the_shape_that_its_schema_says(client):
+    problem = client.get("/v1/parameters").json()
+    assert set(problem) == set(DOCUMENT["components"]["schemas"]["Problem"]["properties"])
+    (error,) = problem["errors"]
+    assert set(error) == set(DOCUMENT["components"]["schemas"]["FieldError"]["properties"])
+    TypeAdapter(dict[str, str | list[str]]).validate_python(error)
