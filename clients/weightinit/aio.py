@@ -1,0 +1,109 @@
+"""The asynchronous client: the same verbs for a coroutine to await, each in a worker thread."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+
+from weightinit.boxes import Slices
+from weightinit.client import Client
+from weightinit.errors import WeightinitError
+from weightinit.interrupts import stopping
+from weightinit.parameters import Parameters
+from weightinit.retry import Retry
+from weightinit.spec import Shape, Spec, SpecFields
+
+if TYPE_CHECKING:
+    from weightinit.buffers import Array, Destination
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A Client whose verbs are awaited. It takes what Client takes."""
+
+    def __init__(
+        self,
+        url: str | Sequence[str] | None = None,
+        *,
+        token: str | None = None,
+        timeout: float | None = None,
+        retries: int | Retry | None = None,
+        cache: bool | str | os.PathLike[str] | None = None,
+        verify: bool | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        self._client = Client(
+            url,
+            token=token,
+            timeout=timeout,
+            retries=retries,
+            cache=cache,
+            verify=verify,
+            progress=progress,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    async def parameters(self, shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
+        """Ask what is decided for a layer, and why; see Client.parameters."""
+        return await run_in_thread(partial(self._client.parameters, shape, **spec))
+
+    async def weights(
+        self,
+        shape: Spec | Shape,
+        *,
+        slice: Slices | None = None,  # noqa: A002 - as the service calls it
+        out: "Destination | None" = None,
+        **spec: Unpack[SpecFields],
+    ) -> "Array":
+        """Fetch a tensor, or a box of it; see Client.weights."""
+        return await run_in_thread(partial(self._client.weights, shape, slice=slice, out=out, **spec))
+
+    async def fetch(
+        self,
+        shape: Spec | Shape,
+        *,
+        out: "Destination",
+        slice: Slices | None = None,  # noqa: A002 - as the service calls it
+        **spec: Unpack[SpecFields],
+    ) -> None:
+        """Fetch a tensor's bytes into a buffer; see Client.fetch."""
+        await run_in_thread(partial(self._client.fetch, shape, slice=slice, out=out, **spec))
+
+    async def raw(
+        self,
+        shape: Spec | Shape,
+        *,
+        slice: Slices | None = None,  # noqa: A002 - as the service calls it
+        **spec: Unpack[SpecFields],
+    ) -> bytes:
+        """Fetch a tensor's bytes; see Client.raw."""
+        return await run_in_thread(partial(self._client.raw, shape, slice=slice, **spec))
+
+
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """Run work in a thread. A task that is cancelled waits until the thread has let go of its memory."""
+    stop = threading.Event()
+    token = stopping.set(stop)
+    try:
+        thread = asyncio.ensure_future(asyncio.to_thread(work))
+    finally:
+        stopping.reset(token)
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        stop.set()
+        with suppress(WeightinitError):
+            await thread
+        raise

@@ -1,0 +1,75 @@
+"""Options: what commands have in common, how to ask and what for."""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from dataclasses import fields
+
+from weightinit.client import Client
+from weightinit.dtypes import DTYPES
+from weightinit.spec import Spec
+
+SHAPE = re.compile(r"[0-9]{1,19}([,x×][0-9]{1,19})*", re.ASCII)
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Parse a shape such as `784,300` or `784x300`.
+
+    >>> parse_shape("3x3x64x128")
+    (3, 3, 64, 128)
+    """
+    if not SHAPE.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is not a shape, such as 784,300")
+    return tuple(int(length) for length in re.split("[,x×]", text))
+
+
+def add_spec_options(parser: ArgumentParser) -> None:
+    """Add the options that say a layer spec. What they mean is the service's to say."""
+    group = parser.add_argument_group("the layer")
+    group.add_argument("shape", type=parse_shape, metavar="SHAPE", help="kernel shape: 784,300 or 784x300")
+    group.add_argument(
+        "--activation", metavar="NAME", help="the activation that follows, by any framework's name"
+    )
+    group.add_argument(
+        "--layout", metavar="AXES", help="keras, torch, or a letter for each axis: HWIO, OI, IOO, …"
+    )
+    group.add_argument("--groups", type=int, metavar="N", help="groups of a grouped convolution")
+    group.add_argument("--fan-in", type=int, metavar="N", help="instead of deriving it from the shape")
+    group.add_argument("--fan-out", type=int, metavar="N", help="likewise")
+    group.add_argument(
+        "--scheme", metavar="NAME", help="auto, glorot, he, lecun, variance_scaling, he_normal, …"
+    )
+    group.add_argument(
+        "--scale", type=float, metavar="X", help="for variance_scaling: variance = scale / fan"
+    )
+    group.add_argument("--mode", metavar="FAN", help="fan_in, fan_out, fan_avg or fan_geo_avg")
+    group.add_argument("--negative-slope", type=float, metavar="A", help="of a leaky rectifier")
+    group.add_argument("--distribution", metavar="NAME", help="uniform, normal or truncated_normal")
+    group.add_argument("--dtype", choices=DTYPES, help="float32 if not said")
+
+
+def add_service_options(parser: ArgumentParser) -> None:
+    """Add the options that say whom to ask, and how patiently."""
+    group = parser.add_argument_group("the service")
+    group.add_argument("--url", help="where it is, several replicas separated by commas [WEIGHTINIT_URL]")
+    group.add_argument(
+        "--timeout", type=float, metavar="S", help="seconds without a byte [WEIGHTINIT_TIMEOUT]"
+    )
+    group.add_argument("--retries", type=int, metavar="N", help="how often to try again, 5 if not said")
+
+
+def make_spec(arguments: Namespace) -> Spec:
+    """Make the spec that the options say."""
+    said = {row.name: getattr(arguments, row.name, None) for row in fields(Spec)}
+    return Spec(**{name: value for name, value in said.items() if value is not None})
+
+
+def make_client(arguments: Namespace, *, verify: bool | None = None, progress: bool | None = None) -> Client:
+    """Make the client that the options say. No option gives a token: others can see them."""
+    return Client(
+        arguments.url,
+        timeout=arguments.timeout,
+        retries=arguments.retries,
+        cache=False,
+        verify=verify,
+        progress=progress,
+    )

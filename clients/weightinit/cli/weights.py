@@ -1,0 +1,60 @@
+"""weightinit weights: the weights of a layer, in a file."""
+
+import sys
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from io import FileIO
+from pathlib import Path
+
+from weightinit.boxes import Box
+from weightinit.cli.commands import Command
+from weightinit.cli.options import add_service_options, add_spec_options, make_client, make_spec
+from weightinit.errors import OutputFailed
+from weightinit.files import HEADERS, save_weights
+from weightinit.queries import make_weights_query
+from weightinit.sinks import PipeSink
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add this command's options."""
+    add_spec_options(parser)
+    group = parser.add_argument_group("the tensor")
+    group.add_argument("--seed", required=True, metavar="N", help="0 to 2⁶⁴ - 1")
+    group.add_argument("--name", metavar="TEXT", help="which tensor: two names never share weights")
+    group.add_argument("--slice", metavar="BOX", help="only a part of it, as in 0:128,:")
+    group = parser.add_argument_group("the file")
+    group.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="where to, - being standard output"
+    )
+    group.add_argument("--format", choices=HEADERS, default="npy", help="npy if not said; raw: bytes alone")
+    group.add_argument(
+        "--verify", action="store_true", default=None, help="check the SHA-256 [WEIGHTINIT_VERIFY]"
+    )
+    group.add_argument(
+        "--progress", action=BooleanOptionalAction, help="a progress bar; if not said, when it takes long"
+    )
+    add_service_options(parser)
+
+
+def run(arguments: Namespace) -> None:
+    """Write the file, or to standard output."""
+    spec = make_spec(arguments)
+    box = Box.of(arguments.slice, spec.shape)
+    header = HEADERS[arguments.format](spec, box)
+    with make_client(arguments, verify=arguments.verify, progress=arguments.progress) as client:
+        if arguments.output != "-":
+            save_weights(client, Path(arguments.output), spec, box, header)
+            return
+        if sys.stdout.isatty():
+            raise OutputFailed("weights are no text for a terminal: name a file with -o, or pipe them on")
+        with FileIO(sys.stdout.fileno(), "wb", closefd=False) as output:
+            sink = PipeSink(output, header)
+            client.transfer(make_weights_query(spec, box), sink, box.count_bytes(spec.format))
+
+
+COMMAND = Command(
+    "weights",
+    "write the weights of a layer to a file",
+    "weightinit weights 784,300 --activation relu --seed 42 --name fc1 -o fc1.npy",
+    add_options,
+    run,
+)

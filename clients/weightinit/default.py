@@ -1,0 +1,37 @@
+"""The default client: one for each process, as the environment says when it is first used."""
+
+import atexit
+from functools import cache
+from typing import TYPE_CHECKING, Unpack
+
+from weightinit.boxes import Slices
+from weightinit.client import Client
+from weightinit.parameters import Parameters
+from weightinit.spec import Shape, Spec, SpecFields
+
+if TYPE_CHECKING:
+    from weightinit.buffers import Array, Destination
+
+
+@cache
+def default_client() -> Client:
+    """Return the client that the functions of this module use. Raises ConfigurationError."""
+    client = Client()
+    atexit.register(client.close)
+    return client
+
+
+def parameters(shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
+    """Ask the default client's service what is decided for a layer; see Client.parameters."""
+    return default_client().parameters(shape, **spec)
+
+
+def weights(
+    shape: Spec | Shape,
+    *,
+    slice: Slices | None = None,  # noqa: A002 - as the service calls it
+    out: "Destination | None" = None,
+    **spec: Unpack[SpecFields],
+) -> "Array":
+    """Fetch a tensor by the default client; see Client.weights."""
+    return default_client().weights(shape, slice=slice, out=out, **spec)

@@ -1,0 +1,27 @@
+"""Digests: what the service says that the bytes hash to (RFC 9530)."""
+
+import base64
+import binascii
+import re
+
+WANTED = {"Want-Repr-Digest": "sha-256=10"}
+
+# A dictionary of byte sequences (RFC 9651, sections 3.2 and 3.3.5).
+SHA_256 = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/=]*):[ \t]*(?:;[^,]*)?(?=,|$)")
+SHA_256_SIZE = 32
+
+
+def parse_digest(field: str) -> bytes | None:
+    """Parse Repr-Digest to the SHA-256 it has; None where it has none.
+
+    >>> parse_digest("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:").hex()[:8]
+    'e3b0c442'
+    """
+    found = SHA_256.search(field)
+    if not found:
+        return None
+    try:
+        digest = base64.b64decode(found[1], validate=True)
+    except binascii.Error:
+        return None
+    return digest if len(digest) == SHA_256_SIZE else None

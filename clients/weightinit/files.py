@@ -1,0 +1,108 @@
+"""Files: tensors written to disk, whole or not at all, and gone on with where they were broken off.
+
+While `w.npy` is on its way, its bytes are in `w.npy.part`, and `w.npy.part.json` says what they are a part
+of: the query, and the entity tag that the rest must still have.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO, FileIO
+from pathlib import Path
+
+from numpy.lib.format import write_array_header_1_0
+
+from weightinit.boxes import Box
+from weightinit.client import Client
+from weightinit.errors import OutputFailed, WeightinitError
+from weightinit.locks import hold_lock
+from weightinit.queries import Query, make_weights_query
+from weightinit.sinks import FileSink, write_all
+from weightinit.spec import Spec
+
+PART = ".part"
+NOTE = ".part.json"
+
+
+def make_npy_header(spec: Spec, box: Box) -> bytes:
+    """Make what numpy.save writes before the bytes of an array (NEP 1)."""
+    header = BytesIO()
+    description = {"descr": spec.format.npy, "fortran_order": False, "shape": box.shape}
+    write_array_header_1_0(header, description)
+    return header.getvalue()
+
+
+def make_no_header(_spec: Spec, _box: Box) -> bytes:
+    """Make what is before raw bytes."""
+    return b""
+
+
+# What a file has before the tensor's bytes, by the name of its format.
+HEADERS: dict[str, Callable[[Spec, Box], bytes]] = {"npy": make_npy_header, "raw": make_no_header}
+
+
+def save_weights(client: Client, path: Path, spec: Spec, box: Box, header: bytes) -> None:
+    """Write a tensor, or a box of it, to a file, in place of one that is there.
+
+    A file that an earlier call left half done is gone on with, if it is of the same tensor. Raises
+    OutputFailed, and the client's errors.
+    """
+    query = make_weights_query(spec, box)
+    part, note = (path.with_name(path.name + suffix) for suffix in (PART, NOTE))
+    try:
+        with hold_lock(part, wait=False) as is_mine:
+            if not is_mine:
+                raise OutputFailed(f"{path} is being written by another process")
+            with FileIO(part, "r+") as file, _remove_empty(part, len(header)):
+                sink = PartSink(file, header, query, note)
+                received, etag = sink.find_rest()
+                client.transfer(query, sink, box.count_bytes(spec.format), received=received, etag=etag)
+                os.fsync(file.fileno())
+            part.replace(path)
+            note.unlink(missing_ok=True)
+    except WeightinitError:
+        raise
+    except OSError as error:
+        raise OutputFailed(f"{path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _remove_empty(part: Path, base: int) -> Iterator[None]:
+    """Remove a file that a failure leaves with nothing to go on from."""
+    try:
+        yield
+    except BaseException:
+        if part.stat().st_size <= base:
+            part.unlink()
+        raise
+
+
+class PartSink(FileSink):
+    """A file on its way, with a note beside it of what it is a part of."""
+
+    def __init__(self, file: FileIO, header: bytes, query: Query, note: Path) -> None:
+        super().__init__(file, len(header))
+        self._note = note
+        self._header = header
+        self._identity = {"path": query.path, **query.params}
+
+    def find_rest(self) -> tuple[int, str | None]:
+        """Find how many bytes are there already, and the tag that they belong to."""
+        try:
+            note = json.loads(self._note.read_text())
+            etag, identity = note["etag"], note["query"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, None
+        received = os.fstat(self._file.fileno()).st_size - self._base
+        is_same = identity == self._identity and self._file.read(self._base) == self._header
+        return (received, etag) if is_same and received > 0 else (0, None)
+
+    def begin(self, etag: str | None, /) -> None:
+        """Start the file again, and note which representation it is of."""
+        # First of all: a note must not speak of bytes that are no longer there.
+        self._note.unlink(missing_ok=True)
+        self._file.truncate(0)
+        self._file.seek(0)
+        write_all(self._file, memoryview(self._header))
+        self._note.write_text(json.dumps({"query": self._identity, "etag": etag}))

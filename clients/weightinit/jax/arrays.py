@@ -1,0 +1,59 @@
+"""Arrays: weights on the devices of a sharding, each of which gets its own part."""
+
+from typing import Any, Unpack
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
+from jax.typing import DTypeLike
+
+from weightinit import Client, Spec, default_client
+from weightinit.spec import Shape, SpecFields
+
+
+def sharded(
+    shape: Spec | Shape,
+    sharding: Sharding | PartitionSpec,
+    *,
+    client: Client | None = None,
+    **spec: Unpack[SpecFields],
+) -> jax.Array:
+    """Fetch a tensor onto the devices of a sharding: for each device of this process its part, and no more.
+
+    Parts that several devices hold are fetched once. Bits depend on neither devices nor sharding. A
+    PartitionSpec is for the mesh of jax.set_mesh. A sharding must cut axes evenly, or JAX raises ValueError.
+
+    Args:
+        shape: the whole tensor's.
+        sharding: where its parts go.
+        client: whom to ask. Default: the one that the environment configures.
+        **spec: seed, name, dtype and layer, as for Client.weights.
+    """
+    asked = Spec.of(shape, **spec)
+    asked = Spec.of(asked, dtype=name_dtype(asked.dtype))
+    source = client or default_client()
+    parts: dict[tuple[tuple[int, int, int], ...], np.ndarray[Any, Any]] = {}
+
+    def fetch(box: tuple[slice, ...] | None) -> np.ndarray[Any, Any]:
+        box = box or ()  # JAX's types allow None
+        key = tuple(cut.indices(length) for cut, length in zip(box, asked.shape, strict=True))
+        if key not in parts:
+            parts[key] = source.weights(asked, slice=box)
+        return parts[key]
+
+    return jax.make_array_from_callback(asked.shape, _find_devices(sharding), fetch, dtype=asked.dtype)
+
+
+def name_dtype(dtype: DTypeLike | None) -> str:
+    """Name the dtype that JAX makes of one: its default for None, and no 64 bits unless they are enabled."""
+    return jax.dtypes.canonicalize_dtype(jnp.result_type(float) if dtype is None else dtype).name
+
+
+def _find_devices(sharding: Sharding | PartitionSpec) -> Sharding:
+    """Return a sharding over the devices of the context's mesh, where it has none of its own."""
+    if isinstance(sharding, PartitionSpec):
+        return NamedSharding(jax.sharding.get_mesh(), sharding)
+    if isinstance(sharding, NamedSharding) and isinstance(sharding.mesh, AbstractMesh):
+        return NamedSharding(jax.sharding.get_mesh(), sharding.spec)
+    return sharding

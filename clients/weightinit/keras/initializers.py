@@ -1,0 +1,165 @@
+"""Initializers: Keras' own interface, with weights from the service."""
+
+import operator
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any, ClassVar, Self, Unpack, cast
+
+import keras
+import numpy as np
+
+from weightinit import Client, default_client
+from weightinit.keras.types import Tensor
+from weightinit.layouts import spell_layout
+from weightinit.spec import LayerFields, Spec
+
+_placeholders: ContextVar[bool] = ContextVar("weightinit.keras.placeholders", default=False)
+
+
+class SharedWeights(UserWarning):
+    """One initializer made two tensors: they have the same seed and name, so they start equal."""
+
+
+class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # Keras has no types
+    """Weights from the service: a pure function of seed, name, shape and layer.
+
+    Keywords are those of a layer spec: `activation`, `scheme`, `layout` and so on. Without any, weights are
+    Glorot uniform, as Keras' own default is. One initializer is for one tensor, and `name` says which; making
+    two warns of SharedWeights. Errors are the client's.
+
+    It is a VarianceScaling, as all schemes of the service are; so EinsumDense, and with it
+    MultiHeadAttention, says which axes of its kernels are inputs and outputs. A layout goes before that.
+
+    Args:
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
+        name: which tensor this is, as `hidden1/kernel`: two names never share weights.
+        input_axes: axes of inputs, by number; with `output_axes`, another way to say `layout`.
+        output_axes: axes of outputs.
+        client: whom to ask; it is not serialized. Default: the one that the environment configures.
+        layer: what follows the kernel and which axis is which, as for `Client.weights`.
+    """
+
+    LAYER: ClassVar[LayerFields] = {}
+
+    def __init__(
+        self,
+        *,
+        seed: int | str,
+        name: str,
+        input_axes: list[int] | None = None,
+        output_axes: list[int] | None = None,
+        client: Client | None = None,
+        **layer: Unpack[LayerFields],
+    ) -> None:
+        self.seed = seed if isinstance(seed, str) else operator.index(seed)
+        self.name = name
+        self.input_axes = input_axes
+        self.output_axes = output_axes
+        self._said = layer
+        self.client = client
+        # Its shape stands for the one to come. A keyword that is none is refused here.
+        self._spec = Spec.of(1, seed=self.seed, name=name, **cast("LayerFields", {**self.LAYER, **layer}))
+        self.uses = _Uses()
+        self._kept: tuple[Spec, np.ndarray[Any, Any]] | None = None
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None, layout: Any = None) -> Tensor:
+        """Return a tensor of the backend.
+
+        Args:
+            shape: the kernel's.
+            dtype: float32, float64, float16 or bfloat16. Default: keras.config.floatx().
+            layout: how Keras distributes it over devices, on the JAX backend: each fetches its own part.
+        """
+        spec = self._specify(tuple(shape), keras.backend.standardize_dtype(dtype))
+        if _placeholders.get():
+            return keras.ops.full(spec.shape, float("nan"), dtype=spec.dtype)
+        tracing = _is_tracing()
+        if not tracing:
+            self._count_use()
+        if layout is not None:
+            from weightinit.jax import sharded  # noqa: PLC0415 - only that backend has layouts
+
+            return sharded(spec, layout, client=self.client)
+        return keras.ops.convert_to_tensor(self._fetch(spec, keep=tracing), dtype=spec.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the keywords that make this initializer again."""
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        said = {key: value for key, value in axes.items() if value is not None}
+        return _Config({"seed": self.seed, "name": self.name, **said, **self._said}, self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make an initializer from what get_config returned."""
+        made = cls(**config)
+        if isinstance(config, _Config):
+            made.uses, made.client = config.origin.uses, config.origin.client
+        return made
+
+    def _specify(self, shape: tuple[int, ...], dtype: str) -> Spec:
+        spec = replace(self._spec, shape=shape, dtype=dtype)
+        if "layout" in self._said or self.input_axes is None or self.output_axes is None:
+            return spec
+        return replace(spec, layout=spell_layout(len(shape), self.input_axes, self.output_axes))
+
+    def _fetch(self, spec: Spec, *, keep: bool) -> np.ndarray[Any, Any]:
+        """Fetch the weights; those kept while Keras inferred shapes are handed out once more and let go."""
+        if self._kept and self._kept[0] == spec:
+            weights = self._kept[1]
+        else:
+            weights = (self.client or default_client()).weights(spec)
+        self._kept = (spec, weights) if keep else None
+        return weights
+
+    def _count_use(self) -> None:
+        self.uses.count += 1
+        if self.uses.count == 2:
+            message = (
+                f"the initializer named {self.name!r} makes a second tensor, of the same draws as the first: "
+                "give each tensor an initializer with a name of its own, or have all of them named by "
+                "weightinit.keras.initialize(model, seed)"
+            )
+            warnings.warn(message, SharedWeights, stacklevel=3)
+
+
+class _Uses:
+    """How many tensors an initializer and its clones have made."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class _Config(dict[str, Any]):
+    """A configuration that, until it is serialized, knows the initializer that it came from.
+
+    MultiHeadAttention clones one initializer for all its kernels, and EinsumDense one with axes: in memory.
+    """
+
+    def __init__(self, values: Mapping[str, Any], origin: Initializer) -> None:
+        super().__init__(values)
+        self.origin = origin
+
+
+@contextmanager
+def placeholders() -> Iterator[None]:
+    """Make initializers return NaN instead of asking the service: for what is overwritten at once.
+
+    A saved model loads without the service so:
+
+        with weightinit.keras.placeholders():
+            model = keras.saving.load_model("model.keras")
+    """
+    token = _placeholders.set(True)
+    try:
+        yield
+    finally:
+        _placeholders.reset(token)
+
+
+def _is_tracing() -> bool:
+    """Tell whether Keras only infers shapes, and will ask for the same tensor again."""
+    with keras.StatelessScope(initialize_variables=False) as scope:
+        return scope.original_scope is not None

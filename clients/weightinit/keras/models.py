@@ -1,0 +1,96 @@
+"""Models: every kernel of a Keras model, named by its place."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightinit import Client, Parameters, Spec, WeightinitError, default_client
+from weightinit.keras.following import Graph
+from weightinit.keras.kernels import Kernel, find_kernel
+from weightinit.keras.places import Place, walk_variables
+from weightinit.keras.types import Layer, Variable
+from weightinit.patterns import Rules, check_patterns, find_rule
+from weightinit.spec import LayerFields
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a variable starts: by path the kernels that its last axis packs, None where it is left alone."""
+
+    variable: Variable
+    parts: dict[str, Spec | None]
+
+
+def initialize(
+    model: Layer,
+    seed: int | str,
+    *,
+    rules: Rules | None = None,
+    name: Callable[[str], str] = str,
+    client: Client | None = None,
+) -> dict[str, Parameters | None]:
+    """Give every kernel of a built model its weights, and return what was decided for each variable, by path.
+
+    A kernel is drawn for the type of its layer and for the activation that follows: the layer's own, or the
+    one found in the graph of a Sequential or functional model. Recurrent kernels are drawn gate by gate.
+    Biases, norms and the variables of layers that are not Keras' stay as they are: None in the answer.
+
+    Everything is checked before the first variable changes. Raises ModelRejected and the client's errors;
+    after one that came while weights were on their way, call it again.
+
+    Args:
+        model: a model or a layer, built.
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
+        rules: by glob of paths (`encoder/*/kernel`), what is known better: the keywords of a layer, or None
+            to leave variables alone. A layout makes a kernel of what is not known as one. The first that
+            matches counts, and each has to match something.
+        name: the tensor's name, given its path: `hidden1/kernel`, or `lstm/lstm_cell/kernel.i` for a gate.
+        client: whom to ask. Default: the one that the environment configures.
+    """
+    asked = client or default_client()
+    plan = list(plan_model(model, seed, rules or {}))
+    parts = {path: spec for start in plan for path, spec in start.parts.items()}
+    report = {path: None if spec is None else _decide(path, spec, asked) for path, spec in parts.items()}
+    for start in plan:
+        drawn = [asked.weights(spec, name=name(path)) for path, spec in start.parts.items() if spec]
+        if drawn:
+            start.variable.assign(drawn[0] if len(drawn) == 1 else np.concatenate(drawn, axis=-1))
+    return report
+
+
+def plan_model(model: Layer, seed: int | str, rules: Rules) -> Iterator[Start]:
+    """Plan how each variable of a model starts. Raises ModelRejected and SpecRejected."""
+    places = walk_variables(model)
+    check_patterns(rules, [place.path for place in places])
+    graph = Graph(model)
+    for place in places:
+        kernel = find_kernel(place.layer, place.variable.name)
+        known = None if kernel is None else _describe(kernel, place.layer, graph)
+        said = find_rule(rules, place.path, known)
+        if said is None:
+            yield Start(place.variable, {place.path: None})
+        else:
+            yield Start(place.variable, dict(_split(place, kernel.gates if kernel else (), said, seed)))
+
+
+def _decide(path: str, spec: Spec, client: Client) -> Parameters:
+    try:
+        return client.parameters(spec)
+    except WeightinitError as error:
+        error.add_note(f"This was asked for {path}.")
+        raise
+
+
+def _describe(kernel: Kernel, layer: Layer, graph: Graph) -> LayerFields:
+    return {**kernel.layer, "activation": graph.find_activation(layer) if kernel.activated else None}
+
+
+def _split(
+    place: Place, gates: tuple[str, ...], said: LayerFields, seed: int | str
+) -> Iterator[tuple[str, Spec]]:
+    paths = [f"{place.path}.{gate}" for gate in gates] or [place.path]
+    *field, outputs = place.variable.shape
+    spec = Spec.of((*field, outputs // len(paths)), seed=seed, dtype=place.variable.dtype, **said)
+    for path in paths:
+        yield path, spec

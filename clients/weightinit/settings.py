@@ -1,0 +1,101 @@
+"""Settings: what was said by argument, then by the environment, then by nobody."""
+
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from weightinit.endpoints import parse_endpoints
+from weightinit.errors import ConfigurationError
+from weightinit.retry import Retry
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_CACHE_GIB = 10.0
+
+SWITCHES = {"": None, "0": False, "false": False, "no": False, "off": False} | dict.fromkeys(
+    ("1", "true", "yes", "on"), True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a client asks. `timeout` is in seconds without a byte; `cache_limit` in bytes."""
+
+    endpoints: tuple[str, ...]
+    token: str | None = field(repr=False)
+    timeout: float
+    retry: Retry
+    cache: Path | None
+    cache_limit: int
+    verify: bool
+
+
+def resolve_settings(
+    url: str | Sequence[str] | None = None,
+    *,
+    token: str | None = None,
+    timeout: float | None = None,
+    retries: int | Retry | None = None,
+    cache: bool | str | os.PathLike[str] | None = None,
+    verify: bool | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Resolve the arguments of a client, None being not said. Raises ConfigurationError.
+
+    >>> resolve_settings(environment={"WEIGHTINIT_URL": "http://a:8000, http://b:8000"}).endpoints
+    ('http://a:8000', 'http://b:8000')
+    """
+    said = os.environ if environment is None else environment
+    if retries is None:
+        retries = Retry()
+    return Settings(
+        endpoints=parse_endpoints(url or said.get("WEIGHTINIT_URL") or DEFAULT_URL),
+        token=token or said.get("WEIGHTINIT_TOKEN") or None,
+        timeout=_check_positive(
+            "timeout", timeout if timeout is not None else said.get("WEIGHTINIT_TIMEOUT") or DEFAULT_TIMEOUT
+        ),
+        retry=retries if isinstance(retries, Retry) else Retry(attempts=1 + max(0, retries)),
+        cache=_find_cache(said.get("WEIGHTINIT_CACHE", "") if cache is None else cache),
+        cache_limit=int(
+            _check_positive("cache size", said.get("WEIGHTINIT_CACHE_GIB") or DEFAULT_CACHE_GIB) * 2**30
+        ),
+        verify=_read_switch("WEIGHTINIT_VERIFY", said) if verify is None else verify,
+    )
+
+
+def find_cache_directory(platform: str = sys.platform) -> Path:
+    """Find where this platform keeps what can be made again, for this user."""
+    if platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "weightinit"
+
+
+def _find_cache(cache: bool | str | os.PathLike[str]) -> Path | None:  # noqa: FBT001 - True, False or a path
+    switch = SWITCHES.get(cache.lower(), cache) if isinstance(cache, str) else cache
+    if switch is True:
+        return find_cache_directory()
+    return Path(switch).expanduser() if switch else None
+
+
+def _check_positive(name: str, value: float | str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ConfigurationError(f"{name} must be a number greater than 0; received {value!r}")
+    return number
+
+
+def _read_switch(name: str, said: Mapping[str, str]) -> bool:
+    text = said.get(name, "")
+    if text.lower() not in SWITCHES:
+        raise ConfigurationError(f"{name} must be 1 or 0; received {text!r}")
+    return bool(SWITCHES[text.lower()])

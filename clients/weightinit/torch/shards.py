@@ -1,0 +1,143 @@
+"""Shards: which boxes of a tensor are in this process's memory.
+
+A plain tensor is one box. Of a DTensor each rank holds what its placements say: nothing is communicated
+to find it out, and nothing but public attributes is read.
+"""
+
+import itertools
+import math
+import sys
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+
+import torch
+from torch import nn
+
+from weightinit.torch.errors import TensorRejected
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor, Placement
+
+Runs = list[range]
+
+
+class Shard(NamedTuple):
+    """A box of a tensor, one half-open slice an axis, and the memory of this process that holds it."""
+
+    box: tuple[slice, ...]
+    local: torch.Tensor
+
+
+def is_dtensor(tensor: torch.Tensor) -> TypeGuard["DTensor"]:
+    """Tell whether a tensor is a DTensor, without importing what a process that has none does not need."""
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(tensor, module.DTensor)
+
+
+def reshard(root: nn.Module) -> None:
+    """Put back the shards of modules under fully_shard; a forward may have left whole parameters in place."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    if fsdp is not None and hasattr(fsdp, "FSDPModule"):
+        for module in root.modules():
+            if isinstance(module, fsdp.FSDPModule):
+                module.reshard()
+
+
+def find_shards(tensor: torch.Tensor) -> list[Shard]:
+    """Find the boxes that this process holds, none of them empty. Raises TensorRejected.
+
+    A rank outside the mesh, or with an empty shard, holds none. FSDP over tensor parallelism can give a rank
+    several boxes that do not touch.
+    """
+    if not is_dtensor(tensor):
+        whole = tuple(slice(0, size) for size in tensor.shape)
+        return [Shard(whole, tensor)] if tensor.numel() else []
+    coordinate = tensor.device_mesh.get_coordinate()
+    if coordinate is None:
+        return []
+    with torch.no_grad():
+        local = tensor.to_local()
+    axes: list[Runs] = [[range(size)] for size in tensor.shape]
+    for placement, size, index in zip(tensor.placements, tensor.device_mesh.shape, coordinate, strict=True):
+        place(axes, placement, size, index)
+    held = tuple(sum(map(len, runs)) for runs in axes)
+    if math.prod(held) != local.numel() or (local.numel() and held != tuple(local.shape)):
+        raise TensorRejected(
+            f"a shard of {tuple(tensor.shape)} placed {tensor.placements} has shape {held} by its "
+            f"placements, and {tuple(local.shape)} in memory: shard it evenly"
+        )
+    return list(cut_boxes(axes, local))
+
+
+def place(axes: list[Runs], placement: "Placement", size: int, index: int) -> None:
+    """Leave of each axis what one mesh dimension of some size leaves to the rank with this index on it."""
+    if placement.is_replicate():
+        return
+    dim, factor = getattr(placement, "dim", None), getattr(placement, "split_factor", 1)
+    if dim is None:
+        raise TensorRejected(f"a tensor placed {placement} is a sum that is not made yet: redistribute it")
+    # FSDP over tensor parallelism: `factor` shards exist already, and each of them is sharded again.
+    pieces = [chunk(piece, size)[index] for piece in chunk(axes[dim], factor)]
+    axes[dim] = join(itertools.chain.from_iterable(pieces))
+
+
+def chunk(runs: Runs, count: int) -> list[Runs]:
+    """Share runs out as torch.chunk does: all pieces of one size but for the last; some may be empty.
+
+    >>> chunk([range(0, 5), range(8, 10)], 3)
+    [[range(0, 3)], [range(3, 5), range(8, 9)], [range(9, 10)]]
+    """
+    size = math.ceil(sum(map(len, runs)) / count)
+    return [cut(runs, size * index, size * (index + 1)) for index in range(count)]
+
+
+def cut(runs: Runs, start: int, stop: int) -> Runs:
+    """Cut the positions from start to stop out of runs laid end to end."""
+    pieces = []
+    for run in runs:
+        pieces.append(run[max(start, 0) : max(stop, 0)])
+        start, stop = start - len(run), stop - len(run)
+    return [piece for piece in pieces if piece]
+
+
+def join(runs: itertools.chain[range]) -> Runs:
+    """Join the runs that continue each other.
+
+    >>> join(itertools.chain([range(0, 2), range(2, 4), range(6, 8)]))
+    [range(0, 4), range(6, 8)]
+    """
+    joined: Runs = []
+    for run in runs:
+        if joined and joined[-1].stop == run.start:
+            joined[-1] = range(joined[-1].start, run.stop)
+        else:
+            joined.append(run)
+    return joined
+
+
+def cut_boxes(axes: list[Runs], local: torch.Tensor) -> "itertools.starmap[Shard]":
+    """Pair each box, one run of each axis, with its part of the local tensor."""
+    spans = []
+    for runs in axes:
+        stops = itertools.accumulate(map(len, runs))
+        spans.append(
+            [
+                (slice(run.start, run.stop), slice(stop - len(run), stop))
+                for run, stop in zip(runs, stops, strict=True)
+            ]
+        )
+    combinations = (
+        tuple(zip(*combination, strict=True)) or ((), ()) for combination in itertools.product(*spans)
+    )
+    return itertools.starmap(lambda box, inside: Shard(box, local[inside]), combinations)
+
+
+def cut_rows(shard: Shard, rows: slice | None) -> Shard | None:
+    """Cut what a shard has of some rows of the tensor; its box then counts from the first of them."""
+    if rows is None:
+        return shard
+    held = shard.box[0]
+    start, stop = max(held.start, rows.start), min(held.stop, rows.stop)
+    if start >= stop:
+        return None
+    box = (slice(start - rows.start, stop - rows.start), *shard.box[1:])
+    return Shard(box, shard.local[start - held.start : stop - held.start])

@@ -1,0 +1,32 @@
+"""The weights that the service should send, made without it."""
+
+import ml_dtypes
+import numpy as np
+
+from service.core import LayerSpec, decide
+from service.stream import Tensor
+
+DTYPES = {"float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": ml_dtypes.bfloat16}
+
+
+def draw(*shape, **said):
+    """Draw a tensor, of seed 42 unless said otherwise."""
+    spec = LayerSpec.parse({"shape": list(shape), "seed": 42, **said})
+    return np.frombuffer(Tensor.of(spec, decide(spec)).read(), DTYPES[spec.dtype]).reshape(shape)
+
+
+class CountingClient:
+    """A client that counts: `asked` has (shape, slice) of each request for weights, and its name."""
+
+    def __init__(self, client):
+        self.client = client
+        self.asked = []
+        self.names = []
+
+    def weights(self, spec, **options):
+        self.asked.append((spec.shape, options.get("slice")))
+        self.names.append(options.get("name", spec.name))
+        return self.client.weights(spec, **options)
+
+    def parameters(self, spec):
+        return self.client.parameters(spec)

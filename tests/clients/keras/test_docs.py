@@ -1,0 +1,19 @@
+"""What docs/keras.md shows works as it shows it."""
+
+import weightinit.keras
+
+from tests.clients.pages import read_page, run_page
+
+
+def test_its_examples_run(service, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_page("keras.md")
+
+
+def test_every_name_is_on_the_page():
+    page = read_page("keras.md")
+    assert [
+        name
+        for name in weightinit.keras.__all__
+        if name.replace("kaiming", "he").replace("xavier", "glorot") not in page
+    ] == []

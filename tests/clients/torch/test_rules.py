@@ -1,0 +1,124 @@
+"""What a user says of a parameter, and what it then starts as."""
+
+import re
+
+import pytest
+from weightinit.torch import ModelRejected
+from weightinit.torch.patterns import Patterns, matches
+from weightinit.torch.rules import apply_rule, split_by_rule
+from weightinit.torch.starts import Block, Constant, Draw, Keep
+
+KNOWN = Draw({"layout": "OI"})
+TABLE = Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None})
+
+
+@pytest.mark.parametrize(
+    ("rule", "start"),
+    [
+        (None, Keep()),
+        (0.5, Constant(0.5)),
+        (0, Constant(0.0)),
+        ("he_normal", Draw({"layout": "OI", "scheme": "he_normal"})),
+        ({"activation": "relu"}, Draw({"layout": "OI", "activation": "relu"})),
+        ({"layout": "IO"}, Draw({"layout": "IO"})),
+    ],
+)
+def test_a_rule_goes_over_what_is_known(rule, start):
+    assert apply_rule(rule, KNOWN, (4, 3)) == start
+
+
+def test_a_standard_deviation_is_a_variance_over_a_fan_of_one():
+    layer = apply_rule({"stddev": 0.02}, KNOWN, (4, 3)).layer
+    assert (layer["scale"] / layer["fan_in"], layer["distribution"]) == (0.02 * 0.02, "normal")
+
+
+def test_a_standard_deviation_may_come_with_another_distribution():
+    rule = {"stddev": 0.02, "distribution": "truncated_normal"}
+    assert apply_rule(rule, KNOWN, (4, 3)).layer["distribution"] == "truncated_normal"
+
+
+@pytest.mark.parametrize("rule", ["glorot_uniform", {"activation": "relu"}])
+def test_a_scheme_replaces_one_that_is_known_and_its_fans(rule):
+    layer = apply_rule(rule, TABLE, (4, 3)).layer
+    assert (layer["layout"], "fan_in" in layer, layer.get("scheme") == "lecun") == ("IO", False, False)
+
+
+def test_fans_that_no_scheme_came_with_stay():
+    assert apply_rule("he", Draw({"layout": "IOHW", "fan_in": 9}), (4, 3, 3, 3)).layer["fan_in"] == 9
+
+
+@pytest.mark.parametrize("rule", [{"layout": "OI"}, {"fan_in": 3, "fan_out": 4}, {"stddev": 0.1}, 1.0, None])
+def test_these_do_for_a_parameter_of_which_nothing_is_known(rule):
+    assert apply_rule(rule, Draw({}), (4, 3))
+
+
+@pytest.mark.parametrize("rule", ["he", {"fan_in": 3}, {"activation": "relu"}])
+def test_others_do_not(rule):
+    with pytest.raises(ModelRejected, match="must say layout"):
+        apply_rule(rule, Draw({}), (4, 3))
+
+
+def test_without_a_layout_draws_go_in_the_order_of_memory():
+    assert apply_rule({"stddev": 0.1}, Draw({}), (4, 3, 2)).layer["layout"] == "BBB"
+
+
+def test_a_word_that_no_rule_has_is_refused_with_the_nearest():
+    with pytest.raises(ModelRejected, match=r"'activatoin'\. Did you mean activation"):
+        apply_rule({"activatoin": "relu"}, KNOWN, (4, 3))
+
+
+@pytest.mark.parametrize(
+    ("parts", "rows"),
+    [
+        (["q", "k", "v"], [slice(0, 4), slice(4, 8), slice(8, 12)]),
+        ({"q": 8, "k": 2, "v": 2}, [slice(0, 8), slice(8, 10), slice(10, 12)]),
+    ],
+)
+def test_a_parameter_is_split_into_parts(parts, rows):
+    blocks = split_by_rule({"parts": parts}, [Block(KNOWN)], (12, 4))
+    assert [(block.suffix, block.rows, block.start) for block in blocks] == [
+        (f".{name}", cut, KNOWN) for name, cut in zip("qkv", rows, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("parts", [["a", "b", "c", "d", "e"], {"q": 8, "k": 8}, {"q": 12, "k": 0}, []])
+def test_parts_that_do_not_make_up_the_rows_are_refused(parts):
+    with pytest.raises(ModelRejected, match="must split 12 rows"):
+        split_by_rule({"parts": parts}, [Block(KNOWN)], (12, 4))
+
+
+@pytest.mark.parametrize("rule", ["he", 1.0, None, {"activation": "relu"}])
+def test_other_rules_split_nothing(rule):
+    blocks = [Block(KNOWN)]
+    assert split_by_rule(rule, blocks, (12, 4)) is blocks
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("fc1.weight", "fc1.weight", True),
+        ("*.weight", "a.b.weight", True),
+        ("fc?.weight", "fc1.weight", True),
+        ("fc1", "fc1.weight", False),
+        ("FC1.weight", "fc1.weight", False),
+        (re.compile(r"fc\d\.weight"), "fc1.weight", True),
+        (re.compile(r"fc\d"), "fc1.weight", False),
+    ],
+)
+def test_a_pattern_matches_whole_names(pattern, name, expected):
+    assert matches(pattern, name) == expected
+
+
+def test_the_first_pattern_that_matches_decides():
+    assert Patterns("rules", {"a*": 1, "ab": 2}).find(["ab"]) == ("rules['a*']", 1)
+
+
+def test_a_pattern_that_comes_too_late_is_not_called_unused():
+    patterns = Patterns("rules", {"a*": 1, "ab": 2})
+    patterns.find(["ab"])
+    patterns.check_matched(["ab"])
+
+
+def test_a_pattern_that_matches_nothing_is_refused_with_the_nearest():
+    with pytest.raises(ModelRejected, match=r"rules\['fc3.weight'\].*Did you mean fc1.weight"):
+        Patterns("rules", {"fc3.weight": 1}).check_matched(["fc1.weight", "norm.bias"])

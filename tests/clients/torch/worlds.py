@@ -1,0 +1,27 @@
+"""Worlds: processes that torch.distributed connects, on this machine."""
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.clients.torch import ranks
+
+# The processes are forks of one that has imported what takes long.
+PRELOADED = ["tests.clients.torch.ranks", "torch._dynamo"]
+
+
+def run_world(size: int, url: str, folder: Path) -> list[dict[str, Any]]:
+    """Run the scenarios in a world of so many processes; return the outcomes of each."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    processes = [
+        context.Process(target=ranks.run_rank, args=(rank, size, url, str(folder))) for rank in range(size)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * size
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(size)]
