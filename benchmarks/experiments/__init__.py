@@ -1,0 +1,1 @@
+"""Experiments: each measures the rows that benchmarks/rows.py gives it."""
