@@ -147,8 +147,8 @@ class FaultServer:
 
 def read_request(lines: BinaryIO) -> Request | None:
     first = lines.readline().decode("latin-1").split()
-    if not first:
-        return None
+    if len(first) != 3:
+        return None  # the end, or no HTTP at all, such as the random bytes that open TLS
     headers = {}
     while line := lines.readline().strip():
         name, _, value = line.decode("latin-1").partition(":")
