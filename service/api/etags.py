@@ -13,16 +13,7 @@ def compute_etag(representation: Representation) -> str:
 
     It is a digest of everything the bytes are a function of. Specs that differ in spelling alone share it.
     """
-    tensor = representation.tensor
-    identity = (
-        STREAM_VERSION,
-        representation.media_type,
-        tuple(tensor.key),
-        tensor.shape,
-        tuple(tensor.walk),
-        tensor.dtype,
-        tensor.distribution,
-        float(tensor.factor).hex(),
-        float(tensor.bound).hex(),
-    )
-    return f'"{hashlib.sha256(orjson.dumps(identity)).hexdigest()}"'
+    header = hashlib.sha256(representation.header).hexdigest()
+    sources = [source.identity for source in representation.sources]
+    identity = orjson.dumps((STREAM_VERSION, representation.media_type, header, sources))
+    return f'"{hashlib.sha256(identity).hexdigest()}"'

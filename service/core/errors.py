@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json import dumps
 from typing import Self
 
@@ -45,6 +45,15 @@ class FieldError:
             message += f". Did you mean {' or '.join(suggestions)}?"
         return cls(field, rule, received, message, suggestions)
 
+    def within(self, place: str) -> Self:
+        """Say the same of a field of something larger.
+
+        >>> FieldError.of("groups", "must be at least 1", 0).within('tensors["conv1"]').message
+        'tensors["conv1"].groups must be at least 1; received 0'
+        """
+        field, message = f"{place}.{self.field}", f"{place}.{self.message}"
+        return replace(self, field=field, message=message)
+
 
 class SpecError(Exception):
     """A layer spec that cannot be honoured; `errors` says why, one entry for each broken rule."""
@@ -52,6 +61,10 @@ class SpecError(Exception):
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
         super().__init__(self.errors)
+
+    def within(self, place: str) -> Self:
+        """Say the same of fields of something larger."""
+        return type(self)(error.within(place) for error in self.errors)
 
     def __str__(self) -> str:
         return "; ".join(error.message for error in self.errors)

@@ -49,7 +49,8 @@ def _parse_seed(value: object) -> object:
     return parse_integer(value) if isinstance(value, str) else value
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """Check that a name is UTF-8 of some length at most, inside pydantic."""
     try:
         encoded = name.encode()
     except UnicodeEncodeError:
@@ -117,7 +118,7 @@ class LayerSpec(BaseModel):
     seed: Annotated[Seed | None, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")] = None
     name: Annotated[
         str,
-        AfterValidator(_check_name),
+        AfterValidator(check_name),
         Field(
             description="Which tensor this is: two names never share weights. At most 1024 bytes of UTF-8.",
             examples=["encoder.0.mlp.fc1.weight"],

@@ -19,8 +19,8 @@ UNICODE = "must be valid Unicode, without lone surrogates"
 # pydantic error type → the rule, with the names of pydantic's context in braces.
 RULES: dict[str, str] = {
     "missing": "is required",
-    "extra_forbidden": "is not a field of a layer spec",
-    "invalid_key": "is not a field of a layer spec",
+    "extra_forbidden": "is not a field of a {what}",
+    "invalid_key": "is not a field of a {what}",
     "int_type": INTEGER,
     "int_from_float": INTEGER,
     "int_parsing": INTEGER,
@@ -35,6 +35,8 @@ RULES: dict[str, str] = {
     "string_unicode": UNICODE,
     "literal_error": "must be one of {expected}",
     "tuple_type": "must be a list of integers",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
     "too_short": "must have at least {min_length} axis",
     "model_type": "must be an object",
 }
@@ -45,13 +47,15 @@ def break_rule(rule: str, suggestions: tuple[str, ...] = ()) -> PydanticCustomEr
     return PydanticCustomError("domain_rule", "{rule}", {"rule": rule, "suggestions": suggestions})
 
 
-def translate_violations(error: ValidationError, fields: Mapping[str, object]) -> tuple[FieldError, ...]:
+def translate_violations(
+    error: ValidationError, fields: Mapping[str, object], what: str = "layer spec"
+) -> tuple[FieldError, ...]:
     """Translate pydantic's findings to field errors, the first few of them.
 
-    `fields` has the names of the model's fields, to suggest from.
+    `fields` has the names of the fields, to suggest from, of what is being read.
     """
     details = error.errors(include_url=False)[:MOST_ERRORS]
-    return tuple(_translate(detail, fields) for detail in details if not _is_echo(detail))
+    return tuple(_translate(detail, fields, what) for detail in details if not _is_echo(detail))
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
@@ -59,13 +63,13 @@ def _is_echo(detail: ErrorDetails) -> bool:
     return detail["type"] == "too_short" and detail["ctx"]["actual_length"] < len(detail["input"])
 
 
-def _translate(detail: ErrorDetails, fields: Mapping[str, object]) -> FieldError:
+def _translate(detail: ErrorDetails, fields: Mapping[str, object], what: str) -> FieldError:
     field = format_location(detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
     value: object = MISSING if kind == "missing" else detail["input"]
     if kind == "domain_rule":
         return FieldError.of(field, context["rule"], value, context["suggestions"])
-    rule = RULES.get(kind, "is not valid").format(**context)
+    rule = RULES.get(kind, "is not valid").format(**context, what=what)
     return FieldError.of(field, rule, value, _suggest(kind, detail, context, fields))
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from service.core import LayerSpec, Parameters, require_seed
 from service.stream.key import Key, derive_key
 from service.stream.order import CANONICAL
+from service.stream.rounding import round_to
 from service.stream.tables import SEGMENT_BITS, load_tables
 from service.stream.tensor import compute_span
 
@@ -63,24 +64,6 @@ def transform(words: NDArray[np.uint32], distribution: str) -> NDArray[np.float6
     if distribution == "uniform":
         return transform_uniform(words)
     return transform_table(words, load_tables()[("normal", "truncated_normal").index(distribution)])
-
-
-def round_to(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
-    """Return values in a dtype: float32 from float64, the 16-bit dtypes from that float32; ties to even.
-
-    bfloat16 comes as its bits, u16.
-    """
-    if dtype == "float64":
-        return values
-    singles = values.astype(np.float32)
-    if dtype == "float32":
-        return singles
-    if dtype == "float16":
-        return singles.astype(np.float16)
-    bits = singles.view(np.uint32)
-    return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(
-        np.uint16
-    )
 
 
 def draw(

@@ -1,6 +1,9 @@
-"""Neighbours in a dtype: the largest value below a real number."""
+"""Rounding: real numbers in a dtype, and the largest value below one."""
 
 import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.core import DTYPES, DtypeName
 
@@ -17,3 +20,21 @@ def round_below(value: float, dtype: DtypeName) -> float:
     exponent = math.frexp(math.nextafter(value, 0.0))[1] - 1
     step = max(2.0 ** (exponent - FRACTION_BITS[dtype]), DTYPES[dtype].smallest_subnormal)
     return (math.ceil(value / step) - 1) * step
+
+
+def round_to(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
+    """Return values in a dtype: float32 from float64, the 16-bit dtypes from that float32; ties to even.
+
+    bfloat16 comes as its bits, u16.
+    """
+    if dtype == "float64":
+        return values
+    singles = values.astype(np.float32)
+    if dtype == "float32":
+        return singles
+    if dtype == "float16":
+        return singles.astype(np.float16)
+    bits = singles.view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(
+        np.uint16
+    )

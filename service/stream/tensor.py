@@ -62,6 +62,12 @@ class Tensor:
         """Bytes of all elements."""
         return math.prod(self.shape) * self.itemsize
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Everything that the bytes are a function of, beside the version of the stream."""
+        numbers = (float(self.factor).hex(), float(self.bound).hex())
+        return (tuple(self.key), self.shape, tuple(self.walk), self.dtype, self.distribution, *numbers)
+
     @cached_property
     def _arguments(self) -> tuple[NDArray[np.uint32], tuple[NDArray[np.int64], NDArray[np.uint64], int]]:
         sizes, strides, offset = self.walk
@@ -71,10 +77,10 @@ class Tensor:
             offset,
         )
 
-    def fill(self, start: int, out: NDArray[np.uint8]) -> None:
+    def fill(self, start: int, out: NDArray[np.uint8], /) -> None:
         """Write the little-endian bytes of consecutive elements, from element start on, into out.
 
-        out is contiguous, starts at a multiple of eight bytes and holds whole elements. The GIL is free
+        out is contiguous, starts at a multiple of the itemsize and holds whole elements. The GIL is free
         meanwhile.
         """
         if start < 0 or start * self.itemsize + out.size > self.nbytes or out.size % self.itemsize:
