@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from service.settings import PREFIX, Settings
 
@@ -51,7 +51,8 @@ def describe_errors(error: ValidationError, given: dict[str, str]) -> list[str]:
         name = str(detail["loc"][0]).lower()
         source = "--" + name.replace("_", "-") if name in given else PREFIX + name.upper()
         message = detail["msg"][0].lower() + detail["msg"][1:]
-        lines.append(f"{source}: {message}; received {detail['input']!r}")
+        secret = Settings.model_fields[name].annotation is SecretStr
+        lines.append(f"{source}: {message}" + ("" if secret else f"; received {detail['input']!r}"))
     return lines
 
 

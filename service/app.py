@@ -50,6 +50,8 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
         checking.cancel()
         context.ready = False
         context.workers.close()
+        context.storing.close()
+        context.store.close()
         forget_process()
 
 

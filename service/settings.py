@@ -1,10 +1,13 @@
 """Settings: the environment and the command line, read once."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "WEIGHTINIT_"
 
@@ -15,10 +18,35 @@ def count_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+def find_data_directory() -> Path:
+    """Find where the user's data belong (XDG Base Directory Specification); not every user has a home."""
+    given = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if given.is_absolute():
+        return given / "weightinit"
+    try:
+        return Path.home() / ".local/share/weightinit"
+    except RuntimeError:
+        return Path("/var/lib/weightinit")
+
+
+def check_database_url(url: SecretStr) -> SecretStr:
+    """Check the URL of a database, whose password no error tells. Raises ValueError."""
+    text = url.get_secret_value()
+    try:
+        known = not text or make_url(text).drivername in {"postgresql", "postgres"}
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        raise ValueError("must be postgresql://user:password@host:port/database")
+    return url
+
+
 class Settings(BaseSettings):
     """What can be set, by `WEIGHTINIT_NAME` in the environment or `--name` on the command line."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     host: Annotated[str, Field(description="address to listen on", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(description="port to listen on; 0 takes a free one", ge=0, le=65535)] = 8000
@@ -29,6 +57,19 @@ class Settings(BaseSettings):
     max_elements: Annotated[int, Field(description="most elements of a tensor", ge=1, le=2**60)] = 2**48
     max_rank: Annotated[int, Field(description="most axes of a tensor", ge=1, le=8)] = 8
     max_body_bytes: Annotated[int, Field(description="longest request body", ge=1, le=2**30)] = 64 * 1024
+    max_tensors: Annotated[int, Field(description="most tensors of a model", ge=1, le=2**20)] = 20_000
+    max_model_bytes: Annotated[
+        int, Field(description="longest request body that publishes a model", ge=1, le=2**30)
+    ] = 16 * 2**20
+    data_directory: Annotated[
+        Path,
+        Field(description="where published models are kept, in SQLite", default_factory=find_data_directory),
+    ]
+    database_url: Annotated[
+        SecretStr,
+        AfterValidator(check_database_url),
+        Field(description="URL of a PostgreSQL database that keeps them instead: postgresql://…"),
+    ] = SecretStr("")
     max_streams: Annotated[
         int, Field(description="most large bodies sent at once by each process", ge=1, le=2**20)
     ] = 512

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -65,26 +66,30 @@ class Server:
 
 @contextmanager
 def run_server(*arguments: str, **environment: str) -> Iterator[Server]:
-    """Run the service with some arguments and environment variables, and stop it in the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service", "--port", "0", *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    server = Server(process)
-    reader = threading.Thread(target=server.read_log, daemon=True)
-    reader.start()
-    try:
-        server.wait_until_ready()
-        yield server
-    finally:
-        process.terminate()
-        process.wait(60)
-        reader.join(60)
-        assert process.stdout is not None
-        process.stdout.close()
+    """Run the service with some arguments and environment variables, and stop it in the end.
+
+    What is published there goes with it, unless a data directory or a database is named.
+    """
+    with tempfile.TemporaryDirectory(prefix="weightinit-data-") as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", "--port", "0", *arguments],
+            env={**os.environ, "WEIGHTINIT_DATA_DIRECTORY": folder, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        server = Server(process)
+        reader = threading.Thread(target=server.read_log, daemon=True)
+        reader.start()
+        try:
+            server.wait_until_ready()
+            yield server
+        finally:
+            process.terminate()
+            process.wait(60)
+            reader.join(60)
+            assert process.stdout is not None
+            process.stdout.close()
 
 
 def wait_until(is_so, seconds=30.0) -> None:

@@ -5,18 +5,26 @@ from typing import Self, cast
 
 from starlette.requests import Request
 
+from service.api.catalogue import Catalogue
 from service.api.digests import Digests
 from service.api.workers import Workers
 from service.settings import Settings
+from service.store import Store
+
+# They wait for a database or a disk, and never hold up those that draw.
+STORING_THREADS = 4
 
 
 @dataclass(slots=True)
 class Context:
-    """The settings, the threads that draw, the digests known, the OpenAPI document, and the state."""
+    """The settings, the threads that draw, the digests known, the store with its threads, and the state."""
 
     settings: Settings
     workers: Workers
     digests: Digests
+    store: Store
+    storing: Workers
+    catalogue: Catalogue
     openapi: bytes
     ready: bool = False
     open_streams: int = 0
@@ -25,7 +33,8 @@ class Context:
     def of(cls, settings: Settings, openapi: bytes) -> Self:
         """Make the context of a process that describes itself so."""
         workers = Workers(settings.threads)
-        return cls(settings, workers, Digests(workers), openapi)
+        storing = Workers(STORING_THREADS, "store")
+        return cls(settings, workers, Digests(workers), Store.of(settings), storing, Catalogue(), openapi)
 
 
 def get_context(request: Request) -> Context:

@@ -3,9 +3,13 @@
 from urllib.parse import quote
 
 from service.core import LayerSpec
+from service.core.naming import ModelName
 
 PARAMETERS = "/v1/parameters"
 WEIGHTS = "/v1/weights"
+MODELS = "/v1/models"
+NAMES = "/v1/names"
+NAME = NAMES + "/{team}/{name}/{version}"
 SAFE = "-._~,:/!*'()"
 
 
@@ -22,6 +26,20 @@ def link_weights(spec: LayerSpec, cut: str, root_path: str = "") -> str:
     """
     url = _link(root_path + WEIGHTS, spec, exclude=set())
     return f"{url}&slice={cut}" if cut else url
+
+
+def link_model(model_id: str, root_path: str = "") -> str:
+    """Write the URL of a model."""
+    return f"{root_path}{MODELS}/{model_id}"
+
+
+def link_names(prefix: str, limit: int, after: ModelName, root_path: str = "") -> str:
+    """Write the URL of the page of names that follows a name.
+
+    >>> link_names("vision/", 20, ModelName("vision", "vit", "1.0"))
+    '/v1/names?prefix=vision/&limit=20&after=vision/vit/1.0'
+    """
+    return f"{root_path}{NAMES}?prefix={prefix}&limit={limit}&after={after}"
 
 
 def _link(path: str, spec: LayerSpec, exclude: set[str]) -> str:

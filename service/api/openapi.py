@@ -40,7 +40,7 @@ def make_document() -> Document:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "."}],
-        "tags": [{"name": name} for name in ("parameters", "weights", "operations")],
+        "tags": [{"name": name} for name in ("parameters", "weights", "models", "names", "operations")],
         "paths": paths,
         "components": {"schemas": SCHEMAS},
     }

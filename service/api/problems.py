@@ -12,8 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from service.api.connections import ReaderLeftError
+from service.api.entries import NameRetiredError
 from service.api.ranges import UnsatisfiableError
 from service.core import FieldError, SpecError
+from service.store import NameTakenError, Retirement, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -29,9 +31,20 @@ class Problem:
     errors: tuple[FieldError, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameProblem(Problem):
+    """What went wrong with a name: `model` is what it stands for, `retired` says who retired it, and why."""
+
+    model: str
+    retired: Retirement | None
+
+
 # Domain error → status, type and title. Everything else is about:blank, whose title is the status's phrase.
 DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     SpecError: (422, "urn:weightinit:invalid-spec", "The layer spec cannot be honoured"),
+    NameTakenError: (409, "urn:weightinit:name-taken", "The name is taken"),
+    NameRetiredError: (410, "urn:weightinit:name-retired", "The name is retired"),
+    StoreUnavailableError: (503, "urn:weightinit:storage-unavailable", "The storage cannot answer now"),
 }
 
 # What to say where whoever refused said nothing.
@@ -44,7 +57,8 @@ DETAILS = {
 
 def render(problem: Problem) -> bytes:
     """Write a problem as JSON."""
-    return orjson.dumps({name: value for name, value in asdict(problem).items() if name != "errors" or value})
+    fields = {name: value for name, value in asdict(problem).items() if name != "errors" or value}
+    return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
 
 
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response:
@@ -59,10 +73,18 @@ def describe(status: int, detail: str = "") -> Problem:
 
 
 async def answer_domain_error(_request: Request, error: Exception) -> Response:
-    """Answer for a spec that cannot be honoured."""
+    """Answer for a spec that cannot be honoured, or a store that cannot answer."""
     status, kind, title = DOMAIN[type(error)]
     errors = error.errors if isinstance(error, SpecError) else ()
-    return respond(Problem(kind, title, status, str(error), errors))
+    headers = {"Retry-After": "2"} if status == 503 else {}
+    return respond(Problem(kind, title, status, str(error), errors), headers)
+
+
+async def answer_name_error(_request: Request, error: NameTakenError | NameRetiredError) -> Response:
+    """Answer for a name that is taken or retired, with what it stands for."""
+    status, kind, title = DOMAIN[type(error)]
+    entry = error.entry
+    return respond(NameProblem(kind, title, status, str(error), model=entry.model, retired=entry.retired))
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
@@ -107,6 +129,9 @@ Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 HANDLERS: dict[int | type[Exception], Handler] = {
     SpecError: answer_domain_error,
+    StoreUnavailableError: answer_domain_error,
+    NameTakenError: answer_name_error,
+    NameRetiredError: answer_name_error,
     HTTPException: answer_http_error,
     UnsatisfiableError: answer_unsatisfiable,
     ClientDisconnect: answer_absent,

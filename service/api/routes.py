@@ -3,7 +3,15 @@
 from starlette.routing import Route
 
 from service.api.docs import get_asset, get_docs, get_index, get_openapi, get_start
-from service.api.links import PARAMETERS, WEIGHTS
+from service.api.links import MODELS, NAME, NAMES, PARAMETERS, WEIGHTS
+from service.api.models import (
+    get_model,
+    get_model_parameters,
+    get_model_tensor,
+    get_model_weights,
+    post_model,
+)
+from service.api.names import delete_name, get_name, list_names, put_name
 from service.api.operations import get_liveness, get_metrics, get_readiness
 from service.api.parameters import get_parameters, post_parameters
 from service.api.weights import get_weights, post_weights
@@ -14,6 +22,15 @@ INTERFACE = (
     Route(WEIGHTS, post_weights, methods=["POST"]),
     Route(PARAMETERS, get_parameters, methods=["GET"]),
     Route(PARAMETERS, post_parameters, methods=["POST"]),
+    Route(MODELS, post_model, methods=["POST"]),
+    Route(MODELS + "/{id}", get_model, methods=["GET"]),
+    Route(MODELS + "/{id}/parameters", get_model_parameters, methods=["GET"]),
+    Route(MODELS + "/{id}/weights", get_model_weights, methods=["GET"]),
+    Route(MODELS + "/{id}/weights/{tensor:path}", get_model_tensor, methods=["GET"]),
+    Route(NAMES, list_names, methods=["GET"]),
+    Route(NAME, get_name, methods=["GET"]),
+    Route(NAME, put_name, methods=["PUT"]),
+    Route(NAME, delete_name, methods=["DELETE"]),
     Route("/livez", get_liveness, methods=["GET"]),
     Route("/readyz", get_readiness, methods=["GET"]),
     Route("/metrics", get_metrics, methods=["GET"]),

@@ -4,13 +4,17 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from service.api.problems import Problem
+from service.api.entries import Entry
+from service.api.problems import NameProblem, Problem
 from service.core import LayerSpec, Parameters
+from service.core.models.spec import OWN, ConstantSpec, ModelSpec, StackSpec
+from service.core.statements import Listing, Publication, Reason
 
 Schema = dict[str, Any]
 
 SPEC: Schema = LayerSpec.model_json_schema()
-PROBLEM: Schema = TypeAdapter(Problem).json_schema(ref_template="#/components/schemas/{model}")
+REFERENCE = "#/components/schemas/{model}"
+PROBLEM: Schema = TypeAdapter(Problem).json_schema(ref_template=REFERENCE)
 SLICE: Schema = {
     "type": "string",
     "description": "The box to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
@@ -29,10 +33,62 @@ def make_weights_schema() -> Schema:
     }
 
 
+def make_model_schemas() -> dict[str, Schema]:
+    """Make the schemas of a model, whose tensors are of three kinds, and of a part of a tensor."""
+    model, stack = ModelSpec.model_json_schema(), StackSpec.model_json_schema()
+    common = omit(SPEC["properties"], *OWN)
+    model["properties"]["defaults"] |= {"properties": common, "additionalProperties": False}
+    kinds = [refer(name) for name in ("DrawnSpec", "ConstantSpec", "StackSpec")]
+    model["properties"]["tensors"]["items"] = {"anyOf": kinds}
+    stack["properties"]["parts"]["items"] = refer("PartSpec")
+    drawn = omit(SPEC["properties"], "seed")
+    part = omit(drawn, "dtype") | {
+        "slice": {"type": "string", "description": "Which rows of what is drawn, as in `0:128`."},
+        "constant": {"type": "number", "description": "One value instead of what is drawn."},
+    }
+    return {
+        "ModelSpec": model,
+        "DrawnSpec": make_object("DrawnSpec", "A tensor that is drawn.", drawn, "name", "shape"),
+        "ConstantSpec": ConstantSpec.model_json_schema(),
+        "StackSpec": stack,
+        "PartSpec": make_object("PartSpec", "A part of a tensor.", part, "shape"),
+    }
+
+
+def make_name_schemas() -> dict[str, Schema]:
+    """Make the schemas of what is said of a name, and of what is answered."""
+    answered = {
+        kind.__name__: TypeAdapter(kind).json_schema(ref_template=REFERENCE) for kind in (Entry, NameProblem)
+    }
+    inner = {name: value for schema in answered.values() for name, value in schema.pop("$defs").items()}
+    return (
+        inner
+        | answered
+        | {kind.__name__: kind.model_json_schema() for kind in (Listing, Publication, Reason)}
+    )
+
+
+def make_object(title: str, description: str, properties: Schema, *required: str) -> Schema:
+    """Make the schema of an object that has no other properties."""
+    return {
+        "title": title,
+        "description": description,
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def omit(properties: Schema, *names: str) -> Schema:
+    """Return properties without some of them."""
+    return {name: value for name, value in properties.items() if name not in names}
+
+
 def make_query_parameters(schema: Schema, examples: dict[str, object]) -> list[Schema]:
     """Make a query parameter of each property of a schema; a list is written with commas."""
     return [
-        make_query_parameter(name, dict(value), examples, required=name in schema["required"])
+        make_query_parameter(name, dict(value), examples, required=name in schema.get("required", ()))
         for name, value in schema["properties"].items()
     ]
 
@@ -64,6 +120,8 @@ def refer(name: str) -> Schema:
 
 SCHEMAS: Schema = {
     **PROBLEM.pop("$defs"),
+    **make_model_schemas(),
+    **make_name_schemas(),
     "LayerSpec": SPEC,
     "Parameters": TypeAdapter(Parameters).json_schema(),
     "Problem": PROBLEM,

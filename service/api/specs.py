@@ -69,6 +69,17 @@ def parse_weights_query(query: bytes, settings: Settings) -> WeightsSpec:
     return WeightsSpec.of(spec, cuts[0] if cuts else None, settings)
 
 
+def parse_cut_query(query: bytes, shape: tuple[int, ...]) -> Box:
+    """Parse the query of a request for a tensor that is known: a cut of it, or nothing. Raises SpecError."""
+    pairs = decode_query(query)
+    for name, value in pairs:
+        if name != CUT:
+            raise refuse(name, "is not a parameter of this path", value)
+    if len(pairs) > 1:
+        raise refuse(CUT, "must be given once", pairs[1][1])
+    return parse_box(pairs[0][1], shape) if pairs else tuple(slice(0, size) for size in shape)
+
+
 async def read_weights_body(request: Request, settings: Settings) -> WeightsSpec:
     """Read the body of a request for weights. Raises SpecError, HTTPException 400, 413 or 415."""
     values = dict(await read_json(request, settings.max_body_bytes))
@@ -79,4 +90,4 @@ async def read_weights_body(request: Request, settings: Settings) -> WeightsSpec
 def refuse_query(query: bytes) -> None:
     """Refuse a query where the body says everything. Raises SpecError."""
     for name, value in decode_query(query):
-        raise SpecError([FieldError.of("query", "must be empty: the body has the spec", f"{name}={value}")])
+        raise SpecError([FieldError.of("query", "must be empty", f"{name}={value}")])

@@ -3,12 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.answering import answer_get, answer_post
 from service.api.context import get_context
 from service.api.filenames import format_disposition
 from service.api.headers import join_lines
 from service.api.links import link_parameters, link_weights
 from service.api.negotiation import choose_media_type
-from service.api.offers import Offer, answer_get, answer_post
+from service.api.offers import Offer
 from service.api.representations import MEDIA_TYPES, SUFFIXES, Representation
 from service.api.specs import WeightsSpec, parse_weights_query, read_weights_body, refuse_query
 from service.core import Parameters

@@ -43,11 +43,11 @@ class Workers:
     of a stream.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, name: str = "draw") -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads = threads
         for number in range(threads):
-            threading.Thread(target=self._work, name=f"draw-{number}", daemon=True).start()
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
 
     def run(self, function: Callable[[A], T], argument: A) -> asyncio.Future[T]:
         """Run a function of one argument when its turn comes; to cancel the future gives the turn back."""

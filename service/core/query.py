@@ -69,4 +69,5 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "scale": parse_number,
     "negative_slope": parse_number,
     "seed": parse_integer,
+    "limit": parse_integer,
 }

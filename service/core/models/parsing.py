@@ -1,5 +1,6 @@
 """Parsing: from what a client says to a model."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from service.core.box import Box, parse_box
@@ -36,7 +37,7 @@ class Limits(NamedTuple):
         check_element_count(shape, self.elements)
 
 
-def parse_model(values: Fields, stream: int, limits: Limits) -> Model:
+def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Model:
     """Parse a model for a version of the stream. Raises SpecError, with the first few rules that are broken.
 
     >>> said = {"seed": 42, "tensors": [{"name": "fc1", "shape": [784, 300], "activation": "ReLU"}]}

@@ -1,0 +1,79 @@
+"""What OpenAPI says of /v1/parameters and /v1/weights."""
+
+from service.api.described.pieces import (
+    FIELDS,
+    WANT_DIGEST,
+    describe_body,
+    describe_bytes,
+    describe_errors,
+    describe_fields,
+)
+from service.api.parameters import JSON
+from service.api.schemas import SCHEMAS, Schema, make_query_parameters, refer
+
+LAYER: Schema = {"shape": [784, 300], "activation": "relu"}
+TENSOR: Schema = {**LAYER, "seed": 42, "name": "hidden1/kernel"}
+
+EXAMPLES: Schema = {
+    "dense": {"summary": "A dense layer before a ReLU", "value": LAYER},
+    "convolution": {
+        "summary": "A grouped 3 × 3 convolution in PyTorch's layout, before a leaky ReLU",
+        "value": {
+            "shape": [64, 8, 3, 3],
+            "layout": "torch",
+            "groups": 4,
+            "activation": "leaky_relu",
+            "negative_slope": 0.01,
+        },
+    },
+    "keras": {
+        "summary": "VarianceScaling(scale=2, mode=fan_avg, distribution=uniform) of Keras",
+        "value": {"shape": [784, 300], "scheme": "he_uniform", "mode": "fan_avg"},
+    },
+}
+WEIGHTS_EXAMPLES: Schema = {
+    "dense": {"summary": "A dense layer before a ReLU", "value": TENSOR},
+    "shard": {"summary": "The first 128 rows of the same", "value": {**TENSOR, "slice": "0:128,:"}},
+    "large_seed": {
+        "summary": "A seed beyond 2⁵³, as text",
+        "value": {
+            **TENSOR,
+            "seed": "18446744073709551615",
+            "distribution": "truncated_normal",
+            "dtype": "bfloat16",
+        },
+    },
+}
+
+DECIDED = {"description": "What was decided.", "content": {JSON: {"schema": refer("Parameters")}}}
+# endpoint → what its operation has beside summary and description
+OPERATIONS: dict[str, Schema] = {
+    "get_parameters": {
+        "parameters": make_query_parameters(SCHEMAS["LayerSpec"], LAYER),
+        "responses": {"200": DECIDED, **describe_errors(406, 422)},
+    },
+    "post_parameters": {
+        "requestBody": describe_body("LayerSpec", EXAMPLES),
+        "responses": {"200": DECIDED, **describe_errors(400, 406, 413, 415, 422)},
+    },
+    "get_weights": {
+        "parameters": [
+            *make_query_parameters(SCHEMAS["WeightsSpec"], {**TENSOR, "slice": "0:128,:"}),
+            *describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST}),
+        ],
+        "responses": {
+            "200": describe_bytes("The tensor."),
+            "206": describe_bytes("The range of bytes that was asked for.", "Content-Range"),
+            "304": {"description": "The client has these bytes."},
+            **describe_errors(406, 412, 416, 422, 503),
+        },
+    },
+    "post_weights": {
+        "parameters": describe_fields({"Want-Repr-Digest": WANT_DIGEST}),
+        "requestBody": describe_body("WeightsSpec", WEIGHTS_EXAMPLES),
+        "responses": {
+            "200": describe_bytes("The tensor.", "Content-Location"),
+            **describe_errors(400, 406, 413, 415, 422, 503),
+        },
+    },
+}

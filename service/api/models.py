@@ -1,0 +1,170 @@
+"""/v1/models: models published, what is decided for their tensors, and their bytes."""
+
+import asyncio
+import re
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.answering import answer_get
+from service.api.bodies import check_content_type, parse_json, read_body
+from service.api.catalogue import Published
+from service.api.context import get_context
+from service.api.filenames import format_disposition
+from service.api.headers import join_lines
+from service.api.links import link_model
+from service.api.negotiation import choose_media_type
+from service.api.offers import Offer
+from service.api.parameters import CACHING, JSON
+from service.api.representations import MEDIA_TYPES, RAW, SUFFIXES, Representation
+from service.api.safetensors import MEDIA_TYPE as SAFETENSORS
+from service.api.specs import parse_cut_query, refuse_query
+from service.api.storing import call_store
+from service.api.weights import describe_decision, describe_shape
+from service.core.box import Box
+from service.core.models import Drawn, Limits, Model, ModelTensor, Part, parse_model
+from service.core.names import find_nearest_names
+from service.settings import Settings
+from service.store import Store
+from service.stream import STREAM_VERSION, cut_tensor
+
+ID = re.compile(r"[0-9a-f]{64}")
+MOST_COMPARED = 1000  # names among which the nearest to a wrong one are looked for
+
+
+async def post_model(request: Request) -> Response:
+    """Publish a model: a seed and a list of named tensors.
+
+    Its id is the SHA-256 of its canonical form, so that the same model has the same id wherever it is
+    published: 201 the first time and 200 from then on. A model never changes.
+    """
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    refuse_query(request.scope["query_string"])
+    check_content_type(request)
+    context = get_context(request)
+    body = await read_body(request, context.settings.max_model_bytes)
+    model, is_new = await call_store(context, publish, context.store, body, context.settings)
+    said = {
+        "id": model.id,
+        "stream": model.stream,
+        "tensors": len(model.tensors),
+        "elements": model.elements,
+        "bytes": model.nbytes,
+    }
+    headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
+    return Response(orjson.dumps(said), 201 if is_new else 200, headers, JSON)
+
+
+async def get_model(request: Request) -> Response:
+    """Show a model in its canonical form, byte for byte: its SHA-256 is the id.
+
+    It is JSON as RFC 8785 writes it, and can be published again.
+    """
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    refuse_query(request.scope["query_string"])
+    published = await find_model(request)
+    return await answer_get(request, Offer.of(Representation(JSON, published.canonical, ()), {}))
+
+
+async def get_model_parameters(request: Request) -> Response:
+    """Decide for each tensor of a model as `/v1/parameters` does: every part of it, and why."""
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    refuse_query(request.scope["query_string"])
+    published = await find_model(request)
+    body = await asyncio.to_thread(describe_model, published)
+    return Response(body, headers={"Cache-Control": CACHING}, media_type=JSON)
+
+
+async def get_model_weights(request: Request) -> Response:
+    """Draw all weights of a model, as one safetensors file.
+
+    The bytes never change, and are cached, resumed and fetched in ranges as those of a single tensor are.
+    """
+    media_type = choose_media_type(join_lines(request, "accept"), (SAFETENSORS, RAW))
+    refuse_query(request.scope["query_string"])
+    published = await find_model(request)
+    return await answer_get(request, await asyncio.to_thread(published.offer_file, media_type))
+
+
+async def get_model_tensor(request: Request) -> Response:
+    """Draw one tensor of a model: the bytes that `/v1/weights` has for its spec."""
+    media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
+    published = await find_model(request)
+    tensor = find_tensor(published.model, request.path_params["tensor"])
+    box = parse_cut_query(request.scope["query_string"], tensor.shape)
+    return await answer_get(request, offer_tensor(published, tensor, box, media_type))
+
+
+def publish(store: Store, body: bytes, settings: Settings) -> tuple[Model, bool]:
+    """Parse a model and keep it; tell whether it is new. Raises SpecError, StoreUnavailableError."""
+    limits = Limits(settings.max_tensors, settings.max_elements, settings.max_rank)
+    model = parse_model(parse_json(body), STREAM_VERSION, limits)
+    return model, store.put_model(model.id, model.canonical)
+
+
+async def find_model(request: Request) -> Published:
+    """Find the model that a path names. Raises HTTPException 404, StoreUnavailableError."""
+    context, model_id = get_context(request), request.path_params["id"]
+    if published := context.catalogue.find(model_id):
+        return published
+    found = await call_store(context, load, context.store, model_id) if ID.fullmatch(model_id) else None
+    if found is None:
+        raise HTTPException(404, "No such model is published here.")
+    context.catalogue.keep(found)
+    return found
+
+
+def load(store: Store, model_id: str) -> Published | None:
+    """Load a model from the store. Raises StoreUnavailableError."""
+    canonical = store.get_model(model_id)
+    return None if canonical is None else Published.of(model_id, canonical)
+
+
+def find_tensor(model: Model, name: str) -> ModelTensor:
+    """Find a tensor of a model. Raises HTTPException 404."""
+    if tensor := model.by_name.get(name):
+        return tensor
+    near = find_nearest_names(name, model.by_name) if len(model.tensors) <= MOST_COMPARED else ()
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise HTTPException(404, f"The model has no tensor of that name.{hint}")
+
+
+def offer_tensor(published: Published, tensor: ModelTensor, box: Box, media_type: str) -> Offer:
+    """Offer a box of a tensor, with how it was decided on where it is drawn in one part."""
+    shape = tuple(cut.stop - cut.start for cut in box)
+    whole = Representation.of_sources(cut_tensor(tensor, box), shape, tensor.dtype, media_type)
+    said = {
+        "Content-Disposition": format_disposition(tensor.name, SUFFIXES[media_type]),
+        "Weightinit-Model": published.id,
+        "Weightinit-Dtype": tensor.dtype,
+        **describe_shape(shape),
+    }
+    if len(tensor.parts) == 1 and isinstance(part := tensor.parts[0], Drawn):
+        said |= describe_decision(part.parameters)
+    return Offer.of(whole, said)
+
+
+def describe_model(published: Published) -> bytes:
+    """Write what is decided for each tensor of a model."""
+    model = published.model
+    tensors = [
+        {
+            "name": tensor.name,
+            "shape": tensor.shape,
+            "dtype": tensor.dtype,
+            "parts": [describe_part(part) for part in tensor.parts],
+        }
+        for tensor in model.tensors
+    ]
+    said = {"model": published.id, "seed": str(model.seed), "stream": model.stream, "tensors": tensors}
+    return orjson.dumps(said)
+
+
+def describe_part(part: Part) -> dict[str, object]:
+    """Describe a part of a tensor: its parameters, or its constant."""
+    said: dict[str, object] = {"name": part.name, "shape": part.shape, "slice": None}
+    if isinstance(part, Drawn):
+        return said | {"slice": part.cut or None, "constant": None, "parameters": part.parameters}
+    return said | {"constant": part.value, "parameters": None}

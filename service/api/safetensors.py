@@ -1,0 +1,43 @@
+"""The safetensors format: what stands before the tensors of a model.
+
+The length of the header in eight bytes, little-endian; the header, JSON padded with spaces; the tensors, with no
+holes between them. https://github.com/huggingface/safetensors#format
+"""
+
+from collections.abc import Iterable
+from itertools import accumulate, pairwise
+
+import orjson
+
+from service.core import DtypeName
+from service.core.models import Model, ModelTensor
+
+MEDIA_TYPE = "application/x-safetensors"
+DTYPES: dict[DtypeName, str] = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+ALIGNMENT = 8
+
+
+def sort_tensors(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
+    """Sort tensors by itemsize, the largest first, so that each is aligned, then by name: as the reference."""
+    return sorted(tensors, key=lambda tensor: (-tensor.itemsize, tensor.name.encode()))
+
+
+def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTensor]) -> bytes:
+    """Make all that stands before the tensors, in the order that they are given in: a multiple of 8 bytes.
+
+    The metadata says where they come from. `format` is what transformers asks for before it loads a file.
+    """
+    metadata = {
+        "format": "pt",
+        "weightinit.model": model_id,
+        "weightinit.seed": str(model.seed),
+        "weightinit.stream": str(model.stream),
+    }
+    spans = pairwise(accumulate((tensor.nbytes for tensor in tensors), initial=0))
+    rows = {
+        tensor.name: {"dtype": DTYPES[tensor.dtype], "shape": tensor.shape, "data_offsets": span}
+        for tensor, span in zip(tensors, spans, strict=True)
+    }
+    text = orjson.dumps({"__metadata__": metadata, **rows})
+    text += b" " * (-len(text) % ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text

@@ -1,0 +1,1 @@
+"""The migrations, each a module; every one says which it follows."""

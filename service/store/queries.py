@@ -1,0 +1,103 @@
+"""Queries: what is asked of the tables and written to them, within a transaction of the caller's."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, Tuple, insert, literal, select, tuple_, update
+
+from service.core.naming import ModelName, span_prefix
+from service.store.entries import NameEntry, Retirement
+from service.store.errors import NameTakenError, UnknownModelError
+from service.store.tables import ModelRow, NameRow
+
+KEY = (NameRow.team, NameRow.name, NameRow.version)
+ENTRY = select(
+    *KEY,
+    NameRow.model,
+    NameRow.author,
+    NameRow.note,
+    NameRow.published_at,
+    NameRow.retired_at,
+    NameRow.retired_author,
+    NameRow.retired_note,
+)
+Fields = tuple[str, str, str, str, str, str, datetime, datetime | None, str | None, str | None]
+
+
+def find_model(connection: Connection, identity: str) -> bytes | None:
+    """Find the canonical form of a model."""
+    return connection.scalar(select(ModelRow.canonical).where(ModelRow.id == identity))
+
+
+def has_model(connection: Connection, identity: str) -> bool:
+    """Tell whether a model is there."""
+    return connection.scalar(select(literal(1)).where(ModelRow.id == identity)) is not None
+
+
+def add_model(connection: Connection, identity: str, canonical: bytes) -> bool:
+    """Add a model unless it is there, and tell whether it was not. Raises IntegrityError after a race."""
+    if has_model(connection, identity):
+        return False
+    connection.execute(insert(ModelRow).values(id=identity, canonical=canonical))
+    return True
+
+
+def find_name(connection: Connection, name: ModelName) -> NameEntry | None:
+    """Find what a name stands for."""
+    row = connection.execute(ENTRY.where(_is_row_of(name))).one_or_none()
+    return None if row is None else _make_entry(row)
+
+
+def add_name(connection: Connection, entry: NameEntry) -> tuple[NameEntry, bool]:
+    """Add a name unless it stands for the same model already, and tell whether it did not.
+
+    Raises NameTakenError, UnknownModelError, and IntegrityError after a race.
+    """
+    found = find_name(connection, entry.name)
+    if found is not None:
+        if found.model != entry.model or found.retired:
+            raise NameTakenError(found)
+        return found, False
+    if not has_model(connection, entry.model):
+        raise UnknownModelError(entry.model)
+    values = {"model": entry.model, "author": entry.author, "note": entry.note}
+    key = entry.name._asdict()
+    connection.execute(insert(NameRow).values(**key, **values, published_at=entry.published))
+    return entry, True
+
+
+def retire_name(connection: Connection, name: ModelName, retired: Retirement) -> NameEntry | None:
+    """Retire a name unless it is retired, and return what it is then; None where there is no such name."""
+    values = {
+        "retired_at": retired.when,
+        "retired_author": retired.author,
+        "retired_note": retired.note,
+    }
+    connection.execute(update(NameRow).where(_is_row_of(name), NameRow.retired_at.is_(None)).values(values))
+    return find_name(connection, name)
+
+
+def list_names(connection: Connection, prefix: str, after: ModelName | None, limit: int) -> list[NameEntry]:
+    """List names in order."""
+    return [_make_entry(row) for row in connection.execute(select_names(prefix, after, limit))]
+
+
+def select_names(prefix: str, after: ModelName | None, limit: int) -> Select[*Fields]:
+    """Select a page of names, whose ends the primary key finds, however many there are."""
+    start, stop = span_prefix(prefix)
+    key = tuple_(*KEY)
+    begun = key >= _bind(start) if after is None or after < start else key > _bind(after)
+    return ENTRY.where(begun, key < _bind(stop)).order_by(*KEY).limit(limit)
+
+
+def _is_row_of(name: ModelName) -> ColumnElement[bool]:
+    return (NameRow.team == name.team) & (NameRow.name == name.name) & (NameRow.version == name.version)
+
+
+def _bind(name: ModelName) -> Tuple:
+    return tuple_(literal(name.team), literal(name.name), literal(name.version))
+
+
+def _make_entry(row: Row[*Fields]) -> NameEntry:
+    team, name, version, model, author, note, published, when, retirer, reason = row
+    retired = None if when is None else Retirement(retirer or "", reason or "", when)
+    return NameEntry(ModelName(team, name, version), model, author, note, published, retired)

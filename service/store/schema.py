@@ -1,0 +1,100 @@
+"""Schema: whether the tables are what the code expects, and making them so."""
+
+import threading
+from collections.abc import Hashable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from service.store.databases import Database
+from service.store.errors import StoreUnavailableError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+NEWER = "The storage was migrated by a newer version of the service; this one cannot use it."
+
+# Alembic keeps the migration under way in a module of its own.
+ONE_AT_A_TIME = threading.Lock()
+
+
+class Schema:
+    """The tables of a database; they are looked at once, and again where the database became another."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._current: Hashable = None
+
+    def prepare(self, *, writing: bool) -> bool:
+        """Have the tables there and as expected. False if there are none, which only writing makes.
+
+        Raises StoreUnavailableError where a newer version made them, and what the database raises; then the
+        next call tries again.
+        """
+        if self._is_current():
+            return True
+        with self._lock:
+            if not self._is_current():
+                self._database.forget()
+                self._current = self._make(writing=writing)
+        return self._current is not None
+
+    def doubt(self) -> None:
+        """Have the tables looked at again: something is wrong, and they may be."""
+        self._current = None
+
+    def _is_current(self) -> bool:
+        return self._current is not None and self._current == self._database.identify()
+
+    def _make(self, *, writing: bool) -> Hashable:
+        if writing:
+            self._database.create()
+        identity = self._database.identify()
+        if identity is None:
+            return None
+        with self._database.reader.connect() as connection:
+            revisions = read_revisions(connection)
+        if not revisions and not writing:
+            return None
+        if revisions != find_heads():
+            migrate(self._database)
+        return identity
+
+
+def migrate(database: Database) -> None:
+    """Migrate to the newest version, unless another process just has. Raises StoreUnavailableError."""
+    with ONE_AT_A_TIME, database.writer.begin() as connection:
+        database.lock(connection)
+        revisions = read_revisions(connection)
+        if not revisions <= list_revisions():
+            raise StoreUnavailableError(NEWER)
+        if revisions != find_heads():
+            config = make_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def make_config() -> Config:
+    """Make Alembic's configuration, which is none but where the migrations are."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def read_revisions(connection: Connection) -> set[str]:
+    """Read which migration was the last; empty where there was none."""
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def find_heads() -> set[str]:
+    """Find the newest migration there is."""
+    return set(ScriptDirectory.from_config(make_config()).get_heads())
+
+
+def list_revisions() -> set[str]:
+    """List all migrations there are."""
+    scripts = ScriptDirectory.from_config(make_config())
+    return {script.revision for script in scripts.walk_revisions()}

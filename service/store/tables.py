@@ -1,0 +1,81 @@
+"""Tables: how models and names lie in the database.
+
+Text is ordered by code points on both databases: SQLite's BINARY collation, PostgreSQL's "C".
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import CheckConstraint, DateTime, Dialect, ForeignKey, LargeBinary, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, in UTC also where the database knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Turn a moment to UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Read a moment that has no time zone as UTC."""
+        if value is None or value.tzinfo is None:
+            return None if value is None else value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)
+
+
+def make_text(length: int) -> String:
+    """Make the type of a text that is compared by code points."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+class Base(DeclarativeBase):
+    """The tables of the store."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+        }
+    )
+
+
+class ModelRow(Base):
+    """A model: the SHA-256 of its canonical form, and that form."""
+
+    __tablename__ = "models"
+
+    id: Mapped[str] = mapped_column(make_text(64), primary_key=True)
+    canonical: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class NameRow(Base):
+    """A name, the model that it stands for, and its retirement if there was one."""
+
+    __tablename__ = "names"
+    __table_args__ = (
+        CheckConstraint(
+            "(retired_at IS NULL) = (retired_author IS NULL) "
+            "AND (retired_at IS NULL) = (retired_note IS NULL)",
+            name="retired",
+        ),
+    )
+
+    team: Mapped[str] = mapped_column(make_text(100), primary_key=True)
+    name: Mapped[str] = mapped_column(make_text(100), primary_key=True)
+    version: Mapped[str] = mapped_column(make_text(100), primary_key=True)
+    model: Mapped[str] = mapped_column(make_text(64), ForeignKey("models.id"))
+    author: Mapped[str] = mapped_column(String(200))
+    note: Mapped[str] = mapped_column(String(2000))
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    retired_author: Mapped[str | None] = mapped_column(String(200))
+    retired_note: Mapped[str | None] = mapped_column(String(2000))
+
+
+METADATA = Base.metadata
