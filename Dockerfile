@@ -26,10 +26,14 @@ LABEL org.opencontainers.image.title="weightinit" \
       org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /app
 COPY --from=builder /app /app
+# Published models: a volume mounted here takes over the owner.
+RUN ["install", "-d", "-o", "10001", "-g", "10001", "/data"]
+VOLUME /data
 ENV HOME=/tmp \
     PATH=/app/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    WEIGHTINIT_DATA_DIRECTORY=/data \
     WEIGHTINIT_HOST=0.0.0.0 \
     WEIGHTINIT_PORT=8000
 USER 10001:10001
