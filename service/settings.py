@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     max_tensors: Annotated[int, Field(description="most tensors of a model", ge=1, le=2**20)] = 20_000
     max_model_bytes: Annotated[
         int, Field(description="longest request body that publishes a model", ge=1, le=2**30)
-    ] = 16 * 2**20
+    ] = 8 * 2**20
     data_directory: Annotated[
         Path,
         Field(description="where published models are kept, in SQLite", default_factory=find_data_directory),

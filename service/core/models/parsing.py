@@ -30,6 +30,11 @@ class Limits(NamedTuple):
     elements: int
     rank: int
 
+    def check_tensors(self, listed: object) -> None:
+        """Check how many tensors are listed. Raises SpecError."""
+        if isinstance(listed, list) and not 1 <= len(listed) <= self.tensors:
+            raise refuse("tensors", f"must be 1 to {self.tensors}", len(listed))
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Check a tensor's shape. Raises SpecError."""
         if len(shape) > self.rank:
@@ -44,22 +49,16 @@ def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Mo
     >>> parse_model(said, 1, Limits(tensors=9, elements=10**9, rank=8)).canonical
     b'{"seed":"42","stream":1,"tensors":[{"activation":"relu","layout":"IO","name":"fc1","shape":[784,300]}]}'
     """
+    limits.check_tensors(values.get("tensors"))  # before a million of them are looked at
     spec = validate(ModelSpec, values, "model")
-    check_envelope(spec, stream, limits)
+    if spec.stream != stream:
+        raise refuse("stream", f"must be {stream}, the version that is served here", spec.stream)
+    check_defaults(spec.defaults)
     parser = Parser(spec.seed, spec.defaults, limits)
     model = Model.of(spec.seed, stream, parser.parse_tensors(spec.tensors))
     if model.elements > limits.elements:
         raise refuse("tensors", f"must have at most {limits.elements} elements in all", model.elements)
     return model
-
-
-def check_envelope(spec: ModelSpec, stream: int, limits: Limits) -> None:
-    """Check all of a model but its tensors. Raises SpecError."""
-    if spec.stream != stream:
-        raise refuse("stream", f"must be {stream}, the version that is served here", spec.stream)
-    if not 1 <= len(spec.tensors) <= limits.tensors:
-        raise refuse("tensors", f"must be 1 to {limits.tensors}", len(spec.tensors))
-    check_defaults(spec.defaults)
 
 
 class Parser(NamedTuple):
