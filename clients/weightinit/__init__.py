@@ -2,6 +2,7 @@
 
 from weightinit.aio import AsyncClient
 from weightinit.client import Client
+from weightinit.decisions import DecidedPart, DecidedTensor
 from weightinit.default import default_client, parameters, weights
 from weightinit.errors import (
     BrokenTransfer,
@@ -14,11 +15,13 @@ from weightinit.errors import (
     DigestMissing,
     EndpointsDisagree,
     FieldError,
+    NameTaken,
     NotFound,
     NotWeightinit,
     OutputFailed,
     RateLimited,
     RequestRejected,
+    Retired,
     ServerError,
     ServerStalled,
     SpecRejected,
@@ -28,6 +31,8 @@ from weightinit.errors import (
     WrongLength,
     WrongRange,
 )
+from weightinit.models import Model, Part, TensorSpec
+from weightinit.names import NameEntry, Publication, Retirement
 from weightinit.parameters import Parameters
 from weightinit.retry import Retry
 from weightinit.spec import Spec
@@ -42,21 +47,31 @@ __all__ = [
     "Client",
     "ConfigurationError",
     "ConnectionFailed",
+    "DecidedPart",
+    "DecidedTensor",
     "DigestMismatch",
     "DigestMissing",
     "EndpointsDisagree",
     "FieldError",
+    "Model",
+    "NameEntry",
+    "NameTaken",
     "NotFound",
     "NotWeightinit",
     "OutputFailed",
     "Parameters",
+    "Part",
+    "Publication",
     "RateLimited",
     "RequestRejected",
+    "Retired",
+    "Retirement",
     "Retry",
     "ServerError",
     "ServerStalled",
     "Spec",
     "SpecRejected",
+    "TensorSpec",
     "Truncated",
     "Unauthorized",
     "WeightinitError",

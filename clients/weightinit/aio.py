@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from weightinit.boxes import Slices
 from weightinit.client import Client
+from weightinit.decisions import DecidedTensor
 from weightinit.errors import WeightinitError
 from weightinit.interrupts import stopping
+from weightinit.models import Model
+from weightinit.names import NameEntry, Publication
 from weightinit.parameters import Parameters
 from weightinit.retry import Retry
 from weightinit.spec import Shape, Spec, SpecFields
@@ -90,6 +93,44 @@ class AsyncClient:
     ) -> bytes:
         """Fetch a tensor's bytes; see Client.raw."""
         return await run_in_thread(partial(self._client.raw, shape, slice=slice, **spec))
+
+    async def publish(
+        self,
+        model: Model | Mapping[str, object],
+        *,
+        name: str | None = None,
+        author: str | None = None,
+        note: str = "",
+    ) -> Publication:
+        """Publish a model, and give it a name if one is said; see Client.publish."""
+        work = partial(self._client.publish, model, name=name, author=author, note=note)
+        return await run_in_thread(work)
+
+    async def model(self, reference: str) -> Model:
+        """Fetch a published model; see Client.model."""
+        return await run_in_thread(partial(self._client.model, reference))
+
+    async def decided(self, model: Model | str) -> tuple[DecidedTensor, ...]:
+        """Ask what is decided for each tensor of a model, and why; see Client.decided."""
+        return await run_in_thread(partial(self._client.decided, model))
+
+    async def pull(self, reference: str, path: str | os.PathLike[str]) -> str:
+        """Write a model to a safetensors file, and return its SHA-256; see Client.pull."""
+        return await run_in_thread(partial(self._client.pull, reference, path))
+
+    async def resolve(self, name: str) -> NameEntry:
+        """Look a name up; see Client.resolve."""
+        return await run_in_thread(partial(self._client.resolve, name))
+
+    async def names(self, prefix: str = "") -> AsyncIterator[NameEntry]:
+        """List the names that begin with a prefix; see Client.names."""
+        entries = self._client.names(prefix)
+        while (entry := await run_in_thread(partial(next, entries, None))) is not None:
+            yield entry
+
+    async def retire(self, name: str, *, note: str, author: str | None = None) -> NameEntry:
+        """Retire a name; see Client.retire."""
+        return await run_in_thread(partial(self._client.retire, name, note=note, author=author))
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:

@@ -1,18 +1,22 @@
 """Answers: what a status means, and the service's own words in what we raise."""
 
+import hashlib
 import json
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from typing import NoReturn, TypeVar
 
 import httpx
 
 from weightinit.endpoints import mask
 from weightinit.errors import (
+    DigestMismatch,
     FieldError,
+    NameTaken,
     NotFound,
     NotWeightinit,
     RateLimited,
     RequestRejected,
+    Retired,
     ServerError,
     SpecRejected,
     Truncated,
@@ -20,9 +24,13 @@ from weightinit.errors import (
 )
 from weightinit.retry import parse_retry_after
 
+T = TypeVar("T")
+
 PROBLEM = "application/problem+json"
-# More than any answer that is read whole; a wrong URL may lead to anything.
+# More than an answer that is read whole has; a wrong URL may lead to anything.
 LONGEST_TEXT = 2**20
+# What is said of a name carries the id of its model.
+NAMED: dict[int, type[NameTaken] | type[Retired]] = {409: NameTaken, 410: Retired}
 
 
 def raise_for_status(response: httpx.Response, asked: str) -> None:
@@ -31,13 +39,13 @@ def raise_for_status(response: httpx.Response, asked: str) -> None:
         _raise(response, read_problem(response), f"{asked} from {mask(response.url)}")
 
 
-def read_text(response: httpx.Response) -> bytes:
-    """Read a short body. Raises NotWeightinit where it is long, Truncated where it ends early."""
+def read_text(response: httpx.Response, longest: int = LONGEST_TEXT) -> bytes:
+    """Read a body that is not long. Raises NotWeightinit where it is, Truncated where it ends early."""
     text = bytearray()
     try:
         for chunk in response.iter_raw():
             text += chunk
-            if len(text) > LONGEST_TEXT:
+            if len(text) > longest:
                 raise NotWeightinit(
                     f"{mask(response.url)} sent more than an answer of weightinit; check the URL"
                 )
@@ -46,16 +54,21 @@ def read_text(response: httpx.Response) -> bytes:
     return bytes(text)
 
 
-def read_json(response: httpx.Response) -> Mapping[str, object]:
-    """Read a JSON object. Raises NotWeightinit, Truncated."""
+def read_json_text(response: httpx.Response, longest: int = LONGEST_TEXT) -> bytes:
+    """Read the text of JSON, which is still to be parsed. Raises NotWeightinit, Truncated."""
     media_type = read_media_type(response)
     if media_type not in {"application/json", PROBLEM}:
         raise NotWeightinit(
             f"{mask(response.url)} answered {response.status_code} with {media_type or 'no Content-Type'} "
             "where weightinit sends JSON; check the URL"
         )
+    return read_text(response, longest)
+
+
+def parse_json(text: bytes, response: httpx.Response) -> Mapping[str, object]:
+    """Parse the object that an answer's text is. Raises NotWeightinit."""
     try:
-        answer = json.loads(read_text(response))
+        answer = json.loads(text)
     except ValueError as error:
         raise NotWeightinit(
             f"{mask(response.url)} sent JSON that cannot be read ({error}); check the URL"
@@ -63,6 +76,27 @@ def read_json(response: httpx.Response) -> Mapping[str, object]:
     if not isinstance(answer, dict):
         raise NotWeightinit(f"{mask(response.url)} sent JSON that is no object; check the URL")
     return answer
+
+
+def read_answer(
+    response: httpx.Response,
+    read: Callable[[Mapping[str, object]], T],
+    longest: int = LONGEST_TEXT,
+    digest: str = "",
+) -> T:
+    """Read a JSON object as what it stands for; `read` raises ValueError where it is something else.
+
+    Its text has to have a SHA-256 where one is given. Raises NotWeightinit, Truncated, DigestMismatch.
+    """
+    text = read_json_text(response, longest)
+    if digest and hashlib.sha256(text).hexdigest() != digest:
+        raise DigestMismatch(f"{mask(response.url)} sent what has another SHA-256 than its id, {digest}")
+    try:
+        return read(parse_json(text, response))
+    except ValueError as error:
+        raise NotWeightinit(
+            f"the answer of {mask(response.url)} cannot be read: {error}; check the URL"
+        ) from error
 
 
 def read_media_type(response: httpx.Response) -> str:
@@ -75,7 +109,7 @@ def read_problem(response: httpx.Response) -> Mapping[str, object]:
     if read_media_type(response) != PROBLEM:
         return {}
     try:
-        return read_json(response)
+        return parse_json(read_json_text(response), response)
     except (NotWeightinit, Truncated):
         return {}
 
@@ -98,6 +132,10 @@ def _raise(response: httpx.Response, problem: Mapping[str, object], asked: str) 
         errors = _read_errors(problem)
         words = "; ".join(error.message for error in errors) or detail
         raise SpecRejected(f"{asked}: {words}", status=status, detail=detail, errors=errors)
+    if status in NAMED:
+        model = str(problem.get("model", ""))
+        advice = f"; its model is {model}" if model not in said else ""
+        raise NAMED[status](said + advice, status=status, detail=detail, model=model)
     kind = NotFound if status == 404 else RequestRejected
     raise kind(said, status=status, detail=detail)
 

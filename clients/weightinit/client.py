@@ -1,36 +1,29 @@
 """The client: parameters and weights of layers, from a service or its replicas."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-import httpx
 import numpy as np
 
-from weightinit.answers import raise_for_status, read_json
 from weightinit.boxes import Box, Slices
 from weightinit.buffers import view_array, view_bytes
 from weightinit.cache import Cache, compute_key
 from weightinit.dtypes import find_numpy_dtype
-from weightinit.endpoints import mask
-from weightinit.errors import NotWeightinit
 from weightinit.parameters import Parameters
-from weightinit.progress import show_progress
-from weightinit.queries import Query, make_parameters_query, make_weights_query
-from weightinit.retry import Attempts, Retry
-from weightinit.session import Session
+from weightinit.queries import Query, make_weights_query
+from weightinit.registry import Registry
+from weightinit.retry import Retry
 from weightinit.settings import resolve_settings
-from weightinit.sinks import MemorySink, Sink
+from weightinit.sinks import MemorySink
 from weightinit.spec import Shape, Spec, SpecFields
-from weightinit.transfer import Transfer
 
 if TYPE_CHECKING:
     from weightinit.buffers import Array, Destination
 
 
-class Client:
+class Client(Registry):
     """A client of a weightinit service, to be used by any number of threads, and in forked children.
 
     Args:
@@ -45,7 +38,8 @@ class Client:
     What is None comes from WEIGHTINIT_URL (several separated by commas), WEIGHTINIT_TOKEN,
     WEIGHTINIT_TIMEOUT, WEIGHTINIT_CACHE, WEIGHTINIT_VERIFY. Raises ConfigurationError.
 
-    Every verb takes a shape and the keywords of a Spec, or a Spec; errors are those of weightinit.errors.
+    The verbs of weights take a shape and the keywords of a Spec, or a Spec; those of models are Registry's.
+    Errors are those of weightinit.errors.
     """
 
     def __init__(
@@ -59,39 +53,15 @@ class Client:
         verify: bool | None = None,
         progress: bool | None = None,
     ) -> None:
-        self._settings = resolve_settings(
+        settings = resolve_settings(
             url, token=token, timeout=timeout, retries=retries, cache=cache, verify=verify
         )
-        self._session = Session(self._settings)
-        self._cache = self._settings.cache and Cache(self._settings.cache, self._settings.cache_limit)
-        self._progress = progress
-        self._preferred = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"weightinit.Client({', '.join(mask(endpoint) for endpoint in self._settings.endpoints)!r})"
-
-    def close(self) -> None:
-        """Close the connections. A client that is used again opens new ones."""
-        self._session.close()
+        super().__init__(settings, progress=progress)
+        self._cache = settings.cache and Cache(settings.cache, settings.cache_limit)
 
     def parameters(self, shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
         """Ask what is decided for a layer, and why: scheme, fans, variance, limit."""
-        query = make_parameters_query(Spec.of(shape, **spec))
-        answer = self.ask(query)
-        try:
-            return Parameters.from_json(answer)
-        except ValueError as error:
-            raise NotWeightinit(
-                f"the answer to {query.words} cannot be read: {error}; check the URL"
-            ) from error
+        return self._decide(Spec.of(shape, **spec))
 
     def weights(
         self,
@@ -143,40 +113,6 @@ class Client:
         buffer = bytearray(box.count_bytes(asked.format))
         self._fill(asked, box, memoryview(buffer))
         return bytes(buffer)
-
-    def ask(self, query: Query) -> Mapping[str, object]:
-        """Ask for JSON: what the verbs are made of, as `transfer` is."""
-
-        def ask(endpoint: str) -> Mapping[str, object]:
-            headers = {"Accept": "application/json"}
-            with self._session.request(endpoint, query.path, query.params, headers) as response:
-                raise_for_status(response, query.words)
-                if response.status_code != httpx.codes.OK:
-                    raise NotWeightinit(
-                        f"{mask(response.url)} answered {response.status_code}; check the URL"
-                    )
-                return read_json(response)
-
-        attempts = self._start_attempts()
-        answer = attempts.run(ask)
-        self._preferred = attempts.index
-        return answer
-
-    def transfer(
-        self, query: Query, sink: Sink, size: int | None, *, received: int = 0, etag: str | None = None
-    ) -> Transfer:
-        """Transfer a representation's bytes to a sink, showing the progress; see Transfer."""
-        attempts = self._start_attempts()
-        verify = self._settings.verify
-        with show_progress(query.words, size, wanted=self._progress) as watch:
-            transfer = Transfer(query, sink, size, verify=verify, watch=watch, received=received, etag=etag)
-            transfer.run(self._session, attempts)
-        self._preferred = attempts.index
-        return transfer
-
-    def _start_attempts(self) -> Attempts:
-        # An endpoint that failed is not the first to be asked the next time.
-        return Attempts(self._settings.endpoints, self._settings.retry, self._preferred)
 
     def _fill(self, spec: Spec, box: Box, view: memoryview) -> None:
         query = make_weights_query(spec, box)

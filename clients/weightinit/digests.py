@@ -2,7 +2,11 @@
 
 import base64
 import binascii
+import hashlib
 import re
+from pathlib import Path
+
+from weightinit.errors import OutputFailed
 
 WANTED = {"Want-Repr-Digest": "sha-256=10"}
 
@@ -25,3 +29,12 @@ def parse_digest(field: str) -> bytes | None:
     except binascii.Error:
         return None
     return digest if len(digest) == SHA_256_SIZE else None
+
+
+def compute_file_digest(path: Path) -> bytes:
+    """Compute the SHA-256 of a file. Raises OutputFailed where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise OutputFailed(f"{path} cannot be read: {error.strerror or error}") from error

@@ -12,6 +12,8 @@ WeightinitError
 │   ├── SpecRejected        422: the spec cannot be honoured            (also ValueError)
 │   ├── Unauthorized        401, 403
 │   ├── NotFound            404
+│   ├── NameTaken           409: the name stands for another model, or is retired
+│   ├── Retired             410: the name is no longer to be used
 │   └── RateLimited         429                                       *
 ├── ServerError             5xx; all but 501 and 505                  *
 ├── BrokenTransfer          what arrived is not what was announced    *
@@ -114,6 +116,22 @@ class Unauthorized(RequestRejected):
 
 class NotFound(RequestRejected):
     """The service knows no such thing (404)."""
+
+
+class NameTaken(RequestRejected):
+    """The name stands for another model, and does so for ever (409); `model` is that one's id."""
+
+    def __init__(self, message: str, *, status: int | None = None, detail: str = "", model: str = "") -> None:
+        super().__init__(message, status=status, detail=detail)
+        self.model = model
+
+
+class Retired(RequestRejected):
+    """The name was retired (410). What it stood for can still be had by `model`, its id."""
+
+    def __init__(self, message: str, *, status: int | None = None, detail: str = "", model: str = "") -> None:
+        super().__init__(message, status=status, detail=detail)
+        self.model = model
 
 
 class RateLimited(RequestRejected):

@@ -1,4 +1,4 @@
-"""Files: tensors written to disk, whole or not at all, and gone on with where they were broken off.
+"""Files: tensors and models on disk, whole or not at all, and gone on with where they were broken off.
 
 While `w.npy` is on its way, its bytes are in `w.npy.part`, and `w.npy.part.json` says what they are a part
 of: the query, and the entity tag that the rest must still have.
@@ -14,7 +14,7 @@ from pathlib import Path
 from numpy.lib.format import write_array_header_1_0
 
 from weightinit.boxes import Box
-from weightinit.client import Client
+from weightinit.connection import Connection
 from weightinit.errors import OutputFailed, WeightinitError
 from weightinit.locks import hold_lock
 from weightinit.queries import Query, make_weights_query
@@ -42,13 +42,19 @@ def make_no_header(_spec: Spec, _box: Box) -> bytes:
 HEADERS: dict[str, Callable[[Spec, Box], bytes]] = {"npy": make_npy_header, "raw": make_no_header}
 
 
-def save_weights(client: Client, path: Path, spec: Spec, box: Box, header: bytes) -> None:
-    """Write a tensor, or a box of it, to a file, in place of one that is there.
+def save_weights(connection: Connection, path: Path, spec: Spec, box: Box, header: bytes) -> None:
+    """Write a tensor, or a box of it, to a file; see `save`."""
+    save(connection, path, make_weights_query(spec, box), box.count_bytes(spec.format), header)
 
-    A file that an earlier call left half done is gone on with, if it is of the same tensor. Raises
-    OutputFailed, and the client's errors.
+
+def save(
+    connection: Connection, path: Path, query: Query, size: int | None, header: bytes = b""
+) -> bytes | None:
+    """Write a header and the bytes that a query asks for to a file, in place of one that is there.
+
+    A file that an earlier call left half done is gone on with, if it is of the same query. Returns the
+    SHA-256 of the bytes where they were verified. Raises OutputFailed, and the client's errors.
     """
-    query = make_weights_query(spec, box)
     part, note = (path.with_name(path.name + suffix) for suffix in (PART, NOTE))
     try:
         with hold_lock(part, wait=False) as is_mine:
@@ -57,7 +63,7 @@ def save_weights(client: Client, path: Path, spec: Spec, box: Box, header: bytes
             with FileIO(part, "r+") as file, _remove_empty(part, len(header)):
                 sink = PartSink(file, header, query, note)
                 received, etag = sink.find_rest()
-                client.transfer(query, sink, box.count_bytes(spec.format), received=received, etag=etag)
+                transfer = connection.transfer(query, sink, size, received=received, etag=etag)
                 os.fsync(file.fileno())
             part.replace(path)
             note.unlink(missing_ok=True)
@@ -65,6 +71,7 @@ def save_weights(client: Client, path: Path, spec: Spec, box: Box, header: bytes
         raise
     except OSError as error:
         raise OutputFailed(f"{path} cannot be written: {error.strerror}") from error
+    return transfer.verified
 
 
 @contextmanager

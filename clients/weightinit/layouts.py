@@ -1,4 +1,4 @@
-"""Layouts: the letters of a kernel whose axes are given by number, as Keras and JAX give them."""
+"""Layouts: the letters of a kernel, one for each axis, as the service spells them."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,12 @@ from weightinit.spec import refuse
 SPATIAL = "DHW"
 
 Axes = int | Iterable[int]
+
+# The service's short words for the order that a framework's kernels have, by rank.
+SHORTHANDS = {
+    "keras": ("O", "IO", "WIO", "HWIO", "DHWIO"),
+    "torch": ("O", "OI", "OIW", "OIHW", "OIDHW"),
+}
 
 
 def spell_layout(rank: int, inputs: Axes, outputs: Axes, stacked: Axes = ()) -> str:
@@ -27,6 +33,16 @@ def spell_layout(rank: int, inputs: Axes, outputs: Axes, stacked: Axes = ()) -> 
     # Beyond three, spatial axes share a letter: in canonical order they stay as they are.
     spatial = iter(SPATIAL[-field:] if field <= len(SPATIAL) else "W" * field)
     return "".join(letters[axis] if axis in letters else next(spatial) for axis in range(rank))
+
+
+def write_out(layout: str, rank: int) -> str:
+    """Write a layout out, a letter for each axis. One that the service has to refuse stays as it is.
+
+    >>> write_out("keras", 4), write_out("IOO", 3)
+    ('HWIO', 'IOO')
+    """
+    orders = SHORTHANDS.get(layout, ())
+    return orders[rank - 1] if 0 < rank <= len(orders) else layout
 
 
 def _describe(letters: dict[int, str]) -> str:

@@ -9,10 +9,12 @@ WeightinitError
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import cast
+from typing import TypeVar, cast
 
 from weightinit.errors import WeightinitError
 from weightinit.spec import LayerFields
+
+T = TypeVar("T")
 
 # What is known of the tensors that a glob matches (`*` matches separators too); None leaves them alone.
 Rules = Mapping[str, LayerFields | None]
@@ -38,6 +40,15 @@ def check_patterns(patterns: Iterable[str], names: Iterable[str]) -> None:
             raise ModelRejected(f"rules[{pattern!r}] matches none of the {len(known)} tensors{advice}")
 
 
+def find_said(rules: Mapping[str, T], name: str, default: T) -> T:
+    """Find what the first matching pattern says of a tensor, or the default where none matches.
+
+    >>> find_said({"*/kernel": 1, "*": 2}, "out/kernel", 0), find_said({}, "out/kernel", 0)
+    (1, 0)
+    """
+    return next((said for pattern, said in rules.items() if fnmatchcase(name, pattern)), default)
+
+
 def find_rule(rules: Rules, name: str, default: LayerFields | None) -> LayerFields | None:
     """Find what the first matching pattern says of a tensor, added to what is known of it by default.
 
@@ -49,7 +60,7 @@ def find_rule(rules: Rules, name: str, default: LayerFields | None) -> LayerFiel
     >>> find_rule({"*": None}, "out/kernel", {}), find_rule({"*": {"scheme": "he"}}, "out/bias", None)
     (None, None)
     """
-    said = next((said for pattern, said in rules.items() if fnmatchcase(name, pattern)), LayerFields())
+    said = find_said(rules, name, LayerFields())
     if said is None or (default is None and "layout" not in said):
         return None
     known = {**(default or {})}

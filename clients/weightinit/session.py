@@ -18,6 +18,7 @@ from weightinit.errors import (
     ServerStalled,
     WeightinitError,
 )
+from weightinit.queries import Query
 from weightinit.settings import Settings
 from weightinit.version import __version__
 
@@ -62,17 +63,17 @@ class Session:
         return self._settings.timeout
 
     @contextmanager
-    def request(
-        self, endpoint: str, path: str, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> Iterator[httpx.Response]:
-        """GET from an endpoint, following redirects, and close the answer in the end.
+    def request(self, endpoint: str, query: Query, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Ask an endpoint, following redirects, and close the answer in the end.
 
         The body is still to be read; every status is an answer. Raises ConnectionFailed, ServerStalled,
         NotWeightinit, ConfigurationError.
         """
         try:
             http = self._connect()
-            request = http.build_request("GET", endpoint + path, params=params, headers=headers)
+            request = http.build_request(
+                query.method, endpoint + query.path, params=query.params, headers=headers, content=query.body
+            )
             response = http.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
             raise translate(error, endpoint, self._settings.timeout) from error

@@ -1,5 +1,6 @@
 """Settings: what was said by argument, then by the environment, then by nobody."""
 
+import getpass
 import math
 import os
 import sys
@@ -64,6 +65,20 @@ def resolve_settings(
         ),
         verify=_read_switch("WEIGHTINIT_VERIFY", said) if verify is None else verify,
     )
+
+
+def find_author(author: str | None = None) -> str:
+    """Find who it is that publishes: WEIGHTINIT_AUTHOR, or who is logged in. Raises ConfigurationError.
+
+    >>> find_author("Ada")
+    'Ada'
+    """
+    if said := author or os.environ.get("WEIGHTINIT_AUTHOR"):
+        return said
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        raise ConfigurationError("nobody is logged in: author= or WEIGHTINIT_AUTHOR says who it is") from None
 
 
 def find_cache_directory(platform: str = sys.platform) -> Path:

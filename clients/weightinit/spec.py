@@ -62,8 +62,8 @@ class Spec:
 
     def __post_init__(self) -> None:
         # A frozen dataclass is set this way: torch.Size, lists and NumPy's dtypes come in, plain values stay.
-        object.__setattr__(self, "shape", _read_shape(self.shape))
-        object.__setattr__(self, "dtype", _name_dtype(self.dtype))
+        object.__setattr__(self, "shape", read_shape(self.shape))
+        object.__setattr__(self, "dtype", name_dtype(self.dtype))
 
     @classmethod
     def of(cls, shape: "Spec | Shape", **said: Unpack[SpecFields]) -> "Spec":
@@ -73,7 +73,7 @@ class Spec:
         (784, 300)
         """
         values: dict[str, Any] = {**said}
-        return replace(shape, **values) if isinstance(shape, Spec) else cls(_read_shape(shape), **values)
+        return replace(shape, **values) if isinstance(shape, Spec) else cls(read_shape(shape), **values)
 
     @property
     def format(self) -> Dtype:
@@ -101,7 +101,8 @@ def refuse(field: str, rule: str, received: object) -> SpecRejected:
     return SpecRejected(message, detail=message, errors=[error])
 
 
-def _read_shape(shape: object) -> tuple[int, ...]:
+def read_shape(shape: object) -> tuple[int, ...]:
+    """Read a shape: a length, or lengths, each at least 1. Raises SpecRejected."""
     axes: Iterable[Any] = shape if isinstance(shape, Iterable) else (shape,)
     try:
         lengths = tuple(operator.index(length) for length in axes)
@@ -112,7 +113,8 @@ def _read_shape(shape: object) -> tuple[int, ...]:
     return lengths
 
 
-def _name_dtype(dtype: object) -> str:
+def name_dtype(dtype: object) -> str:
+    """Name a dtype, which may be NumPy's, as DTYPES does. Raises SpecRejected."""
     name = dtype if isinstance(dtype, str) else None
     if name is None and dtype is not None:  # which NumPy takes for float64
         with suppress(TypeError):

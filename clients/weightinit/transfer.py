@@ -64,6 +64,11 @@ class Transfer:
         self._source: str | None = None
         self._most = received
 
+    @property
+    def verified(self) -> bytes | None:
+        """The SHA-256 of all the bytes, where they were checked against it."""
+        return self._digest if self._verify else None
+
     def run(self, session: Session, attempts: Attempts) -> None:
         """Bring all the bytes, in as many attempts as it takes. Raises WeightinitError."""
         attempts.run(partial(self._attempt, session), self._has_progressed)
@@ -91,7 +96,7 @@ class Transfer:
             self.received = 0
         if self._verify and not self._digest:
             headers |= WANTED
-        with session.request(endpoint, self._query.path, self._query.params, headers) as response:
+        with session.request(endpoint, self._query, headers) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise WrongRange(f"{mask(response.url)} does not have the rest of {self._query.words}")
             raise_for_status(response, self._query.words)

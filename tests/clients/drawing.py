@@ -28,5 +28,5 @@ class CountingClient:
         self.names.append(options.get("name", spec.name))
         return self.client.weights(spec, **options)
 
-    def parameters(self, spec):
-        return self.client.parameters(spec)
+    def __getattr__(self, verb):
+        return getattr(self.client, verb)

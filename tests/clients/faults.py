@@ -30,6 +30,7 @@ class Request:
     method: str
     target: str
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -153,7 +154,7 @@ def read_request(lines: BinaryIO) -> Request | None:
     while line := lines.readline().strip():
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
-    return Request(first[0], first[1], headers)
+    return Request(first[0], first[1], headers, lines.read(int(headers.get("content-length", 0))))
 
 
 @contextmanager

@@ -4,8 +4,8 @@ import base64
 import hashlib
 
 import pytest
-from weightinit import DigestMismatch, DigestMissing, Retry
-from weightinit.digests import parse_digest
+from weightinit import DigestMismatch, DigestMissing, OutputFailed, Retry
+from weightinit.digests import compute_file_digest, parse_digest
 
 from tests.clients.faults import change, flip_bit, truncate
 
@@ -90,3 +90,13 @@ def test_another_tag_has_another_digest(server, tensor, make_client):
     server.script = [truncate(600_000), replace]
     fetched = make_client(server.url, verify=True).weights(tensor.shape, seed=1)
     assert fetched.tobytes() == tensor.tobytes()[::-1]
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "w").write_bytes(b"weights")
+    assert compute_file_digest(tmp_path / "w") == DIGEST
+
+
+def test_a_file_that_cannot_be_read_has_none(tmp_path):
+    with pytest.raises(OutputFailed, match="cannot be read: No such file"):
+        compute_file_digest(tmp_path / "missing")

@@ -1,5 +1,6 @@
 """The built wheel, in an environment that has its dependencies and nothing of the service's."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ CLIENTS = Path(__file__).parents[2] / "clients"
 PROGRAM = """
 import importlib.util, json, sys
 import weightinit
-names = ("fastapi", "numba", "service", "tqdm")
+names = ("fastapi", "numba", "service", "tqdm", "yaml")
 modules = {name: importlib.util.find_spec(name) is not None for name in names}
 array = weightinit.weights((784, 300), activation="relu", seed=42, name="hidden1")
 print(json.dumps({"modules": modules, "shape": array.shape, "version": weightinit.__version__}))
@@ -127,7 +128,7 @@ def run_bare(packages, *arguments, url):
 
 def test_it_fetches_weights_where_nothing_of_the_service_is_installed(bare, service_url):
     told = json.loads(run_bare(bare, "-c", PROGRAM, url=service_url))
-    assert told["modules"] == {"fastapi": False, "numba": False, "service": False, "tqdm": False}
+    assert told["modules"] == dict.fromkeys(["fastapi", "numba", "service", "tqdm", "yaml"], False)
     assert told["shape"] == [784, 300]
 
 
@@ -141,6 +142,24 @@ def test_its_command_line_needs_no_extra(bare, service_url):
         == ""
     )
     assert (bare / "w.npy").stat().st_size == 128 + 9 * 9 * 4
+
+
+def test_it_publishes_json_and_pulls_without_pyyaml(bare, service_url):
+    (bare / "m.json").write_text('{"seed": 42, "tensors": [{"name": "fc", "shape": [9, 9]}]}')
+    published = run_bare(bare, "-m", "weightinit", "publish", "m.json", url=service_url).strip()
+    line = run_bare(bare, "-m", "weightinit", "pull", published, "-o", "m.safetensors", url=service_url)
+    assert line.split() == [
+        hashlib.sha256((bare / "m.safetensors").read_bytes()).hexdigest(),
+        "m.safetensors",
+    ]
+
+
+def test_it_says_what_yaml_needs(bare, service_url):
+    (bare / "m.yaml").write_text("seed: 42")
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        run_bare(bare, "-m", "weightinit", "publish", "m.yaml", url=service_url)
+    assert raised.value.returncode == 2
+    assert "pip install 'weightinit[cli]'" in raised.value.stderr
 
 
 def test_it_installs_a_command(wheel):

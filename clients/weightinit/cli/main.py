@@ -5,8 +5,9 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from weightinit.cli import parameters, weights
+from weightinit.cli import diff, listing, parameters, publish, pull, retire, show, weights
 from weightinit.cli.commands import Command
+from weightinit.cli.tables import clean
 from weightinit.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -19,7 +20,8 @@ from weightinit.errors import (
 )
 from weightinit.version import __version__
 
-COMMANDS: tuple[Command, ...] = (parameters.COMMAND, weights.COMMAND)
+MODULES = (parameters, weights, publish, show, pull, listing, diff, retire)
+COMMANDS: tuple[Command, ...] = tuple(module.COMMAND for module in MODULES)
 
 # The first that fits.
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
@@ -33,7 +35,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (WeightinitError, 5),
 )
 STATUS_WORDS = {
-    2: "the command line or the layer spec cannot be honoured",
+    1: "diff: the two start differently",
+    2: "the command line, the layer spec or the model cannot be honoured",
     3: "no weightinit service can be reached",
     4: "the service refuses: a token, a limit, a thing it does not know",
     5: "the service failed, or its answer broke on the way",
@@ -43,7 +46,8 @@ ENVIRONMENT = """\
   WEIGHTINIT_URL      where the service is, several replicas separated by commas
   WEIGHTINIT_TOKEN    sent to it, and to no one else
   WEIGHTINIT_TIMEOUT  seconds without a byte before it counts as stalled
-  WEIGHTINIT_VERIFY   1 checks the SHA-256 of what arrives"""
+  WEIGHTINIT_VERIFY   1 checks the SHA-256 of what arrives
+  WEIGHTINIT_AUTHOR   who publishes and retires, if not who is logged in"""
 INTERRUPTED = 130
 
 
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = make_parser().parse_args(arguments)
     command: Command = parsed.command
     try:
-        command.run(parsed)
+        status = command.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read has left. Python must not find anything to write to it when it ends, either.
@@ -64,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
-    return 0
+    return status or 0
 
 
 def make_parser() -> ArgumentParser:
@@ -82,7 +86,7 @@ def make_parser() -> ArgumentParser:
             command.name,
             help=command.summary,
             description=f"{command.summary.capitalize()}.",
-            epilog=f"example:\n  {command.example}",
+            epilog="\n\n".join(filter(None, [command.notes, f"example:\n  {command.example}"])),
             formatter_class=RawDescriptionHelpFormatter,
         )
         command.add_options(subparser)
@@ -102,5 +106,4 @@ def _find_status(kind: type[Exception]) -> int:
 
 def _say(text: str) -> None:
     """Write one line to standard error, without what a stranger's words might do to a terminal."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    sys.stderr.write(f"weightinit: {line}\n")
+    sys.stderr.write(f"weightinit: {clean(text)}\n")

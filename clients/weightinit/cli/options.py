@@ -1,7 +1,7 @@
 """Options: what commands have in common, how to ask and what for."""
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from dataclasses import fields
 
 from weightinit.client import Client
@@ -55,6 +55,17 @@ def add_service_options(parser: ArgumentParser) -> None:
         "--timeout", type=float, metavar="S", help="seconds without a byte [WEIGHTINIT_TIMEOUT]"
     )
     group.add_argument("--retries", type=int, metavar="N", help="how often to try again, 5 if not said")
+
+
+def add_transfer_options(parser: ArgumentParser) -> None:
+    """Add the options that say how a file is transferred."""
+    group = parser.add_argument_group("the transfer")
+    group.add_argument(
+        "--verify", action="store_true", default=None, help="check the SHA-256 [WEIGHTINIT_VERIFY]"
+    )
+    group.add_argument(
+        "--progress", action=BooleanOptionalAction, help="a progress bar; if not said, when it takes long"
+    )
 
 
 def make_spec(arguments: Namespace) -> Spec:

@@ -1,13 +1,19 @@
 """weightinit weights: the weights of a layer, in a file."""
 
 import sys
-from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from argparse import ArgumentParser, Namespace
 from io import FileIO
 from pathlib import Path
 
 from weightinit.boxes import Box
 from weightinit.cli.commands import Command
-from weightinit.cli.options import add_service_options, add_spec_options, make_client, make_spec
+from weightinit.cli.options import (
+    add_service_options,
+    add_spec_options,
+    add_transfer_options,
+    make_client,
+    make_spec,
+)
 from weightinit.errors import OutputFailed
 from weightinit.files import HEADERS, save_weights
 from weightinit.queries import make_weights_query
@@ -26,12 +32,7 @@ def add_options(parser: ArgumentParser) -> None:
         "-o", "--output", required=True, metavar="FILE", help="where to, - being standard output"
     )
     group.add_argument("--format", choices=HEADERS, default="npy", help="npy if not said; raw: bytes alone")
-    group.add_argument(
-        "--verify", action="store_true", default=None, help="check the SHA-256 [WEIGHTINIT_VERIFY]"
-    )
-    group.add_argument(
-        "--progress", action=BooleanOptionalAction, help="a progress bar; if not said, when it takes long"
-    )
+    add_transfer_options(parser)
     add_service_options(parser)
 
 

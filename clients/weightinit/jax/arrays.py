@@ -1,5 +1,6 @@
 """Arrays: weights on the devices of a sharding, each of which gets its own part."""
 
+from collections.abc import Callable
 from typing import Any, Unpack
 
 import jax
@@ -9,6 +10,7 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
 from jax.typing import DTypeLike
 
 from weightinit import Client, Spec, default_client
+from weightinit.pieces import Box
 from weightinit.spec import Shape, SpecFields
 
 
@@ -33,16 +35,26 @@ def sharded(
     asked = Spec.of(shape, **spec)
     asked = Spec.of(asked, dtype=name_dtype(asked.dtype))
     source = client or default_client()
-    parts: dict[tuple[tuple[int, int, int], ...], np.ndarray[Any, Any]] = {}
+    return distribute(asked.shape, asked.dtype, sharding, lambda box: source.weights(asked, slice=box))
+
+
+def distribute(
+    shape: tuple[int, ...],
+    dtype: str,
+    sharding: Sharding | PartitionSpec,
+    read: Callable[[Box], np.ndarray[Any, Any]],
+) -> jax.Array:
+    """Make an array over the devices of a sharding of the boxes that they hold, each read once."""
+    parts: dict[tuple[tuple[int, int], ...], np.ndarray[Any, Any]] = {}
 
     def fetch(box: tuple[slice, ...] | None) -> np.ndarray[Any, Any]:
-        box = box or ()  # JAX's types allow None
-        key = tuple(cut.indices(length) for cut, length in zip(box, asked.shape, strict=True))
+        # JAX's types allow None.
+        key = tuple(cut.indices(length)[:2] for cut, length in zip(box or (), shape, strict=True))
         if key not in parts:
-            parts[key] = source.weights(asked, slice=box)
+            parts[key] = read(tuple(slice(*bounds) for bounds in key))
         return parts[key]
 
-    return jax.make_array_from_callback(asked.shape, _find_devices(sharding), fetch, dtype=asked.dtype)
+    return jax.make_array_from_callback(shape, _find_devices(sharding), fetch, dtype=dtype)
 
 
 def name_dtype(dtype: DTypeLike | None) -> str:

@@ -1,37 +1,18 @@
 """Trees: every kernel of a pytree of parameters, named by its path."""
 
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import GetAttrKey, keystr, tree_leaves_with_path, tree_map_with_path
+from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, Spec, default_client
 from weightinit.jax.arrays import sharded
+from weightinit.jax.leaves import Leaf, PyTree, check_untraced, find_kernel, name_path, walk_leaves
+from weightinit.jax.published import start_published
 from weightinit.patterns import Rules, check_patterns, find_rule
-from weightinit.spec import LayerFields
-
-PyTree = Any
-Leaf = Any  # a jax.Array, or a jax.ShapeDtypeStruct
-
-# Flax' embeddings have σ² = 1 / features.
-LOOKUP: LayerFields = {
-    "layout": "IO",
-    "scheme": "variance_scaling",
-    "mode": "fan_out",
-    "distribution": "normal",
-}
-# By glob of the path and rank: the kernels of attention have heads, others are in Keras' order.
-KERNELS: tuple[tuple[str, int | None, LayerFields], ...] = (
-    ("*query/kernel", 3, {"layout": "IOO"}),
-    ("*key/kernel", 3, {"layout": "IOO"}),
-    ("*value/kernel", 3, {"layout": "IOO"}),
-    ("*out/kernel", 3, {"layout": "IIO"}),
-    ("*kernel", None, {}),
-    ("*embedding", 2, LOOKUP),
-)
+from weightinit.published import is_reference
 
 
 def initialize(
@@ -40,6 +21,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     name: Callable[[str], str] = str,
+    strict: bool = True,
     client: Client | None = None,
 ) -> PyTree:
     """Return a pytree of parameters with its kernels drawn; what is no kernel stays as it is.
@@ -49,15 +31,24 @@ def initialize(
     or jax.ShapeDtypeStruct, as jax.eval_shape returns them. One with a sharding gets the same, and each
     device fetches its own part.
 
+    A published model says how all leaves start, biases too; its kernels are turned to the order of axes that
+    Flax' have. Its shapes have to fit: whatever does not is listed in one ModelRejected.
+
     Args:
         params: dictionaries, nnx.State or any other pytree.
-        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or a published model, by its name, which is
+            team/name/version, or by its id.
         rules: by glob of paths (`encoder/*/kernel`), what is known better: the keywords of a layer, or None
             to leave leaves alone. A layout makes a kernel of what is not known as one. The first that
-            matches counts, and each has to match something: raises ModelRejected.
+            matches counts, and each has to match something: raises ModelRejected. With a published model:
+            a layout, or None.
         name: the tensor's name, given its path. Default: the path.
+        strict: of a published model, refuse what only one of the two has; otherwise it is left alone.
         client: whom to ask. Default: the one that the environment configures.
     """
+    check_untraced(params)
+    if is_reference(seed):
+        return start_published(params, seed, rules or {}, name, client or default_client(), strict=strict)
     specs = find_kernels(params, rules)
 
     def draw(path: tuple[Any, ...], leaf: Leaf) -> Leaf:
@@ -79,34 +70,16 @@ def describe(
 
 def find_kernels(params: PyTree, rules: Rules | None) -> dict[str, Spec | None]:
     """Find which leaves are kernels: a spec without seed and name for each path, or None."""
-    leaves = {name_path(path): leaf for path, leaf in tree_leaves_with_path(params)}
+    leaves = walk_leaves(params)
     check_patterns(rules or {}, leaves)
     specs: dict[str, Spec | None] = {}
     for path, leaf in leaves.items():
-        said = find_rule(rules or {}, path, _find_default(path, jnp.ndim(leaf)))
+        said = find_rule(rules or {}, path, find_kernel(path, jnp.ndim(leaf)))
         specs[path] = None if said is None else Spec.of(leaf.shape, dtype=leaf.dtype, **said)
     return specs
 
 
-def name_path(path: tuple[Any, ...]) -> str:
-    """Name a path of a pytree as Flax names modules. What boxes a leaf, as nnx.Param does, is no part of it.
-
-    >>> from jax.tree_util import DictKey, GetAttrKey
-    >>> name_path((DictKey("hidden1"), DictKey("kernel"), GetAttrKey("value")))
-    'hidden1/kernel'
-    """
-    boxed = path and isinstance(path[-1], GetAttrKey) and path[-1].name == "value"
-    return keystr(path[:-1] if boxed else path, simple=True, separator="/")
-
-
-def _find_default(path: str, rank: int) -> LayerFields | None:
-    rows = (layer for glob, ranks, layer in KERNELS if ranks in {None, rank} and fnmatchcase(path, glob))
-    return next(rows, None)
-
-
 def _draw(spec: Spec, leaf: Leaf, client: Client | None) -> jax.Array:
-    if isinstance(leaf, jax.core.Tracer):
-        raise TypeError("initialize cannot be traced: call it outside of jit, or give layers an initializer")
     if leaf.sharding is not None:
         return sharded(spec, leaf.sharding, client=client)
     return jnp.asarray((client or default_client()).weights(spec))

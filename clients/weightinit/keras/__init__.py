@@ -11,6 +11,7 @@ from weightinit.keras.named import (
     LecunUniform,
     VarianceScaling,
 )
+from weightinit.keras.publishing import publish
 from weightinit.patterns import ModelRejected
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "VarianceScaling",
     "initialize",
     "placeholders",
+    "publish",
 ]

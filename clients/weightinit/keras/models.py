@@ -9,8 +9,10 @@ from weightinit import Client, Parameters, Spec, WeightinitError, default_client
 from weightinit.keras.following import Graph
 from weightinit.keras.kernels import Kernel, find_kernel
 from weightinit.keras.places import Place, walk_variables
-from weightinit.keras.types import Layer, Variable
+from weightinit.keras.published import start_published
+from weightinit.keras.types import Layer
 from weightinit.patterns import Rules, check_patterns, find_rule
+from weightinit.published import is_reference
 from weightinit.spec import LayerFields
 
 
@@ -18,7 +20,7 @@ from weightinit.spec import LayerFields
 class Start:
     """How a variable starts: by path the kernels that its last axis packs, None where it is left alone."""
 
-    variable: Variable
+    place: Place
     parts: dict[str, Spec | None]
 
 
@@ -28,6 +30,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     name: Callable[[str], str] = str,
+    strict: bool = True,
     client: Client | None = None,
 ) -> dict[str, Parameters | None]:
     """Give every kernel of a built model its weights, and return what was decided for each variable, by path.
@@ -36,26 +39,33 @@ def initialize(
     one found in the graph of a Sequential or functional model. Recurrent kernels are drawn gate by gate.
     Biases, norms and the variables of layers that are not Keras' stay as they are: None in the answer.
 
+    A published model says how all variables start, biases and norms too; its kernels are turned to Keras'
+    order of axes. Its shapes have to fit: whatever does not is listed in one ModelRejected.
+
     Everything is checked before the first variable changes. Raises ModelRejected and the client's errors;
     after one that came while weights were on their way, call it again.
 
     Args:
         model: a model or a layer, built.
-        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or a published model, by its name, which is
+            team/name/version, or by its id.
         rules: by glob of paths (`encoder/*/kernel`), what is known better: the keywords of a layer, or None
             to leave variables alone. A layout makes a kernel of what is not known as one. The first that
-            matches counts, and each has to match something.
+            matches counts, and each has to match something. With a published model: a layout, or None.
         name: the tensor's name, given its path: `hidden1/kernel`, or `lstm/lstm_cell/kernel.i` for a gate.
+        strict: of a published model, refuse what only one of the two has; otherwise it is left alone.
         client: whom to ask. Default: the one that the environment configures.
     """
     asked = client or default_client()
+    if is_reference(seed):
+        return start_published(model, seed, rules or {}, name, asked, strict=strict)
     plan = list(plan_model(model, seed, rules or {}))
     parts = {path: spec for start in plan for path, spec in start.parts.items()}
     report = {path: None if spec is None else _decide(path, spec, asked) for path, spec in parts.items()}
     for start in plan:
         drawn = [asked.weights(spec, name=name(path)) for path, spec in start.parts.items() if spec]
         if drawn:
-            start.variable.assign(drawn[0] if len(drawn) == 1 else np.concatenate(drawn, axis=-1))
+            start.place.variable.assign(drawn[0] if len(drawn) == 1 else np.concatenate(drawn, axis=-1))
     return report
 
 
@@ -69,9 +79,9 @@ def plan_model(model: Layer, seed: int | str, rules: Rules) -> Iterator[Start]:
         known = None if kernel is None else _describe(kernel, place.layer, graph)
         said = find_rule(rules, place.path, known)
         if said is None:
-            yield Start(place.variable, {place.path: None})
+            yield Start(place, {place.path: None})
         else:
-            yield Start(place.variable, dict(_split(place, kernel.gates if kernel else (), said, seed)))
+            yield Start(place, dict(_split(place, kernel.gates if kernel else (), said, seed)))
 
 
 def _decide(path: str, spec: Spec, client: Client) -> Parameters:

@@ -24,6 +24,7 @@ from weightinit.torch.initializers import (
 )
 from weightinit.torch.model import initialize_
 from weightinit.torch.plan import plan_module
+from weightinit.torch.publishing import publish
 from weightinit.torch.report import Report, Row
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "lecun_normal_",
     "lecun_uniform_",
     "plan_module",
+    "publish",
     "variance_scaling_",
     "xavier_normal_",
     "xavier_uniform_",

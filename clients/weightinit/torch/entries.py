@@ -1,13 +1,14 @@
 """Entries: the tensors of a plan, how each starts, and why."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 
 from weightinit.spec import Spec
 from weightinit.torch.names import Place
-from weightinit.torch.starts import Block, Draw, Start
+from weightinit.torch.starts import Block, Draw, Given, Start
 from weightinit.torch.tensors import name_dtype
 
 
@@ -37,9 +38,14 @@ class Entry:
         whole = tuple(self.parameter.shape)
         return whole if self.rows is None else (self.rows.stop - self.rows.start, *whole[1:])
 
-    def make_spec(self, seed: int) -> Spec | None:
-        """Make the spec of a tensor that is drawn; None for others. Raises TensorRejected, SpecRejected."""
+    def make_spec(self, seed: int, rename: Callable[[str], str] = str) -> Spec | None:
+        """Make the spec of a tensor that is drawn; None for others. Raises TensorRejected, SpecRejected.
+
+        What a published model says has a seed and a name already.
+        """
+        if isinstance(self.start, Given):
+            return replace(self.start.spec, dtype=name_dtype(self.parameter))
         if not isinstance(self.start, Draw):
             return None
         dtype = name_dtype(self.parameter)
-        return Spec.of(self.shape, dtype=dtype, seed=seed, name=self.name, **self.start.layer)
+        return Spec.of(self.shape, dtype=dtype, seed=seed, name=rename(self.name), **self.start.layer)

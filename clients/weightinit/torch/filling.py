@@ -7,23 +7,26 @@ from collections.abc import Iterator
 import torch
 
 from weightinit import Client, Spec
-from weightinit.torch.shards import Shard, cut_rows, find_shards
+from weightinit.torch.shards import Shard, cut_rows, find_shards, move_rows
 from weightinit.torch.tensors import is_writable, view_bytes
 
 # Where a tensor's own memory cannot take the bytes, this much of host memory is used at a time.
 STAGING_BYTES = 16 * 2**20
 
 
-def draw_(tensor: torch.Tensor, spec: Spec, client: Client, rows: slice | None = None) -> None:
+def draw_(
+    tensor: torch.Tensor, spec: Spec, client: Client, rows: slice | None = None, first: int = 0
+) -> None:
     """Fill a tensor, or some of its rows, with the weights of a spec: those parts that this process holds.
 
-    A contiguous part in host memory is written by the transfer itself. Others are filled through a buffer of
-    STAGING_BYTES at most. After an exception the contents are not defined.
+    They are the rows of the spec's tensor from `first` on. A contiguous part in host memory is written by the
+    transfer itself. Others are filled through a buffer of STAGING_BYTES at most. After an exception the
+    contents are not defined.
     """
     for shard in find_shards(tensor):
         held = cut_rows(shard, rows)
         if held is not None:
-            _draw_shard(held, spec, client)
+            _draw_shard(move_rows(held, first), spec, client)
             # NumPy wrote behind autograd's back: a graph that saved the old values has to notice.
             if not held.local.is_inference():
                 torch.autograd.graph.increment_version(shard.local)

@@ -1,33 +1,30 @@
 """Models: every parameter of a module started at once."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from weightinit import Client, Spec, default_client
-from weightinit.parameters import Parameters
+from weightinit import Client, default_client
+from weightinit.models import LARGEST_SEED
+from weightinit.patterns import ModelRejected
+from weightinit.published import fetch_published, is_reference
 from weightinit.spec import refuse
-from weightinit.torch.entries import Entry
-from weightinit.torch.filling import draw_, fill_
-from weightinit.torch.layers import RUNNING
 from weightinit.torch.patterns import Pattern
 from weightinit.torch.plan import plan_module
-from weightinit.torch.report import Report, Row
+from weightinit.torch.published import plan_published
+from weightinit.torch.report import Report
 from weightinit.torch.rules import Rule
 from weightinit.torch.shards import reshard
-from weightinit.torch.starts import Constant, Keep, Skip
-from weightinit.torch.tensors import check_tensor
-
-LARGEST_SEED = 2**64 - 1
+from weightinit.torch.starting import start_plan
 
 
 def initialize_(
     module: nn.Module,
-    seed: int,
+    seed: int | str,
     *,
     activations: Mapping[Pattern, str] | None = None,
     rules: Mapping[Pattern, Rule] | None = None,
+    name: Callable[[str], str] = str,
     prefix: str = "",
     strict: bool = True,
     client: Client | None = None,
@@ -39,57 +36,41 @@ def initialize_(
     constants, and a norm's running statistics are reset; other buffers are left alone.
 
     `activations` says what follows a layer, by pattern of its name, where the graph does not show it; `rules`
-    says anything else. `prefix` is the module's own name, where it is part of a larger one. With strict=False
-    parameters of which nothing says how they start are left as they are, and `skipped` in the report.
+    says anything else. `prefix` is the module's own name, where it is part of a larger one. `name` makes the
+    names that draws depend on of the parameters'. With strict=False parameters of which nothing says how they
+    start are left as they are, and `skipped` in the report.
+
+    In place of a seed there may be the reference of a published model: team/name/version, or its id. That
+    says how each tensor starts, so there are no activations and rules then; buffers that are published
+    are filled too. With strict=False what only one of the two has is left alone.
 
     Everything is checked before the first tensor is touched. Raises ModelRejected, TensorRejected and the
     client's errors; after one that came while weights were on their way, run it again.
     """
-    check_seed(seed)
     reshard(module)
+    asked = client or default_client()
+    if is_reference(seed):
+        check_unsaid(activations=activations, rules=rules)
+        published = fetch_published(seed, asked)
+        plan = plan_published(module, published, rename=name, prefix=prefix, strict=strict)
+        return Report(published.seed, start_plan(module, plan, asked), seed, published.id)
+    number = check_seed(seed)
     plan = plan_module(module, activations=activations, rules=rules, prefix=prefix, strict=strict)
-    for entry in plan:
-        if not isinstance(entry.start, Keep | Skip):
-            check_tensor(entry.parameter, entry.name)
-    client = client or default_client()
-    specs = [entry.make_spec(seed) for entry in plan]
-    decided = decide(specs, client)
-    for entry, spec in zip(plan, specs, strict=True):
-        start_(entry, spec, client)
-    for part in module.modules():
-        if isinstance(part, RUNNING):
-            part.reset_running_stats()
-    return Report(seed, tuple(Row.of(entry, found) for entry, found in zip(plan, decided, strict=True)))
+    return Report(number, start_plan(module, plan, asked, number, name))
 
 
-def check_seed(seed: object) -> None:
+def check_seed(seed: object) -> int:
     """Check the seed, which the service sees only when weights are on their way. Raises SpecRejected."""
     if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise refuse("seed", f"must be an integer from 0 to {LARGEST_SEED}", seed)
+        rule = f"must be an integer from 0 to {LARGEST_SEED}, or a published model's name or id"
+        raise refuse("seed", rule, seed)
+    return seed
 
 
-def decide(specs: list[Spec | None], client: Client) -> list[Parameters | None]:
-    """Ask the service what it decides of each spec, once for all that differ in name only."""
-    known: dict[Spec, Parameters] = {}
-    for spec in filter(None, specs):
-        nameless = replace(spec, name="")
-        if nameless not in known:
-            try:
-                known[nameless] = client.parameters(nameless)
-            except Exception as error:
-                error.add_note(f"This was asked for {spec.name}.")
-                raise
-    return [None if spec is None else known[replace(spec, name="")] for spec in specs]
-
-
-def start_(entry: Entry, spec: Spec | None, client: Client) -> None:
-    """Start one tensor."""
-    if isinstance(entry.start, Constant):
-        fill_(entry.parameter, entry.start.value, entry.rows)
-    if spec is None:
-        return
-    try:
-        draw_(entry.parameter, spec, client, entry.rows)
-    except Exception as error:
-        error.add_note(f"{entry.name} is not complete, and what comes after it has not started.")
-        raise
+def check_unsaid(**said: object) -> None:
+    """Check that nothing is said that a published model says already. Raises ModelRejected."""
+    for argument, value in said.items():
+        if value:
+            raise ModelRejected(
+                f"{argument} must not be said: the published model says how each tensor starts"
+            )

@@ -4,7 +4,7 @@ torch.compile, DistributedDataParallel, FSDP and checkpointing put a module insi
 every name. The same weights need the same names, so these words are left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -18,7 +18,7 @@ PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A parameter, its module and attribute, and its names: a tied one has several, and the first counts."""
+    """A parameter or buffer, its module and attribute, and its names: several if tied; the first counts."""
 
     parameter: torch.Tensor
     module: nn.Module
@@ -54,10 +54,32 @@ def walk_parameters(root: nn.Module, prefix: str = "") -> list[Place]:
     >>> [place.names for place in walk_parameters(nn.Sequential(nn.Linear(1, 1)), "head")]
     [['head.0.weight'], ['head.0.bias']]
     """
+    return collect_places(
+        (path, module, module.named_parameters(recurse=False, remove_duplicate=False))
+        for path, module in walk_modules(root, prefix)
+    )
+
+
+def walk_buffers(root: nn.Module, prefix: str = "") -> list[Place]:
+    """Return the buffers of a module in the order of named_buffers, each once.
+
+    >>> [place.names for place in walk_buffers(nn.BatchNorm1d(1), "norm")][:2]
+    [['norm.running_mean'], ['norm.running_var']]
+    """
+    return collect_places(
+        (path, module, module.named_buffers(recurse=False, remove_duplicate=False))
+        for path, module in walk_modules(root, prefix)
+    )
+
+
+def collect_places(
+    modules: Iterable[tuple[str, nn.Module, Iterator[tuple[str, torch.Tensor]]]],
+) -> list[Place]:
+    """Collect the tensors of modules, each with its name; a tensor that comes again gets one more name."""
     places: dict[int, Place] = {}
-    for path, module in walk_modules(root, prefix):
-        for attribute, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
-            place = places.setdefault(id(parameter), Place(parameter, module, attribute))
+    for path, module, named in modules:
+        for attribute, tensor in named:
+            place = places.setdefault(id(tensor), Place(tensor, module, attribute))
             place.names.append(join_names(path, attribute))
     return list(places.values())
 

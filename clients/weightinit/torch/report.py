@@ -17,8 +17,9 @@ COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", 
 class Row:
     """How one tensor started. `scheme` is "constant", "kept" or "skipped" where none was drawn.
 
-    `name` is what its draws depend on; `aliases` are the other names of a tied tensor. `reason` says where
-    the activation or the value comes from, `rationale` why the scheme suits it, in the service's words.
+    `name` is what its draws depend on, unless it was renamed; `aliases` are the other names of a tied tensor.
+    `reason` says where the activation or the value comes from, `rationale` why the scheme suits it, in the
+    service's words.
     """
 
     name: str
@@ -63,10 +64,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How the tensors of a module started: rows in the order of its parameters. Print it for a table."""
+    """How the tensors of a module started: rows in the order of its parameters. Print it for a table.
+
+    `reference` and `model`, an id, say which published model it started from, if it did.
+    """
 
     seed: int
     rows: tuple[Row, ...]
+    reference: str | None = None
+    model: str | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -87,7 +93,8 @@ class Report:
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as JSON has it."""
-        return {"seed": self.seed, "tensors": [asdict(row) for row in self.rows]}
+        origin = {"seed": self.seed, "reference": self.reference, "model": self.model}
+        return {**origin, "tensors": [asdict(row) for row in self.rows]}
 
     def to_json(self, indent: int | None = None) -> str:
         """Write the report as JSON."""

@@ -141,3 +141,11 @@ def cut_rows(shard: Shard, rows: slice | None) -> Shard | None:
         return None
     box = (slice(start - rows.start, stop - rows.start), *shard.box[1:])
     return Shard(box, shard.local[start - held.start : stop - held.start])
+
+
+def move_rows(shard: Shard, first: int) -> Shard:
+    """Count the rows of a shard's box as those of a larger tensor, from whose row `first` on they are."""
+    if not first:
+        return shard
+    held = shard.box[0]
+    return Shard((slice(held.start + first, held.stop + first), *shard.box[1:]), shard.local)

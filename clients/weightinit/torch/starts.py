@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from weightinit.spec import LayerFields
+from weightinit.parameters import Parameters
+from weightinit.spec import LayerFields, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,15 @@ class Draw:
     def wants_activation(self) -> bool:
         """Whether the scheme follows from an activation that is not known yet."""
         return "activation" not in self.layer and self.layer.get("scheme", "auto") == "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a published model draws, and what is decided for it: rows of a spec's tensor, from `first` on."""
+
+    spec: Spec
+    decided: Parameters
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,7 @@ class Skip:
     """What is there already, because nobody says how it starts."""
 
 
-Start = Draw | Constant | Keep | Skip
+Start = Draw | Given | Constant | Keep | Skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
+from weightinit import Model, Part, Spec, TensorSpec
 from weightinit.jax import initialize, initializer, sharded
 
 from tests.clients.drawing import draw
@@ -108,3 +109,26 @@ def test_a_tree_keeps_its_shardings(counting):
     assert drawn.sharding == asked
     assert [measure(shape, box) for shape, box in counting.asked] == [(4, 2)] * 4
     np.testing.assert_array_equal(drawn, draw(8, 4, name="out/kernel"))
+
+
+def test_of_a_published_model_each_device_fetches_its_part_turned(counting):
+    kernel = TensorSpec.of("kernel", Part.of(Spec((4, 8), layout="OI", name="kernel")))
+    published = counting.publish(Model(42, (kernel,))).id
+    asked = NamedSharding(GRID, P("x", "y"))
+    params = {"kernel": jax.ShapeDtypeStruct((8, 4), jnp.float32, sharding=asked)}
+    drawn = initialize(params, published, client=counting)["kernel"]
+    assert drawn.sharding == asked
+    assert [measure(shape, box) for shape, box in counting.asked] == [(4, 2)] * 4
+    np.testing.assert_array_equal(drawn, draw(4, 8, name="kernel", layout="OI").T)
+
+
+def test_of_packed_kernels_each_device_fetches_what_it_holds_of_each(counting):
+    parts = [
+        Part.of(Spec((rows, 8), layout="OI", name=f"kernel.{name}")) for name, rows in (("a", 1), ("b", 3))
+    ]
+    published = counting.publish(Model(42, (TensorSpec.of("kernel", *parts),))).id
+    params = {"kernel": jax.ShapeDtypeStruct((8, 4), jnp.float32, sharding=NamedSharding(GRID, P("x", "y")))}
+    drawn = initialize(params, published, client=counting)["kernel"]
+    assert sorted(measure(shape, box) for shape, box in counting.asked) == [(4, 1)] * 4 + [(4, 2)] * 2
+    halves = [draw(rows, 8, name=f"kernel.{name}", layout="OI") for name, rows in (("a", 1), ("b", 3))]
+    np.testing.assert_array_equal(drawn, np.concatenate(halves).T)

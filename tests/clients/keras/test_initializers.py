@@ -158,4 +158,5 @@ def test_the_exported_names_are_these():
         "VarianceScaling",
         "initialize",
         "placeholders",
+        "publish",
     ]

@@ -168,7 +168,8 @@ class CountingClient(weightinit.Client):
 class Outcome:
     """What a scenario came to in one process: whole tensors, sizes in bytes, what the model answered.
 
-    `again` are the whole tensors after another start, with the next seed, of the model that has run.
+    `again` are the whole tensors after another start, with the next seed, of the model that has run, and
+    `published` those after a start from what each process has published of it; `fetched` are the bytes then.
     """
 
     tensors: list[torch.Tensor]
@@ -176,6 +177,8 @@ class Outcome:
     asked: int
     answer: torch.Tensor | None
     again: list[torch.Tensor]
+    published: list[torch.Tensor]
+    fetched: int
 
 
 def gather(model: nn.Module) -> list[torch.Tensor]:
@@ -205,7 +208,10 @@ def play(scenario: Scenario, url: str, size: int) -> Outcome:
         held, asked, tensors = measure(model), client.asked, gather(model)
         answer = model(torch.arange(6).view(2, 3)) if scenario.runs else None
         weightinit.torch.initialize_(model, SEED + 1, client=client)
-    return Outcome(tensors, held, asked, answer, gather(model))
+        again, before = gather(model), client.asked
+        published = weightinit.torch.publish(model, SEED, client=client)
+        weightinit.torch.initialize_(model, published.id, client=client)
+    return Outcome(tensors, held, asked, answer, again, gather(model), client.asked - before)
 
 
 @dataclass(frozen=True)

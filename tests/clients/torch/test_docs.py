@@ -18,7 +18,10 @@ ALONE = {line: shown for line, shown in EXAMPLES.items() if not shown[0].startsw
 
 
 @pytest.mark.parametrize(("example", "printed"), ALONE.values(), ids=[f"line {line}" for line in ALONE])
-def test_an_example_runs_and_prints_what_is_shown(example, printed, default_service, capsys):
+def test_an_example_runs_and_prints_what_is_shown(
+    example, printed, default_service, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     exec(compile(example, "docs/pytorch.md", "exec"), {"__name__": "example"})
     assert capsys.readouterr().out == (printed or "")
 

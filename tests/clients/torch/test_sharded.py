@@ -71,3 +71,22 @@ def test_a_model_that_has_run_can_be_started_again(world, name, alone):
     expected = list(alone(SEED + 1).parameters())
     for process in world:
         assert list(map(torch.equal, process[name].again, expected)) == [True] * len(expected)
+
+
+def test_a_published_start_has_the_bits_of_one_process(world, name, alone):
+    expected = list(alone(SEED).parameters())
+    for process in world:
+        assert list(map(torch.equal, process[name].published, expected)) == [True] * len(expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["fsdp of every part", "fsdp along the last axis", "fsdp over tensor parallel"]
+)
+def test_of_a_published_model_each_process_fetches_what_it_holds(world, name):
+    assert [process[name].fetched for process in world] == [process[name].held for process in world]
+
+
+def test_the_row_of_padding_is_not_fetched_of_a_published_model(world):
+    row = 4 * SCENARIOS["fsdp"].model().embed.embedding_dim
+    whole = sum(process["fsdp"].held for process in world)
+    assert sum(process["fsdp"].fetched for process in world) == whole - row

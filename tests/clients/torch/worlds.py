@@ -1,6 +1,7 @@
 """Worlds: processes that torch.distributed connects, on this machine."""
 
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from tests.clients.torch import ranks
 PRELOADED = ["tests.clients.torch.ranks", "torch._dynamo"]
 
 
-def run_world(size: int, url: str, folder: Path) -> list[dict[str, Any]]:
-    """Run the scenarios in a world of so many processes; return the outcomes of each."""
+def run_world(
+    size: int, url: str, folder: Path, run: Callable[..., None] = ranks.run_rank, *said: str
+) -> list[dict[str, Any]]:
+    """Run the scenarios, or what else is said, in a world of so many processes; return what each writes."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     processes = [
-        context.Process(target=ranks.run_rank, args=(rank, size, url, str(folder))) for rank in range(size)
+        context.Process(target=run, args=(rank, size, url, str(folder), *said)) for rank in range(size)
     ]
     for process in processes:
         process.start()

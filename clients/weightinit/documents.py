@@ -1,0 +1,131 @@
+"""Documents: models written down by people, in YAML, or by programs, in JSON.
+
+JSON is what the service takes, word for word. YAML says the same, and names may have braces in it: an entry
+is then as many tensors as it has names, and a part's name goes along with its tensor's.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from weightinit.braces import expand_braces
+from weightinit.errors import ConfigurationError, SpecRejected
+from weightinit.models import Model
+from weightinit.places import locate, read_list
+from weightinit.spec import refuse
+
+# Suffixes, and the most bytes of such a file. YAML is written by hand, and read a hundred times slower.
+LONGEST = {".yaml": 2**20, ".yml": 2**20, ".json": 2**24}
+# The tensors of a file in YAML at most; as many as a service takes unless it is told otherwise.
+MOST_TENSORS = 20_000
+
+
+def read_document(path: str | os.PathLike[str]) -> Model:
+    """Read a model from a file, .yaml, .yml or .json.
+
+    Raises SpecRejected, with the line or the tensor, where it is no model; ConfigurationError where the
+    file cannot be read, or is YAML and PyYAML is not installed.
+    """
+    path = Path(path)
+    text = _read_text(path)
+    try:
+        answer = _parse_json(text) if path.suffix == ".json" else _expand(_parse_yaml(text))
+        if not isinstance(answer, Mapping):
+            raise refuse("a model", "must be an object with a seed and tensors", type(answer).__name__)
+        return Model.from_json(answer)
+    except SpecRejected as error:
+        message = f"{path}: {error}"
+        raise SpecRejected(message, detail=message, errors=error.errors) from None
+
+
+def is_document(text: str) -> bool:
+    """Tell whether a text names a file that may have a model in it, by its suffix.
+
+    >>> is_document("examples/resnet50.yaml"), is_document("vision/resnet50/1.0")
+    (True, False)
+    """
+    return Path(text).suffix in LONGEST
+
+
+def _read_text(path: Path) -> str:
+    if path.suffix not in LONGEST:
+        raise ConfigurationError(f"a model is read from a file {' or '.join(LONGEST)}; received {path}")
+    longest = LONGEST[path.suffix]
+    try:
+        with path.open("rb") as file:
+            data = file.read(longest + 1)
+        if len(data) > longest:
+            raise ConfigurationError(f"{path} has more than the {longest} bytes of the longest {path.suffix}")
+        return data.decode()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8: {error}") from None
+
+
+def _parse_yaml(text: str) -> object:
+    try:
+        from weightinit.markup import parse_yaml  # noqa: PLC0415 - it needs PyYAML, which is an extra
+    except ImportError:
+        raise ConfigurationError(
+            "a file in YAML needs PyYAML: pip install 'weightinit[cli]'; one in JSON needs nothing"
+        ) from None
+    return parse_yaml(text)
+
+
+def _parse_json(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_build_object, parse_constant=_refuse_constant)
+    except SpecRejected:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise SpecRejected(f"it is no JSON: {error}", detail=str(error)) from None
+
+
+def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    built = dict(pairs)
+    if len(built) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise refuse("an object", "must not have a key twice", twice)
+    return built
+
+
+def _refuse_constant(text: str) -> object:
+    raise refuse("a number", "must be finite", text)
+
+
+def _expand(document: object) -> object:
+    """Expand the braces in the names of tensors. Raises SpecRejected."""
+    if not isinstance(document, Mapping) or "tensors" not in document:
+        return document
+    tensors: list[object] = []
+    for number, entry in enumerate(read_list("tensors", document["tensors"])):
+        with locate(f"tensors[{number}]"):
+            tensors += _expand_tensor(entry)
+        if len(tensors) > MOST_TENSORS:
+            raise refuse("tensors", f"must be at most {MOST_TENSORS} in a file", f"{len(tensors)} and more")
+    return {**document, "tensors": tensors}
+
+
+def _expand_tensor(entry: object) -> list[object]:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+        return [entry]
+    names = expand_braces(entry["name"], MOST_TENSORS)
+    expanded = [{**entry, "name": name} for name in names]
+    if isinstance(entry.get("parts"), list) and entry["parts"]:
+        parts = [_expand_part(part, len(names)) for part in entry["parts"]]
+        for tensor, own in zip(expanded, zip(*parts, strict=True), strict=True):
+            tensor["parts"] = list(own)
+    return list(expanded)
+
+
+def _expand_part(part: object, count: int) -> list[object]:
+    """Expand a part to one for each of the tensors that its entry stands for."""
+    if not isinstance(part, Mapping) or not isinstance(part.get("name"), str):
+        return [part] * count
+    names = expand_braces(part["name"], count)
+    if len(names) != count:
+        raise refuse("parts", f"must have names with the tensor's braces, {count} of them", part["name"])
+    return [{**part, "name": name} for name in names]

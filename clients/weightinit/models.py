@@ -1,0 +1,97 @@
+"""Models: a seed and named tensors, to be published and started from anywhere.
+
+`Model` has `TensorSpec`s, and they have `Part`s.
+"""
+
+import operator
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import SupportsIndex
+
+from weightinit.parts import Part
+from weightinit.places import locate, name_tensor, read_list, read_object
+from weightinit.spec import refuse
+from weightinit.tensors import COMMON, TensorSpec
+
+__all__ = ["Model", "Part", "TensorSpec"]
+
+FIELDS = ("seed", "stream", "defaults", "tensors")
+LARGEST_SEED = 2**64 - 1
+DECIMAL = re.compile(r"[0-9]{1,20}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A seed and a list of tensors with names of their own, under a version of the stream.
+
+    The specs of the parts get the model's seed, so that `dataclasses.replace(model, seed=43)` is the same
+    model from another start. Raises SpecRejected.
+    """
+
+    seed: int
+    tensors: tuple[TensorSpec, ...]
+    stream: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", _read_integer("seed", self.seed, LARGEST_SEED))
+        object.__setattr__(self, "tensors", tuple(tensor.reseed(self.seed) for tensor in self.tensors))
+        twice = [name for name, count in Counter(tensor.name for tensor in self.tensors).items() if count > 1]
+        if twice:
+            raise refuse(f"{name_tensor(twice[0])}.name", "must be given once", twice[0])
+
+    @cached_property
+    def by_name(self) -> Mapping[str, TensorSpec]:
+        """The tensors by their names."""
+        return {tensor.name: tensor for tensor in self.tensors}
+
+    @property
+    def elements(self) -> int:
+        """How many elements the tensors have in all."""
+        return sum(tensor.elements for tensor in self.tensors)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the tensors have in all."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, object]) -> "Model":
+        """Read what can be POSTed, or the canonical form. Raises SpecRejected, which names the tensor.
+
+        >>> model = Model.from_json({"seed": "42", "tensors": [{"name": "fc", "shape": [784, 300]}]})
+        >>> model.by_name["fc"].parts[0].spec.seed
+        42
+        """
+        said = read_object(answer, *FIELDS)
+        seed = _read_integer("seed", said.get("seed"), LARGEST_SEED)
+        stream = _read_integer("stream", said.get("stream", 1), LARGEST_SEED)
+        with locate("defaults"):
+            defaults = {**read_object(said.get("defaults", {}), *COMMON), "seed": seed}
+        tensors = []
+        for number, entry in enumerate(read_list("tensors", said.get("tensors"))):
+            if not isinstance(entry, Mapping) or "name" not in entry:
+                raise refuse(f"tensors[{number}]", "must be an object with a name", entry)
+            tensors.append(TensorSpec.from_json(entry, defaults))
+        return cls(seed, tuple(tensors), stream)
+
+    def to_json(self) -> dict[str, object]:
+        """Write what is POSTed: fields that equal their defaults are left out."""
+        stream = {} if self.stream == 1 else {"stream": self.stream}
+        tensors = [tensor.to_json() for tensor in self.tensors]
+        # As text: JSON numbers stop at 2⁵³ in many readers.
+        return {"seed": str(self.seed), **stream, "tensors": tensors}
+
+
+def _read_integer(field: str, value: object, largest: int) -> int:
+    """Read a natural number, which may be decimal text. Raises SpecRejected."""
+    number = -1
+    if isinstance(value, str) and DECIMAL.fullmatch(value):
+        number = int(value)
+    elif isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        number = operator.index(value)
+    if not 0 <= number <= largest:
+        raise refuse(field, f"must be an integer from 0 to {largest}", value)
+    return number

@@ -1,0 +1,113 @@
+"""Published models as an adapter starts from them: by reference, with what is decided for each part."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypedDict, TypeGuard
+
+from weightinit.client import Client
+from weightinit.decisions import DecidedTensor
+from weightinit.models import Model, TensorSpec
+from weightinit.names import is_model_id
+from weightinit.patterns import ModelRejected
+from weightinit.pieces import Piece
+
+# The version of the stream whose specs this client asks for.
+STREAM = 1
+
+
+class Naming(TypedDict, total=False):
+    """The keywords that give a model a name as it is published: see Registry.publish."""
+
+    name: str | None
+    author: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A published tensor, or a part of one, in its own order of axes: `pieces` make it up."""
+
+    name: str
+    shape: tuple[int, ...]
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published model: the reference that it was asked for by, its id, and what it says of each tensor."""
+
+    reference: str
+    id: str
+    seed: int
+    tensors: tuple[Found, ...]
+
+    @classmethod
+    def of(
+        cls, reference: str, model_id: str, model: Model, decided: tuple[DecidedTensor, ...]
+    ) -> "Published":
+        """Put together what the service says of a model. Raises ModelRejected for another stream."""
+        if model.stream != STREAM:
+            advice = "a newer weightinit may know it"
+            raise ModelRejected(f"{reference} is drawn from stream {model.stream}, not {STREAM}: {advice}")
+        rows = {row.name: row for row in decided}
+        tensors = tuple(_put_together(tensor, rows[tensor.name]) for tensor in model.tensors)
+        return cls(reference, model_id, model.seed, tensors)
+
+    @property
+    def label(self) -> str:
+        """The reference, short enough for a table."""
+        return self.reference[:12] if is_model_id(self.reference) else self.reference
+
+    def find(self, name: str) -> Found | None:
+        """Find a tensor by its name, or a part that has a name of its own."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Found]:
+        parts = [
+            Found(piece.name, shape, (piece,))
+            for tensor in self.tensors
+            for piece, shape in _separate(tensor)
+        ]
+        counts = Counter(part.name for part in parts)
+        alone = {part.name: part for part in parts if counts[part.name] == 1}
+        return {**alone, **{tensor.name: tensor for tensor in self.tensors}}
+
+
+def is_reference(start: object) -> TypeGuard[str]:
+    """Tell whether what a model starts from is a reference, and not a seed, which may be decimal text.
+
+    >>> is_reference("vision/resnet50/1"), is_reference("42"), is_reference(42)
+    (True, False, False)
+    """
+    return isinstance(start, str) and (is_model_id(start) or not start.isdecimal())
+
+
+def fetch_published(reference: str, client: Client) -> Published:
+    """Fetch a published model, by its name or id. Raises ModelRejected and the client's errors."""
+    model_id = reference if is_model_id(reference) else client.resolve(reference).model
+    return Published.of(reference, model_id, client.model(model_id), client.decided(model_id))
+
+
+def _put_together(tensor: TensorSpec, decided: DecidedTensor) -> Found:
+    pieces, start = [], 0
+    for part, said in zip(tensor.parts, decided.parts, strict=True):
+        stop = start + part.shape[0]
+        rows = None if len(tensor.parts) == 1 else slice(start, stop)
+        first = part.rows.start if part.rows else 0
+        name = part.spec.name if part.spec else tensor.name
+        pieces.append(Piece(name, part.spec, said.parameters, part.value or 0.0, rows=rows, first=first))
+        start = stop
+    return Found(tensor.name, tensor.shape, tuple(pieces))
+
+
+def _separate(tensor: Found) -> list[tuple[Piece, tuple[int, ...]]]:
+    """Separate the parts that are drawn under names of their own, each with its shape."""
+    parts = []
+    for piece in tensor.pieces:
+        if piece.spec and piece.name != tensor.name:
+            length = piece.rows.stop - piece.rows.start if piece.rows else tensor.shape[0]
+            alone = Piece(piece.name, piece.spec, piece.decided, first=piece.first)
+            parts.append((alone, (length, *tensor.shape[1:])))
+    return parts

@@ -1,0 +1,181 @@
+"""Publishing: what a module starts from, as tensors of a model."""
+
+import pytest
+import torch
+from torch import nn
+from weightinit.torch import ModelRejected, TensorRejected, publish
+
+from tests.clients.torch.models import Gpt, Residual
+
+
+class Recorder:
+    """A client that keeps what it is given to publish."""
+
+    def publish(self, model, **naming):
+        self.model, self.naming = model, naming
+        return "published"
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture
+def describe(recorder):
+    """What is published of a module, by name."""
+
+    def publish_it(module, **said):
+        publish(module, 42, client=recorder, **said)
+        return {tensor["name"]: tensor for tensor in recorder.model.to_json()["tensors"]}
+
+    return publish_it
+
+
+def test_a_kernel_is_published_as_its_layer_asks_for(describe):
+    model = nn.Sequential(nn.Conv2d(4, 8, 3, groups=2), nn.ReLU())
+    assert describe(model)["0.weight"] == {
+        "name": "0.weight",
+        "shape": [8, 2, 3, 3],
+        "layout": "OIHW",
+        "groups": 2,
+        "activation": "relu",
+    }
+
+
+def test_biases_and_norms_are_constants(describe):
+    tensors = describe(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)))
+    found = {name: tensor.get("constant") for name, tensor in tensors.items()}
+    assert found == {"0.weight": None, "0.bias": 0, "1.weight": 1, "1.bias": 0}
+
+
+def test_running_statistics_are_published_too(describe):
+    tensors = describe(nn.BatchNorm1d(3))
+    assert [tensors[name]["constant"] for name in ("running_mean", "running_var")] == [0, 1]
+
+
+def test_a_norm_without_running_statistics_has_none(describe):
+    assert list(describe(nn.BatchNorm1d(3, track_running_stats=False))) == ["weight", "bias"]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "parts"),
+    [
+        (nn.MultiheadAttention(4, 2), "in_proj_weight", [f"in_proj_weight.{part}" for part in "qkv"]),
+        (nn.LSTM(4, 2), "weight_ih_l0", [f"weight_ih_l0.{gate}" for gate in "ifgo"]),
+        (nn.GRU(4, 2), "weight_hh_l0", [f"weight_hh_l0.{gate}" for gate in "rzn"]),
+    ],
+)
+def test_packed_kernels_are_parts_with_names_of_their_own(describe, module, name, parts):
+    assert [part["name"] for part in describe(module)[name]["parts"]] == parts
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        (0, [(1, None), (9, "1:9")]),
+        (3, [(9, "0:3"), (1, None), (9, "4:9")]),
+        (8, [(9, "0:8"), (1, None)]),
+    ],
+)
+def test_a_row_of_padding_is_cut_out_of_the_table(describe, padding, expected):
+    parts = describe(nn.Embedding(9, 4, padding_idx=padding))["weight"]["parts"]
+    assert [(part["shape"][0], part.get("slice")) for part in parts] == expected
+
+
+def test_a_tied_parameter_is_published_once_under_its_first_name(describe):
+    assert [name for name in describe(Gpt()) if "lm_head" in name or "wte" in name] == ["wte.weight"]
+
+
+def test_a_shared_norm_is_published_once(describe):
+    norm = nn.BatchNorm1d(3)
+    assert set(describe(nn.Sequential(norm, norm))) == {
+        "0.weight",
+        "0.bias",
+        "0.running_mean",
+        "0.running_var",
+    }
+
+
+def test_a_rule_splits_a_kernel_into_parts(describe):
+    tensors = describe(nn.Linear(4, 8), rules={"weight": {"parts": {"q": 4, "kv": 4}, "scheme": "he"}})
+    assert [part["name"] for part in tensors["weight"]["parts"]] == ["weight.q", "weight.kv"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_dtypes_are_those_of_the_parameters(describe, dtype):
+    tensors = describe(nn.BatchNorm1d(3).to(getattr(torch, dtype)))
+    assert {tensor["dtype"] for tensor in tensors.values()} == {dtype}
+
+
+def test_a_scalar_is_published_with_one_axis(describe):
+    module = nn.Module()
+    module.scale = nn.Parameter(torch.tensor(2.0))
+    assert describe(module, rules={"scale": 2.5})["scale"] == {"name": "scale", "shape": [1], "constant": 2.5}
+
+
+def test_a_parameter_without_elements_is_left_out(describe):
+    module = nn.Linear(2, 3)
+    module.empty = nn.Parameter(torch.empty(0, 3))
+    assert set(describe(module)) == {"weight", "bias"}
+
+
+def test_a_model_without_memory_can_be_published(describe):
+    with torch.device("meta"):
+        model = Residual()
+    assert describe(model) == describe(Residual())
+
+
+def test_a_prefix_is_the_name_of_the_module(describe):
+    assert set(describe(nn.BatchNorm1d(3, affine=False), prefix="norm")) == {
+        "norm.running_mean",
+        "norm.running_var",
+    }
+
+
+def test_the_seed_is_the_model_s(recorder):
+    publish(nn.Linear(2, 3), 2**64 - 1, client=recorder)
+    assert recorder.model.seed == 2**64 - 1
+
+
+def test_the_name_is_given_on(recorder):
+    said = {"name": "vision/net/1", "author": "ada", "note": "first"}
+    assert publish(nn.Linear(2, 3), 42, client=recorder, **said) == "published"
+    assert recorder.naming == said
+
+
+def test_nothing_is_written(recorder):
+    model = nn.Linear(2, 3)
+    before = model.weight.detach().clone()
+    publish(model, 42, client=recorder)
+    assert torch.equal(model.weight, before)
+
+
+def test_what_rules_leave_alone_is_refused_by_name(describe):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    with pytest.raises(ModelRejected, match=r"0\.weight, which is left as it is: .*; 1\.bias, which"):
+        describe(model, rules={"0.weight": None, "1.bias": None}, activations={"*": "none"})
+
+
+def test_a_rule_that_turns_a_kernel_around_is_refused(describe):
+    with pytest.raises(ModelRejected, match="weight, whose axes are OI and not IO: say its fans instead"):
+        describe(nn.Linear(4, 4), rules={"weight": {"layout": "IO"}})
+
+
+def test_a_parameter_that_nobody_knows_is_refused(describe):
+    module = nn.Module()
+    module.table = nn.Parameter(torch.zeros(3))
+    with pytest.raises(ModelRejected, match="nothing says how these start: table"):
+        describe(module)
+
+
+def test_a_lazy_parameter_is_refused(describe):
+    with pytest.raises(TensorRejected, match="no shape yet"):
+        describe(nn.LazyLinear(3))
+
+
+def test_a_dtype_that_weights_do_not_come_in_is_refused(describe):
+    module = nn.Module()
+    module.table = nn.Parameter(torch.zeros(3, dtype=torch.int8), requires_grad=False)
+    with pytest.raises(ModelRejected, match=r"table, of dtype torch\.int8"):
+        describe(module, rules={"table": 0})
