@@ -50,7 +50,8 @@ def describe_errors(error: ValidationError, given: dict[str, str]) -> list[str]:
     for detail in error.errors(include_url=False):
         name = str(detail["loc"][0]).lower()
         source = "--" + name.replace("_", "-") if name in given else PREFIX + name.upper()
-        message = detail["msg"][0].lower() + detail["msg"][1:]
+        text = detail["msg"].removeprefix("Value error, ")
+        message = text[0].lower() + text[1:]
         secret = Settings.model_fields[name].annotation is SecretStr
         lines.append(f"{source}: {message}" + ("" if secret else f"; received {detail['input']!r}"))
     return lines

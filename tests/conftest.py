@@ -5,11 +5,19 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.postgres import Cluster, run_cluster
 from tests.servers import Server, run_server
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of the tests' own; who stops it starts it again."""
+    with run_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

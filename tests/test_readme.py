@@ -1,6 +1,7 @@
 """What the README shows works as it shows it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,8 +25,10 @@ def run_commands(commands, url, folder):
     script = "set -euo pipefail\n" + commands.replace(HERE, url).replace(
         "curl ", "curl -sS --fail-with-body "
     )
+    installed = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": installed, "WEIGHTINIT_URL": url}
     return subprocess.run(
-        ["bash", "-c", script], cwd=folder, check=True, capture_output=True, text=True
+        ["bash", "-c", script], cwd=folder, check=True, capture_output=True, text=True, env=environment
     ).stdout
 
 

@@ -1,9 +1,11 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from service.settings import Settings
 from tests.servers import run_server
@@ -38,6 +40,57 @@ def test_a_wrong_variable_is_told_by_its_name():
         "WEIGHTINIT_PORT",
         "WEIGHTINIT_MAX_RANK",
     ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://ada:sword-47@host/base",
+        "sqlite:///sword-47",
+        "postgresql+asyncpg://ada:sword-47@host/base",
+        "ada:sword-47@host",
+        "postgresql://ada:sword-47@host:port/base",
+        "sword-47",
+    ],
+)
+def test_a_wrong_url_of_a_database_is_told_in_a_line_without_its_password(url):
+    rule = "must be postgresql://user:password@host:port/database\n"
+    assert run("--database-url", url).stderr == f"weightinit: --database-url: {rule}"
+    result = run(WEIGHTINIT_DATABASE_URL=url)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"weightinit: WEIGHTINIT_DATABASE_URL: {rule}"
+
+
+def test_the_password_of_a_database_is_in_no_text_of_the_settings():
+    settings = Settings(database_url="postgresql://ada:sword-47@host/base")
+    assert "sword-47" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    with pytest.raises(ValidationError) as refused:
+        Settings(database_url="mysql://ada:sword-47@host/base")
+    assert "sword-47" not in str(refused.value)
+    assert (
+        "sword-47" not in run("--help", WEIGHTINIT_DATABASE_URL="postgresql://ada:sword-47@host/base").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"XDG_DATA_HOME": "/srv/data", "HOME": "/home/ada"}, "/srv/data/weightinit"),
+        ({"XDG_DATA_HOME": "data", "HOME": "/home/ada"}, "/home/ada/.local/share/weightinit"),
+        ({"HOME": "/home/ada"}, "/home/ada/.local/share/weightinit"),
+    ],
+)
+def test_models_are_kept_where_the_users_data_belong(environment, expected):
+    assert f"(default: {expected})" in " ".join(run("--help", **environment).stdout.split())
+
+
+def test_a_user_without_a_home_keeps_models_with_the_systems_data(monkeypatch):
+    def fail():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    assert Settings().data_directory == Path("/var/lib/weightinit")
 
 
 def test_an_unknown_option_is_an_error():

@@ -16,7 +16,7 @@ from weightinit.places import locate, read_list
 from weightinit.spec import refuse
 
 # Suffixes, and the most bytes of such a file. YAML is written by hand, and read a hundred times slower.
-LONGEST = {".yaml": 2**20, ".yml": 2**20, ".json": 2**24}
+LONGEST = {".yaml": 2**20, ".yml": 2**20, ".json": 2**23}
 # The tensors of a file in YAML at most; as many as a service takes unless it is told otherwise.
 MOST_TENSORS = 20_000
 

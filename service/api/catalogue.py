@@ -1,5 +1,6 @@
 """The catalogue: published models, the latest few kept as they were parsed."""
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ from service.api.offers import Offer
 from service.api.representations import Representation
 from service.api.safetensors import make_safetensors_header, sort_tensors
 from service.core.models import Limits, Model, parse_model
+from service.store import StoreUnavailableError
 from service.stream import STREAM_VERSION, cut_tensor
 
 #: What is in the store was within the limits of its day.
@@ -26,7 +28,11 @@ class Published:
 
     @classmethod
     def of(cls, model_id: str, canonical: bytes) -> "Published":
-        """Read what is in the store."""
+        """Read what is in the store. Raises StoreUnavailableError where it is not what was published."""
+        if hashlib.sha256(canonical).hexdigest() != model_id:
+            raise StoreUnavailableError(
+                "The storage is damaged: the model is not the one that was published."
+            )
         return cls(model_id, canonical, parse_model(parse_json(canonical), STREAM_VERSION, NO_LIMITS))
 
     def offer_file(self, media_type: str) -> Offer:

@@ -27,7 +27,6 @@ from service.core.box import Box
 from service.core.models import Drawn, Limits, Model, ModelTensor, Part, parse_model
 from service.core.names import find_nearest_names
 from service.settings import Settings
-from service.store import Store
 from service.stream import STREAM_VERSION, cut_tensor
 
 ID = re.compile(r"[0-9a-f]{64}")
@@ -45,7 +44,8 @@ async def post_model(request: Request) -> Response:
     check_content_type(request)
     context = get_context(request)
     body = await read_body(request, context.settings.max_model_bytes)
-    model, is_new = await call_store(context, publish, context.store, body, context.settings)
+    model = await asyncio.to_thread(parse_body, body, context.settings)
+    is_new = await call_store(context, context.store.put_model, model.id, model.canonical)
     said = {
         "id": model.id,
         "stream": model.stream,
@@ -97,11 +97,10 @@ async def get_model_tensor(request: Request) -> Response:
     return await answer_get(request, offer_tensor(published, tensor, box, media_type))
 
 
-def publish(store: Store, body: bytes, settings: Settings) -> tuple[Model, bool]:
-    """Parse a model and keep it; tell whether it is new. Raises SpecError, StoreUnavailableError."""
+def parse_body(body: bytes, settings: Settings) -> Model:
+    """Parse a model within the service's limits. Raises SpecError, HTTPException 400."""
     limits = Limits(settings.max_tensors, settings.max_elements, settings.max_rank)
-    model = parse_model(parse_json(body), STREAM_VERSION, limits)
-    return model, store.put_model(model.id, model.canonical)
+    return parse_model(parse_json(body), STREAM_VERSION, limits)
 
 
 async def find_model(request: Request) -> Published:
@@ -109,17 +108,13 @@ async def find_model(request: Request) -> Published:
     context, model_id = get_context(request), request.path_params["id"]
     if published := context.catalogue.find(model_id):
         return published
-    found = await call_store(context, load, context.store, model_id) if ID.fullmatch(model_id) else None
-    if found is None:
+    is_id = ID.fullmatch(model_id) is not None
+    canonical = await call_store(context, context.store.get_model, model_id) if is_id else None
+    if canonical is None:
         raise HTTPException(404, "No such model is published here.")
-    context.catalogue.keep(found)
-    return found
-
-
-def load(store: Store, model_id: str) -> Published | None:
-    """Load a model from the store. Raises StoreUnavailableError."""
-    canonical = store.get_model(model_id)
-    return None if canonical is None else Published.of(model_id, canonical)
+    published = await asyncio.to_thread(Published.of, model_id, canonical)
+    context.catalogue.keep(published)
+    return published
 
 
 def find_tensor(model: Model, name: str) -> ModelTensor:

@@ -30,7 +30,7 @@ def make_document() -> Document:
     """Make the OpenAPI document."""
     paths: Document = {}
     for route in INTERFACE:
-        paths.setdefault(route.path, {}).update(describe_route(route))
+        paths.setdefault(route.path_format, {}).update(describe_route(route))
     return {
         "openapi": "3.1.0",
         "info": {

@@ -1,7 +1,7 @@
 """The safetensors format: what stands before the tensors of a model.
 
-The length of the header in eight bytes, little-endian; the header, JSON padded with spaces; the tensors, with no
-holes between them. https://github.com/huggingface/safetensors#format
+The header's length in eight bytes, little-endian; the header, JSON padded with spaces; the tensors, without
+holes. https://github.com/huggingface/safetensors#format
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ ALIGNMENT = 8
 
 
 def sort_tensors(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
-    """Sort tensors by itemsize, the largest first, so that each is aligned, then by name: as the reference."""
+    """Sort tensors as the reference does: the largest itemsize first, so that each is aligned; by name."""
     return sorted(tensors, key=lambda tensor: (-tensor.itemsize, tensor.name.encode()))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from service.store.errors import StoreUnavailableError
 
 LOG = logging.getLogger("service.store")
-PASSWORD = re.compile(r"(://[^/@\s:]*):[^@\s]*@|(password=)\S+", re.IGNORECASE)
+PASSWORD = re.compile(r"(?<=:)[^\s@]*(?=@)|(?<=password=)\S+", re.IGNORECASE)
 
 LOCKED = "is locked by another process"
 FULL = "has no room left"
@@ -37,8 +37,6 @@ SQLITE: dict[int, str] = {
 POSTGRES: dict[str, str] = {
     "08": UNREACHABLE,
     "25006": READ_ONLY,
-    "28": "refuses the credentials",
-    "3D": "does not exist",
     "42501": "does not grant what is needed",
     "53": "has no resources left",
     "53100": FULL,
@@ -60,7 +58,7 @@ def failures_told() -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-        text = PASSWORD.sub(r"\1\2***@", str(cause).strip())
+        text = PASSWORD.sub("***", " ".join(str(cause).split()))
         LOG.warning("the store failed: %s: %s", type(cause).__name__, text)
         raise StoreUnavailableError(f"The storage {explain(cause)}.") from None
 

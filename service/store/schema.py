@@ -1,7 +1,6 @@
 """Schema: whether the tables are what the code expects, and making them so."""
 
 import threading
-from collections.abc import Hashable
 from pathlib import Path
 
 from alembic import command
@@ -26,7 +25,8 @@ class Schema:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._current: Hashable = None
+        self._identity: object = None
+        self._good = False
 
     def prepare(self, *, writing: bool) -> bool:
         """Have the tables there and as expected. False if there are none, which only writing makes.
@@ -37,31 +37,34 @@ class Schema:
         if self._is_current():
             return True
         with self._lock:
-            if not self._is_current():
-                self._database.forget()
-                self._current = self._make(writing=writing)
-        return self._current is not None
+            return self._is_current() or self._look(writing=writing)
 
     def doubt(self) -> None:
         """Have the tables looked at again: something is wrong, and they may be."""
-        self._current = None
+        self._good = False
 
     def _is_current(self) -> bool:
-        return self._current is not None and self._current == self._database.identify()
+        return self._good and self._identity == self._database.identify()
 
-    def _make(self, *, writing: bool) -> Hashable:
+    def _look(self, *, writing: bool) -> bool:
         if writing:
             self._database.create()
         identity = self._database.identify()
-        if identity is None:
-            return None
+        if identity != self._identity:
+            self._good = False
+            self._database.forget()
+            self._identity = identity
+        self._good = identity is not None and self._have_tables(writing=writing)
+        return self._good
+
+    def _have_tables(self, *, writing: bool) -> bool:
         with self._database.reader.connect() as connection:
             revisions = read_revisions(connection)
         if not revisions and not writing:
-            return None
+            return False
         if revisions != find_heads():
             migrate(self._database)
-        return identity
+        return True
 
 
 def migrate(database: Database) -> None:

@@ -69,8 +69,12 @@ class Sqlite:
             isolation_level=None,  # transactions are ours to begin
             check_same_thread=False,
         )
-        for pragma in PRAGMAS:
-            connection.execute(pragma)
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(pragma)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
 

@@ -31,7 +31,7 @@ def test_the_document_served_is_the_one_checked_in(client):
 def test_the_document_is_openapi_3_1_with_an_id_for_each_operation():
     assert DOCUMENT["openapi"].startswith("3.1.")
     identities = [operation["operationId"] for _, _, operation in OPERATIONS]
-    assert len(identities) == len(set(identities)) == 7
+    assert len(identities) == len(set(identities)) == 16
 
 
 def test_every_operation_says_what_it_does_and_answers():
@@ -83,7 +83,20 @@ def test_the_examples_of_a_get_run_as_they_stand(client, path):
 
 @pytest.mark.parametrize(("path", "name", "value"), EXAMPLES)
 def test_the_examples_of_a_post_run_as_they_stand(client, path, name, value):
-    assert client.post(path, json=value).status_code == 200
+    assert client.post(path, json=value).status_code in {200, 201}
+
+
+def test_the_example_of_a_name_names_the_example_of_a_model(client):
+    (model,) = (value for path, name, value in EXAMPLES if (path, name) == ("/v1/models", "digits"))
+    put = DOCUMENT["paths"]["/v1/names/{team}/{name}/{version}"]["put"]
+    name = {parameter["name"]: parameter["example"] for parameter in put["parameters"]}
+    value = put["requestBody"]["content"]["application/json"]["examples"]["start"]["value"]
+    assert client.post("/v1/models", json=model).json()["id"] == value["model"]
+    path = "/v1/names/{team}/{name}/{version}".format(**name)
+    assert client.put(path, json=value).status_code in {200, 201}
+    get = DOCUMENT["paths"]["/v1/names"]["get"]
+    entry, *_ = client.get("/v1/names", params=build_query(get)).json()["names"]
+    assert set(entry) == set(DOCUMENT["components"]["schemas"]["Entry"]["properties"])
 
 
 def test_every_path_of_the_document_is_served(client):

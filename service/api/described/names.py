@@ -6,7 +6,7 @@ from service.api.parameters import JSON
 from service.api.schemas import SCHEMAS, Schema, make_query_parameters, refer
 
 PUBLICATION: Schema = {
-    "model": "ffdd79e8c1ea8ee3c3ae6e2a5e9ba9ed41c3f3ae4fe3d04e1e4ba5d1a1b8a1d3",
+    "model": "c0669034b30572d3d2a5a50975de49616ad423c02816ec6da895ef7fdfba579b",
     "author": "ada",
     "note": "the start of the March runs",
 }

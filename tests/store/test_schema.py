@@ -1,0 +1,85 @@
+import logging
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+import service.store.schema
+from service.store import StoreUnavailableError
+from service.store.tables import METADATA
+from tests.store.places import make_name, put_model
+
+
+def test_the_migrations_make_the_tables_that_the_code_describes(store):
+    put_model(store)
+    with store._database.reader.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_half_a_retirement_is_refused_by_the_table_itself(store):
+    store.put_name(make_name("a/b/1"), put_model(store), "ada", "")
+    halves = [f"{column} = CURRENT_TIMESTAMP" for column in ("retired_at", "retired_author", "retired_note")]
+    for half in halves:
+        with pytest.raises(Exception, match="ck_names_retired"), store._database.writer.begin() as connection:
+            connection.execute(text(f"UPDATE names SET {half}"))
+
+
+def test_a_database_that_a_newer_version_migrated_is_left_alone(place, store):
+    model = put_model(store)
+    with store._database.writer.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    newer = place.open()
+    for call in (lambda: newer.get_model(model), lambda: put_model(newer, "b")):
+        with pytest.raises(StoreUnavailableError, match="migrated by a newer version of the service"):
+            call()
+    newer.close()
+
+
+def test_a_migration_that_failed_leaves_nothing_and_is_tried_again(place, store, monkeypatch):
+    def fail(*_arguments):
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.store.schema.command, "upgrade", fail)
+        with pytest.raises(StoreUnavailableError):
+            put_model(store)
+    assert store.list_names("", None, 10) == []
+    assert store.get_model(put_model(store)) is not None
+
+
+def test_a_migration_that_failed_half_way_is_undone(store, monkeypatch):
+    upgrade = service.store.schema.command.upgrade
+
+    def fail(*arguments):
+        upgrade(*arguments)
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.store.schema.command, "upgrade", fail)
+        with pytest.raises(StoreUnavailableError):
+            put_model(store)
+    with store._database.reader.connect() as connection:
+        assert service.store.schema.read_revisions(connection) == set()
+    assert store.get_model(put_model(store)) is not None
+
+
+def test_a_migration_leaves_the_loggers_alone(store):
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers), logging.getLogger("uvicorn").disabled)
+    put_model(store)
+    assert (root.level, root.handlers, logging.getLogger("uvicorn").disabled) == before
+
+
+def test_the_wheel_has_the_migrations(tmp_path):
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), "."]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(wheel)], check=True, capture_output=True, text=True
+    ).stdout
+    assert "service/store/migrations/env.py" in listed
+    assert "service/store/migrations/versions/m0001_models_and_names.py" in listed
