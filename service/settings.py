@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     max_elements: Annotated[int, Field(description="most elements of a tensor", ge=1, le=2**60)] = 2**48
     max_rank: Annotated[int, Field(description="most axes of a tensor", ge=1, le=8)] = 8
     max_body_bytes: Annotated[int, Field(description="longest request body", ge=1, le=2**30)] = 64 * 1024
-    max_tensors: Annotated[int, Field(description="most tensors of a model", ge=1, le=2**20)] = 20_000
+    max_tensors: Annotated[
+        int, Field(description="most tensors of a model, each part counting as one", ge=1, le=2**20)
+    ] = 20_000
     max_model_bytes: Annotated[
         int, Field(description="longest request body that publishes a model", ge=1, le=2**30)
     ] = 8 * 2**20

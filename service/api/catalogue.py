@@ -1,7 +1,9 @@
-"""The catalogue: published models, the latest few kept as they were parsed."""
+"""The catalogue: published models by their ids, the latest few kept as they were parsed."""
 
+import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from service.api.bodies import parse_json
@@ -14,7 +16,7 @@ from service.stream import STREAM_VERSION, cut_tensor
 
 #: What is in the store was within the limits of its day.
 NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
-MOST_TENSORS = 40_000  # in all models that are kept: some 100 MiB
+MOST_PARTS = 40_000  # in all models that are kept: some 100 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,17 @@ class Published:
     def of(cls, model_id: str, canonical: bytes) -> "Published":
         """Read what is in the store. Raises StoreUnavailableError where it is not what was published."""
         if hashlib.sha256(canonical).hexdigest() != model_id:
-            raise StoreUnavailableError(
-                "The storage is damaged: the model is not the one that was published."
-            )
+            raise StoreUnavailableError("The storage is damaged: the model is another than was published.")
         return cls(model_id, canonical, parse_model(parse_json(canonical), STREAM_VERSION, NO_LIMITS))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that names the model."""
+        return {"Weightinit-Model": self.id}
+
+    def count_parts(self) -> int:
+        """Count the parts of all tensors, which is what memory it takes to keep."""
+        return sum(len(tensor.parts) for tensor in self.model.tensors)
 
     def offer_file(self, media_type: str) -> Offer:
         """Offer the whole model as a safetensors file."""
@@ -41,31 +50,40 @@ class Published:
             tensors = sort_tensors(self.model.tensors)
             header = make_safetensors_header(self.model, self.id, tensors)
             sources = tuple(source for tensor in tensors for source in cut_tensor(tensor))
-            said = {
-                "Content-Disposition": f'attachment; filename="{self.id[:16]}.safetensors"',
-                "Weightinit-Model": self.id,
-            }
+            disposition = f'attachment; filename="{self.id[:16]}.safetensors"'
+            said = {"Content-Disposition": disposition, **self.headers}
             self.files[media_type] = Offer.of(Representation(media_type, header, sources), said)
         return self.files[media_type]
 
 
 class Catalogue:
-    """Models by their ids."""
+    """Models that are kept, and those that are being read: once, however many ask."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Published] = OrderedDict()
+        self._coming: dict[str, asyncio.Task[Published | None]] = {}
 
-    def find(self, model_id: str) -> Published | None:
-        """Find a model that is kept."""
+    async def find(self, model_id: str, load: Callable[[], Awaitable[bytes | None]]) -> Published | None:
+        """Find a model, its canonical form loaded where it is not kept; None where there is none.
+
+        Raises what loading raises, StoreUnavailableError.
+        """
         if model_id in self._kept:
             self._kept.move_to_end(model_id)
-        return self._kept.get(model_id)
+            return self._kept[model_id]
+        if model_id not in self._coming:
+            task = asyncio.create_task(self._read(model_id, load))
+            task.add_done_callback(lambda _: self._coming.pop(model_id))
+            self._coming[model_id] = task
+        # One who leaves does not take it away from the others.
+        return await asyncio.shield(self._coming[model_id])
 
-    def keep(self, published: Published) -> None:
-        """Keep a model, and let go of those that nobody asked for longest."""
-        self._kept[published.id] = published
-        while len(self._kept) > 1 and self._count_tensors() > MOST_TENSORS:
+    async def _read(self, model_id: str, load: Callable[[], Awaitable[bytes | None]]) -> Published | None:
+        canonical = await load()
+        if canonical is None:
+            return None
+        published = await asyncio.to_thread(Published.of, model_id, canonical)
+        self._kept[model_id] = published
+        while len(self._kept) > 1 and sum(kept.count_parts() for kept in self._kept.values()) > MOST_PARTS:
             self._kept.popitem(last=False)
-
-    def _count_tensors(self) -> int:
-        return sum(len(published.model.tensors) for published in self._kept.values())
+        return published

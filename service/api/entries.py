@@ -35,4 +35,5 @@ class NameRetiredError(Exception):
         super().__init__(entry)
 
     def __str__(self) -> str:
-        return f"{self.entry.name} is retired: {self.entry.retired and self.entry.retired.note}"
+        note = self.entry.retired.note if self.entry.retired else ""
+        return f"{self.entry.name} is retired{note and ': '}{note}"

@@ -1,4 +1,4 @@
-"""Links: the one URL under which a spec is written, whoever spelled it how."""
+"""Links: the one URL of a spec, whoever spelled it how, and those of models and names."""
 
 from urllib.parse import quote
 

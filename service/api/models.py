@@ -1,7 +1,7 @@
 """/v1/models: models published, what is decided for their tensors, and their bytes."""
 
 import asyncio
-import re
+from functools import partial
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -12,6 +12,7 @@ from service.api.answering import answer_get
 from service.api.bodies import check_content_type, parse_json, read_body
 from service.api.catalogue import Published
 from service.api.context import get_context
+from service.api.decisions import DecidedModel, PublishedModel
 from service.api.filenames import format_disposition
 from service.api.headers import join_lines
 from service.api.links import link_model
@@ -24,12 +25,12 @@ from service.api.specs import parse_cut_query, refuse_query
 from service.api.storing import call_store
 from service.api.weights import describe_decision, describe_shape
 from service.core.box import Box
-from service.core.models import Drawn, Limits, Model, ModelTensor, Part, parse_model
+from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
 from service.core.names import find_nearest_names
+from service.core.naming import MODEL_ID
 from service.settings import Settings
 from service.stream import STREAM_VERSION, cut_tensor
 
-ID = re.compile(r"[0-9a-f]{64}")
 MOST_COMPARED = 1000  # names among which the nearest to a wrong one are looked for
 
 
@@ -46,15 +47,8 @@ async def post_model(request: Request) -> Response:
     body = await read_body(request, context.settings.max_model_bytes)
     model = await asyncio.to_thread(parse_body, body, context.settings)
     is_new = await call_store(context, context.store.put_model, model.id, model.canonical)
-    said = {
-        "id": model.id,
-        "stream": model.stream,
-        "tensors": len(model.tensors),
-        "elements": model.elements,
-        "bytes": model.nbytes,
-    }
     headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
-    return Response(orjson.dumps(said), 201 if is_new else 200, headers, JSON)
+    return Response(orjson.dumps(PublishedModel.of(model)), 201 if is_new else 200, headers, JSON)
 
 
 async def get_model(request: Request) -> Response:
@@ -65,7 +59,8 @@ async def get_model(request: Request) -> Response:
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
     published = await find_model(request)
-    return await answer_get(request, Offer.of(Representation(JSON, published.canonical, ()), {}))
+    whole = Representation(JSON, published.canonical, ())
+    return await answer_get(request, Offer.of(whole, published.headers))
 
 
 async def get_model_parameters(request: Request) -> Response:
@@ -94,7 +89,8 @@ async def get_model_tensor(request: Request) -> Response:
     published = await find_model(request)
     tensor = find_tensor(published.model, request.path_params["tensor"])
     box = parse_cut_query(request.scope["query_string"], tensor.shape)
-    return await answer_get(request, offer_tensor(published, tensor, box, media_type))
+    offer = await asyncio.to_thread(offer_tensor, published, tensor, box, media_type)
+    return await answer_get(request, offer)
 
 
 def parse_body(body: bytes, settings: Settings) -> Model:
@@ -106,15 +102,11 @@ def parse_body(body: bytes, settings: Settings) -> Model:
 async def find_model(request: Request) -> Published:
     """Find the model that a path names. Raises HTTPException 404, StoreUnavailableError."""
     context, model_id = get_context(request), request.path_params["id"]
-    if published := context.catalogue.find(model_id):
-        return published
-    is_id = ID.fullmatch(model_id) is not None
-    canonical = await call_store(context, context.store.get_model, model_id) if is_id else None
-    if canonical is None:
-        raise HTTPException(404, "No such model is published here.")
-    published = await asyncio.to_thread(Published.of, model_id, canonical)
-    context.catalogue.keep(published)
-    return published
+    if MODEL_ID.fullmatch(model_id):
+        load = partial(call_store, context, context.store.get_model, model_id)
+        if published := await context.catalogue.find(model_id, load):
+            return published
+    raise HTTPException(404, "No such model is published here.")
 
 
 def find_tensor(model: Model, name: str) -> ModelTensor:
@@ -132,7 +124,7 @@ def offer_tensor(published: Published, tensor: ModelTensor, box: Box, media_type
     whole = Representation.of_sources(cut_tensor(tensor, box), shape, tensor.dtype, media_type)
     said = {
         "Content-Disposition": format_disposition(tensor.name, SUFFIXES[media_type]),
-        "Weightinit-Model": published.id,
+        **published.headers,
         "Weightinit-Dtype": tensor.dtype,
         **describe_shape(shape),
     }
@@ -143,23 +135,4 @@ def offer_tensor(published: Published, tensor: ModelTensor, box: Box, media_type
 
 def describe_model(published: Published) -> bytes:
     """Write what is decided for each tensor of a model."""
-    model = published.model
-    tensors = [
-        {
-            "name": tensor.name,
-            "shape": tensor.shape,
-            "dtype": tensor.dtype,
-            "parts": [describe_part(part) for part in tensor.parts],
-        }
-        for tensor in model.tensors
-    ]
-    said = {"model": published.id, "seed": str(model.seed), "stream": model.stream, "tensors": tensors}
-    return orjson.dumps(said)
-
-
-def describe_part(part: Part) -> dict[str, object]:
-    """Describe a part of a tensor: its parameters, or its constant."""
-    said: dict[str, object] = {"name": part.name, "shape": part.shape, "slice": None}
-    if isinstance(part, Drawn):
-        return said | {"slice": part.cut or None, "constant": None, "parameters": part.parameters}
-    return said | {"constant": part.value, "parameters": None}
+    return orjson.dumps(DecidedModel.of(published.id, published.model))

@@ -14,6 +14,7 @@ from service.api.entries import Entry, NameRetiredError
 from service.api.headers import join_lines
 from service.api.links import link_names
 from service.api.negotiation import choose_media_type
+from service.api.parameters import JSON
 from service.api.query import decode_query
 from service.api.specs import refuse_query
 from service.api.storing import call_store
@@ -22,7 +23,6 @@ from service.core.naming import ModelName
 from service.core.statements import Listing, Publication, Reason
 from service.store import NameEntry, UnknownModelError
 
-JSON = "application/json"
 NOT_STORED = {"Cache-Control": "no-store"}
 
 
@@ -32,7 +32,7 @@ async def put_name(request: Request) -> Response:
     To say the same again changes nothing and is answered 200. A name that stands for another model, or is
     retired, stays what it is: 409 has the id of its model.
     """
-    context, name = get_context(request), begin(request)
+    context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
     said = Publication.parse(await read_json(request, context.settings.max_body_bytes))
     try:
@@ -50,7 +50,7 @@ async def get_name(request: Request) -> Response:
     Once the name is retired the answer is 410, which still has the id of the model and says who retired the
     name, why and when.
     """
-    context, name = get_context(request), begin(request)
+    context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
     entry = require_entry(name, await call_store(context, context.store.get_name, name))
     if entry.retired:
@@ -63,7 +63,7 @@ async def delete_name(request: Request) -> Response:
 
     A name that is retired stays as it is, and is answered as it is.
     """
-    context, name = get_context(request), begin(request)
+    context, name = get_context(request), read_name(request)
     said = Reason.parse_query(decode_query(request.scope["query_string"]))
     found = await call_store(context, context.store.retire_name, name, said.author, said.note)
     return Response(render(Entry.of(require_entry(name, found))), 200, NOT_STORED, JSON)
@@ -86,7 +86,7 @@ async def list_names(request: Request) -> Response:
     return respond(request, render({"names": [Entry.of(entry) for entry in page]}), headers)
 
 
-def begin(request: Request) -> ModelName:
+def read_name(request: Request) -> ModelName:
     """Check that JSON may be answered, and read the name in the path. Raises SpecError, HTTPException 406."""
     choose_media_type(join_lines(request, "accept"), [JSON])
     return ModelName.of(**request.path_params)

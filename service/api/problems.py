@@ -22,7 +22,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong. `errors` has one entry for each broken rule of a layer spec, else none."""
+    """What went wrong. `errors` has one entry for each rule that what was asked for breaks, else none."""
 
     type: str
     title: str
@@ -41,7 +41,7 @@ class NameProblem(Problem):
 
 # Domain error → status, type and title. Everything else is about:blank, whose title is the status's phrase.
 DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
-    SpecError: (422, "urn:weightinit:invalid-spec", "The layer spec cannot be honoured"),
+    SpecError: (422, "urn:weightinit:invalid-spec", "What was asked for cannot be honoured"),
     NameTakenError: (409, "urn:weightinit:name-taken", "The name is taken"),
     NameRetiredError: (410, "urn:weightinit:name-retired", "The name is retired"),
     StoreUnavailableError: (503, "urn:weightinit:storage-unavailable", "The storage cannot answer now"),

@@ -13,13 +13,15 @@ from service.core import DtypeName
 from service.core.models import Model, ModelTensor
 
 MEDIA_TYPE = "application/x-safetensors"
-DTYPES: dict[DtypeName, str] = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+#: In the order that the reference writes them in, the largest first, so that each is aligned.
+DTYPES: dict[DtypeName, str] = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 ALIGNMENT = 8
 
 
 def sort_tensors(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
-    """Sort tensors as the reference does: the largest itemsize first, so that each is aligned; by name."""
-    return sorted(tensors, key=lambda tensor: (-tensor.itemsize, tensor.name.encode()))
+    """Sort tensors as the reference does: by dtype, then by name."""
+    order = list(DTYPES)
+    return sorted(tensors, key=lambda tensor: (order.index(tensor.dtype), tensor.name.encode()))
 
 
 def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTensor]) -> bytes:

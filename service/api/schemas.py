@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from service.api.decisions import DecidedModel, PublishedModel
 from service.api.entries import Entry
 from service.api.problems import NameProblem, Problem
 from service.core import LayerSpec, Parameters
@@ -14,7 +15,7 @@ Schema = dict[str, Any]
 
 SPEC: Schema = LayerSpec.model_json_schema()
 REFERENCE = "#/components/schemas/{model}"
-PROBLEM: Schema = TypeAdapter(Problem).json_schema(ref_template=REFERENCE)
+ANSWERS = (Parameters, PublishedModel, DecidedModel, Entry, Problem, NameProblem)
 SLICE: Schema = {
     "type": "string",
     "description": "The box to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
@@ -55,17 +56,11 @@ def make_model_schemas() -> dict[str, Schema]:
     }
 
 
-def make_name_schemas() -> dict[str, Schema]:
-    """Make the schemas of what is said of a name, and of what is answered."""
-    answered = {
-        kind.__name__: TypeAdapter(kind).json_schema(ref_template=REFERENCE) for kind in (Entry, NameProblem)
-    }
-    inner = {name: value for schema in answered.values() for name, value in schema.pop("$defs").items()}
-    return (
-        inner
-        | answered
-        | {kind.__name__: kind.model_json_schema() for kind in (Listing, Publication, Reason)}
-    )
+def make_answer_schemas() -> dict[str, Schema]:
+    """Make the schemas of what is answered, and of all that is in it."""
+    answered = {kind.__name__: TypeAdapter(kind).json_schema(ref_template=REFERENCE) for kind in ANSWERS}
+    inner = [schema.pop("$defs", {}) for schema in answered.values()]
+    return {name: value for schemas in (answered, *inner) for name, value in schemas.items()}
 
 
 def make_object(title: str, description: str, properties: Schema, *required: str) -> Schema:
@@ -115,15 +110,13 @@ def make_query_parameter(name: str, value: Schema, examples: dict[str, object], 
 
 def refer(name: str) -> Schema:
     """Refer to one of the schemas."""
-    return {"$ref": f"#/components/schemas/{name}"}
+    return {"$ref": REFERENCE.format(model=name)}
 
 
 SCHEMAS: Schema = {
-    **PROBLEM.pop("$defs"),
+    **make_answer_schemas(),
     **make_model_schemas(),
-    **make_name_schemas(),
+    **{kind.__name__: kind.model_json_schema() for kind in (Listing, Publication, Reason)},
     "LayerSpec": SPEC,
-    "Parameters": TypeAdapter(Parameters).json_schema(),
-    "Problem": PROBLEM,
     "WeightsSpec": make_weights_schema(),
 }

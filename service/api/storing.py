@@ -1,6 +1,7 @@
 """Storing: a call of the store from an endpoint, in a thread that may wait for it."""
 
 import asyncio
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar, TypeVarTuple
@@ -22,10 +23,6 @@ async def call_store(context: Context, function: Callable[[*Arguments], T], *arg
     """
     try:
         async with asyncio.timeout(LONGEST_CALL):
-            return await context.storing.run(_call, partial(function, *arguments))
+            return await context.storing.run(operator.call, partial(function, *arguments))
     except TimeoutError:
         raise StoreUnavailableError("The storage did not answer in time.") from None
-
-
-def _call(function: Callable[[], T]) -> T:
-    return function()

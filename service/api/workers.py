@@ -1,4 +1,4 @@
-"""Workers: the threads that draw, as many as there are cores, serving whoever comes first."""
+"""Workers: threads that draw, or wait for the store, serving whoever comes first."""
 
 import asyncio
 import threading

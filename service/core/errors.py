@@ -1,4 +1,4 @@
-"""Errors of the domain: what is wrong with a layer spec, field by field."""
+"""Errors of the domain: what is wrong with a spec, field by field."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ class FieldError:
 
 
 class SpecError(Exception):
-    """A layer spec that cannot be honoured; `errors` says why, one entry for each broken rule."""
+    """A spec, of a layer or a model, that cannot be honoured; `errors` has an entry for each broken rule."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)

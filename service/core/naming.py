@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 
 from service.core.errors import FieldError, SpecError, refuse
 
+MODEL_ID = re.compile(r"[0-9a-f]{64}")
 SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SEGMENT_RULE = "must be 1 to 100 of A-Z a-z 0-9 . _ -, and begin with a letter or digit"
 LAST = "\x7f"  # beyond every character that a segment may have

@@ -7,22 +7,21 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.core.errors import FieldError, SpecError
-from service.core.naming import ModelName
+from service.core.naming import MODEL_ID, SEGMENT, ModelName
 from service.core.query import parse_pairs
 from service.core.violations import MOST_ERRORS, break_rule, translate_violations
 
 MOST_ENTRIES = 1000
 LONGEST_AUTHOR = 200
 LONGEST_NOTE = 2000
-MODEL = re.compile(r"[0-9a-f]{64}")
-PREFIX = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,2}([A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
+PREFIX = re.compile(f"({SEGMENT.pattern}/){{0,2}}({SEGMENT.pattern})?")
 # Control characters, line and paragraph separators, and lone surrogates; a note may have lines and tabs.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 UNPRINTABLE_IN_NOTE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _check_model(text: str) -> str:
-    if not MODEL.fullmatch(text):
+    if not MODEL_ID.fullmatch(text):
         raise break_rule("must be the id of a model: 64 lower-case hexadecimal digits")
     return text
 
@@ -93,12 +92,12 @@ class Reason(Statement):
     author: Annotated[
         str,
         AfterValidator(_check_author),
-        Field(description="Who says so: 1 to 200 printable characters.", examples=["ada"]),
+        Field(description=f"Who says so: 1 to {LONGEST_AUTHOR} printable characters.", examples=["ada"]),
     ]
     note: Annotated[
         str,
         AfterValidator(_check_note),
-        Field(description="Why: at most 2000 characters.", examples=["superseded by 1.1"]),
+        Field(description=f"Why: at most {LONGEST_NOTE} characters.", examples=["superseded by 1.1"]),
     ] = ""
 
 
@@ -121,8 +120,7 @@ class Listing(Statement):
         Field(description="How the names begin, slashes and all.", examples=["vision/res"]),
     ] = ""
     after: Annotated[
-        str | None,
-        AfterValidator(lambda text: None if text is None else _check_name(text)),
+        Annotated[str, AfterValidator(_check_name)] | None,
         Field(description="The name after which to begin.", examples=["vision/resnet50/1.0"]),
     ] = None
     limit: Annotated[int, Field(ge=1, le=MOST_ENTRIES, description="Most names to answer with.")] = 100

@@ -1,8 +1,9 @@
+import base64
+import hashlib
 import random
 
 import numpy as np
 import pytest
-import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -94,10 +95,19 @@ def test_tensors_are_aligned_and_leave_no_holes(whole):
     assert start + end == len(whole)
 
 
-def test_the_order_of_the_tensors_is_the_references(client, url, whole):
-    header, _ = read_header(whole)
-    again, _ = read_header(safetensors.numpy.save(read_file(client, url)))
+def test_the_order_of_the_tensors_is_the_references(client):
+    dtypes = ("float16", "bfloat16", "float32", "float64")
+    tensors = [
+        {"name": f"{letter}.{number}", "shape": [number], "constant": 0.5, "dtype": dtype}
+        for letter in "ba"
+        for number, dtype in enumerate(dtypes, 1)
+    ]
+    ours = client.get(publish(client, {"seed": 1, "tensors": tensors}) + "/weights").content
+    (header, start), (again, begin) = (
+        read_header(content) for content in (ours, safetensors.torch.save(safetensors.torch.load(ours)))
+    )
     assert list(header)[1:] == list(again)
+    assert ours[start:] == safetensors.torch.save(safetensors.torch.load(ours))[begin:]
 
 
 def test_random_ranges_are_cuts_of_the_whole(client, url, whole):
@@ -137,9 +147,6 @@ def test_a_media_type_that_is_not_made_is_406(client, url):
 
 
 def test_the_digest_is_that_of_the_whole(client, url, whole):
-    import base64
-    import hashlib
-
     response = client.head(f"{url}/weights", headers={"Want-Repr-Digest": "sha-256=10"})
     digest = base64.b64encode(hashlib.sha256(whole).digest()).decode()
     assert response.headers["Repr-Digest"] == f"sha-256=:{digest}:"

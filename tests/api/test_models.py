@@ -109,7 +109,7 @@ def test_what_is_decided_is_what_parameters_say_of_the_spec_alone(client, url):
     ("model", "message"),
     [
         ({}, "seed is required; received nothing"),
-        ({"seed": 1, "tensors": []}, "tensors must be 1 to 20000; received 0"),
+        ({"seed": 1, "tensors": []}, "tensors must be 1 to 20000, each part counting as one; received 0"),
         (
             {"seed": 1, "tensors": [{"name": "a", "shape": [0]}]},
             'tensors["a"].shape[0] must be at least 1; received 0',
@@ -138,11 +138,11 @@ def test_one_bad_tensor_among_a_thousand_is_named(client):
     assert error["received"] == "-4"
 
 
-def test_a_million_tensors_are_more_than_the_limit(client):
+def test_more_tensors_than_the_limit_are_refused(client):
     tensors = [{"name": str(number), "shape": [1, 1]} for number in range(200_000)]
     response = client.post("/v1/models", json={"seed": 1, "tensors": tensors})
     assert response.status_code == 422
-    assert response.json()["detail"] == "tensors must be 1 to 20000; received 200000"
+    assert response.json()["detail"].endswith("each part counting as one; received 200000")
 
 
 def test_a_body_beyond_the_limit_is_413(client):

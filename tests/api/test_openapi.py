@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,13 @@ from pydantic import TypeAdapter
 
 from service.api.openapi import make_document, render_openapi
 from service.core import LayerSpec
+from tests.api.published import publish
 
 DOCUMENT = make_document()
+# Sent where one spec draws all of a model's tensor.
+OF_ONE_SPEC = {
+    f"weightinit-{name}" for name in ("layout", "scheme", "mode", "distribution", "variance", "limit")
+}
 OPERATIONS = [
     (path, method, operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -117,3 +123,19 @@ def test_a_problem_has_the_shape_that_its_schema_says(client):
     (error,) = problem["errors"]
     assert set(error) == set(DOCUMENT["components"]["schemas"]["FieldError"]["properties"])
     TypeAdapter(dict[str, str | list[str]]).validate_python(error)
+
+
+@pytest.mark.parametrize("path", ["", "/weights", "/weights/conv.weight", "/weights/table"])
+def test_the_headers_that_come_with_bytes_are_those_described(client, path):
+    answered = client.get(publish(client) + path).headers
+    described = DOCUMENT["paths"]["/v1/models/{id}" + re.sub("(?<=/weights/).*", "{tensor}", path)]["get"]
+    known = {name.lower() for name in described["responses"]["200"]["headers"]}
+    sent = {name for name in answered if name.startswith("weightinit-")}
+    assert sent <= known
+    assert {name for name in known - sent if name.startswith("weightinit-")} <= OF_ONE_SPEC
+
+
+def test_the_headers_that_come_with_a_spec_are_those_described(client):
+    answered = client.get("/v1/weights?shape=3,3&seed=1").headers
+    described = DOCUMENT["paths"]["/v1/weights"]["get"]["responses"]["200"]["headers"]
+    assert {name.lower() for name in described} - set(answered) == {"repr-digest"}

@@ -1,7 +1,13 @@
 """What OpenAPI says of /v1/parameters and /v1/weights."""
 
 from service.api.described.pieces import (
+    BYTES,
+    DECISION,
     FIELDS,
+    LINK,
+    LOCATION,
+    RANGE,
+    TENSOR,
     WANT_DIGEST,
     describe_body,
     describe_bytes,
@@ -9,10 +15,11 @@ from service.api.described.pieces import (
     describe_fields,
 )
 from service.api.parameters import JSON
+from service.api.representations import MEDIA_TYPES
 from service.api.schemas import SCHEMAS, Schema, make_query_parameters, refer
 
 LAYER: Schema = {"shape": [784, 300], "activation": "relu"}
-TENSOR: Schema = {**LAYER, "seed": 42, "name": "hidden1/kernel"}
+DENSE: Schema = {**LAYER, "seed": 42, "name": "hidden1/kernel"}
 
 EXAMPLES: Schema = {
     "dense": {"summary": "A dense layer before a ReLU", "value": LAYER},
@@ -32,12 +39,12 @@ EXAMPLES: Schema = {
     },
 }
 WEIGHTS_EXAMPLES: Schema = {
-    "dense": {"summary": "A dense layer before a ReLU", "value": TENSOR},
-    "shard": {"summary": "The first 128 rows of the same", "value": {**TENSOR, "slice": "0:128,:"}},
+    "dense": {"summary": "A dense layer before a ReLU", "value": DENSE},
+    "shard": {"summary": "The first 128 rows of the same", "value": {**DENSE, "slice": "0:128,:"}},
     "large_seed": {
         "summary": "A seed beyond 2⁵³, as text",
         "value": {
-            **TENSOR,
+            **DENSE,
             "seed": "18446744073709551615",
             "distribution": "truncated_normal",
             "dtype": "bfloat16",
@@ -47,6 +54,8 @@ WEIGHTS_EXAMPLES: Schema = {
 
 DECIDED = {"description": "What was decided.", "content": {JSON: {"schema": refer("Parameters")}}}
 # endpoint → what its operation has beside summary and description
+HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
+
 OPERATIONS: dict[str, Schema] = {
     "get_parameters": {
         "parameters": make_query_parameters(SCHEMAS["LayerSpec"], LAYER),
@@ -58,12 +67,14 @@ OPERATIONS: dict[str, Schema] = {
     },
     "get_weights": {
         "parameters": [
-            *make_query_parameters(SCHEMAS["WeightsSpec"], {**TENSOR, "slice": "0:128,:"}),
+            *make_query_parameters(SCHEMAS["WeightsSpec"], {**DENSE, "slice": "0:128,:"}),
             *describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST}),
         ],
         "responses": {
-            "200": describe_bytes("The tensor."),
-            "206": describe_bytes("The range of bytes that was asked for.", "Content-Range"),
+            "200": describe_bytes("The tensor.", HEADERS, *MEDIA_TYPES),
+            "206": describe_bytes(
+                "The range of bytes that was asked for.", {**HEADERS, **RANGE}, *MEDIA_TYPES
+            ),
             "304": {"description": "The client has these bytes."},
             **describe_errors(406, 412, 416, 422, 503),
         },
@@ -72,7 +83,7 @@ OPERATIONS: dict[str, Schema] = {
         "parameters": describe_fields({"Want-Repr-Digest": WANT_DIGEST}),
         "requestBody": describe_body("WeightsSpec", WEIGHTS_EXAMPLES),
         "responses": {
-            "200": describe_bytes("The tensor.", "Content-Location"),
+            "200": describe_bytes("The tensor.", {**HEADERS, **LOCATION}, *MEDIA_TYPES),
             **describe_errors(400, 406, 413, 415, 422, 503),
         },
     },

@@ -1,9 +1,15 @@
 """What OpenAPI says of /v1/models."""
 
 from service.api.described.pieces import (
+    BYTES,
+    DECISION,
     FIELDS,
+    MODEL,
+    RANGE,
+    TENSOR,
     WANT_DIGEST,
     describe_body,
+    describe_bytes,
     describe_errors,
     describe_fields,
     describe_headers,
@@ -43,48 +49,8 @@ EXAMPLES: Schema = {
         },
     },
 }
-PUBLISHED: Schema = {
-    JSON: {
-        "schema": {
-            "type": "object",
-            "properties": {
-                "id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-                **{name: {"type": "integer"} for name in ("stream", "tensors", "elements", "bytes")},
-            },
-        }
-    }
-}
-PART: Schema = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "slice": {"type": ["string", "null"]},
-        "constant": {"type": ["number", "null"]},
-        "parameters": {"anyOf": [refer("Parameters"), {"type": "null"}]},
-    },
-}
-DECIDED: Schema = {
-    "type": "object",
-    "properties": {
-        "model": {"type": "string"},
-        "seed": {"type": "string"},
-        "stream": {"type": "integer"},
-        "tensors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string"},
-                    "shape": {"type": "array", "items": {"type": "integer"}},
-                    "dtype": {"type": "string"},
-                    "parts": {"type": "array", "items": PART},
-                },
-            },
-        },
-    },
-}
-LOCATION = {"Location": {"description": "The model's URL.", "schema": {"type": "string"}}}
+PUBLISHED: Schema = {JSON: {"schema": refer("PublishedModel")}}
+LOCATION = describe_headers({"Location": "The model's URL."})
 
 
 def describe_path(*names: str) -> list[Schema]:
@@ -105,20 +71,18 @@ def describe_path(*names: str) -> list[Schema]:
     ]
 
 
-def describe_answers(content: Schema) -> Schema:
+def describe_answers(texts: dict[str, str], *media_types: str) -> Schema:
     """Describe answers with bytes that may be had in ranges."""
+    texts = {**BYTES, **MODEL, **texts}
     return {
-        "200": {"description": "All of it.", "headers": describe_headers(), "content": content},
-        "206": {
-            "description": "The range of bytes that was asked for.",
-            "headers": describe_headers("Content-Range"),
-            "content": content,
-        },
+        "200": describe_bytes("All of it.", texts, *media_types),
+        "206": describe_bytes("The range of bytes that was asked for.", {**texts, **RANGE}, *media_types),
         "304": {"description": "The client has these bytes."},
         **describe_errors(404, 406, 412, 416, 422, 503),
     }
 
 
+ONE = {name: f"{text} Where one spec draws all of the tensor." for name, text in DECISION.items()}
 CONDITIONAL = describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST})
 CUT: Schema = {"name": "slice", "in": "query", "required": False, "schema": SLICE}
 
@@ -133,24 +97,26 @@ OPERATIONS: dict[str, Schema] = {
     },
     "get_model": {
         "parameters": [*describe_path(), *CONDITIONAL],
-        "responses": describe_answers({JSON: {"schema": refer("ModelSpec")}}),
+        "responses": describe_answers({}, JSON),
     },
     "get_model_parameters": {
         "parameters": describe_path(),
         "responses": {
             "200": {
                 "description": "What was decided for each tensor.",
-                "content": {JSON: {"schema": DECIDED}},
+                "content": {JSON: {"schema": refer("DecidedModel")}},
             },
             **describe_errors(404, 406, 422, 503),
         },
     },
     "get_model_weights": {
         "parameters": [*describe_path(), *CONDITIONAL],
-        "responses": describe_answers({SAFETENSORS: {}, RAW: {}}),
+        "responses": describe_answers(
+            {"Content-Disposition": "A file name made from the id."}, SAFETENSORS, RAW
+        ),
     },
     "get_model_tensor": {
         "parameters": [*describe_path("tensor"), CUT, *CONDITIONAL],
-        "responses": describe_answers({NPY: {}, RAW: {}}),
+        "responses": describe_answers({**TENSOR, **ONE}, NPY, RAW),
     },
 }

@@ -4,6 +4,7 @@ from service.api import problems
 from service.api.described.pieces import describe_body, describe_errors, describe_fields
 from service.api.parameters import JSON
 from service.api.schemas import SCHEMAS, Schema, make_query_parameters, refer
+from service.core.naming import SEGMENT, SEGMENT_RULE
 
 PUBLICATION: Schema = {
     "model": "c0669034b30572d3d2a5a50975de49616ad423c02816ec6da895ef7fdfba579b",
@@ -34,8 +35,8 @@ def describe_path() -> list[Schema]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": "1 to 100 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"},
+            "description": SEGMENT_RULE,
+            "schema": {"type": "string", "pattern": f"^{SEGMENT.pattern}$"},
             "example": example,
         }
         for name, example in SEGMENTS.items()

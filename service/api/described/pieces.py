@@ -2,7 +2,6 @@
 
 from service.api import problems
 from service.api.parameters import JSON
-from service.api.representations import NPY, RAW
 from service.api.schemas import Schema, refer
 
 # status → when it is answered
@@ -14,21 +13,24 @@ ERRORS = {
     413: "The body is longer than the limit.",
     415: "The body is not said to be JSON.",
     416: "No byte of the range is there; Content-Range has the length.",
-    422: "The layer spec cannot be honoured: `errors` has field, rule and received value of each rule.",
+    422: "What was asked for cannot be honoured: `errors` has field, rule and received value of each rule.",
     503: "Too many large bodies are being sent, or the storage cannot answer: try after Retry-After.",
 }
 
-HEADERS = {
+# What comes with all bytes, with those of a tensor or a box of one, and with what is drawn by one spec.
+BYTES = {
     "ETag": "Strong, and known before a byte is drawn.",
     "Accept-Ranges": "`bytes`.",
     "Cache-Control": "The bytes never change.",
-    "Content-Disposition": "A file name made from the tensor's name.",
-    "Link": "The parameters that the bytes were drawn with (`describedby`).",
     "Repr-Digest": "The digest of the whole, where Want-Repr-Digest asked for one.",
-    "Weightinit-Model": "The id of the model, where the path names one.",
     "Weightinit-Stream": "The version of the stream.",
+}
+TENSOR = {
+    "Content-Disposition": "A file name made from the tensor's name.",
     "Weightinit-Shape": "The shape of what is served: of the box, where there is a slice.",
     "Weightinit-Dtype": "The dtype.",
+}
+DECISION = {
     "Weightinit-Layout": "The letter of each axis.",
     "Weightinit-Scheme": "The scheme that was decided on.",
     "Weightinit-Mode": "The fan that divides the scale.",
@@ -36,6 +38,10 @@ HEADERS = {
     "Weightinit-Variance": "σ².",
     "Weightinit-Limit": "√(3 · σ²): the bound of a uniform distribution.",
 }
+LINK = {"Link": "The parameters that the bytes were drawn with (`describedby`)."}
+MODEL = {"Weightinit-Model": "The id of the model."}
+RANGE = {"Content-Range": "Which bytes these are."}
+LOCATION = {"Content-Location": "The GET of the same bytes."}
 FIELDS = {
     "Range": "One range of bytes, such as `bytes=-1024`. Several are answered with the whole.",
     "If-Range": "The entity tag for which the range holds; else the whole is sent.",
@@ -53,26 +59,21 @@ def describe_fields(fields: dict[str, str]) -> list[Schema]:
     ]
 
 
-def describe_headers(*more: str) -> Schema:
-    """Describe the headers that come with weights."""
-    texts = {
-        **HEADERS,
-        "Content-Range": "Which bytes these are.",
-        "Content-Location": "The GET of the same bytes.",
-    }
-    return {name: {"description": texts[name], "schema": {"type": "string"}} for name in (*HEADERS, *more)}
+def describe_headers(texts: dict[str, str]) -> Schema:
+    """Describe the headers of an answer."""
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}
+
+
+def describe_bytes(description: str, texts: dict[str, str], *media_types: str) -> Schema:
+    """Describe an answer of bytes."""
+    content: Schema = {name: {} for name in media_types}
+    return {"description": description, "headers": describe_headers(texts), "content": content}
 
 
 def describe_errors(*statuses: int) -> Schema:
     """Describe problems."""
     content = {problems.MEDIA_TYPE: {"schema": refer("Problem")}}
     return {str(status): {"description": ERRORS[status], "content": content} for status in statuses}
-
-
-def describe_bytes(description: str, *headers: str) -> Schema:
-    """Describe an answer that has weights."""
-    content: Schema = {NPY: {}, RAW: {}}
-    return {"description": description, "headers": describe_headers(*headers), "content": content}
 
 
 def describe_body(schema: str, examples: Schema) -> Schema:

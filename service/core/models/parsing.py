@@ -31,15 +31,24 @@ class Limits(NamedTuple):
     rank: int
 
     def check_tensors(self, listed: object) -> None:
-        """Check how many tensors are listed. Raises SpecError."""
-        if isinstance(listed, list) and not 1 <= len(listed) <= self.tensors:
-            raise refuse("tensors", f"must be 1 to {self.tensors}", len(listed))
+        """Check how many tensors are listed, each part counting as one. Raises SpecError."""
+        if not isinstance(listed, list):
+            return
+        count = sum(count_parts(said) for said in listed)
+        if not 1 <= count <= self.tensors:
+            raise refuse("tensors", f"must be 1 to {self.tensors}, each part counting as one", count)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Check a tensor's shape. Raises SpecError."""
         if len(shape) > self.rank:
             raise refuse("shape", f"must have at most {self.rank} axes", shape)
         check_element_count(shape, self.elements)
+
+
+def count_parts(said: object) -> int:
+    """Count the parts of a tensor, of which nothing has been checked yet."""
+    parts = said.get("parts") if isinstance(said, dict) else None
+    return len(parts) if isinstance(parts, list) and parts else 1
 
 
 def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Model:

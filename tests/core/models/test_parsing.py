@@ -74,8 +74,8 @@ def test_a_cut_of_what_is_drawn_is_a_part():
 @pytest.mark.parametrize(
     ("tensors", "said", "message"),
     [
-        ([], {}, "tensors must be 1 to 5; received 0"),
-        ([DENSE] * 6, {}, "tensors must be 1 to 5; received 6"),
+        ([], {}, "tensors must be 1 to 5, each part counting as one; received 0"),
+        ([DENSE] * 6, {}, "tensors must be 1 to 5, each part counting as one; received 6"),
         ([DENSE], {"seed": None}, "seed must be an integer; received null"),
         ([DENSE], {"seed": True}, "seed must be an integer; received true"),
         ([DENSE], {"seed": -1}, "seed must be at least 0; received -1"),
@@ -186,3 +186,9 @@ def test_of_many_bad_tensors_the_first_few_are_said():
     assert [error.field for error in caught.value.errors] == [
         f'tensors["{number}"].shape' for number in range(16)
     ]
+
+
+def test_each_part_counts_as_a_tensor():
+    parts = [{"shape": [1, 3], "constant": 0}] * 6
+    message = find_error(stack(*parts, shape=(6, 3)))
+    assert message == "tensors must be 1 to 5, each part counting as one; received 6"
