@@ -54,10 +54,10 @@ def convert_words(words, distribution, dtype, factor, bound):
     """Whatever words are given, at most a block of them, as the kernels turn them into weights."""
     padded = np.zeros((words.size + 3) & ~3, np.uint32)
     padded[: words.size] = words
-    x, y, index = np.empty(padded.size), np.empty(padded.size), np.empty(padded.size, np.int64)
+    y, index = np.empty(padded.size), np.empty(padded.size, np.uint32)
     out = np.empty(words.size * DTYPES[dtype].itemsize, np.uint8)
     law, form = LAWS[distribution], FORMS[dtype]
-    convert(padded, words.size, law, load_tables(), factor, bound, form, x, index, y, out, 0)
+    convert(padded, words.size, law, load_tables(), factor, bound, form, index, y, out)
     return out.view(DTYPES[dtype])
 
 

@@ -3,43 +3,26 @@
 import numpy as np
 from numba import float64, int64, njit, types, uint32, uint64
 
-from service.stream.kernels.bits import SIGN
-from service.stream.kernels.stores import (
-    BFLOAT16,
-    FLOAT32,
-    FLOAT64,
-    store_bfloat16,
-    store_float16,
-    store_float32,
-    store_float64,
-)
-from service.stream.kernels.transforms import UNIFORM, transform_table, transform_uniform
+from service.stream.kernels.bits import prefetch
+from service.stream.kernels.stores import store_tabled, store_uniform
+from service.stream.kernels.transforms import UNIFORM, transform_table
 from service.stream.kernels.walks import bound_positions, gather_words, is_dense, list_positions, locate
 from service.stream.kernels.words import TILE, draw_positions, draw_tile
 
 NO_TILE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LONGEST_SPAN = 1 << 18
-BLOCK = 1024  # x, offset and y of a block are 24 KiB: they stay in an L1 of 32
+UNIT = 2.0**-31  # of a uniform's magnitudes; a factor times it is exact
+BLOCK = 1024
 
 
 @njit(nogil=True)
-def convert(words, count, law, tables, factor, bound, form, x, index, y, out, at):
-    """Turn count words, at most a block, into the elements out[at:at+count]; out holds bytes."""
-    whole = words[: (count + 3) & ~3]
+def convert(words, count, law, tables, factor, bound, form, index, y, out):
+    """Turn count words, at most a block, into the elements of out, which holds bytes."""
     if law == UNIFORM:
-        transform_uniform(whole, y)
-        flip = SIGN
+        store_uniform(form, words, y, factor * UNIT, bound, out)
     else:
-        transform_table(whole, tables[law - 1], x, index, y)
-        flip = uint32(0)
-    if form == FLOAT32:
-        store_float32(words, flip, y, factor, bound, out.view(np.uint32)[at : at + count])
-    elif form == FLOAT64:
-        store_float64(words, flip, y, factor, bound, out.view(np.int64)[at : at + count])
-    elif form == BFLOAT16:
-        store_bfloat16(words, flip, y, factor, bound, out.view(np.uint16)[at : at + count])
-    else:
-        store_float16(words, flip, y, factor, bound, out.view(np.uint16)[at : at + count])
+        transform_table(words[: (count + 3) & ~3], tables[law - 1], y, index)
+        store_tabled(form, words, y, factor, bound, out)
 
 
 @njit(nogil=True)
@@ -101,13 +84,16 @@ def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
     """Fill out, the bytes of consecutive elements of a walk, from element start on."""
     words, tile_words = np.zeros(BLOCK, np.uint32), np.zeros(TILE + 3, np.uint32)
     positions, low = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint32)
-    x, y, index = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64), np.empty(BLOCK, np.int64)
+    y, index = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.uint32)
     dense, held = is_dense(walk[0], walk[1]), NO_TILE
     total, at, base, span = out.size // itemsize, 0, uint64(0), words[:0]
     if not dense:
         base, span = draw_span(key, walk, start, total, tile_words)
     while at < total:
         count, source = min(BLOCK, total - at), words
+        # Stores to memory that is in no cache would wait, all at once, at the end of a block.
+        for line in range((at + BLOCK) * itemsize, (at + BLOCK + count) * itemsize, 64):
+            prefetch(out, line)
         position, left = locate(walk, start + at)
         first = int64(position & uint64(TILE - 1))
         if dense and min(left, TILE - first) >= count:
@@ -120,5 +106,16 @@ def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
         else:
             list_positions(walk, start + at, positions[:count])
             draw_positions(key, positions[:count], low[:count], words[:count])
-        convert(source, count, law, tables, factor, bound, form, x, index, y, out, at)
+        convert(
+            source,
+            count,
+            law,
+            tables,
+            factor,
+            bound,
+            form,
+            index,
+            y,
+            out[at * itemsize : (at + count) * itemsize],
+        )
         at += count

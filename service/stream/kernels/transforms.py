@@ -18,8 +18,8 @@ OFFSET_SHIFT, OFFSET_MASK, OFFSET_BASE = 52 - 5 - 2, ~3, 1022 << (5 + 2)
 
 
 @intrinsic
-def evaluate_cubics(_typing: Any, table: Any, index: Any, x: Any, y: Any, start: Any) -> Any:
-    """Set y[start:start+4] to the cubics of four table rows at x, by Horner's rule.
+def evaluate_cubics(_typing: Any, table: Any, index: Any, y: Any, start: Any) -> Any:
+    """Turn y[start:start+4] into the cubics of four table rows at them, by Horner's rule.
 
     LLVM leaves the plain loop scalar, for want of a cheap gather. Four whole-row loads and a 4 by 4 transpose
     in registers are twice as fast as the loop and as the gather instruction on Zen 3.
@@ -28,9 +28,9 @@ def evaluate_cubics(_typing: Any, table: Any, index: Any, x: Any, y: Any, start:
     row_type = ir.VectorType(double, 4)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        table_at, index_at, x_at, y_at = (
+        table_at, index_at, y_at = (
             context.make_array(kind)(context, builder, value).data
-            for kind, value in zip(signature.args[:4], args[:4], strict=True)
+            for kind, value in zip(signature.args[:3], args[:3], strict=True)
         )
 
         def vector(pointer: ir.Value, offset: ir.Value) -> ir.Value:
@@ -41,37 +41,30 @@ def evaluate_cubics(_typing: Any, table: Any, index: Any, x: Any, y: Any, start:
 
         rows = []
         for k in range(4):
-            row = builder.load(builder.gep(index_at, [builder.add(args[4], i64(k))]))
-            rows.append(builder.load(vector(table_at, row), align=8))
+            row = builder.load(builder.gep(index_at, [builder.add(args[3], i64(k))]))
+            rows.append(builder.load(vector(table_at, builder.zext(row, i64)), align=8))
         even01, odd01 = pick(rows[0], rows[1], [0, 4, 2, 6]), pick(rows[0], rows[1], [1, 5, 3, 7])
         even23, odd23 = pick(rows[2], rows[3], [0, 4, 2, 6]), pick(rows[2], rows[3], [1, 5, 3, 7])
         c0, c2 = pick(even01, even23, [0, 1, 4, 5]), pick(even01, even23, [2, 3, 6, 7])
         c1, c3 = pick(odd01, odd23, [0, 1, 4, 5]), pick(odd01, odd23, [2, 3, 6, 7])
-        at = builder.load(vector(x_at, args[4]), align=8)
+        at = builder.load(vector(y_at, args[3]), align=8)
         value = c3
         for coefficient in (c2, c1, c0):
             value = builder.fadd(coefficient, builder.fmul(at, value))
-        builder.store(value, vector(y_at, args[4]), align=8)
+        builder.store(value, vector(y_at, args[3]), align=8)
         return context.get_dummy_value()
 
-    return types.void(table, index, x, y, start), emit
+    return types.void(table, index, y, start), emit
 
 
 @njit(nogil=True)
-def transform_uniform(words, y):
-    """Set y to the magnitudes of the odd multiples of 2^-32 on (-1, 1), which fall over half the words."""
-    for j in range(words.size):
-        upper_half = int32(words[j]) >> int32(31)
-        magnitude = (words[j] ^ ~uint32(upper_half)) & MAGNITUDE
-        y[j] = (float64(int32(magnitude)) + 0.5) * (1.0 / 2147483648.0)
-
-
-@njit(nogil=True)
-def transform_table(words, table, x, index, y):
+def transform_table(words, table, y, index):
     """Set y to the magnitudes of the tabled inverse CDF; words.size is a multiple of four."""
     for j in range(words.size):
         magnitude = float64(int32(words[j] & MAGNITUDE)) + 0.5
-        x[j] = magnitude
-        index[j] = ((bits64(magnitude) >> OFFSET_SHIFT) & OFFSET_MASK) - OFFSET_BASE
+        y[j] = magnitude
+        index[j] = uint32(
+            (int32(bits64(magnitude) >> OFFSET_SHIFT) & int32(OFFSET_MASK)) - int32(OFFSET_BASE)
+        )
     for j in range(0, words.size, 4):
-        evaluate_cubics(table, index, x, y, j)
+        evaluate_cubics(table, index, y, j)
