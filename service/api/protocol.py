@@ -9,6 +9,7 @@ from typing import cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.problems import MEDIA_TYPE, describe, render
+from service.api.wires import EXTENSION, Wire
 
 LONGEST_UNSENT = 4096  # bytes that a stream may leave behind without waiting
 LONGEST_HEAD = 64 * 1024  # bytes of the target and of all fields
@@ -47,6 +48,11 @@ class Protocol(HttpToolsProtocol):
         """Take a field."""
         self._count(len(name) + len(value))
         super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Offer the socket to the answer."""
+        super().on_headers_complete()
+        self.scope["extensions"] = {EXTENSION: cast("dict[object, object]", Wire(self.transport, self.cycle))}
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, unless in the midst of another answer, and close."""

@@ -11,6 +11,7 @@ from service.api.context import Context
 from service.api.ranges import Span
 from service.api.representations import Representation
 from service.api.streaming import INLINE, send_body
+from service.api.wires import EXTENSION
 
 
 class BodyResponse(Response):
@@ -28,12 +29,13 @@ class BodyResponse(Response):
         ]
         self._whole, self._span, self._context = whole, span, context
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head and the body."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        wire = scope.get("extensions", {}).get(EXTENSION)
         self._context.open_streams += 1
         try:
-            await send_body(self._whole, self._span, self._context.workers, receive, send)
+            await send_body(self._whole, self._span, self._context.workers, wire, receive, send)
         except ReaderLeftError:
             return
         except asyncio.CancelledError:

@@ -21,7 +21,7 @@ def encode_float64(size, bound, sign):
 
 @njit(nogil=True, inline="always")
 def round_once(size, bound):
-    """Return the float32, held at the bound, which is one itself: whichever comes first, the result is one."""
+    """Return the bits of the float32, held at the bound, which is one itself: either may come first."""
     return bits32(min(float32(size), float32(bound)))
 
 
