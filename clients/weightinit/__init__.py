@@ -2,7 +2,6 @@
 
 from weightinit.aio import AsyncClient
 from weightinit.client import Client
-from weightinit.decisions import DecidedPart, DecidedTensor
 from weightinit.default import default_client, parameters, weights
 from weightinit.errors import (
     BrokenTransfer,
@@ -31,8 +30,17 @@ from weightinit.errors import (
     WrongLength,
     WrongRange,
 )
-from weightinit.models import Model, Part, TensorSpec
-from weightinit.names import NameEntry, Publication, Retirement
+from weightinit.models import (
+    DecidedPart,
+    DecidedTensor,
+    Model,
+    NameEntry,
+    Part,
+    Publication,
+    Retirement,
+    TensorSpec,
+    read_document,
+)
 from weightinit.parameters import Parameters
 from weightinit.retry import Retry
 from weightinit.spec import Spec
@@ -80,5 +88,6 @@ __all__ = [
     "__version__",
     "default_client",
     "parameters",
+    "read_document",
     "weights",
 ]

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from weightinit.boxes import Slices
 from weightinit.client import Client
-from weightinit.decisions import DecidedTensor
 from weightinit.errors import WeightinitError
 from weightinit.interrupts import stopping
-from weightinit.models import Model
-from weightinit.names import NameEntry, Publication
+from weightinit.models import DecidedTensor, Model, NameEntry, Publication
+from weightinit.models.names import Naming
 from weightinit.parameters import Parameters
 from weightinit.retry import Retry
 from weightinit.spec import Shape, Spec, SpecFields
@@ -94,17 +93,9 @@ class AsyncClient:
         """Fetch a tensor's bytes; see Client.raw."""
         return await run_in_thread(partial(self._client.raw, shape, slice=slice, **spec))
 
-    async def publish(
-        self,
-        model: Model | Mapping[str, object],
-        *,
-        name: str | None = None,
-        author: str | None = None,
-        note: str = "",
-    ) -> Publication:
+    async def publish(self, model: Model | Mapping[str, object], **naming: Unpack[Naming]) -> Publication:
         """Publish a model, and give it a name if one is said; see Client.publish."""
-        work = partial(self._client.publish, model, name=name, author=author, note=note)
-        return await run_in_thread(work)
+        return await run_in_thread(partial(self._client.publish, model, **naming))
 
     async def model(self, reference: str) -> Model:
         """Fetch a published model; see Client.model."""

@@ -10,18 +10,11 @@ import httpx
 
 from weightinit.answers import read_answer
 from weightinit.connection import Connection
-from weightinit.decisions import DecidedTensor, decide_tensors, read_decisions
 from weightinit.digests import compute_file_digest
 from weightinit.files import save
-from weightinit.models import Model
-from weightinit.names import (
-    NameEntry,
-    Publication,
-    check_name,
-    check_reference,
-    is_model_id,
-    read_entries,
-)
+from weightinit.models import DecidedTensor, Model, NameEntry, Publication
+from weightinit.models.decisions import Decider, decide_tensors, read_decisions
+from weightinit.models.names import check_name, check_reference, is_model_id, read_entries
 from weightinit.parameters import Parameters
 from weightinit.queries import (
     make_model_query,
@@ -76,7 +69,7 @@ class Registry(Connection):
     def decided(self, model: Model | str) -> tuple[DecidedTensor, ...]:
         """Ask what is decided for each tensor, and why, of a published model or of one at hand."""
         if isinstance(model, Model):
-            return decide_tensors(model, self._decide)
+            return decide_tensors(model, Decider(self._decide))
         read = partial(read_answer, read=read_decisions, longest=LONGEST_MODEL)
         return self.exchange(make_model_query(self._find_model(model), "/parameters"), read)
 

@@ -101,6 +101,20 @@ def refuse(field: str, rule: str, received: object) -> SpecRejected:
     return SpecRejected(message, detail=message, errors=[error])
 
 
+def to_plain(value: object) -> object:
+    """Make NumPy's numbers Python's, which JSON and URLs have; anything else stays as it is.
+
+    >>> to_plain(np.int64(2)), to_plain(np.float32(0.5)), to_plain("relu")
+    (2, 0.5, 'relu')
+    """
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # or TypeError
+    except TypeError:
+        return float(value) if hasattr(value, "__float__") else value
+
+
 def read_shape(shape: object) -> tuple[int, ...]:
     """Read a shape: a length, or lengths, each at least 1. Raises SpecRejected."""
     axes: Iterable[Any] = shape if isinstance(shape, Iterable) else (shape,)
@@ -134,7 +148,4 @@ def _write_value(field: str, value: object) -> str:
         return value
     if isinstance(value, tuple):
         return ",".join(str(length) for length in value)
-    try:
-        return str(operator.index(value))  # type: ignore[arg-type]  # NumPy's integers too, or TypeError
-    except TypeError:
-        return repr(float(value)) if hasattr(value, "__float__") else str(value)
+    return str(to_plain(value))

@@ -9,6 +9,7 @@ from weightinit.default import default_client
 
 from tests.clients.drawing import CountingClient
 from tests.clients.faults import FaultServer, run
+from tests.clients.recorder import Recorder
 
 # Short enough to be copied piece by piece, and long enough to be read from the socket.
 LENGTHS = {"short": 1024 * 1024, "long": 8 * 1024 * 1024}
@@ -87,6 +88,12 @@ def client(service_url):
 def counting(client):
     """The same, with a count of what it was asked for."""
     return CountingClient(client)
+
+
+@pytest.fixture
+def recorder():
+    """A client to publish by, to which nothing happens."""
+    return Recorder()
 
 
 @pytest.fixture

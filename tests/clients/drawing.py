@@ -16,17 +16,25 @@ def draw(*shape, **said):
 
 
 class CountingClient:
-    """A client that counts: `asked` has (shape, slice) of each request for weights, and its name."""
+    """A client that counts: `asked` has (shape, slice) of each request for weights, and its name.
+
+    `queried` has the shape of each request for parameters.
+    """
 
     def __init__(self, client):
         self.client = client
         self.asked = []
         self.names = []
+        self.queried = []
 
     def weights(self, spec, **options):
         self.asked.append((spec.shape, options.get("slice")))
         self.names.append(options.get("name", spec.name))
         return self.client.weights(spec, **options)
+
+    def parameters(self, spec):
+        self.queried.append(spec.shape)
+        return self.client.parameters(spec)
 
     def __getattr__(self, verb):
         return getattr(self.client, verb)

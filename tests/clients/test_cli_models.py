@@ -185,6 +185,34 @@ def test_show_of_a_file_publishes_nothing(run):
     assert run("publish", MLP)[2].startswith("published: ")
 
 
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_a_name_may_end_as_a_file_does(run, name, suffix):
+    run("publish", MLP, "--as", name + suffix)
+    assert "hidden1/kernel  784,300  float32  he" in run("show", name + suffix)[1]
+    assert run("diff", name + suffix, MLP) == (0, "", "")
+
+
+def test_where_there_is_a_file_of_a_name_it_is_the_file(run, name, tmp_path):
+    run("publish", MLP, "--as", f"{name}.json")
+    (tmp_path / name).parent.mkdir(parents=True)
+    write_model(tmp_path / f"{name}.json", {"name": "a", "shape": [2], "constant": 0})
+    assert "a     2      float32  constant  0" in run("show", f"{name}.json")[1]
+
+
+def test_what_is_neither_a_name_nor_a_file_is_4_and_says_both(run, name):
+    status, _, err = run("show", f"{name}.json")
+    assert (status, "404" in err) == (4, True)
+    assert f"nor is there a file {name}.json" in err
+
+
+@pytest.mark.parametrize("command", ["show", "diff"])
+def test_the_help_says_what_a_file_is(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "what could be either is the file, where there is one" in text
+
+
 # --- pull -----------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 from safetensors.numpy import load_file
-from weightinit.documents import read_document
+from weightinit import read_document
 
 from tests.clients.architectures import REAL
 

@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from weightinit import default_client
-from weightinit.documents import read_document
+from weightinit import default_client, read_document
 
 from tests.clients.pages import read_page
 from tests.servers import run_server

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import Spec, SpecRejected
+from weightinit.spec import to_plain
 
 
 def test_a_spec_that_says_nothing_asks_for_nothing_but_a_shape():
@@ -76,6 +77,15 @@ def test_what_is_no_shape_is_refused(shape):
         Spec.of(shape)
     assert raised.value.errors[0].field == "shape"
     assert raised.value.status is None
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [(np.uint64(2**64 - 1), 2**64 - 1), (np.float32(0.5), 0.5), (None, None), ("he", "he")],
+)
+def test_numpys_numbers_become_pythons(value, plain):
+    found = to_plain(value)
+    assert (type(found), found) == (type(plain), plain)
 
 
 @pytest.mark.parametrize("dtype", ["float32", np.float32, np.dtype("<f4")])

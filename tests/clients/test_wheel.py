@@ -17,7 +17,9 @@ import weightinit
 names = ("fastapi", "numba", "service", "tqdm", "yaml")
 modules = {name: importlib.util.find_spec(name) is not None for name in names}
 array = weightinit.weights((784, 300), activation="relu", seed=42, name="hidden1")
-print(json.dumps({"modules": modules, "shape": array.shape, "version": weightinit.__version__}))
+told = {"modules": modules, "shape": array.shape, "version": weightinit.__version__}
+told["loaded"] = [name for name in ("differences", "markup") if f"weightinit.models.{name}" in sys.modules]
+print(json.dumps(told))
 """
 
 
@@ -63,6 +65,14 @@ def test_it_has_types_and_nothing_but_the_client(wheel):
         names = archive.namelist()
     assert "weightinit/py.typed" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"weightinit"}
+
+
+def test_it_has_all_of_the_client(wheel):
+    source = {path.relative_to(CLIENTS) for path in (CLIENTS / "weightinit").rglob("*") if path.is_file()}
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {Path(name) for name in archive.namelist() if name.startswith("weightinit/")}
+    assert packed == {path for path in source if "__pycache__" not in path.parts}
+    assert {Path("weightinit/models/model.py"), Path("weightinit/fitting/fitter.py")} <= packed
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +140,10 @@ def test_it_fetches_weights_where_nothing_of_the_service_is_installed(bare, serv
     told = json.loads(run_bare(bare, "-c", PROGRAM, url=service_url))
     assert told["modules"] == dict.fromkeys(["fastapi", "numba", "service", "tqdm", "yaml"], False)
     assert told["shape"] == [784, 300]
+
+
+def test_it_loads_no_more_than_it_needs(bare, service_url):
+    assert json.loads(run_bare(bare, "-c", PROGRAM, url=service_url))["loaded"] == []
 
 
 def test_its_command_line_needs_no_extra(bare, service_url):

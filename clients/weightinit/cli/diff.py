@@ -7,7 +7,7 @@ from weightinit.cli.options import add_service_options, make_client
 from weightinit.cli.starts import add_start, load_start
 from weightinit.cli.tables import print_table
 from weightinit.client import Client
-from weightinit.differences import Side, find_differences
+from weightinit.models.differences import Side, find_differences
 
 DIFFERENT = 1
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from weightinit.cli.commands import Command
 from weightinit.cli.options import add_service_options, make_client
 from weightinit.cli.tables import print_table
-from weightinit.names import NameEntry
+from weightinit.models import NameEntry
 
 HEADER = ("NAME", "MODEL", "PUBLISHED", "AUTHOR", "NOTE")
 

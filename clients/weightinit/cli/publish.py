@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from weightinit.cli.commands import Command
 from weightinit.cli.options import add_service_options, make_client
-from weightinit.documents import read_document
-from weightinit.names import Publication
+from weightinit.models import Publication, read_document
 
 NEXT = """\
 {news}: {tensors} tensors, {elements:,} elements, {nbytes:,} bytes

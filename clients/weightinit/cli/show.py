@@ -11,7 +11,7 @@ from weightinit.cli.commands import Command
 from weightinit.cli.options import add_service_options, make_client
 from weightinit.cli.starts import Start, add_start, load_start
 from weightinit.cli.tables import clean, print_table
-from weightinit.decisions import DecidedPart, DecidedTensor
+from weightinit.models import DecidedPart, DecidedTensor
 
 HEADER = ("NAME", "SHAPE", "DTYPE", "SCHEME", "DISTRIBUTION", "VARIANCE", "σ² =", "WHY")
 WIDTH = 100  # of the reasons

@@ -1,14 +1,18 @@
 """Starts: what models on the command line are, files or published ones."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import NamedTuple
 
 from weightinit.client import Client
-from weightinit.decisions import DecidedTensor
-from weightinit.documents import is_document, read_document
-from weightinit.models import Model
+from weightinit.errors import NotFound
+from weightinit.models import DecidedTensor, Model, read_document
+from weightinit.models.documents import LONGEST, is_document
 
-HELP = "a model's id, its name (team/name/version), or a file (.yaml, .yml or .json)"
+HELP = (
+    "a model's id, its name (team/name/version), or a file (.yaml, .yml or .json); "
+    "what could be either is the file, where there is one"
+)
 
 
 class Start(NamedTuple):
@@ -25,5 +29,12 @@ def add_start(parser: ArgumentParser, name: str) -> None:
 
 def load_start(client: Client, text: str) -> Start:
     """Load a model that an argument says. A file is not published by that."""
-    model = read_document(text) if is_document(text) else client.model(text)
-    return Start(model, client.decided(model if is_document(text) else text))
+    if is_document(text):
+        model = read_document(text)
+        return Start(model, client.decided(model))
+    try:
+        return Start(client.model(text), client.decided(text))
+    except NotFound as error:
+        if Path(text).suffix in LONGEST:
+            error.add_note(f"nor is there a file {text}")
+        raise

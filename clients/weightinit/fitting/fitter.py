@@ -1,13 +1,13 @@
-"""Fitting: the tensors of a published model, in the places that a framework's model has for them."""
+"""The fitter: which published tensors fill which of a framework's, and all that does not fit at once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from weightinit.fitting.pieces import Piece
+from weightinit.fitting.published import Found, Published
+from weightinit.fitting.wanted import Wanted, stack
 from weightinit.layouts import write_out
 from weightinit.patterns import ModelRejected, Rules, find_said
-from weightinit.pieces import Piece
-from weightinit.published import Found, Published
 from weightinit.spec import LayerFields
-from weightinit.wanted import Wanted, stack
 
 Rename = Callable[[str], str]
 
@@ -15,15 +15,15 @@ ADVICE = "Published names are said with name=; strict=False leaves alone what on
 
 
 def fit_model(
-    published: Published, wanted: Iterable[Wanted], rename: Rename, *, strict: bool
-) -> list[list[Piece]]:
+    published: Published, wanted: Mapping[str, Wanted], rename: Rename, *, strict: bool
+) -> dict[str, list[Piece]]:
     """Fit a published model into the tensors that are wanted: the pieces of each, [] where it is left alone.
 
     `rename` makes the published names of one's own. Raises ModelRejected, which lists every tensor that does
     not fit; and unless not strict, all those that only one of the two has.
     """
     fitter = Fitter(published, rename)
-    found = [fitter.fit(one) for one in wanted]
+    found = {key: fitter.fit(one) for key, one in wanted.items()}
     lone = fitter.find_lone() if strict else []
     if problems := [*fitter.unfit, *lone]:
         advice = f". {ADVICE}" if lone else ""

@@ -15,7 +15,8 @@ from weightinit.spec import Spec
 if TYPE_CHECKING:
     from weightinit.buffers import Array
 
-Box = tuple[slice, ...]
+# A cut of each axis: a box of a tensor.
+Cuts = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +34,37 @@ class Piece:
     rows: slice | None = None
     first: int = 0
 
-    def cut(self, box: Box) -> Box | None:
+    def cut(self, cuts: Cuts) -> Cuts | None:
         """Cut a box of the tensor down to these rows; None where it has none of them."""
         if self.rows is None:
-            return box
-        cut = box[self.axis]
+            return cuts
+        cut = cuts[self.axis]
         start, stop = max(cut.start, self.rows.start), min(cut.stop, self.rows.stop)
-        return _set_axis(box, self.axis, slice(start, stop)) if start < stop else None
+        return _set_axis(cuts, self.axis, slice(start, stop)) if start < stop else None
 
-    def read(self, box: Box, dtype: str, client: Client) -> "Array":
+    def read(self, cuts: Cuts, dtype: str, client: Client) -> "Array":
         """Read a box of the tensor, all of it in these rows."""
         if self.spec is None:
-            shape = [cut.stop - cut.start for cut in box]
+            shape = [cut.stop - cut.start for cut in cuts]
             return np.full(shape, self.value, find_numpy_dtype(DTYPES[dtype]))
         shift = self.first - (self.rows.start if self.rows else 0)
-        cut = box[self.axis]
-        asked = _set_axis(box, self.axis, slice(cut.start + shift, cut.stop + shift))
+        cut = cuts[self.axis]
+        asked = _set_axis(cuts, self.axis, slice(cut.start + shift, cut.stop + shift))
         return client.weights(replace(self.spec, dtype=dtype), slice=asked)
 
 
-def read_box(pieces: Sequence[Piece], box: Box, dtype: str, client: Client) -> "Array":
+def read_box(pieces: Sequence[Piece], cuts: Cuts, dtype: str, client: Client) -> "Array":
     """Read a box of the tensor that some pieces make up, asking for no more than it has of each."""
-    cuts = [(piece, cut) for piece in pieces if (cut := piece.cut(box))]
-    if len(cuts) == 1:
-        return cuts[0][0].read(box, dtype, client)
-    array = np.empty([cut.stop - cut.start for cut in box], find_numpy_dtype(DTYPES[dtype]))
-    for piece, cut in cuts:
+    shares = [(piece, share) for piece in pieces if (share := piece.cut(cuts))]
+    if len(shares) == 1:
+        return shares[0][0].read(cuts, dtype, client)
+    array = np.empty([cut.stop - cut.start for cut in cuts], find_numpy_dtype(DTYPES[dtype]))
+    for piece, share in shares:
         inside = tuple(
             slice(part.start - whole.start, part.stop - whole.start)
-            for part, whole in zip(cut, box, strict=True)
+            for part, whole in zip(share, cuts, strict=True)
         )
-        array[inside] = piece.read(cut, dtype, client)
+        array[inside] = piece.read(share, dtype, client)
     return array
 
 
@@ -79,8 +80,8 @@ def name_pieces(pieces: Sequence[Piece]) -> list[str]:
     return ["" if piece.rows is None else _name_rows(piece, piece.rows, counts) for piece in pieces]
 
 
-def span(shape: Sequence[int]) -> Box:
-    """Return the box that is all of a shape.
+def span(shape: Sequence[int]) -> Cuts:
+    """Return the cuts of the box that is all of a shape.
 
     >>> span((2, 3))
     (slice(0, 2, None), slice(0, 3, None))
@@ -93,5 +94,5 @@ def _name_rows(piece: Piece, rows: slice, counts: Counter[str]) -> str:
     return f".{end}" if counts[end] == 1 else f"[{rows.start}:{rows.stop}]"
 
 
-def _set_axis(box: Box, axis: int, cut: slice) -> Box:
-    return (*box[:axis], cut, *box[axis + 1 :])
+def _set_axis(cuts: Cuts, axis: int, cut: slice) -> Cuts:
+    return (*cuts[:axis], cut, *cuts[axis + 1 :])

@@ -1,27 +1,23 @@
 """Published models as an adapter starts from them: by reference, with what is decided for each part."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypedDict, TypeGuard
+from typing import TypeGuard
 
 from weightinit.client import Client
-from weightinit.decisions import DecidedTensor
-from weightinit.models import Model, TensorSpec
-from weightinit.names import is_model_id
+from weightinit.errors import NotWeightinit
+from weightinit.fitting.pieces import Piece
+from weightinit.models import DecidedTensor, Model, TensorSpec
+from weightinit.models.names import is_model_id
 from weightinit.patterns import ModelRejected
-from weightinit.pieces import Piece
 
 # The version of the stream whose specs this client asks for.
 STREAM = 1
 
-
-class Naming(TypedDict, total=False):
-    """The keywords that give a model a name as it is published: see Registry.publish."""
-
-    name: str | None
-    author: str | None
-    note: str
+# What two answers on a model have to agree on: the shape of a tensor, and of each part, drawn or not.
+Outline = tuple[tuple[int, ...], tuple[tuple[tuple[int, ...], bool], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +42,15 @@ class Published:
     def of(
         cls, reference: str, model_id: str, model: Model, decided: tuple[DecidedTensor, ...]
     ) -> "Published":
-        """Put together what the service says of a model. Raises ModelRejected for another stream."""
+        """Put together what the service says of a model.
+
+        Raises ModelRejected for another stream, NotWeightinit where what is decided is for another model.
+        """
         if model.stream != STREAM:
             advice = "a newer weightinit may know it"
             raise ModelRejected(f"{reference} is drawn from stream {model.stream}, not {STREAM}: {advice}")
         rows = {row.name: row for row in decided}
+        check_decisions(reference, model, rows)
         tensors = tuple(_put_together(tensor, rows[tensor.name]) for tensor in model.tensors)
         return cls(reference, model_id, model.seed, tensors)
 
@@ -75,6 +75,20 @@ class Published:
         return {**alone, **{tensor.name: tensor for tensor in self.tensors}}
 
 
+def check_decisions(reference: str, model: Model, decided: Mapping[str, DecidedTensor]) -> None:
+    """Check that what is decided is for a model's tensors and their parts. Raises NotWeightinit."""
+    said = {tensor.name: _outline_tensor(tensor) for tensor in model.tensors}
+    found = {name: _outline_decided(tensor) for name, tensor in decided.items()}
+    wrong = [name for name in {**said, **found} if said.get(name) != found.get(name)]
+    if wrong:
+        shape, parts = found.get(wrong[0], ((), ()))
+        received = f"{list(shape)} in {len(parts)} parts" if parts else "nothing"
+        raise NotWeightinit(
+            f"what is decided for {wrong[0]!r} of {reference} must have the shape and the parts that are "
+            f"published; received {received}; check the URL"
+        )
+
+
 def is_reference(start: object) -> TypeGuard[str]:
     """Tell whether what a model starts from is a reference, and not a seed, which may be decimal text.
 
@@ -88,6 +102,14 @@ def fetch_published(reference: str, client: Client) -> Published:
     """Fetch a published model, by its name or id. Raises ModelRejected and the client's errors."""
     model_id = reference if is_model_id(reference) else client.resolve(reference).model
     return Published.of(reference, model_id, client.model(model_id), client.decided(model_id))
+
+
+def _outline_tensor(tensor: TensorSpec) -> Outline:
+    return tensor.shape, tuple((part.shape, part.spec is not None) for part in tensor.parts)
+
+
+def _outline_decided(tensor: DecidedTensor) -> Outline:
+    return tensor.shape, tuple((part.shape, part.parameters is not None) for part in tensor.parts)
 
 
 def _put_together(tensor: TensorSpec, decided: DecidedTensor) -> Found:

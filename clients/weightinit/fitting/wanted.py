@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from weightinit.fitting.pieces import Piece
+from weightinit.fitting.published import Found
+from weightinit.fitting.turning import find_axis, measure_axes, turn_spec
 from weightinit.layouts import write_out
 from weightinit.patterns import ModelRejected
-from weightinit.pieces import Piece
-from weightinit.published import Found
-from weightinit.turning import find_axis, measure_axes, turn_spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
 from jax.typing import DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.pieces import Box
+from weightinit.fitting import Cuts
 from weightinit.spec import Shape, SpecFields
 
 
@@ -42,7 +42,7 @@ def distribute(
     shape: tuple[int, ...],
     dtype: str,
     sharding: Sharding | PartitionSpec,
-    read: Callable[[Box], np.ndarray[Any, Any]],
+    read: Callable[[Cuts], np.ndarray[Any, Any]],
 ) -> jax.Array:
     """Make an array over the devices of a sharding of the boxes that they hold, each read once."""
     parts: dict[tuple[tuple[int, int], ...], np.ndarray[Any, Any]] = {}

@@ -8,13 +8,19 @@ from jax.tree_util import tree_map_with_path
 
 from weightinit import Client
 from weightinit.dtypes import DTYPES
-from weightinit.fitting import Rename, find_letters, fit_model
+from weightinit.fitting import (
+    Piece,
+    Rename,
+    Wanted,
+    fetch_published,
+    find_letters,
+    fit_model,
+    read_box,
+    span,
+)
 from weightinit.jax.arrays import distribute, name_dtype
 from weightinit.jax.leaves import Leaf, PyTree, find_kernel, name_path, walk_leaves
 from weightinit.patterns import Rules, check_patterns
-from weightinit.pieces import Piece, read_box, span
-from weightinit.published import fetch_published
-from weightinit.wanted import Wanted
 
 
 def start_published(
@@ -26,9 +32,8 @@ def start_published(
     """
     leaves = walk_leaves(params)
     check_patterns(rules, leaves)
-    published = fetch_published(reference, client)
     wanted = {path: found for path, leaf in leaves.items() if (found := want(path, leaf, rules))}
-    fitted = dict(zip(wanted, fit_model(published, wanted.values(), rename, strict=strict), strict=True))
+    fitted = fit_model(fetch_published(reference, client), wanted, rename, strict=strict)
 
     def start(path: tuple[object, ...], leaf: Leaf) -> Leaf:
         pieces = fitted.get(name_path(path))

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, Spec, default_client
+from weightinit.fitting import is_reference
 from weightinit.jax.arrays import sharded
 from weightinit.jax.leaves import Leaf, PyTree, check_untraced, find_kernel, name_path, walk_leaves
 from weightinit.jax.published import start_published
+from weightinit.models.decisions import Decider
 from weightinit.patterns import Rules, check_patterns, find_rule
-from weightinit.published import is_reference
 
 
 def initialize(
@@ -63,9 +64,9 @@ def describe(
     params: PyTree, *, rules: Rules | None = None, client: Client | None = None
 ) -> dict[str, Parameters | None]:
     """Ask what `initialize` decides for each leaf, by path, and why; None for what it leaves alone."""
-    asked = client or default_client()
+    decider = Decider((client or default_client()).parameters)
     specs = find_kernels(params, rules)
-    return {path: None if spec is None else asked.parameters(spec) for path, spec in specs.items()}
+    return {path: None if spec is None else decider.decide(spec, path) for path, spec in specs.items()}
 
 
 def find_kernels(params: PyTree, rules: Rules | None) -> dict[str, Spec | None]:

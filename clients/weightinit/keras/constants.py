@@ -1,13 +1,14 @@
 """Constants: what a variable that is no kernel starts as, where Keras makes it of one value."""
 
 from collections.abc import Mapping
+from numbers import Real
 
 import keras
 from keras import layers
 
 from weightinit.keras.places import Place
 from weightinit.keras.types import Layer
-from weightinit.parts import Part
+from weightinit.models import Part
 
 # Keras' initializers of one value, and the value of each.
 VALUES: Mapping[type, object] = {keras.initializers.Zeros: 0.0, keras.initializers.Ones: 1.0}
@@ -34,7 +35,9 @@ def read_value(layer: Layer, variable: str) -> float | None:
             return row[variable]
     made = getattr(layer, f"{variable}_initializer", None)
     value = made.value if isinstance(made, keras.initializers.Constant) else VALUES.get(type(made))
-    return float(value) if isinstance(value, int | float) else None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return float(value)
 
 
 def fill_gates(value: float, units: int) -> list[Part]:

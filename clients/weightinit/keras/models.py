@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightinit import Client, Parameters, Spec, WeightinitError, default_client
+from weightinit import Client, Parameters, Spec, default_client
+from weightinit.fitting import is_reference
 from weightinit.keras.following import Graph
 from weightinit.keras.kernels import Kernel, find_kernel
 from weightinit.keras.places import Place, walk_variables
 from weightinit.keras.published import start_published
 from weightinit.keras.types import Layer
+from weightinit.models.decisions import Decider
 from weightinit.patterns import Rules, check_patterns, find_rule
-from weightinit.published import is_reference
 from weightinit.spec import LayerFields
 
 
@@ -61,7 +62,8 @@ def initialize(
         return start_published(model, seed, rules or {}, name, asked, strict=strict)
     plan = list(plan_model(model, seed, rules or {}))
     parts = {path: spec for start in plan for path, spec in start.parts.items()}
-    report = {path: None if spec is None else _decide(path, spec, asked) for path, spec in parts.items()}
+    decider = Decider(asked.parameters)
+    report = {path: None if spec is None else decider.decide(spec, path) for path, spec in parts.items()}
     for start in plan:
         drawn = [asked.weights(spec, name=name(path)) for path, spec in start.parts.items() if spec]
         if drawn:
@@ -82,14 +84,6 @@ def plan_model(model: Layer, seed: int | str, rules: Rules) -> Iterator[Start]:
             yield Start(place, {place.path: None})
         else:
             yield Start(place, dict(_split(place, kernel.gates if kernel else (), said, seed)))
-
-
-def _decide(path: str, spec: Spec, client: Client) -> Parameters:
-    try:
-        return client.parameters(spec)
-    except WeightinitError as error:
-        error.add_note(f"This was asked for {path}.")
-        raise
 
 
 def _describe(kernel: Kernel, layer: Layer, graph: Graph) -> LayerFields:

@@ -4,14 +4,21 @@ import keras
 
 from weightinit import Client, Parameters
 from weightinit.dtypes import DTYPES
-from weightinit.fitting import Rename, find_letters, fit_model
+from weightinit.fitting import (
+    Piece,
+    Rename,
+    Wanted,
+    fetch_published,
+    find_letters,
+    fit_model,
+    name_pieces,
+    read_box,
+    span,
+)
 from weightinit.keras.kernels import find_kernel
 from weightinit.keras.places import Place, walk_variables
 from weightinit.keras.types import Layer, Variable
 from weightinit.patterns import Rules, check_patterns
-from weightinit.pieces import Piece, name_pieces, read_box, span
-from weightinit.published import fetch_published
-from weightinit.wanted import Wanted
 
 # What a norm keeps of the data that it has seen starts as Keras made it, unless it is published.
 STATISTICS = frozenset(["moving_mean", "moving_variance"])
@@ -24,11 +31,10 @@ def start_published(
 
     Raises ModelRejected, which lists all that does not fit, before the first variable changes.
     """
-    published = fetch_published(reference, client)
     places = [place for place in walk_variables(model) if name_dtype(place.variable) in DTYPES]
     check_patterns(rules, [place.path for place in places])
     wanted = {place.path: found for place in places if (found := want(place, rules))}
-    fitted = dict(zip(wanted, fit_model(published, wanted.values(), rename, strict=strict), strict=True))
+    fitted = fit_model(fetch_published(reference, client), wanted, rename, strict=strict)
     report: dict[str, Parameters | None] = {}
     for place in places:
         pieces = fitted.get(place.path, [])

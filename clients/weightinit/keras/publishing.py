@@ -13,11 +13,9 @@ from weightinit.keras.places import Place
 from weightinit.keras.published import name_dtype
 from weightinit.keras.types import Layer
 from weightinit.layouts import write_out
-from weightinit.models import Model, TensorSpec
-from weightinit.names import Publication
-from weightinit.parts import Part
+from weightinit.models import Model, Part, Publication, TensorSpec
+from weightinit.models.names import Naming
 from weightinit.patterns import ModelRejected, find_said
-from weightinit.published import Naming
 from weightinit.spec import LayerFields
 
 # What is said of a variable: the keywords of a layer, or the value that it starts at.

@@ -4,12 +4,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from weightinit.models import Model, Part, TensorSpec
+from weightinit.models.model import Model
+from weightinit.models.parts import Part
+from weightinit.models.reading import locate, name_tensor
+from weightinit.models.tensors import TensorSpec
 from weightinit.parameters import Parameters
-from weightinit.places import locate, name_tensor
 from weightinit.spec import Spec
 
-Decide = Callable[[Spec], Parameters]
+
+class Decider:
+    """Asks what is decided for specs, given what asks for one: once for all that is alike.
+
+    Neither seed nor name has a part in it.
+    """
+
+    def __init__(self, ask: Callable[[Spec], Parameters]) -> None:
+        self._ask = ask
+        self._known: dict[Spec, Parameters] = {}
+
+    def decide(self, spec: Spec, called: str) -> Parameters:
+        """Ask what is decided for a spec. What goes wrong has a note of what it was asked for."""
+        alike = replace(spec, seed=None, name="")
+        if alike not in self._known:
+            try:
+                self._known[alike] = self._ask(alike)
+            except Exception as error:
+                error.add_note(f"This was asked for {called}.")
+                raise
+        return self._known[alike]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +68,9 @@ def read_decisions(answer: Mapping[str, object]) -> tuple[DecidedTensor, ...]:
         raise ValueError(f"what is decided has another form: {error}") from None
 
 
-def decide_tensors(model: Model, decide: Decide) -> tuple[DecidedTensor, ...]:
-    """Ask what is decided for a model that need not be published: once for all that is alike."""
-    known: dict[Spec, Parameters] = {}
-
-    def decide_once(spec: Spec) -> Parameters:
-        alike = replace(spec, seed=None, name="")
-        if alike not in known:
-            known[alike] = decide(alike)
-        return known[alike]
-
-    return tuple(_decide_tensor(tensor, decide_once) for tensor in model.tensors)
+def decide_tensors(model: Model, decider: Decider) -> tuple[DecidedTensor, ...]:
+    """Ask what is decided for a model that need not be published."""
+    return tuple(_decide_tensor(tensor, decider) for tensor in model.tensors)
 
 
 def _read_tensor(row: Mapping[str, Any]) -> DecidedTensor:
@@ -70,13 +84,14 @@ def _read_part(row: Mapping[str, Any]) -> DecidedPart:
     return DecidedPart(str(row["name"]), tuple(row["shape"]), row["slice"], row["constant"], parameters)
 
 
-def _decide_tensor(tensor: TensorSpec, decide: Decide) -> DecidedTensor:
+def _decide_tensor(tensor: TensorSpec, decider: Decider) -> DecidedTensor:
     with locate(name_tensor(tensor.name)):
-        parts = tuple(_decide_part(part, tensor.name, decide) for part in tensor.parts)
+        parts = tuple(_decide_part(part, tensor.name, decider) for part in tensor.parts)
     return DecidedTensor(tensor.name, tensor.shape, tensor.dtype, parts)
 
 
-def _decide_part(part: Part, name: str, decide: Decide) -> DecidedPart:
+def _decide_part(part: Part, name: str, decider: Decider) -> DecidedPart:
     if part.spec is None:
         return DecidedPart(name, part.shape, None, part.value, None)
-    return DecidedPart(part.spec.name, part.shape, part.slice_text, None, decide(part.spec))
+    decided = decider.decide(part.spec, part.spec.name)
+    return DecidedPart(part.spec.name, part.shape, part.slice_text, None, decided)

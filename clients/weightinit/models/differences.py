@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from weightinit.decisions import DecidedPart, DecidedTensor
+from weightinit.models.decisions import DecidedPart, DecidedTensor
 
 # What follows from the shape of a tensor, and is not said again where that is different.
 SIZES = frozenset({"drawn shape", "rows"})

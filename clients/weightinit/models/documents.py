@@ -9,10 +9,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from weightinit.braces import expand_braces
 from weightinit.errors import ConfigurationError, SpecRejected
-from weightinit.models import Model
-from weightinit.places import locate, read_list
+from weightinit.models.braces import expand_braces
+from weightinit.models.model import Model
+from weightinit.models.names import is_name
+from weightinit.models.reading import locate, read_list
 from weightinit.spec import refuse
 
 # Suffixes, and the most bytes of such a file. YAML is written by hand, and read a hundred times slower.
@@ -40,12 +41,18 @@ def read_document(path: str | os.PathLike[str]) -> Model:
 
 
 def is_document(text: str) -> bool:
-    """Tell whether a text names a file that may have a model in it, by its suffix.
+    """Tell whether a text says a file that may have a model in it, by its suffix.
+
+    What has the form of a name as well is one, unless there is such a file.
 
     >>> is_document("examples/resnet50.yaml"), is_document("vision/resnet50/1.0")
     (True, False)
+    >>> is_document("vision/resnet50/v1.json")
+    False
     """
-    return Path(text).suffix in LONGEST
+    # Path.is_file raises where a folder may not be looked into.
+    is_there = os.path.isfile(text)  # noqa: PTH113
+    return Path(text).suffix in LONGEST and (is_there or not is_name(text))
 
 
 def _read_text(path: Path) -> str:
@@ -66,7 +73,7 @@ def _read_text(path: Path) -> str:
 
 def _parse_yaml(text: str) -> object:
     try:
-        from weightinit.markup import parse_yaml  # noqa: PLC0415 - it needs PyYAML, which is an extra
+        from weightinit.models.markup import parse_yaml  # noqa: PLC0415 - it needs PyYAML, which is an extra
     except ImportError:
         raise ConfigurationError(
             "a file in YAML needs PyYAML: pip install 'weightinit[cli]'; one in JSON needs nothing"

@@ -1,8 +1,9 @@
 """Markup: YAML as far as JSON goes, so that a file says what it seems to say. It needs PyYAML.
 
 Anchors, aliases, tags, several documents, and keys that are there twice are refused, with their line. What is
-not quoted is read as in YAML 1.2 (JSON schema, section 10.2): `no` and `1:30` are text, which YAML 1.1 takes
-for false and for 90.
+not quoted is read by the core schema (YAML 1.2.2, section 10.3) without `0o` and `0x`, without `.inf` and
+`.nan`, and without capitals, as in `True` or `NULL`: all of these are text. So are `no` and `1:30`, which
+YAML 1.1 takes for false and for 90.
 """
 
 import re
@@ -14,6 +15,7 @@ from weightinit.spec import refuse
 
 DEEPEST = 16
 
+# Longer ones are read as other numbers are.
 INTEGER = re.compile(r"[-+]?[0-9]{1,40}", re.ASCII)
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}

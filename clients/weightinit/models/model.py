@@ -1,7 +1,4 @@
-"""Models: a seed and named tensors, to be published and started from anywhere.
-
-`Model` has `TensorSpec`s, and they have `Part`s.
-"""
+"""The model: a seed and named tensors, to be published and started from anywhere."""
 
 import operator
 import re
@@ -11,12 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import SupportsIndex
 
-from weightinit.parts import Part
-from weightinit.places import locate, name_tensor, read_list, read_object
+from weightinit.models.reading import locate, name_tensor, read_list, read_object
+from weightinit.models.tensors import COMMON, TensorSpec
 from weightinit.spec import refuse
-from weightinit.tensors import COMMON, TensorSpec
-
-__all__ = ["Model", "Part", "TensorSpec"]
 
 FIELDS = ("seed", "stream", "defaults", "tensors")
 LARGEST_SEED = 2**64 - 1

@@ -4,12 +4,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from weightinit.spec import refuse
 
 MODEL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 NAME = re.compile(rf"{SEGMENT}/{SEGMENT}/{SEGMENT}", re.ASCII)
+
+
+class Naming(TypedDict, total=False):
+    """The keywords that give a model a name as it is published: see Registry.publish."""
+
+    name: str | None
+    author: str | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +91,18 @@ def is_model_id(text: str) -> bool:
     return MODEL_ID.fullmatch(text) is not None
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a text has the form of a name."""
+    return NAME.fullmatch(text) is not None
+
+
 def check_name(text: str) -> str:
     """Check that a text is a name. Raises SpecRejected.
 
     >>> check_name("vision/resnet50/1")
     'vision/resnet50/1'
     """
-    if not NAME.fullmatch(text):
+    if not is_name(text):
         rule = "must be team/name/version, each made of letters, digits, '.', '_' and '-'"
         raise refuse("name", rule, text)
     return text
@@ -96,7 +110,7 @@ def check_name(text: str) -> str:
 
 def check_reference(text: str) -> str:
     """Check that a text is a model's id or a name. Raises SpecRejected."""
-    if not is_model_id(text) and not NAME.fullmatch(text):
+    if not is_model_id(text) and not is_name(text):
         rule = "must be a model's id, which has 64 hexadecimal digits, or its name, team/name/version"
         raise refuse("reference", rule, text)
     return text

@@ -1,17 +1,16 @@
 """Parts: rows of a tensor that are drawn, or of one value everywhere."""
 
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, SupportsFloat
 
 from weightinit.boxes import Box
-from weightinit.places import read_object, read_text
-from weightinit.spec import LayerFields, Shape, Spec, read_shape, refuse
+from weightinit.models.reading import read_object, read_text
+from weightinit.spec import LayerFields, Shape, Spec, read_shape, refuse, to_plain
 
 LAYER = tuple(LayerFields.__annotations__)
-DRAWN = ("name", "shape", *LAYER, "slice")
+PART_FIELDS = ("name", "shape", *LAYER, "slice")
 CONSTANT = ("name", "shape", "constant")
 
 
@@ -20,7 +19,8 @@ class Part:
     """Rows of a tensor: what they are drawn as, or their one value. `Part.of` and `Part.constant` make them.
 
     `shape` is what the part contributes, rows first. `spec` is the whole of what is drawn, and `rows` are
-    those of it that are taken, half-open, None for all.
+    those of it that are taken, half-open, None for all. Raises SpecRejected where there is neither spec nor
+    value, or both.
     """
 
     shape: tuple[int, ...]
@@ -28,6 +28,11 @@ class Part:
     value: float | None = None
     # Python 3.11 cannot hash a slice.
     rows: slice | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        if (self.spec is None) == (self.value is None):
+            received = "neither" if self.spec is None else "both"
+            raise refuse("part", "must have either a spec or a value", received)
 
     @classmethod
     def of(cls, spec: Spec, rows: str | slice | None = None) -> "Part":
@@ -64,7 +69,7 @@ class Part:
 
         Raises SpecRejected.
         """
-        known = CONSTANT if isinstance(entry, Mapping) and "constant" in entry else DRAWN
+        known = CONSTANT if isinstance(entry, Mapping) and "constant" in entry else PART_FIELDS
         said = read_object(entry, *known)
         if "shape" not in said:
             raise refuse("shape", "is required", None)
@@ -86,7 +91,7 @@ class Part:
         for row in fields(Spec):
             value = getattr(self.spec, row.name)
             if row.name in LAYER and value != row.default:
-                written[row.name] = _write_value(value)
+                written[row.name] = to_plain(value)
         return written if self.rows is None else {**written, "slice": self.slice_text}
 
 
@@ -100,13 +105,3 @@ def _read_value(value: object) -> float:
     if not math.isfinite(number):
         raise refuse("constant", "must be a finite number", value)
     return number + 0.0  # a zero has no sign
-
-
-def _write_value(value: object) -> object:
-    """Write a value that JSON has: NumPy's numbers become Python's."""
-    if value is None or isinstance(value, str):
-        return value
-    try:
-        return operator.index(value)  # type: ignore[arg-type]  # or TypeError
-    except TypeError:
-        return float(value) if hasattr(value, "__float__") else value

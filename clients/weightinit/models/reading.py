@@ -1,4 +1,4 @@
-"""Places: where in a model something was refused."""
+"""Reading: the values that JSON has, and where in a model one was refused."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from weightinit.dtypes import DTYPES, Dtype
-from weightinit.parts import CONSTANT, LAYER, Part
-from weightinit.places import locate, name_tensor, read_list, read_object, read_text
+from weightinit.models.parts import CONSTANT, LAYER, Part
+from weightinit.models.reading import locate, name_tensor, read_list, read_object, read_text
 from weightinit.spec import name_dtype, read_shape, refuse
 
 # What a model may have defaults of.
 COMMON = (*LAYER, "dtype")
-DRAWN = ("name", "shape", *COMMON)
+TENSOR_FIELDS = ("name", "shape", *COMMON)
 STACKED = ("name", "shape", "dtype", "parts")
 
 
@@ -102,7 +102,7 @@ class TensorSpec:
 def _find_fields(entry: Mapping[str, object]) -> tuple[str, ...]:
     if "parts" in entry:
         return STACKED
-    return (*CONSTANT, "dtype") if "constant" in entry else DRAWN
+    return (*CONSTANT, "dtype") if "constant" in entry else TENSOR_FIELDS
 
 
 def _read_parts(entries: list[object], name: str, defaults: Mapping[str, object]) -> tuple[Part, ...]:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from weightinit import Client, default_client
-from weightinit.models import LARGEST_SEED
+from weightinit.fitting import fetch_published, is_reference
+from weightinit.models.model import LARGEST_SEED
 from weightinit.patterns import ModelRejected
-from weightinit.published import fetch_published, is_reference
 from weightinit.spec import refuse
 from weightinit.torch.patterns import Pattern
 from weightinit.torch.plan import plan_module
@@ -61,7 +61,7 @@ def initialize_(
 
 def check_seed(seed: object) -> int:
     """Check the seed, which the service sees only when weights are on their way. Raises SpecRejected."""
-    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
         rule = f"must be an integer from 0 to {LARGEST_SEED}, or a published model's name or id"
         raise refuse("seed", rule, seed)
     return seed

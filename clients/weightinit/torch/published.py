@@ -4,16 +4,13 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from weightinit.fitting import Rename, fit_model
+from weightinit.fitting import Piece, Published, Rename, Wanted, fit_model, name_pieces
 from weightinit.patterns import ModelRejected
-from weightinit.pieces import Piece, name_pieces
-from weightinit.published import Published
 from weightinit.torch.entries import Entry
 from weightinit.torch.layers import describe_parameter
 from weightinit.torch.names import Place, walk_buffers, walk_parameters
-from weightinit.torch.starts import Block, Constant, Draw, Given, Keep, Skip, Start
+from weightinit.torch.starts import Block, Constant, Given, Keep, Skip, Start, find_layout
 from weightinit.torch.tensors import check_shape
-from weightinit.wanted import Wanted
 
 
 def plan_published(
@@ -24,16 +21,14 @@ def plan_published(
     Raises ModelRejected, which lists all that does not fit, and TensorRejected.
     """
     parameters, buffers = walk_parameters(module, prefix), walk_buffers(module, prefix)
-    places = [*parameters, *buffers]
-    wanted = [*map(want_parameter, parameters), *map(want_buffer, buffers)]
+    wanted = {place.names[0]: want_parameter(place) for place in parameters}
+    wanted |= {place.names[0]: want_buffer(place) for place in buffers}
     fitted = fit_model(published, wanted, rename, strict=strict)
-    left_alone = [[leave(place)] for place in parameters] + [[] for _ in buffers]
-    blocks = [list(make_blocks(pieces, published)) for pieces in fitted]
-    return [
-        Entry.of(place, block)
-        for place, made, otherwise in zip(places, blocks, left_alone, strict=True)
-        for block in made or otherwise
+    blocks = {name: list(make_blocks(pieces, published)) for name, pieces in fitted.items()}
+    entries = [
+        Entry.of(place, block) for place in parameters for block in blocks[place.names[0]] or [leave(place)]
     ]
+    return entries + [Entry.of(place, block) for place in buffers for block in blocks[place.names[0]]]
 
 
 def want_parameter(place: Place) -> Wanted:
@@ -44,10 +39,9 @@ def want_parameter(place: Place) -> Wanted:
     check_shape(place.parameter, place.names[0])
     shape = tuple(place.parameter.shape)
     blocks = describe_parameter(place.module, place.attribute, shape)
-    layouts = {block.start.layer["layout"] for block in blocks if isinstance(block.start, Draw)}
     gates = tuple(block.suffix.removeprefix(".") for block in blocks if block.suffix.startswith("."))
     is_empty = not place.parameter.numel()
-    return Wanted(tuple(place.names), shape, "".join(layouts), gates, optional=is_empty)
+    return Wanted(tuple(place.names), shape, find_layout(blocks), gates, optional=is_empty)
 
 
 def want_buffer(place: Place) -> Wanted:

@@ -8,11 +8,9 @@ from torch import nn
 
 from weightinit import Client, default_client
 from weightinit.layouts import write_out
-from weightinit.models import Model, TensorSpec
-from weightinit.names import Publication
-from weightinit.parts import Part
+from weightinit.models import Model, Part, Publication, TensorSpec
+from weightinit.models.names import Naming
 from weightinit.patterns import ModelRejected
-from weightinit.published import Naming
 from weightinit.torch.entries import Entry
 from weightinit.torch.layers import RUNNING, describe_parameter
 from weightinit.torch.model import check_seed
@@ -20,7 +18,7 @@ from weightinit.torch.names import Place, walk_buffers, walk_parameters
 from weightinit.torch.patterns import Pattern
 from weightinit.torch.plan import plan_module
 from weightinit.torch.rules import Rule
-from weightinit.torch.starts import Constant, Draw
+from weightinit.torch.starts import Constant, Draw, find_layout
 from weightinit.torch.tensors import DTYPES
 
 # What the running statistics of a norm are reset to.
@@ -87,16 +85,16 @@ def find_problems(place: Place, entries: Sequence[Entry]) -> Iterator[str]:
     Whoever starts from it takes its axes for those that its layer has; so no rule may say others.
     """
     known = describe_parameter(place.module, place.attribute, tuple(place.parameter.shape))
-    layouts = {block.start.layer["layout"] for block in known if isinstance(block.start, Draw)}
+    own = find_layout(known)
     if place.parameter.dtype not in DTYPES:
         yield f"{place.names[0]}, of dtype {place.parameter.dtype}"
     for entry in entries:
         if not isinstance(entry.start, Constant | Draw):
             yield f"{entry.name}, which is left as it is: {entry.reason}"
-        elif isinstance(entry.start, Draw) and layouts:
+        elif isinstance(entry.start, Draw) and own:
             layout = write_out(entry.start.layer["layout"], len(entry.shape))
-            if layout not in layouts:
-                yield f"{entry.name}, whose axes are {min(layouts)} and not {layout}: say its fans instead"
+            if layout != own:
+                yield f"{entry.name}, whose axes are {own} and not {layout}: say its fans instead"
 
 
 def cut_parts(entries: Sequence[Entry], seed: int) -> Iterator[Part]:

@@ -1,11 +1,11 @@
 """Starting: the entries of a plan, checked, decided by the service, and filled."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from torch import nn
 
 from weightinit import Client, Spec
+from weightinit.models.decisions import Decider
 from weightinit.parameters import Parameters
 from weightinit.torch.entries import Entry
 from weightinit.torch.filling import draw_, fill_
@@ -30,7 +30,8 @@ def start_plan(
         if not isinstance(entry.start, Keep | Skip):
             check_tensor(entry.parameter, entry.name)
     specs = [entry.make_spec(seed, rename) for entry in plan]
-    decided = decide(plan, specs, client)
+    decider = Decider(client.parameters)
+    decided = [decide(entry, spec, decider) for entry, spec in zip(plan, specs, strict=True)]
     for part in module.modules():
         if isinstance(part, RUNNING):
             part.reset_running_stats()
@@ -39,30 +40,11 @@ def start_plan(
     return tuple(Row.of(entry, found) for entry, found in zip(plan, decided, strict=True))
 
 
-def decide(plan: Sequence[Entry], specs: Sequence[Spec | None], client: Client) -> list[Parameters | None]:
-    """Find what is decided of each spec: the service is asked once for all that differ in name only."""
-    known: dict[Spec, Parameters] = {}
-
-    def find(entry: Entry, spec: Spec | None) -> Parameters | None:
-        if isinstance(entry.start, Given):
-            return entry.start.decided
-        if spec is None:
-            return None
-        nameless = replace(spec, name="")
-        if nameless not in known:
-            known[nameless] = ask(nameless, entry.name, client)
-        return known[nameless]
-
-    return [find(entry, spec) for entry, spec in zip(plan, specs, strict=True)]
-
-
-def ask(spec: Spec, name: str, client: Client) -> Parameters:
-    """Ask the service what it decides of a spec."""
-    try:
-        return client.parameters(spec)
-    except Exception as error:
-        error.add_note(f"This was asked for {name}.")
-        raise
+def decide(entry: Entry, spec: Spec | None, decider: Decider) -> Parameters | None:
+    """Find what is decided of an entry's spec: of a published model's, that is known."""
+    if isinstance(entry.start, Given):
+        return entry.start.decided
+    return None if spec is None else decider.decide(spec, entry.name)
 
 
 def start_(entry: Entry, spec: Spec | None, client: Client) -> None:

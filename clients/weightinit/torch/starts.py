@@ -66,6 +66,15 @@ class Block:
         return [f"{name}{self.suffix}" for name in names]
 
 
+def find_layout(blocks: Iterable[Block]) -> str:
+    """Find the axes of a parameter, the same for all its blocks that are drawn; "" where none is.
+
+    >>> find_layout([Block(Keep()), Block(Draw({"layout": "OI"}))]), find_layout([Block(Keep())])
+    ('OI', '')
+    """
+    return next((block.start.layer["layout"] for block in blocks if isinstance(block.start, Draw)), "")
+
+
 def split_rows(
     rows: Mapping[str, int], starts: Mapping[str, Start], reasons: Mapping[str, str]
 ) -> list[Block]:

@@ -1,11 +1,11 @@
-"""Fitting: what a framework's tensors take from a published model, and what does not fit."""
+"""The fitter: what a framework's tensors take from a published model, and what does not fit."""
 
 import pytest
 from weightinit import Model, Part, Spec, TensorSpec
-from weightinit.fitting import find_letters, fit_model
+from weightinit.fitting.fitter import find_letters, fit_model
+from weightinit.fitting.published import Published
+from weightinit.fitting.wanted import Wanted
 from weightinit.patterns import ModelRejected
-from weightinit.published import Published
-from weightinit.wanted import Wanted
 
 
 @pytest.fixture
@@ -15,7 +15,8 @@ def fit(client):
     def fit_it(*tensors, want, strict=True, rename=str):
         model = Model(42, tensors)
         published = Published.of("vision/net/1", "0" * 64, model, client.decided(model))
-        return fit_model(published, want, rename, strict=strict)
+        wanted = {one.names[0]: one for one in want}
+        return list(fit_model(published, wanted, rename, strict=strict).values())
 
     return fit_it
 
@@ -38,6 +39,14 @@ def describe(pieces):
 def test_what_fits_as_it_is_is_asked_for_as_it_is_published(fit):
     ((piece,),) = fit(KERNEL, want=[Wanted(("fc",), (6, 4), "OI")])
     assert piece.spec == Spec((6, 4), layout="OI", name="fc", activation="relu", seed=42)
+
+
+def test_what_is_found_has_the_keys_of_what_is_wanted(client):
+    model = Model(42, (KERNEL, ZERO))
+    published = Published.of("vision/net/1", "0" * 64, model, client.decided(model))
+    wanted = {"second": Wanted(("bias",), (6,)), "first": Wanted(("fc",), (6, 4))}
+    found = fit_model(published, wanted, str, strict=True)
+    assert {key: pieces[0].name for key, pieces in found.items()} == {"second": "bias", "first": "fc"}
 
 
 def test_of_several_names_the_first_that_is_published_counts(fit):

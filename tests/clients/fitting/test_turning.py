@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import Spec
-from weightinit.turning import find_axis, measure_axes, turn_spec
+from weightinit.fitting.turning import find_axis, measure_axes, turn_spec
 
 from tests.clients.drawing import draw
 

@@ -91,6 +91,11 @@ def test_a_rule_that_matches_nothing_is_refused(client, published):
         initialize(PARAMS, published, rules={"hiden/*": None}, client=client)
 
 
+def test_rules_are_checked_before_the_model_is_asked_for(client):
+    with pytest.raises(ModelRejected, match="matches none"):
+        initialize(PARAMS, "tests/unknown/1", rules={"hiden/*": None}, client=client)
+
+
 def test_every_mismatch_is_listed_at_once_before_anything_is_fetched(counting, published):
     params = {**PARAMS, "out": {"kernel": jnp.zeros((8, 3))}, "extra": jnp.zeros(2)}
     with pytest.raises(ModelRejected) as caught:

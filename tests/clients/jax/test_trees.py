@@ -77,6 +77,19 @@ def test_describe_says_what_is_decided_for_each_leaf(client):
     assert found["hidden/bias"] is None
 
 
+def test_describe_asks_once_for_all_that_is_alike(counting):
+    params = {name: {"kernel": jnp.zeros((5, 7))} for name in "abc"}
+    found = describe(params, client=counting)
+    assert counting.queried == [(5, 7)]
+    assert found["a/kernel"] == found["c/kernel"]
+
+
+def test_describe_says_for_what_it_was_refused(client):
+    with pytest.raises(SpecRejected) as caught:
+        describe(PARAMS, rules={"out/kernel": {"activation": "reluu"}}, client=client)
+    assert caught.value.__notes__ == ["This was asked for out/kernel."]
+
+
 class Model(nnx.Module):
     """A model with all the kernels that have a row."""
 

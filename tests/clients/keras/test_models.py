@@ -91,6 +91,13 @@ def test_the_gates_of_a_recurrent_kernel_are_kernels_of_their_own(client, cell, 
     np.testing.assert_array_equal(read(layer, path), np.concatenate(expected, axis=1))
 
 
+def test_gates_that_are_alike_are_asked_for_once(counting):
+    layer = layers.LSTM(5)
+    layer.build((None, 4, 3))
+    initialize(layer, 42, client=counting)
+    assert (counting.queried, len(counting.asked)) == ([(3, 5), (5, 5)], 8)
+
+
 def test_the_fans_of_a_depthwise_kernel_are_those_of_a_unit(client):
     layer = layers.DepthwiseConv2D(3, depth_multiplier=2)
     layer.build((None, 8, 8, 4))

@@ -178,6 +178,11 @@ def test_a_rule_may_say_no_more(client, dense, publish_tensors):
         initialize(dense, publish_tensors(BIAS), rules={"kernel": {"scheme": "he"}}, client=client)
 
 
+def test_a_rule_that_matches_nothing_is_refused_before_the_model_is_asked_for(client, dense):
+    with pytest.raises(ModelRejected, match=r"rules\['kernle'\] matches none"):
+        initialize(dense, "tests/unknown/1", rules={"kernle": None}, client=client)
+
+
 def test_moving_statistics_that_are_not_published_stay(client, publish_tensors):
     layer = layers.BatchNormalization()
     layer.build((None, 4))

@@ -8,19 +8,6 @@ from weightinit import SpecRejected
 from weightinit.keras import ModelRejected, publish
 
 
-class Recorder:
-    """A client that keeps what it is given to publish."""
-
-    def publish(self, model, **naming):
-        self.model, self.naming = model, naming
-        return "published"
-
-
-@pytest.fixture
-def recorder():
-    return Recorder()
-
-
 @pytest.fixture
 def describe(recorder):
     """What is published of a layer, by name."""
@@ -58,6 +45,12 @@ def test_a_layout_that_is_not_keras_default_is_said(describe):
         (layers.Dense(3), (4,), {"bias": 0}),
         (layers.Dense(3, bias_initializer="ones"), (4,), {"bias": 1}),
         (layers.Dense(3, bias_initializer=keras.initializers.Constant(0.5)), (4,), {"bias": 0.5}),
+        (
+            layers.Dense(3, bias_initializer=keras.initializers.Constant(np.float32(0.1))),
+            (4,),
+            {"bias": float(np.float32(0.1))},
+        ),
+        (layers.Dense(3, bias_initializer=keras.initializers.Constant(np.int64(2))), (4,), {"bias": 2}),
         (layers.LayerNormalization(), (4,), {"gamma": 1, "beta": 0}),
         (layers.RMSNormalization(), (4,), {"scale": 1}),
         (layers.PReLU(), (4,), {"alpha": 0}),
@@ -156,6 +149,12 @@ def test_variables_of_which_nobody_knows_how_they_start_are_refused_by_name(desc
         describe(model)
     for said in ("first/table [4, 4] of Table starts at no known value", "out/bias [4] of Dense"):
         assert said in str(caught.value)
+
+
+def test_a_truth_is_no_known_value(describe):
+    layer = layers.Dense(3, bias_initializer=keras.initializers.Constant(True))
+    with pytest.raises(ModelRejected, match=r"bias \[3\] of Dense starts at no known value"):
+        describe(layer, 4)
 
 
 def test_rules_say_what_they_are(describe):

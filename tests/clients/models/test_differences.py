@@ -2,7 +2,7 @@
 
 import pytest
 from weightinit import Model
-from weightinit.differences import Side, find_differences
+from weightinit.models.differences import Side, find_differences
 
 
 @pytest.fixture

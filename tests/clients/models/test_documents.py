@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from weightinit import ConfigurationError, SpecRejected
-from weightinit.documents import LONGEST, MOST_TENSORS, read_document
+from weightinit.models.documents import LONGEST, MOST_TENSORS, is_document, read_document
 
 
 @pytest.fixture
@@ -26,6 +26,26 @@ def refuse(path):
         read_document(path)
     assert str(raised.value).startswith(f"{path}: ")
     return str(raised.value).removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize("text", ["model.yaml", "nets/model.json", "./a/b/c.yml", "/a/b/c.json", "é/b/c.yml"])
+def test_a_suffix_says_a_file_though_it_is_not_there(text):
+    assert is_document(text)
+
+
+@pytest.mark.parametrize("text", ["team/net/1", "team/net/v1.0", "0123456789abcdef" * 4])
+def test_without_a_suffix_it_is_no_file(text):
+    assert not is_document(text)
+
+
+@pytest.mark.parametrize("suffix", LONGEST)
+def test_what_could_be_a_name_is_a_file_where_there_is_one(suffix, tmp_path, monkeypatch):
+    text = f"team/net/v1{suffix}"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "team/net").mkdir(parents=True)
+    assert not is_document(text)
+    (tmp_path / text).touch()
+    assert is_document(text)
 
 
 BLOCK = """
@@ -149,7 +169,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path):
 
 def test_without_pyyaml_yaml_is_an_error_that_says_what_to_install(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    monkeypatch.delitem(sys.modules, "weightinit.markup", raising=False)
+    monkeypatch.delitem(sys.modules, "weightinit.models.markup", raising=False)
     with pytest.raises(ConfigurationError, match=r"needs PyYAML: pip install 'weightinit\[cli\]'"):
         read_document(write("seed: 1"))
 

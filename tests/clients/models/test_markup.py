@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import SpecRejected
-from weightinit.markup import parse_yaml
+from weightinit.models.markup import parse_yaml
 
 LEAVES = (
     st.none()
@@ -37,6 +37,13 @@ def test_json_is_read_as_json(value):
         ("no", "no"),
         ("on", "on"),
         ("0x10", "0x10"),
+        ("0o10", "0o10"),
+        ("True", "True"),
+        ("FALSE", "FALSE"),
+        ("Null", "Null"),
+        ("NULL", "NULL"),
+        ("true", True),
+        ("null", None),
         ("1_000", "1_000"),
         (".inf", ".inf"),
         (".nan", ".nan"),

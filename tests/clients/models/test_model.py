@@ -212,6 +212,16 @@ def test_parts_of_another_dtype_than_their_tensor_are_refused():
         TensorSpec.of("a", Part.of(Spec((2, 2))), dtype="float16")
 
 
+@pytest.mark.parametrize(
+    ("said", "received"), [({}, "neither"), ({"spec": Spec((3,)), "value": 0.0}, "both")]
+)
+def test_a_part_is_either_drawn_or_of_one_value(said, received):
+    with pytest.raises(
+        SpecRejected, match=f"^part must have either a spec or a value; received '{received}'"
+    ):
+        Part((3,), **said)
+
+
 def test_a_tensor_of_constants_alone_may_have_any_dtype():
     tensor = TensorSpec.of("a", Part.constant((2, 3), 0), Part.constant((1, 3), 1), dtype="bfloat16")
     assert (tensor.shape, tensor.nbytes) == ((3, 3), 18)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from weightinit import NameEntry, Publication, Retirement, SpecRejected
-from weightinit.names import check_name, check_reference
+from weightinit.models.names import check_name, check_reference
 
 MODEL = "0123456789abcdef" * 4
 ENTRY = {

@@ -265,6 +265,7 @@ REFUSED = {
     "layout of another rank": (SpecRejected, {"rules": {"5.weight": {"layout": "OIHW"}}}),
     "negative seed": (SpecRejected, {"seed": -1}),
     "seed beyond 64 bits": (SpecRejected, {"seed": 2**64}),
+    "seed that is a truth": (SpecRejected, {"seed": True}),
     "seed that is no number": (SpecRejected, {"seed": "42"}),
 }
 

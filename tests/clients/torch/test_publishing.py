@@ -8,19 +8,6 @@ from weightinit.torch import ModelRejected, TensorRejected, publish
 from tests.clients.torch.models import Gpt, Residual
 
 
-class Recorder:
-    """A client that keeps what it is given to publish."""
-
-    def publish(self, model, **naming):
-        self.model, self.naming = model, naming
-        return "published"
-
-
-@pytest.fixture
-def recorder():
-    return Recorder()
-
-
 @pytest.fixture
 def describe(recorder):
     """What is published of a module, by name."""
