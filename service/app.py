@@ -51,6 +51,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
         context.ready = False
         context.workers.close()
         context.storing.close()
+        context.parsing.close()
         context.store.close()
         forget_process()
 

@@ -4,8 +4,10 @@ While `w.npy` is on its way, its bytes are in `w.npy.part`, and `w.npy.part.json
 of: the query, and the entity tag that the rest must still have.
 """
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO, FileIO
@@ -55,8 +57,10 @@ def save(
     A file that an earlier call left half done is gone on with, if it is of the same query. Returns the
     SHA-256 of the bytes where they were verified. Raises OutputFailed, and the client's errors.
     """
-    part, note = (path.with_name(path.name + suffix) for suffix in (PART, NOTE))
     try:
+        path = find_target(path)
+        part, note = (path.with_name(path.name + suffix) for suffix in (PART, NOTE))
+        check_file(part)
         with hold_lock(part, wait=False) as is_mine:
             if not is_mine:
                 raise OutputFailed(f"{path} is being written by another process")
@@ -72,6 +76,27 @@ def save(
     except OSError as error:
         raise OutputFailed(f"{path} cannot be written: {error.strerror}") from error
     return transfer.verified
+
+
+def find_target(path: Path) -> Path:
+    """Follow links to the file that is to be written, so that they stay links. Raises OutputFailed."""
+    target = Path(os.path.realpath(path))
+    if not path.name:
+        raise OutputFailed(f"{str(path)!r} names no file to write")
+    check_file(target)
+    return target
+
+
+def check_file(path: Path) -> None:
+    """Check that there is a file or nothing: a device would be lost. Raises OutputFailed, OSError."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OutputFailed(f"{path} is there and is no file; -o - writes to standard output")
 
 
 @contextmanager

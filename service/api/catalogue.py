@@ -6,7 +6,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import orjson
+
 from service.api.bodies import parse_json
+from service.api.decisions import DecidedModel
 from service.api.offers import Offer
 from service.api.representations import Representation
 from service.api.safetensors import make_safetensors_header, sort_tensors
@@ -16,6 +19,8 @@ from service.stream import STREAM_VERSION, cut_tensor
 
 #: What is in the store was within the limits of its day.
 NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
+JSON = "application/json"
+DECISIONS_CACHING = "public, max-age=3600"
 MOST_PARTS = 40_000  # in all models that are kept: some 100 MiB
 
 
@@ -54,6 +59,14 @@ class Published:
             said = {"Content-Disposition": disposition, **self.headers}
             self.files[media_type] = Offer.of(Representation(media_type, header, sources), said)
         return self.files[media_type]
+
+    def offer_decisions(self) -> Offer:
+        """Offer what is decided for every tensor, in JSON. What is said of it may change with the service."""
+        if JSON not in self.files:
+            body = orjson.dumps(DecidedModel.of(self.id, self.model))
+            said = {"Cache-Control": DECISIONS_CACHING, **self.headers}
+            self.files[JSON] = Offer.of(Representation(JSON, body, ()), said)
+        return self.files[JSON]
 
 
 class Catalogue:

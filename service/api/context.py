@@ -17,13 +17,14 @@ STORING_THREADS = 4
 
 @dataclass(slots=True)
 class Context:
-    """The settings, the threads that draw, the digests known, the store with its threads, and the state."""
+    """The settings, the threads that draw, store and parse, the digests and models known, the state."""
 
     settings: Settings
     workers: Workers
     digests: Digests
     store: Store
     storing: Workers
+    parsing: Workers
     catalogue: Catalogue
     openapi: bytes
     ready: bool = False
@@ -34,7 +35,16 @@ class Context:
         """Make the context of a process that describes itself so."""
         workers = Workers(settings.threads)
         storing = Workers(STORING_THREADS, "store")
-        return cls(settings, workers, Digests(workers), Store.of(settings), storing, Catalogue(), openapi)
+        return cls(
+            settings,
+            workers,
+            Digests(workers),
+            Store.of(settings),
+            storing,
+            Workers(1, "parse"),
+            Catalogue(),
+            openapi,
+        )
 
 
 def get_context(request: Request) -> Context:

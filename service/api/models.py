@@ -9,29 +9,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.answering import answer_get
-from service.api.bodies import check_content_type, parse_json, read_body
+from service.api.bodies import check_content_type, check_values, parse_json, read_body
 from service.api.catalogue import Published
 from service.api.context import get_context
-from service.api.decisions import DecidedModel, PublishedModel
+from service.api.decisions import PublishedModel
 from service.api.filenames import format_disposition
 from service.api.headers import join_lines
 from service.api.links import link_model
 from service.api.negotiation import choose_media_type
 from service.api.offers import Offer
-from service.api.parameters import CACHING, JSON
+from service.api.parameters import JSON
 from service.api.representations import MEDIA_TYPES, RAW, SUFFIXES, Representation
 from service.api.safetensors import MEDIA_TYPE as SAFETENSORS
 from service.api.specs import parse_cut_query, refuse_query
 from service.api.storing import call_store
 from service.api.weights import describe_decision, describe_shape
 from service.core.box import Box
+from service.core.errors import refuse
 from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
 from service.core.names import find_nearest_names
 from service.core.naming import MODEL_ID
 from service.settings import Settings
 from service.stream import STREAM_VERSION, cut_tensor
 
-MOST_COMPARED = 1000  # names among which the nearest to a wrong one are looked for
+VALUES = 64  # of JSON, for each tensor
+MOST_COMPARED = 200  # names among which the nearest to a wrong one are looked for
 
 
 async def post_model(request: Request) -> Response:
@@ -45,7 +47,7 @@ async def post_model(request: Request) -> Response:
     check_content_type(request)
     context = get_context(request)
     body = await read_body(request, context.settings.max_model_bytes)
-    model = await asyncio.to_thread(parse_body, body, context.settings)
+    model = await context.parsing.run(partial(parse_body, body), context.settings)
     is_new = await call_store(context, context.store.put_model, model.id, model.canonical)
     headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
     return Response(orjson.dumps(PublishedModel.of(model)), 201 if is_new else 200, headers, JSON)
@@ -68,8 +70,8 @@ async def get_model_parameters(request: Request) -> Response:
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
     published = await find_model(request)
-    body = await asyncio.to_thread(describe_model, published)
-    return Response(body, headers={"Cache-Control": CACHING}, media_type=JSON)
+    offer = await asyncio.to_thread(published.offer_decisions)
+    return await answer_get(request, offer)
 
 
 async def get_model_weights(request: Request) -> Response:
@@ -94,9 +96,14 @@ async def get_model_tensor(request: Request) -> Response:
 
 
 def parse_body(body: bytes, settings: Settings) -> Model:
-    """Parse a model within the service's limits. Raises SpecError, HTTPException 400."""
+    """Parse a model within the service's limits. Raises SpecError, HTTPException 400 or 413."""
+    check_values(body, VALUES * settings.max_tensors + VALUES)
     limits = Limits(settings.max_tensors, settings.max_elements, settings.max_rank)
-    return parse_model(parse_json(body), STREAM_VERSION, limits)
+    model = parse_model(parse_json(body), STREAM_VERSION, limits)
+    if len(model.canonical) > settings.max_model_bytes:
+        rule = f"must come to at most {settings.max_model_bytes} bytes in their canonical form"
+        raise refuse("tensors", rule, len(model.canonical))
+    return model
 
 
 async def find_model(request: Request) -> Published:
@@ -131,8 +138,3 @@ def offer_tensor(published: Published, tensor: ModelTensor, box: Box, media_type
     if len(tensor.parts) == 1 and isinstance(part := tensor.parts[0], Drawn):
         said |= describe_decision(part.parameters)
     return Offer.of(whole, said)
-
-
-def describe_model(published: Published) -> bytes:
-    """Write what is decided for each tensor of a model."""
-    return orjson.dumps(DecidedModel.of(published.id, published.model))

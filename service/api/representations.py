@@ -25,7 +25,8 @@ SUFFIXES = {NPY: ".npy", RAW: ".bin"}
 # more memory for each stalled reader. A multiple of every itemsize.
 CHUNK = 384 * 1024
 ALIGNMENT = 8  # the largest itemsize; headers are a multiple of it
-BUFFERS = Buffers(CHUNK + mmap.PAGESIZE, kept=16)  # the first chunk has the header before it
+SLACK = mmap.PAGESIZE  # the longest part of a header that goes with a chunk
+BUFFERS = Buffers(CHUNK + SLACK, kept=16)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ class Representation:
         """Split a span where chunks of the elements end, so that each covers whole ones but at the ends."""
         start, offset = span.start, len(self.header)
         while start < span.stop:
-            end = offset + (max(start - offset, 0) // CHUNK + 1) * CHUNK
+            end = offset + ((start - offset) // CHUNK + 1) * CHUNK
+            if offset - SLACK < start < offset:
+                end += CHUNK  # a short header goes with the first chunk
             yield Span(start, min(end, span.stop))
             start = end
 

@@ -56,7 +56,7 @@ def failures_told() -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
         text = PASSWORD.sub("***", " ".join(str(cause).split()))
         LOG.warning("the store failed: %s: %s", type(cause).__name__, text)
@@ -76,6 +76,8 @@ def explain(cause: BaseException) -> str:
         return SLOW
     if isinstance(cause, OSError):
         return READ_ONLY
+    if isinstance(cause, ValueError | TypeError):
+        return DAMAGED  # a column has what nobody writes to it
     if isinstance(cause, SQLAlchemyError):
         return "failed"
     state = getattr(cause, "sqlstate", None) or "08"

@@ -25,7 +25,10 @@ Fields = tuple[str, str, str, str, str, str, datetime, datetime | None, str | No
 
 def find_model(connection: Connection, identity: str) -> bytes | None:
     """Find the canonical form of a model."""
-    return connection.scalar(select(ModelRow.canonical).where(ModelRow.id == identity))
+    canonical = connection.scalar(select(ModelRow.canonical).where(ModelRow.id == identity))
+    if not isinstance(canonical, bytes | None):
+        raise TypeError("a row has what are no bytes")
+    return canonical
 
 
 def has_model(connection: Connection, identity: str) -> bool:
@@ -99,5 +102,7 @@ def _bind(name: ModelName) -> Tuple:
 
 def _make_entry(row: Row[*Fields]) -> NameEntry:
     team, name, version, model, author, note, published, when, retirer, reason = row
+    if not all(isinstance(text, str) for text in (team, name, version, model, author, note)):
+        raise TypeError("a row has what is no text")
     retired = None if when is None else Retirement(retirer or "", reason or "", when)
     return NameEntry(ModelName(team, name, version), model, author, note, published, retired)

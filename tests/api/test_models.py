@@ -139,10 +139,10 @@ def test_one_bad_tensor_among_a_thousand_is_named(client):
 
 
 def test_more_tensors_than_the_limit_are_refused(client):
-    tensors = [{"name": str(number), "shape": [1, 1]} for number in range(200_000)]
+    tensors = [{"name": str(number), "shape": [1, 1]} for number in range(50_000)]
     response = client.post("/v1/models", json={"seed": 1, "tensors": tensors})
     assert response.status_code == 422
-    assert response.json()["detail"].endswith("each part counting as one; received 200000")
+    assert response.json()["detail"].endswith("each part counting as one; received 50000")
 
 
 def test_a_body_beyond_the_limit_is_413(client):
@@ -174,3 +174,40 @@ def test_twenty_thousand_tensors_are_published_and_read(client):
     url = publish(client, {"seed": 1, "tensors": tensors})
     assert len(json.loads(client.get(url).content)["tensors"]) == 20_000
     assert client.get(f"{url}/weights", headers={"Range": "bytes=-24"}).status_code == 206
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "detail"),
+    [
+        (b'{"seed": 1, "tensors": [%s]}' % b",".join([b"[]"] * 2_000_000), 413, "values"),
+        (b'{"seed": 1, %s}' % b",".join(b'"%d":0' % n for n in range(100_000)), 422, "at most 32 fields"),
+        (
+            b'{"seed": 1, "tensors": [{%s}]}' % b",".join(b'"%d":0' % n for n in range(100_000)),
+            422,
+            "tensors[0].tensor must have at most 32 fields; received 100000",
+        ),
+        (
+            b'{"seed": 1, "defaults": {%s}, "tensors": [{}]}' % b",".join(b'"%d":0' % n for n in range(99)),
+            422,
+            "defaults must have at most 32 fields; received 99",
+        ),
+    ],
+)
+def test_a_body_of_a_million_small_things_is_refused_unread(client, content, status, detail):
+    response = client.post("/v1/models", content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code == status
+    assert detail in response.json()["detail"]
+
+
+def test_a_model_whose_canonical_form_is_beyond_the_limit_is_refused(client):
+    tensors = [{"name": f"{number:0400}", "shape": [2, 2]} for number in range(17_000)]
+    defaults = {"scheme": "variance_scaling", "distribution": "truncated_normal", "mode": "fan_geo_avg"}
+    response = client.post("/v1/models", json={"seed": 1, "defaults": defaults, "tensors": tensors})
+    assert response.status_code == 422
+    assert "must come to at most 8388608 bytes in their canonical form" in response.json()["detail"]
+
+
+def test_what_is_decided_of_a_model_is_kept_apart_from_its_weights(client, url):
+    etag = client.get(f"{url}/parameters").headers["ETag"]
+    assert client.get(f"{url}/parameters", headers={"If-None-Match": etag}).status_code == 304
+    assert client.get(f"{url}/parameters").headers["Cache-Control"] == "public, max-age=3600"

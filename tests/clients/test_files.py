@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -204,3 +205,28 @@ def test_a_lock_follows_its_name(tmp_path):
             assert held
     with hold_lock(path), hold_lock(path, wait=False) as held:
         assert not held
+
+
+def test_a_link_stays_a_link_to_the_file_that_is_written(client, tmp_path):
+    target, link = tmp_path / "target.npy", tmp_path / "link.npy"
+    link.symlink_to(target)
+    save(client, link)
+    assert link.is_symlink()
+    assert np.load(target).shape == SPEC.shape
+
+
+@pytest.mark.parametrize("name", ["w.npy", "w.npy.part"])
+def test_a_pipe_is_left_alone(name, client, path, tmp_path):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(OutputFailed, match="is no file"):
+        save(client, path)
+    assert stat.S_ISFIFO((tmp_path / name).lstat().st_mode)
+
+
+def test_a_link_that_stands_for_the_part_is_not_followed(client, path, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / "w.npy.part").symlink_to(victim)
+    with pytest.raises(OutputFailed, match="is no file"):
+        save(client, path)
+    assert victim.read_bytes() == b"precious"

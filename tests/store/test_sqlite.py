@@ -205,3 +205,14 @@ def test_a_directory_that_may_not_be_written_to_is_told(shared, unprivileged):
     missing = Store.of(Settings(data_directory=shared / "more"))
     with pytest.raises(StoreUnavailableError, match="The storage cannot be written to"):
         put_model(missing)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("published_at", "'garbage'"), ("published_at", "5"), ("author", "X'ff'")]
+)
+def test_a_row_that_was_altered_is_called_damaged(store, path, column, value):
+    store.put_name(make_name("a/b/1"), put_model(store), "ada", "")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE names SET {column} = {value}")
+    with pytest.raises(StoreUnavailableError, match="The storage"):
+        store.get_name(make_name("a/b/1"))

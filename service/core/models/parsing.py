@@ -12,6 +12,7 @@ from service.core.models.spec import (
     ModelSpec,
     StackSpec,
     check_defaults,
+    check_fields,
     check_integers,
     check_tensor_name,
     check_value,
@@ -96,6 +97,7 @@ class Parser(NamedTuple):
 
     def parse_tensor(self, said: Fields) -> ModelTensor:
         """Parse a tensor. Raises SpecError."""
+        check_fields(said, "tensor")
         check_tensor_name(said.get("name", MISSING))
         if "parts" in said:
             return self.parse_stack(said)
@@ -140,6 +142,7 @@ class Parser(NamedTuple):
             return Constant(constant.name, constant.shape, constant.dtype, constant.constant + 0.0)
         if "seed" in said:
             raise refuse("seed", "is the model's, not a tensor's, to say", said["seed"])
+        check_fields(said, "tensor")
         fields = {**self.defaults, **said, "seed": self.seed}
         cut = fields.pop("slice", None)
         spec = LayerSpec.parse(fields)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.core.dtypes import DTYPES, DtypeName
-from service.core.errors import MISSING, SpecError, refuse
+from service.core.errors import MISSING, FieldError, SpecError, refuse
 from service.core.spec import LayerSpec, Seed, Shape, check_name
 from service.core.violations import translate_violations
 
@@ -20,6 +20,8 @@ OWN = frozenset({"shape", "seed", "name"})
 #: What safetensors keeps for itself.
 RESERVED = "__metadata__"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+#: More than anything that is said has: a hostile object has a million, each an error to describe.
+MOST_FIELDS = 32
 #: RFC 8785 writes numbers as doubles, which hold every integer up to here (RFC 7493, section 2.2).
 LARGEST_INTEGER = 2**53 - 1
 
@@ -67,14 +69,22 @@ class StackSpec(Said):
 
 def validate(kind: type[M], values: Mapping[str, object], what: str) -> M:
     """Read JSON-like values. Raises SpecError, with every field that is wrong."""
+    check_fields(values, what)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         raise SpecError(translate_violations(error, kind.model_fields, what)) from None
 
 
+def check_fields(values: Mapping[str, object], what: str) -> None:
+    """Check that there are not more fields than anything has, before each is looked at. Raises SpecError."""
+    if len(values) > MOST_FIELDS:
+        raise SpecError([FieldError.of(what, f"must have at most {MOST_FIELDS} fields", len(values))])
+
+
 def check_defaults(defaults: Fields) -> None:
     """Check that defaults are fields which tensors can have in common. Raises SpecError."""
+    check_fields(defaults, "defaults")
     for name, value in defaults.items():
         if name in OWN:
             raise refuse(
