@@ -48,18 +48,21 @@ class Wire:
 class Pour:
     """Spans of a representation on their way to a socket, drawn and written in any thread, one at a time."""
 
-    def __init__(self, representation: Representation, spans: Iterator[Span], to: socket.socket) -> None:
+    def __init__(
+        self, representation: Representation, spans: Iterator[Span], to: socket.socket, workers: Workers
+    ) -> None:
         self.written = 0
         self.is_done = False
         self.is_stopped = False
-        self._representation, self._spans, self._to = representation, spans, to
+        self._representation, self._spans, self._to, self._workers = representation, spans, to, workers
         self._chunk = memoryview(b"")
 
-    def advance(self, most: int) -> bool:
-        """Draw and write so many bytes, unless the end comes first; return whether the socket is full."""
-        end = self.written + most
-        while self.written < end and not self.is_stopped:
+    def advance(self, turn: int) -> bool:
+        """Draw and write so many bytes, and on while nobody else wants the thread; tell if the socket is full."""
+        end = self.written + turn
+        while not self.is_stopped and (self.written < end or not self._workers.are_wanted()):
             if not self._chunk:
+                self._chunk = memoryview(b"")  # lets go of the buffer: the next chunk gets it, still in the cache
                 span = next(self._spans, None)
                 if span is None:
                     self.is_done = True
@@ -81,7 +84,7 @@ class Pour:
 async def pour(wire: Wire, representation: Representation, spans: Iterator[Span], workers: Workers) -> None:
     """Draw and write spans past the event loop, which is to cancel this once the reader has left."""
     to = wire.open()
-    poured = Pour(representation, spans, to)
+    poured = Pour(representation, spans, to, workers)
     turn = workers.run(poured.advance, TURN)
     try:
         while True:

@@ -56,6 +56,10 @@ class Workers:
         self._jobs.put(Job(loop, future, function, argument))
         return future
 
+    def are_wanted(self) -> bool:
+        """Tell whether a job waits for a thread."""
+        return not self._jobs.empty()
+
     def close(self) -> None:
         """Let the threads go once they have finished what they are at."""
         for _ in range(self._threads):
