@@ -58,11 +58,11 @@ class Pour:
         self._chunk = memoryview(b"")
 
     def advance(self, turn: int) -> bool:
-        """Draw and write so many bytes, and on while nobody else wants the thread; tell if the socket is full."""
+        """Draw and write so many bytes, and more while no other stream waits; tell if the socket is full."""
         end = self.written + turn
         while not self.is_stopped and (self.written < end or not self._workers.are_wanted()):
             if not self._chunk:
-                self._chunk = memoryview(b"")  # lets go of the buffer: the next chunk gets it, still in the cache
+                self._chunk = memoryview(b"")  # the next chunk gets its buffer, still in the cache
                 span = next(self._spans, None)
                 if span is None:
                     self.is_done = True
