@@ -11,6 +11,7 @@ docs/client.md has the figures. No other module knows how a body is read.
 
 import socket
 import ssl
+import sys
 from contextlib import suppress
 
 import httpx
@@ -21,6 +22,11 @@ from weightinit.errors import BrokenTransfer, ServerStalled, Truncated, Weightin
 # Where a new connection for the next request costs less than copying does; TLS has to shake hands as well.
 LONG_BODY = 4 * 2**20
 LONG_BODY_TLS = 64 * 2**20
+
+# Bytes that the kernel collects before it wakes us: to be woken for each packet costs more than the bytes do.
+# A connection that does not bring as many within the patience, in seconds, is waited on by the byte.
+COLLECTED = 2**20
+PATIENCE = 0.25
 
 
 class Body:
@@ -33,6 +39,7 @@ class Body:
         self._timeout = timeout
         self._piece: memoryview | None = None
         self._socket: socket.socket | None = None
+        self._is_collecting = False
 
     def read_into(self, view: memoryview) -> int:
         """Read bytes to the beginning of the memory and return how many; 0 where there are no more.
@@ -71,7 +78,7 @@ class Body:
         if is_first:
             self._socket = find_socket(self._response, self._left - len(self._piece))
             if self._socket:
-                self._socket.settimeout(self._timeout)
+                self._begin_to_receive(self._socket)
 
     def _copy_piece(self, view: memoryview) -> int:
         piece = self._piece or memoryview(b"")
@@ -79,10 +86,27 @@ class Body:
         view[:read], self._piece = piece[:read], piece[read:]
         return read
 
+    def _begin_to_receive(self, source: socket.socket) -> None:
+        # Other systems do not widen the window to as much. TLS counts other bytes than the socket does.
+        self._is_collecting = sys.platform == "linux" and not isinstance(source, ssl.SSLSocket)
+        if self._is_collecting:
+            source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, COLLECTED)
+        source.settimeout(min(PATIENCE, self._timeout) if self._is_collecting else self._timeout)
+
+    def _stop_collecting(self, source: socket.socket) -> None:
+        self._is_collecting = False
+        source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        source.settimeout(self._timeout)
+
     def _receive(self, source: socket.socket, view: memoryview) -> int:
+        if self._is_collecting and self._left < COLLECTED:
+            self._stop_collecting(source)
         try:
             read = source.recv_into(view)
         except TimeoutError as error:
+            if self._is_collecting:
+                self._stop_collecting(source)
+                return self._receive(source, view)
             self._check_premise(source)
             raise self._stalled() from error
         except OSError as error:

@@ -91,3 +91,17 @@ def test_a_job_may_outlive_its_loop(workers):
     asyncio.run(begin())
     go.set()
     assert asyncio.run(run()) == "3"
+
+
+def test_workers_are_wanted_while_a_job_waits(workers):
+    go = threading.Event()
+
+    async def run():
+        first = workers.run(lambda _: go.wait(), None)
+        second = workers.run(str, 2)
+        wanted = workers.are_wanted()
+        go.set()
+        await asyncio.gather(first, second)
+        return wanted, workers.are_wanted()
+
+    assert asyncio.run(run()) == (True, False)

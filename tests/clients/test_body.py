@@ -1,12 +1,14 @@
 """How a body is read: piece by piece, or from the socket, and never with a byte out of place."""
 
 import socket
+import threading
+import time
 from contextlib import closing
 
 import httpx
 import pytest
 from weightinit import Truncated, WeightinitError
-from weightinit.body import LONG_BODY, Body, find_socket
+from weightinit.body import LONG_BODY, PATIENCE, Body, find_socket
 
 
 class Stream:
@@ -31,6 +33,16 @@ class Chunks(httpx.SyncByteStream):
 def sockets():
     """A socket of ours, and the server's end of it."""
     ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        yield ours, theirs
+
+
+@pytest.fixture
+def tcp():
+    """A connection as a server has it, whose ends collect bytes where the system can."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
     with closing(ours), closing(theirs):
         yield ours, theirs
 
@@ -122,3 +134,32 @@ def test_a_connection_that_ends_is_truncated(sockets):
         Truncated, match=f"http://host/v1/weights broke off with {LONG_BODY + 3} bytes to come"
     ):
         body.read_into(view)
+
+
+def test_a_slow_connection_is_waited_on_by_the_byte(tcp):
+    """The kernel would keep what is less than it was to collect; none of it is lost or late."""
+    ours, theirs = tcp
+    body = Body(make_response(ours, b"begin...", length=LONG_BODY + 8), LONG_BODY + 8, timeout=5)
+    memory = memoryview(bytearray(LONG_BODY + 8))
+    assert body.read_into(memory) == 8
+    theirs.sendall(b"few")
+    assert body.read_into(memory[8:]) == 3
+    assert memory[8:11] == b"few"
+    theirs.sendall(b"more")
+    start = time.monotonic()
+    assert body.read_into(memory[11:]) == 4
+    assert time.monotonic() - start < PATIENCE
+
+
+def test_the_last_bytes_are_not_waited_on_for_more(tcp):
+    """Fewer than the kernel collects are left in the end, on a connection that stays open."""
+    ours, theirs = tcp
+    size = LONG_BODY + 8
+    body = Body(make_response(ours, b"begin...", length=size), size, timeout=5)
+    sent = bytes(range(256)) * (LONG_BODY // 256)
+    sender = threading.Thread(target=theirs.sendall, args=(sent,))
+    sender.start()
+    memory = bytearray(size)
+    assert read(body, memoryview(memory)) == size
+    sender.join()
+    assert memory[8:] == sent
