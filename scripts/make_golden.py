@@ -2,8 +2,8 @@
 
 Drawn by the NumPy reference, which the compiled kernels never touch: each distribution, dtype and layout, at
 the start of a small tensor and beyond position 2^40 of a huge one; runs through all lanes of several tiles;
-draws held at the bound; boxes that take the other ways through the kernels. Only a new stream version may
-change the file.
+draws held at the bound; boxes that take the other ways through the kernels. Cases may be added; only a new
+stream version may change one.
 """
 
 import hashlib
@@ -29,8 +29,13 @@ AT_BOUND = (
     ("uniform", "bfloat16", 465),
     ("truncated_normal", "float16", 9119),
 )
+LANE_STARTS = (500, 1524, 2548, 3572)
 BOXES = {
     "golden/rows with holes": ([40, 8], "OI", [(0, 40), (0, 5)]),
+    **{
+        f"golden/lane {lane}": ([9, 4096], "OI", [(0, 9), (at, at + 3)])
+        for lane, at in enumerate(LANE_STARTS)
+    },
     "golden/across 2^34": ([2**17, 2**20], "IO", [(2**17 - 2, 2**17), (2**17 - 2, 2**17 + 2)]),
 }
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from randomgen import Philox
 
-from service.stream.kernels.words import TILE, draw_positions, draw_tile, philox
+from service.stream.kernels.words import TILE, draw_steps, draw_tile, philox
 from service.stream.key import Key
 from service.stream.reference import draw_words, philox4x32
 
@@ -46,16 +46,24 @@ def draw_outside_at(key, position):
     return words[(position >> 10) & 3]
 
 
-def draw_by_kernel(key, positions):
-    words, low = np.empty(len(positions), np.uint32), np.empty(len(positions), np.uint32)
-    draw_positions(np.array(key, np.uint32), np.array(positions, np.uint64), low, words)
+def run_kernel(counter, key):
+    """The four words of a block: the kernel leaves each in the low half of a u64."""
+    return tuple(
+        int(word) % 2**32 for word in philox(*np.array(counter, np.uint64), *np.array(key, np.uint32))
+    )
+
+
+def draw_by_kernel(key, position, steps):
+    words = np.empty(len(steps), np.uint32)
+    far = np.uint64(max(steps))
+    draw_steps(np.array(key, np.uint32), np.uint64(position), np.array(steps, np.uint32), far, words)
     return words.tolist()
 
 
 @pytest.mark.parametrize(("counter", "key", "words"), PUBLISHED.values(), ids=PUBLISHED)
 class TestPublishedVectors:
     def test_kernel(self, counter, key, words):
-        assert philox(*np.array([*counter, *key], np.uint32)) == words
+        assert run_kernel(counter, key) == words
 
     def test_reference(self, counter, key, words):
         drawn = philox4x32(np.array(counter, np.uint64).reshape(4, 1), *key)
@@ -68,15 +76,30 @@ class TestPublishedVectors:
 @given(counter=st.tuples(WORD, WORD, WORD, WORD), key=st.tuples(WORD, WORD))
 @settings(deadline=None)
 def test_kernel_equals_an_independent_implementation(counter, key):
-    assert philox(*np.array([*counter, *key], np.uint32)) == draw_outside(counter, key)
+    assert run_kernel(counter, key) == draw_outside(counter, key)
 
 
 @given(key=KEYS, positions=st.lists(POSITION, min_size=1, max_size=20))
 @settings(deadline=None)
 def test_positions_take_the_words_that_the_page_says(key, positions):
     outside = [draw_outside_at(key, position) for position in positions]
-    assert draw_by_kernel(key, positions) == outside
+    assert [draw_by_kernel(key, position, [0])[0] for position in positions] == outside
     assert draw_words(key, np.array(positions, np.uint64)).tolist() == outside
+
+
+@given(key=KEYS, position=POSITION, steps=st.lists(WORD, min_size=1, max_size=40))
+@settings(deadline=None)
+def test_steps_lead_from_a_position_to_any_lane(key, position, steps):
+    positions = np.array([position + step for step in steps], np.uint64)
+    assert draw_by_kernel(key, position, steps) == draw_words(key, positions).tolist()
+
+
+@given(key=KEYS, position=POSITION, tiles=st.lists(st.integers(0, 2**20 - 1), min_size=1, max_size=40))
+@settings(deadline=None)
+def test_steps_of_whole_tiles_stay_in_one_lane(key, position, tiles):
+    steps = [tile * TILE for tile in tiles]
+    positions = np.array([position + step for step in steps], np.uint64)
+    assert draw_by_kernel(key, position, steps) == draw_words(key, positions).tolist()
 
 
 @given(key=KEYS, tile=st.integers(0, 2**50) | st.integers(2**22 - 2, 2**22 + 2))
@@ -86,10 +109,10 @@ def test_a_tile_is_its_4096_positions(key, tile):
     draw_tile(np.array(key, np.uint32), np.uint64(tile), words)
     positions = np.arange(tile * TILE, (tile + 1) * TILE, dtype=np.uint64)
     assert np.array_equal(words, draw_words(key, positions))
-    assert words.tolist() == draw_by_kernel(key, positions)
+    assert words.tolist() == draw_by_kernel(key, tile * TILE, range(TILE))
 
 
 def test_a_run_across_two_high_words_of_the_block_number_is_one_stream():
-    positions = range(2**34 - 2048, 2**34 + 2048)
-    key = Key(1, 2, 3, 4)
-    assert draw_by_kernel(key, positions) == draw_words(key, np.array(positions, np.uint64)).tolist()
+    first, key = 2**34 - 2048, Key(1, 2, 3, 4)
+    positions = np.arange(first, first + 4096, dtype=np.uint64)
+    assert draw_by_kernel(key, first, range(4096)) == draw_words(key, positions).tolist()

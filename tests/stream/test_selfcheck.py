@@ -63,20 +63,22 @@ class TestCheck:
 KERNEL_MUTATIONS = {
     "nine rounds": ("words.py", "range(10)", "range(9)"),
     "another multiplier": ("words.py", "0xD2511F53", "0xD2511F55"),
-    "lanes swapped": (
-        "words.py",
-        "lanes[1, 0, j], lanes[2, 0, j]",
-        "lanes[2, 0, j], lanes[1, 0, j]",
-    ),
+    "lanes swapped": ("words.py", "lanes[0, 0, j], lanes[1, 0, j]", "lanes[1, 0, j], lanes[0, 0, j]"),
+    "another lane": ("words.py", "        draw_lane2(", "        draw_lane1("),
     "a tile held too long": ("fill.py", "if tile != held:", "if held == uint64(0xFFFFFFFFFFFFFFFF):"),
-    "another tile size": ("words.py", "uint64(12)) << uint64(10)", "uint64(11)) << uint64(10)"),
+    "another tile size": ("words.py", "position >> uint64(2)) & ~", "position >> uint64(1)) & ~"),
     "another table row": ("transforms.py", "1022 <<", "1023 <<"),
     "uniform half-open": ("stores.py", "& MAGNITUDE)) + 0.5", "& MAGNITUDE)) + 0.0"),
     "halves cut off": ("stores.py", "uint32(0x7FFF)", "uint32(0)"),
     "float16 subnormals off by one": ("stores.py", "uint32(0x3F000000)", "uint32(0x3EFFFFFF)"),
     "no sign": ("bits.py", "np.uint32(0x80000000)", "np.uint32(0)"),
-    "strides forgotten": ("walks.py", "position += stride", "position += uint64(1)"),
+    "strides forgotten": ("steps.py", "uint32(uint64(i) * strides[axis])", "uint32(i)"),
 }
+
+
+@pytest.mark.parametrize(("name", "old", "_new"), KERNEL_MUTATIONS.values(), ids=KERNEL_MUTATIONS)
+def test_what_a_mutation_replaces_is_there(name, old, _new):
+    assert old in (ROOT / "service" / "stream" / "kernels" / name).read_text("utf-8")
 
 
 def check_copy(root, mutation=None):
@@ -85,9 +87,7 @@ def check_copy(root, mutation=None):
     if mutation:
         name, old, new = mutation
         path = root / "service" / "stream" / "kernels" / name
-        source = path.read_text("utf-8")
-        assert old in source
-        path.write_text(source.replace(old, new), "utf-8")
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     command = [sys.executable, "-c", "from service.stream.selfcheck import check; print(check())"]
     environment = os.environ | {"PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(root / "cache")}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False, text=True)

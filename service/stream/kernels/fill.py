@@ -4,10 +4,11 @@ import numpy as np
 from numba import float64, int64, njit, types, uint32, uint64
 
 from service.stream.kernels.bits import prefetch
+from service.stream.kernels.steps import draw_scattered, gather, list_steps
 from service.stream.kernels.stores import store_tabled, store_uniform
 from service.stream.kernels.transforms import UNIFORM, transform_table
-from service.stream.kernels.walks import bound_positions, gather_words, is_dense, list_positions, locate
-from service.stream.kernels.words import TILE, draw_positions, draw_tile
+from service.stream.kernels.walks import bound_positions, is_dense, locate
+from service.stream.kernels.words import TILE, draw_tile
 
 NO_TILE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LONGEST_SPAN = 1 << 18
@@ -83,10 +84,10 @@ def hold_tile(key, tile, tile_words, held):
 def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
     """Fill out, the bytes of consecutive elements of a walk, from element start on."""
     words, tile_words = np.zeros(BLOCK, np.uint32), np.zeros(TILE + 3, np.uint32)
-    positions, low = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint32)
     y, index = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.uint32)
     dense, held = is_dense(walk[0], walk[1]), NO_TILE
     total, at, base, span = out.size // itemsize, 0, uint64(0), words[:0]
+    listed = list_steps(walk, 1 if dense else max(min(BLOCK, total), 1))
     if not dense:
         base, span = draw_span(key, walk, start, total, tile_words)
     while at < total:
@@ -102,10 +103,9 @@ def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
         elif dense:
             held = copy_words(key, walk, start + at, tile_words, held, words[:count])
         elif span.size:
-            gather_words(walk, start + at, base, span, words[:count])
+            gather(walk, start + at, listed, base, span, words[:count])
         else:
-            list_positions(walk, start + at, positions[:count])
-            draw_positions(key, positions[:count], low[:count], words[:count])
+            draw_scattered(key, walk, start + at, listed, words[:count])
         convert(
             source,
             count,

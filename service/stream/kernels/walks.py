@@ -1,6 +1,6 @@
 """Walks: which canonical positions consecutive elements of a box take. A walk is (sizes, strides, offset)."""
 
-from numba import int64, njit, uint64
+from numba import njit, uint64
 
 from service.stream.kernels.words import LANE, TILE
 
@@ -14,33 +14,6 @@ def locate(walk, start):
         position += uint64(rest % sizes[axis]) * strides[axis]
         rest //= sizes[axis]
     return position, sizes[-1] - start % sizes[-1]
-
-
-@njit(nogil=True)
-def list_positions(walk, start, positions):
-    """Set positions to the canonical positions of consecutive elements of a walk."""
-    done, stride = 0, walk[1][-1]
-    while done < positions.size:
-        position, left = locate(walk, start + done)
-        stop = min(done + left, positions.size)
-        for j in range(done, stop):
-            positions[j] = position
-            position += stride
-        done = stop
-
-
-@njit(nogil=True)
-def gather_words(walk, start, base, span, words):
-    """Set words to those of consecutive elements of a walk, from the draws of a span of positions."""
-    done, stride = 0, int64(walk[1][-1])
-    while done < words.size:
-        position, left = locate(walk, start + done)
-        stop = min(done + left, words.size)
-        at = int64(position - base)
-        for j in range(done, stop):
-            words[j] = span[uint64(at)]
-            at += stride
-        done = stop
 
 
 @njit(nogil=True)

@@ -1,30 +1,28 @@
 """Words: the 32-bit draws of positions, by whole tiles or one by one."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from numba import int32, njit, uint32, uint64
+from numba import njit, uint32, uint64
 
 from service.stream.kernels.bits import HIGH
 
 TILE, LANE, HALF = 4096, 1024, 512
-M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+M0, M1, LOW = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57), np.uint64(0xFFFFFFFF)
 W0, W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
 
 
 @njit(nogil=True, inline="always")
 def mix(c0, c1, c2, c3, k0, k1):
     """Return a block after one round (Salmon et al., SC'11, section 3.3)."""
-    product0, product1 = M0 * uint64(c0), M1 * uint64(c2)
-    return (
-        uint32(product1 >> HIGH) ^ c1 ^ k0,
-        uint32(product1),
-        uint32(product0 >> HIGH) ^ c3 ^ k1,
-        uint32(product0),
-    )
+    product0, product1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
+    return (product1 >> HIGH) ^ c1 ^ uint64(k0), product1, (product0 >> HIGH) ^ c3 ^ uint64(k1), product0
 
 
 @njit(nogil=True, inline="always")
 def philox(c0, c1, c2, c3, k0, k1):
-    """Return the four words of Philox4x32-10."""
+    """Return the four words of Philox4x32-10, each the low half of a u64: a product is two as it comes."""
     for _ in range(10):
         c0, c1, c2, c3 = mix(c0, c1, c2, c3, k0, k1)
         k0, k1 = uint32(k0 + W0), uint32(k1 + W1)
@@ -45,45 +43,79 @@ def philox_twice(c0, d0, c1, c2, c3, k0, k1):
 @njit(nogil=True)
 def draw_tile(key, tile, words):
     """Fill words[4096] with the draws of one tile; lane by lane, so that stores are contiguous."""
-    k0, k1, key2, key3 = key[0], key[1], key[2], key[3]
-    low, high = uint32(tile << uint64(10)), uint32((tile << uint64(10)) >> HIGH)
-    lanes = words.reshape((4, 2, HALF))
+    k0, k1, key2, key3 = key[0], key[1], uint64(key[2]), uint64(key[3])
+    first = tile << uint64(10)
+    lanes, high = words.reshape((4, 2, HALF)), first >> HIGH
     for j in range(HALF):
-        block = uint32(low + uint32(j))
-        c0, c1, c2, c3, d0, d1, d2, d3 = philox_twice(
-            block, uint32(block + uint32(HALF)), high, key2, key3, k0, k1
-        )
-        lanes[0, 0, j], lanes[1, 0, j], lanes[2, 0, j], lanes[3, 0, j] = c0, c1, c2, c3
-        lanes[0, 1, j], lanes[1, 1, j], lanes[2, 1, j], lanes[3, 1, j] = d0, d1, d2, d3
+        block = first + uint64(j)
+        c0, c1, c2, c3, d0, d1, d2, d3 = philox_twice(block, block + uint64(HALF), high, key2, key3, k0, k1)
+        lanes[0, 0, j], lanes[1, 0, j] = uint32(c0), uint32(c1)
+        lanes[2, 0, j], lanes[3, 0, j] = uint32(c2), uint32(c3)
+        lanes[0, 1, j], lanes[1, 1, j] = uint32(d0), uint32(d1)
+        lanes[2, 1, j], lanes[3, 1, j] = uint32(d2), uint32(d3)
 
 
-@njit(nogil=True)
-def draw_positions(key, positions, low, words):
-    """Fill words with the draws of any positions.
+def make_draw(pick: Callable[..., Any]) -> Any:
+    """Make the draw of positions by their blocks, of each of which pick(position, words) is wanted."""
 
-    Four times the work of a tile, for each block yields four words and one is used. low is scratch: it holds
-    u32 halves, since 64-bit integers in the main loop would halve the SIMD width.
-    """
-    k0, k1, c2, c3 = key[0], key[1], key[2], key[3]
-    high, spread = uint32(positions[0] >> uint64(34)), uint64(0)
-    for j in range(words.size):
-        n = positions[j]
-        words[j] = uint32(n)
-        low[j] = uint32(((n >> uint64(12)) << uint64(10)) | (n & uint64(1023)))
-        spread |= (n >> uint64(34)) ^ uint64(high)
-    if spread == uint64(0):  # one high word for all, as nearly always: half of two rounds leaves the loop
-        for j in range(words.size):
-            words[j] = pick_lane(words[j], philox(low[j], high, c2, c3, k0, k1))
-    else:
-        for j in range(words.size):
-            high = uint32(positions[j] >> uint64(34))
-            words[j] = pick_lane(words[j], philox(low[j], high, c2, c3, k0, k1))
+    @njit(nogil=True)
+    def draw(key, position, steps, words):
+        """Fill words with the draws at some steps from a position, all of one high word of the counter."""
+        k0, k1, c2, c3 = key[0], key[1], uint64(key[2]), uint64(key[3])
+        high, half = position >> uint64(34), (steps.size + 1) // 2
+        upper_steps, upper_words = steps[steps.size - half :], words[steps.size - half :]
+        for j in range(half):
+            n, m = position + uint64(steps[j]), position + uint64(upper_steps[j])
+            w0, w1, w2, w3, x0, x1, x2, x3 = philox_twice(to_block(n), to_block(m), high, c2, c3, k0, k1)
+            words[j] = uint32(pick(n, w0, w1, w2, w3))
+            upper_words[j] = uint32(pick(m, x0, x1, x2, x3))
+
+    return draw
 
 
-@njit(nogil=True)
-def pick_lane(position, words):
-    """Return the word of a position's lane, bits 10 and 11; by sign tests, which AVX2 has for u32."""
-    upper = int32(position << uint32(20)) < int32(0)
-    odd = int32(position << uint32(21)) < int32(0)
-    even_word, odd_word = (words[2] if upper else words[0]), (words[3] if upper else words[1])
+@njit(nogil=True, inline="always")
+def to_block(position):
+    """Return the number of a position's block."""
+    return (position >> uint64(2)) & ~uint64(1023) | position & uint64(1023)
+
+
+@njit(nogil=True, inline="always")
+def pick_lane(position, w0, w1, w2, w3):
+    """Return the word of a position's lane, bits 10 and 11."""
+    upper, odd = position & uint64(2048) != uint64(0), position & uint64(1024) != uint64(0)
+    even_word, odd_word = (w2 if upper else w0), (w3 if upper else w1)
     return odd_word if odd else even_word
+
+
+draw_any_lane = make_draw(pick_lane)
+# Where all positions have one lane, the last round of the others and the choice fall away.
+draw_lane0 = make_draw(njit(inline="always")(lambda _n, word, _1, _2, _3: word))
+draw_lane1 = make_draw(njit(inline="always")(lambda _n, _0, word, _2, _3: word))
+draw_lane2 = make_draw(njit(inline="always")(lambda _n, _0, _1, word, _3: word))
+draw_lane3 = make_draw(njit(inline="always")(lambda _n, _0, _1, _2, word: word))
+
+
+@njit(nogil=True)
+def draw_steps(key, position, steps, last, words):
+    """Fill words with the draws of the positions at some steps, none beyond the last, from a position.
+
+    Four times the work of a tile, for each block yields four words and one is used.
+    """
+    lanes, low = uint32(0), uint32(position)
+    for j in range(steps.size):
+        lanes |= uint32(low + steps[j]) ^ low
+    lane = position >> uint64(10) & uint64(3)
+    if (position + last) >> uint64(34) != position >> uint64(34):  # another high word: nearly never
+        alone = np.zeros(1, np.uint32)
+        for j in range(steps.size):
+            draw_any_lane(key, position + uint64(steps[j]), alone, words[j : j + 1])
+    elif lanes & uint32(3 << 10) != uint32(0):
+        draw_any_lane(key, position, steps, words)
+    elif lane == uint64(0):
+        draw_lane0(key, position, steps, words)
+    elif lane == uint64(1):
+        draw_lane1(key, position, steps, words)
+    elif lane == uint64(2):
+        draw_lane2(key, position, steps, words)
+    else:
+        draw_lane3(key, position, steps, words)

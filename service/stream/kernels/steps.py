@@ -1,0 +1,73 @@
+"""Steps: how far the elements of a walk lie from the first of their line, and their draws by them.
+
+A line is one element, or one short axis or several: what a walk repeats, from another position each time. So
+the steps of a few lines are listed once, and the draws of a block add them to one position.
+"""
+
+import numpy as np
+from numba import int64, njit, uint32, uint64
+
+from service.stream.kernels.words import draw_steps
+
+FARTHEST = np.uint64(2**32 - 1)  # a step is a u32: so more of them fit a register's load
+
+
+@njit(nogil=True)
+def list_steps(walk, count):
+    """Return the steps of some lines, the last of them, a line's elements and the axis that lines follow.
+
+    From anywhere in the first line there are count steps, unless the axis, or what a u32 holds, ends before.
+    """
+    sizes, strides = walk[0], walk[1]
+    steps, last = np.zeros(3 * count, np.uint32), uint64(0)
+    line, axis = 1, sizes.size - 1
+    while True:
+        lines = min(sizes[axis], (count - 1) // line + 2) if line < count else 1
+        lines = int64(min(uint64(lines - 1), (FARTHEST - last) // strides[axis])) + 1
+        for i in range(1, lines):
+            further = uint32(uint64(i) * strides[axis])
+            for j in range(line):
+                steps[i * line + j] = steps[j] + further
+        last += uint64(lines - 1) * strides[axis]
+        if lines < sizes[axis] or axis == 0:
+            return steps[: lines * line], last, line, axis
+        line *= lines
+        axis -= 1
+
+
+@njit(nogil=True)
+def find_steps(walk, start, steps, line, axis):
+    """Return the canonical position that steps count from at an element, and the steps from there on."""
+    sizes, strides, position = walk
+    rest, first = start // line, start % line
+    left = (sizes[axis] - rest % sizes[axis]) * line - first
+    while axis >= 0:
+        position += uint64(rest % sizes[axis]) * strides[axis]
+        rest //= sizes[axis]
+        axis -= 1
+    return position, steps[first : min(first + left, steps.size)]
+
+
+@njit(nogil=True)
+def draw_scattered(key, walk, start, listed, words):
+    """Set words to the draws of consecutive elements of a walk, by the blocks of single positions."""
+    steps, last, line, axis = listed
+    done = 0
+    while done < words.size:
+        position, found = find_steps(walk, start + done, steps, line, axis)
+        count = min(found.size, words.size - done)
+        draw_steps(key, position, found[:count], last, words[done : done + count])
+        done += count
+
+
+@njit(nogil=True)
+def gather(walk, start, listed, base, span, words):
+    """Set words to those of consecutive elements of a walk, from the draws of a span of positions."""
+    steps, _, line, axis = listed
+    done = 0
+    while done < words.size:
+        position, found = find_steps(walk, start + done, steps, line, axis)
+        count, at = min(found.size, words.size - done), uint32(position - base)
+        for j in range(count):
+            words[done + j] = span[uint64(uint32(at + found[j]))]
+        done += count
