@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     Destination = Buffer | Array
 
 
+# Where XLA takes memory over as it is: a cache line, and the widest vector.
+ALIGNMENT = 64
+
+
+def make_array(shape: tuple[int, ...], dtype: Dtype) -> "Array":
+    """Make an array of a shape and dtype to be written to, from a multiple of 64 bytes on."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(find_numpy_dtype(dtype)).reshape(shape)
+
+
 def view_bytes(buffer: "Destination", size: int) -> memoryview:
     """View a writable, C-contiguous buffer of a known size as bytes. Raises BufferMismatch.
 

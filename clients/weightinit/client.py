@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
-import numpy as np
-
 from weightinit.boxes import Box, Slices
-from weightinit.buffers import view_array, view_bytes
+from weightinit.buffers import make_array, view_array, view_bytes
 from weightinit.cache import Cache, compute_key
-from weightinit.dtypes import find_numpy_dtype
 from weightinit.parameters import Parameters
 from weightinit.queries import Query, make_weights_query
 from weightinit.registry import Registry
@@ -80,9 +77,7 @@ class Client(Registry):
         asked = Spec.of(shape, **spec)
         box = Box.of(slice, asked.shape)
         array = (
-            np.empty(box.shape, find_numpy_dtype(asked.format))
-            if out is None
-            else view_array(out, box.shape, asked.format)
+            make_array(box.shape, asked.format) if out is None else view_array(out, box.shape, asked.format)
         )
         self._fill(asked, box, view_bytes(array, array.nbytes))
         return array

@@ -47,6 +47,13 @@ def test_each_dtype_is_numpys(make_client, dtype):
     assert array.tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
+@pytest.mark.parametrize("count", [1, 6, 1001])
+def test_weights_begin_at_a_cache_line(make_client, count):  # or XLA would copy them
+    with run(serve_dtype("float32", count)) as server:
+        array = make_client(server.url).weights(count, seed=1)
+    assert array.ctypes.data % 64 == 0
+
+
 def test_bfloat16_is_ml_dtypes(make_client):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     with run(serve_dtype(ml_dtypes.bfloat16)) as server:

@@ -57,6 +57,12 @@ def distribute(
     return jax.make_array_from_callback(shape, _find_devices(sharding), fetch, dtype=dtype)
 
 
+def take_over(weights: np.ndarray[Any, Any]) -> jax.Array:
+    """Make an array of one that nobody else will write to, of its own memory where the device allows."""
+    taken: jax.Array = jax.device_put(weights)
+    return taken
+
+
 def name_dtype(dtype: DTypeLike | None) -> str:
     """Name the dtype that JAX makes of one: its default for None, and no 64 bits unless they are enabled."""
     return jax.dtypes.canonicalize_dtype(jnp.result_type(float) if dtype is None else dtype).name

@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike, DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.jax.arrays import name_dtype, sharded
+from weightinit.jax.arrays import name_dtype, sharded, take_over
 from weightinit.layouts import Axes, spell_layout
 from weightinit.spec import LayerFields
 
@@ -57,7 +57,7 @@ class Initializer:
         seeded = _seed(spec, words)
         if out_sharding is not None:
             return sharded(seeded, out_sharding, client=self.client)
-        return jnp.asarray(self._fetch(seeded))
+        return take_over(self._fetch(seeded))
 
     def _specify(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> Spec:
         spec = replace(self.spec, shape=shape, dtype=name_dtype(self.dtype if dtype is None else dtype))

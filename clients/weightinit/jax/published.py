@@ -18,7 +18,7 @@ from weightinit.fitting import (
     read_box,
     span,
 )
-from weightinit.jax.arrays import distribute, name_dtype
+from weightinit.jax.arrays import distribute, name_dtype, take_over
 from weightinit.jax.leaves import Leaf, PyTree, find_kernel, name_path, walk_leaves
 from weightinit.patterns import Rules, check_patterns
 
@@ -58,5 +58,5 @@ def make_leaf(pieces: list[Piece], leaf: Leaf, client: Client) -> jax.Array:
     dtype = name_dtype(leaf.dtype)
     read = partial(read_box, pieces, dtype=dtype, client=client)
     if leaf.sharding is None:
-        return jnp.asarray(read(span(leaf.shape)))
+        return take_over(read(span(leaf.shape)))
     return distribute(tuple(leaf.shape), dtype, leaf.sharding, read)

@@ -9,7 +9,7 @@ from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, Spec, default_client
 from weightinit.fitting import is_reference
-from weightinit.jax.arrays import sharded
+from weightinit.jax.arrays import sharded, take_over
 from weightinit.jax.leaves import Leaf, PyTree, check_untraced, find_kernel, name_path, walk_leaves
 from weightinit.jax.published import start_published
 from weightinit.models.decisions import Decider
@@ -83,4 +83,4 @@ def find_kernels(params: PyTree, rules: Rules | None) -> dict[str, Spec | None]:
 def _draw(spec: Spec, leaf: Leaf, client: Client | None) -> jax.Array:
     if leaf.sharding is not None:
         return sharded(spec, leaf.sharding, client=client)
-    return jnp.asarray((client or default_client()).weights(spec))
+    return take_over((client or default_client()).weights(spec))

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from weightinit import Client, default_client
+from weightinit.keras.memory import take_over
 from weightinit.keras.types import Tensor
 from weightinit.layouts import spell_layout
 from weightinit.spec import LayerFields, Spec
@@ -83,7 +84,10 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
             from weightinit.jax import sharded  # noqa: PLC0415 - only that backend has layouts
 
             return sharded(spec, layout, client=self.client)
-        return keras.ops.convert_to_tensor(self._fetch(spec, keep=tracing), dtype=spec.dtype)
+        weights = self._fetch(spec, keep=tracing)
+        if tracing:  # the same array is handed out once more
+            return keras.ops.convert_to_tensor(weights, dtype=spec.dtype)
+        return take_over(weights, spec.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the keywords that make this initializer again."""

@@ -39,6 +39,20 @@ def test_a_layout_is_keras_order_or_the_one_given(client, shape, said):
     np.testing.assert_array_equal(make(client, **said)(KEY, shape), draw(*shape, name="k", **said))
 
 
+def test_the_array_is_of_the_memory_that_was_fetched_into(client, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(
+        client, "weights", lambda *asked: fetched.append(type(client).weights(client, *asked)) or fetched[-1]
+    )
+    kernel = make(client)(KEY, (5, 7))
+    assert np.shares_memory(np.asarray(kernel), fetched[0])
+
+
+def test_an_initializer_with_a_seed_may_be_called_while_tracing(client):
+    doubled = jax.jit(lambda: 2 * make(client)(None, (5, 7)))()
+    np.testing.assert_array_equal(doubled, 2 * draw(5, 7, name="k"))
+
+
 @pytest.mark.parametrize("key", [None, jax.random.key(7), jax.random.PRNGKey(7)])
 def test_with_a_seed_the_key_is_not_looked_at(client, key):
     np.testing.assert_array_equal(make(client)(key, (5, 7)), draw(5, 7, name="k"))

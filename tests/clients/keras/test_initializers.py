@@ -50,6 +50,17 @@ def test_an_einsum_layer_says_which_axes_are_which(client, equation, inputs, out
     np.testing.assert_array_equal(layer.get_weights()[0], draw(*shape, name="k", layout=layout))
 
 
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="it always copies")
+def test_the_backend_takes_over_the_memory_that_was_fetched_into(client, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(
+        client, "weights", lambda *asked: fetched.append(type(client).weights(client, *asked)) or fetched[-1]
+    )
+    kernel = Initializer(seed=42, name="k", client=client)((5, 7), dtype="float32")
+    fetched[0].fill(7)
+    assert (keras.ops.convert_to_numpy(kernel) == 7).all()
+
+
 def test_both_kernels_of_a_separable_convolution_have_their_own(client):
     layer = layers.SeparableConv2D(
         6,
