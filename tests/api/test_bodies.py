@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
-from service.api.bodies import parse_json
+from service.api.bodies import LONGEST_INTEGER, parse_json
 from service.core import SpecError
 
 NO_NAME = "Expecting property name enclosed in double quotes"
@@ -20,6 +20,24 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(), VALUES))
 def test_any_json_object_is_read(values):
     assert parse_json(json.dumps(values).encode()) == values
+
+
+NAMES = ['"a"', '"b"', r'"\u0061"', '"a:b"', r'"\ud800"', "1"]
+ITEMS = [*NAMES, "-0.0", "01", "1e999", str(2**64), "9" * 4000, "NaN", "-NaN", "[[1],2]", "{}", "nul"]
+FLAT = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(ITEMS)))
+
+
+@given(FLAT, st.sampled_from(["", " ", "\x0b", "\ufeff", "x"]))
+def test_what_is_plain_is_read_as_strictly_as_what_is_not(pairs, end):
+    text = "{" + ", ".join(f"{name}: {value}" for name, value in pairs) + "}" + end
+
+    def read(body):
+        try:
+            return repr(parse_json(body))
+        except (SpecError, HTTPException) as error:
+            return repr(error)
+
+    assert read(text.encode()) == read(text.encode() + b" " * LONGEST_INTEGER)  # too long to be plain
 
 
 @given(st.binary())
