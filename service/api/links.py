@@ -44,8 +44,8 @@ def link_names(prefix: str, limit: int, after: ModelName, root_path: str = "") -
 
 def _link(path: str, spec: LayerSpec, exclude: set[str]) -> str:
     values = spec.model_dump(exclude=exclude, exclude_defaults=True)
-    return path + "?" + "&".join(f"{name}={quote(_write(value), SAFE)}" for name, value in values.items())
+    return path + "?" + "&".join(f"{name}={_write(value)}" for name, value in values.items())
 
 
 def _write(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else quote(str(value), SAFE)

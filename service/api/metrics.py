@@ -6,6 +6,7 @@ any of them answers for all.
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from time import perf_counter
 
 from prometheus_client import (
@@ -36,6 +37,10 @@ DRAWN_BYTES = Counter("weightinit_drawn_bytes", "Bytes of weights drawn for bodi
 OPEN_STREAMS = Gauge(
     "weightinit_open_streams", "Large bodies being sent.", registry=REGISTRY, multiprocess_mode="livesum"
 )
+
+# There are only so many routes, methods and statuses, and `labels` locks and writes them out at each call.
+find_counter = cache(REQUESTS.labels)
+find_histogram = cache(SECONDS.labels)
 
 
 def render_metrics() -> bytes:
@@ -83,5 +88,5 @@ class MetricsMiddleware:
         finally:
             route = self._paths.get(scope.get("endpoint"), "none")
             method = scope["method"] if scope["method"] in METHODS else "other"
-            REQUESTS.labels(route, method, status).inc()
-            SECONDS.labels(route).observe(perf_counter() - start)
+            find_counter(route, method, status).inc()
+            find_histogram(route).observe(perf_counter() - start)
