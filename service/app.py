@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -15,6 +16,9 @@ from service.api.problems import HANDLERS
 from service.api.routes import INTERFACE, PAGES
 from service.settings import Settings
 from service.stream.selfcheck import check
+
+# FastAPI asks OpenTelemetry at each request whether anybody has set it up, for which it takes the SDK.
+OBSERVED = find_spec("opentelemetry.sdk") is not None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -30,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": OBSERVED, "metrics": OBSERVED, "logs": OBSERVED},
         routes=[*INTERFACE, *PAGES],
         middleware=[Middleware(MetricsMiddleware, [*INTERFACE, *PAGES])],
         exception_handlers=HANDLERS,

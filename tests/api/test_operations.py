@@ -1,7 +1,9 @@
 import asyncio
+from unittest.mock import Mock
 
 import httpx
 import pytest
+from opentelemetry import trace
 
 import service.app
 from service.app import create_app
@@ -43,6 +45,15 @@ def answer_in_process(app, *paths):
             return [await client.get(path) for path in paths]
 
     return asyncio.run(answer())
+
+
+@pytest.mark.parametrize("observed", [False, True])
+def test_opentelemetry_is_asked_only_where_it_can_be_set_up(monkeypatch, observed):
+    ask = Mock(wraps=trace.get_tracer_provider)
+    monkeypatch.setattr(trace, "get_tracer_provider", ask)
+    monkeypatch.setattr(service.app, "OBSERVED", observed)
+    answer_in_process(create_app(Settings()), "/livez")
+    assert ask.called is observed
 
 
 def test_the_service_is_alive_but_not_ready_before_its_self_check_passed(monkeypatch):
