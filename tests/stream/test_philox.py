@@ -55,8 +55,8 @@ def run_kernel(counter, key):
 
 def draw_by_kernel(key, position, steps):
     words = np.empty(len(steps), np.uint32)
-    far = np.uint64(max(steps))
-    draw_steps(np.array(key, np.uint32), np.uint64(position), np.array(steps, np.uint32), far, words)
+    last, reach = np.uint64(max(steps)), np.uint64(max(step % TILE for step in steps))
+    draw_steps(np.array(key, np.uint32), np.uint64(position), np.array(steps, np.uint32), last, reach, words)
     return words.tolist()
 
 

@@ -7,14 +7,14 @@ the steps of a few lines are listed once, and the draws of a block add them to o
 import numpy as np
 from numba import int64, njit, uint32, uint64
 
-from service.stream.kernels.words import draw_steps
+from service.stream.kernels.words import TILE, draw_steps
 
 FARTHEST = np.uint64(2**32 - 1)  # a step is a u32: so more of them fit a register's load
 
 
 @njit(nogil=True)
 def list_steps(walk, count):
-    """Return the steps of some lines, the last of them, a line's elements and the axis that lines follow.
+    """Return the steps of some lines, the last, the furthest within a tile, a line's size and their axis.
 
     From anywhere in the first line there are count steps, unless the axis, or what a u32 holds, ends before.
     """
@@ -30,7 +30,8 @@ def list_steps(walk, count):
                 steps[i * line + j] = steps[j] + further
         last += uint64(lines - 1) * strides[axis]
         if lines < sizes[axis] or axis == 0:
-            return steps[: lines * line], last, line, axis
+            steps = steps[: lines * line]
+            return steps, last, uint64((steps & uint32(TILE - 1)).max()), line, axis
         line *= lines
         axis -= 1
 
@@ -51,19 +52,19 @@ def find_steps(walk, start, steps, line, axis):
 @njit(nogil=True)
 def draw_scattered(key, walk, start, listed, words):
     """Set words to the draws of consecutive elements of a walk, by the blocks of single positions."""
-    steps, last, line, axis = listed
+    steps, last, reach, line, axis = listed
     done = 0
     while done < words.size:
         position, found = find_steps(walk, start + done, steps, line, axis)
         count = min(found.size, words.size - done)
-        draw_steps(key, position, found[:count], last, words[done : done + count])
+        draw_steps(key, position, found[:count], last, reach, words[done : done + count])
         done += count
 
 
 @njit(nogil=True)
 def gather(walk, start, listed, base, span, words):
     """Set words to those of consecutive elements of a walk, from the draws of a span of positions."""
-    steps, _, line, axis = listed
+    steps, _, _, line, axis = listed
     done = 0
     while done < words.size:
         position, found = find_steps(walk, start + done, steps, line, axis)

@@ -81,10 +81,10 @@ def to_block(position):
 
 @njit(nogil=True, inline="always")
 def pick_lane(position, w0, w1, w2, w3):
-    """Return the word of a position's lane, bits 10 and 11."""
-    upper, odd = position & uint64(2048) != uint64(0), position & uint64(1024) != uint64(0)
-    even_word, odd_word = (w2 if upper else w0), (w3 if upper else w1)
-    return odd_word if odd else even_word
+    """Return the word of a position's lane, bits 10 and 11; by masks, for LLVM merges them."""
+    odd, upper = -(position >> uint64(10) & uint64(1)), -(position >> uint64(11) & uint64(1))
+    even_word, odd_word = w0 ^ ((w0 ^ w2) & upper), w1 ^ ((w1 ^ w3) & upper)
+    return even_word ^ ((even_word ^ odd_word) & odd)
 
 
 draw_any_lane = make_draw(pick_lane)
@@ -96,20 +96,18 @@ draw_lane3 = make_draw(njit(inline="always")(lambda _n, _0, _1, _2, word: word))
 
 
 @njit(nogil=True)
-def draw_steps(key, position, steps, last, words):
-    """Fill words with the draws of the positions at some steps, none beyond the last, from a position.
+def draw_steps(key, position, steps, last, reach, words):
+    """Fill words with the draws of the positions at some steps from a position.
 
-    Four times the work of a tile, for each block yields four words and one is used.
+    No step is beyond the last, nor beyond a multiple of a tile by more than the reach. Four times the work of
+    a tile, for each block yields four words and one is used.
     """
-    lanes, low = uint32(0), uint32(position)
-    for j in range(steps.size):
-        lanes |= uint32(low + steps[j]) ^ low
     lane = position >> uint64(10) & uint64(3)
     if (position + last) >> uint64(34) != position >> uint64(34):  # another high word: nearly never
         alone = np.zeros(1, np.uint32)
         for j in range(steps.size):
             draw_any_lane(key, position + uint64(steps[j]), alone, words[j : j + 1])
-    elif lanes & uint32(3 << 10) != uint32(0):
+    elif (position & uint64(LANE - 1)) + reach >= uint64(LANE):
         draw_any_lane(key, position, steps, words)
     elif lane == uint64(0):
         draw_lane0(key, position, steps, words)
