@@ -4,14 +4,13 @@ import numpy as np
 from numba import float64, int64, njit, types, uint32, uint64
 
 from service.stream.kernels.bits import prefetch
-from service.stream.kernels.steps import draw_scattered, gather, list_steps
+from service.stream.kernels.steps import draw_scattered, list_steps
 from service.stream.kernels.stores import store_tabled, store_uniform
 from service.stream.kernels.transforms import UNIFORM, transform_table
-from service.stream.kernels.walks import bound_positions, is_dense, locate
+from service.stream.kernels.walks import is_dense, locate
 from service.stream.kernels.words import TILE, draw_tile
 
 NO_TILE = np.uint64(0xFFFFFFFFFFFFFFFF)
-LONGEST_SPAN = 1 << 18
 UNIT = 2.0**-31  # of a uniform's magnitudes; a factor times it is exact
 BLOCK = 1024
 
@@ -39,22 +38,6 @@ def copy_words(key, walk, start, tile_words, held, words):
             words[done + j] = tile_words[first + j]
         done += count
     return held
-
-
-@njit(nogil=True)
-def draw_span(key, walk, start, total, tile_words):
-    """Return the least of the positions that some elements take, and the draws of all from there to the last.
-
-    No draws, where they would cost more than those of the single positions, or take more than 1 MiB.
-    """
-    first, last = bound_positions(walk, start, start + total - 1)
-    size = last - first + uint64(1)
-    if size > uint64(min(4 * total, LONGEST_SPAN)):
-        return first, np.empty(0, np.uint32)
-    words = np.empty(size, np.uint32)
-    line = (np.array([words.size]), np.ones(1, np.uint64), first)
-    copy_words(key, line, 0, tile_words, NO_TILE, words)
-    return first, words
 
 
 @njit(nogil=True)
@@ -86,10 +69,8 @@ def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
     words, tile_words = np.zeros(BLOCK, np.uint32), np.zeros(TILE + 3, np.uint32)
     y, index = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.uint32)
     dense, held = is_dense(walk[0], walk[1]), NO_TILE
-    total, at, base, span = out.size // itemsize, 0, uint64(0), words[:0]
+    total, at = out.size // itemsize, 0
     listed = list_steps(walk, 1 if dense else max(min(BLOCK, total), 1))
-    if not dense:
-        base, span = draw_span(key, walk, start, total, tile_words)
     while at < total:
         count, source = min(BLOCK, total - at), words
         # Stores to memory that is in no cache would wait, all at once, at the end of a block.
@@ -102,8 +83,6 @@ def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
             source = tile_words[first:]
         elif dense:
             held = copy_words(key, walk, start + at, tile_words, held, words[:count])
-        elif span.size:
-            gather(walk, start + at, listed, base, span, words[:count])
         else:
             draw_scattered(key, walk, start + at, listed, words[:count])
         convert(

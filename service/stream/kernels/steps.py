@@ -59,16 +59,3 @@ def draw_scattered(key, walk, start, listed, words):
         count = min(found.size, words.size - done)
         draw_steps(key, position, found[:count], last, reach, words[done : done + count])
         done += count
-
-
-@njit(nogil=True)
-def gather(walk, start, listed, base, span, words):
-    """Set words to those of consecutive elements of a walk, from the draws of a span of positions."""
-    steps, _, _, line, axis = listed
-    done = 0
-    while done < words.size:
-        position, found = find_steps(walk, start + done, steps, line, axis)
-        count, at = min(found.size, words.size - done), uint32(position - base)
-        for j in range(count):
-            words[done + j] = span[uint64(uint32(at + found[j]))]
-        done += count

@@ -17,26 +17,6 @@ def locate(walk, start):
 
 
 @njit(nogil=True)
-def bound_positions(walk, first, last):
-    """Return two positions between which all elements from first to last stay: the corners of a box."""
-    sizes, strides, low = walk
-    high, inner = low, sizes.size
-    for axis in range(sizes.size):
-        below = 1
-        for further in range(axis + 1, sizes.size):
-            below *= sizes[further]
-        low += uint64(first // below) * strides[axis]
-        high += uint64(last // below) * strides[axis]
-        if first // below != last // below:
-            inner = axis + 1
-            break
-        first, last = first % below, last % below
-    for axis in range(inner, sizes.size):
-        high += uint64(sizes[axis] - 1) * strides[axis]
-    return low, high
-
-
-@njit(nogil=True)
 def is_dense(sizes, strides):
     """Tell whether a walk wants enough of each tile for whole tiles to cost less than single positions.
 
