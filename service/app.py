@@ -1,7 +1,7 @@
 """The application: the wiring, nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import service
+from service.api.arrivals import STATE, Arrivals
 from service.api.context import Context
 from service.api.metrics import MetricsMiddleware, forget_process
 from service.api.openapi import render_openapi
@@ -45,14 +46,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def live(app: FastAPI) -> AsyncIterator[None]:
-    """Check the stream beside the first requests, and let the threads go at the end."""
+async def live(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
+    """Check the stream beside the first requests, watch what arrives, and let the threads go at the end."""
     context: Context = app.state.context
     checking = asyncio.ensure_future(check_stream(context))
+    arrivals = Arrivals()
+    watching = asyncio.ensure_future(arrivals.watch(context.settings.request_timeout))
     try:
-        yield
+        yield {STATE: arrivals}
     finally:
         checking.cancel()
+        watching.cancel()
         context.ready = False
         context.workers.close()
         context.storing.close()

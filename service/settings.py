@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     keep_alive_timeout: Annotated[
         int, Field(description="seconds that an idle connection is kept", ge=1, le=86400)
     ] = 75
+    request_timeout: Annotated[
+        int, Field(description="seconds that a request has to arrive in, head and body", ge=1, le=86400)
+    ] = 60
     shutdown_timeout: Annotated[
         int, Field(description="seconds that bodies have to finish when the service stops", ge=0, le=86400)
     ] = 10

@@ -1,14 +1,17 @@
 """The protocol: what uvicorn leaves open between a connection and a request.
 
-It answers what is no HTTP in text, keeps a head of any length, and waits forever for the first one.
+It answers what is no HTTP in text, keeps a head of any length, and waits forever for the first request
+and for the rest of any.
 """
 
 import asyncio
+from time import monotonic
 from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.api.problems import MEDIA_TYPE, describe, render
+from service.api.arrivals import STATE, Arrivals
+from service.api.problems import MEDIA_TYPE, Problem, describe, render
 from service.api.wires import EXTENSION, Wire
 
 LONGEST_UNSENT = 4096  # bytes that a stream may leave behind without waiting
@@ -16,7 +19,7 @@ LONGEST_HEAD = 64 * 1024  # bytes of the target and of all fields
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 by httptools, with problems for errors, a limit for heads, and a timeout from the start.
+    """HTTP/1.1 by httptools, with problems for errors, a limit for heads, and timeouts from the start.
 
     Its transport says so as soon as a chunk is not sent whole, so that a stream waits with the next, and says
     that it is when all is: a reader that stalls is behind by one chunk and not by the best part of two. A
@@ -30,12 +33,24 @@ class Protocol(HttpToolsProtocol):
         stream = cast("asyncio.Transport", transport)
         stream.set_write_buffer_limits(high=LONGEST_UNSENT, low=0)
         super().connection_made(stream)
+        self._arrivals: Arrivals = self.app_state[STATE]
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._arrivals.pop(self, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: something arrives, be it an empty line, and the keep-alive timeout is over."""
+        self._arrivals.setdefault(self, monotonic())
+        super().data_received(data)
+
     def on_message_begin(self) -> None:
-        """Start to count a head."""
+        """Start to count a head, which may come right behind another request."""
+        self._arrivals.setdefault(self, monotonic())
         super().on_message_begin()
         self._head = 0
 
@@ -54,18 +69,30 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.scope["extensions"] = {EXTENSION: cast("dict[object, object]", Wire(self.transport, self.cycle))}
 
+    def on_message_complete(self) -> None:
+        """Note that the request is whole."""
+        self._arrivals.pop(self, None)
+        super().on_message_complete()
+
+    def give_up(self) -> None:
+        """Answer a request that does not arrive, and close; but finish first what another is answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle and cycle.response_complete and cycle.more_body:
+            self.transport.close()  # it was answered before its body came
+        elif not self.pipeline and not is_being_answered(cycle):
+            self._refuse(describe(408, "The request took too long to arrive."))
+
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, unless in the midst of another answer, and close."""
         cycle: RequestResponseCycle | None = self.cycle
         if cycle and cycle.response_started and not cycle.response_complete:
             self.transport.close()
-            return
-        too_long = self._head > LONGEST_HEAD
-        problem = (
-            describe(431, f"The head must be at most {LONGEST_HEAD} bytes.")
-            if too_long
-            else describe(400, msg)
-        )
+        elif self._head > LONGEST_HEAD:
+            self._refuse(describe(431, f"The head must be at most {LONGEST_HEAD} bytes."))
+        else:
+            self._refuse(describe(400, msg))
+
+    def _refuse(self, problem: Problem) -> None:
         body = render(problem)
         head = (
             f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {MEDIA_TYPE}\r\n"
@@ -78,3 +105,8 @@ class Protocol(HttpToolsProtocol):
         self._head += length
         if self._head > LONGEST_HEAD:
             raise ValueError("the head is too long")  # the parser stops, and calls it an HttpParserError
+
+
+def is_being_answered(cycle: RequestResponseCycle | None) -> bool:
+    """Tell whether a request is whole or has the beginning of an answer, and not yet all of it."""
+    return bool(cycle and not cycle.response_complete and (cycle.response_started or not cycle.more_body))

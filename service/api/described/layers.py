@@ -63,7 +63,7 @@ OPERATIONS: dict[str, Schema] = {
     },
     "post_parameters": {
         "requestBody": describe_body("LayerSpec", EXAMPLES),
-        "responses": {"200": DECIDED, **describe_errors(400, 406, 413, 415, 422)},
+        "responses": {"200": DECIDED, **describe_errors(400, 406, 408, 413, 415, 422)},
     },
     "get_weights": {
         "parameters": [
@@ -84,7 +84,7 @@ OPERATIONS: dict[str, Schema] = {
         "requestBody": describe_body("WeightsSpec", WEIGHTS_EXAMPLES),
         "responses": {
             "200": describe_bytes("The tensor.", {**HEADERS, **LOCATION}, *MEDIA_TYPES),
-            **describe_errors(400, 406, 413, 415, 422, 503),
+            **describe_errors(400, 406, 408, 413, 415, 422, 503),
         },
     },
 }

@@ -92,7 +92,7 @@ OPERATIONS: dict[str, Schema] = {
         "responses": {
             "200": {"description": "The model was there already.", "headers": LOCATION, "content": PUBLISHED},
             "201": {"description": "The model is published.", "headers": LOCATION, "content": PUBLISHED},
-            **describe_errors(400, 406, 413, 415, 422, 503),
+            **describe_errors(400, 406, 408, 413, 415, 422, 503),
         },
     },
     "get_model": {

@@ -73,7 +73,7 @@ OPERATIONS: dict[str, Schema] = {
         "responses": {
             "200": describe_entry("The name stands for this model already."),
             "201": describe_entry("The name stands for this model from now on."),
-            **describe_errors(400, 406, 413, 415, 422),
+            **describe_errors(400, 406, 408, 413, 415, 422),
             **describe_name_errors(409, 503),
         },
     },

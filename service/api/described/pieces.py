@@ -9,6 +9,7 @@ ERRORS = {
     400: "The body is not JSON.",
     404: "Nothing of that name or id is published.",
     406: "Accept leaves none of the media types served.",
+    408: "The request did not wholly arrive in time.",
     412: "If-Match does not name the entity tag.",
     413: "The body is longer than the limit.",
     415: "The body is not said to be JSON.",
