@@ -7,13 +7,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from service.store.databases import Database
 from service.store.errors import StoreUnavailableError
+from service.store.tables import ModelRow
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 NEWER = "The storage was migrated by a newer version of the service; this one cannot use it."
+GONE = "The storage is gone. It has to be put back, or the service started again to begin with an empty one."
+DAMAGED = "The storage is damaged: its tables do not say which version of the service made them."
 
 # Alembic keeps the migration under way in a module of its own.
 ONE_AT_A_TIME = threading.Lock()
@@ -27,12 +30,13 @@ class Schema:
         self._lock = threading.Lock()
         self._identity: object = None
         self._good = False
+        self._seen = False
 
     def prepare(self, *, writing: bool) -> bool:
-        """Have the tables there and as expected. False if there are none, which only writing makes.
+        """Have the tables there and as expected. False if there were never any, which only writing makes.
 
-        Raises StoreUnavailableError where a newer version made them, and what the database raises; then the
-        next call tries again.
+        Raises StoreUnavailableError where a newer version made them or they are there no more, and what the
+        database raises; then the next call tries again.
         """
         if self._is_current():
             return True
@@ -47,20 +51,27 @@ class Schema:
         return self._good and self._identity == self._database.identify()
 
     def _look(self, *, writing: bool) -> bool:
-        if writing:
+        making = writing and not self._seen
+        if making:
             self._database.create()
         identity = self._database.identify()
         if identity != self._identity:
             self._good = False
             self._database.forget()
             self._identity = identity
-        self._good = identity is not None and self._have_tables(writing=writing)
+        self._good = identity is not None and self._have_tables(making=making)
+        if self._seen and not self._good:
+            raise StoreUnavailableError(GONE)
+        self._seen = self._good
         return self._good
 
-    def _have_tables(self, *, writing: bool) -> bool:
+    def _have_tables(self, *, making: bool) -> bool:
         with self._database.reader.connect() as connection:
+            has_models = inspect(connection).has_table(ModelRow.__tablename__)  # before others migrate
             revisions = read_revisions(connection)
-        if not revisions and not writing:
+        if has_models and not revisions:
+            raise StoreUnavailableError(DAMAGED)
+        if not revisions and not making:
             return False
         if revisions != find_heads():
             migrate(self._database)

@@ -105,6 +105,25 @@ def test_a_damaged_database_is_a_503(tmp_path):
         check_stateless(client)
 
 
+def test_a_directory_that_vanishes_is_a_503_until_it_is_back(client, model, tmp_path):
+    publish(client, model)
+    hidden = tmp_path.with_name("hidden")
+    tmp_path.rename(hidden)
+    other = {**MODEL, "seed": 2}
+    for response in (
+        client.get(NAME),
+        client.get(f"/v1/models/{'0' * 64}"),
+        client.get("/v1/names"),
+        client.delete(f"{NAME}?author=ada"),
+        client.post("/v1/models", json=other),
+    ):
+        check_problem(response)
+    check_stateless(client)
+    hidden.rename(tmp_path)
+    assert client.get(NAME).status_code == 200
+    assert client.post("/v1/models", json=other).status_code == 201
+
+
 def test_a_model_that_was_altered_is_a_503_and_the_others_are_served(tmp_path):
     with run_server(WEIGHTINIT_DATA_DIRECTORY=str(tmp_path)) as server:
         models = f"{server.url}/v1/models"

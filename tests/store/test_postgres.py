@@ -95,15 +95,6 @@ def test_a_database_that_is_read_only_answers_reads_and_says_so_of_writes(cluste
         put_model(store, "b")
 
 
-def test_tables_that_were_dropped_are_made_again(cluster, store, url):
-    model = put_model(store)
-    cluster.execute("DROP TABLE names, models, alembic_version", url)
-    with pytest.raises(StoreUnavailableError, match="The storage failed"):
-        store.get_model(model)
-    assert store.get_model(model) is None
-    assert put_model(store) == model
-
-
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [

@@ -39,6 +39,29 @@ def test_a_database_that_a_newer_version_migrated_is_left_alone(place, store):
     newer.close()
 
 
+def test_tables_of_no_version_are_called_damaged_and_left_alone(place, store):
+    model = put_model(store)
+    with store._database.writer.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    other = place.open()
+    for call in (lambda: other.get_model(model), lambda: put_model(other, "b")):
+        with pytest.raises(StoreUnavailableError, match="The storage is damaged"):
+            call()
+    other.close()
+
+
+def test_tables_that_are_dropped_are_not_made_anew(store):
+    model = put_model(store)
+    with store._database.writer.begin() as connection:
+        METADATA.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(StoreUnavailableError, match="The storage failed"):
+        store.get_model(model)
+    for call in (lambda: store.get_model(model), lambda: put_model(store, "b")):
+        with pytest.raises(StoreUnavailableError, match="The storage is gone"):
+            call()
+
+
 def test_a_migration_that_failed_leaves_nothing_and_is_tried_again(place, store, monkeypatch):
     def fail(*_arguments):
         raise OSError("the disk is gone")

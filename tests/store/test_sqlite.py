@@ -127,18 +127,35 @@ def test_a_file_where_the_directory_should_be_is_told(store, directory):
         put_model(store)
 
 
-def test_a_database_that_is_removed_or_put_back_is_seen(store, directory, tmp_path):
+def test_a_database_that_another_is_put_in_the_place_of_is_seen(store, directory, tmp_path):
     first = put_model(store, "first")
     store.close()
     shutil.copytree(directory, tmp_path / "backup")
     second = put_model(store, "second")
     shutil.rmtree(directory)
-    assert store.get_model(first) is None
-    third = put_model(store, "third")
-    assert (store.get_model(second), store.get_model(third)) == (None, make_model("third")[1])
-    shutil.rmtree(directory)
     shutil.move(tmp_path / "backup", directory)
-    assert (store.get_model(third), store.get_model(first)) == (None, make_model("first")[1])
+    assert (store.get_model(second), store.get_model(first)) == (None, make_model("first")[1])
+
+
+@pytest.mark.parametrize("lost", ["directory", "path"])
+def test_a_database_that_is_removed_is_not_taken_for_an_empty_one(store, lost, request, tmp_path):
+    model = put_model(store)
+    lost = request.getfixturevalue(lost)
+    lost.rename(tmp_path / "elsewhere")
+    for call in (lambda: store.get_model(model), lambda: put_model(store, "b")):
+        with pytest.raises(StoreUnavailableError, match="The storage is gone"):
+            call()
+    assert not lost.exists()
+    (tmp_path / "elsewhere").rename(lost)
+    assert store.get_model(model) == make_model("a")[1]
+
+
+def test_an_empty_file_in_the_place_of_a_database_is_not_taken_for_one(store, path):
+    model = put_model(store)
+    path.rename(path.with_suffix(".old"))
+    path.touch()
+    with pytest.raises(StoreUnavailableError, match="The storage is gone"):
+        store.get_model(model)
 
 
 def limit_pages(store, count):
