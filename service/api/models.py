@@ -19,6 +19,7 @@ from service.api.links import link_model
 from service.api.negotiation import choose_media_type
 from service.api.offers import Offer
 from service.api.parameters import JSON
+from service.api.query import RULE, decode_text
 from service.api.representations import MEDIA_TYPES, RAW, SUFFIXES, Representation
 from service.api.safetensors import MEDIA_TYPE as SAFETENSORS
 from service.api.specs import parse_cut_query, refuse_query
@@ -89,7 +90,7 @@ async def get_model_tensor(request: Request) -> Response:
     """Draw one tensor of a model: the bytes that `/v1/weights` has for its spec."""
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     published = await find_model(request)
-    tensor = find_tensor(published.model, request.path_params["tensor"])
+    tensor = find_tensor(published.model, read_tensor_name(request))
     box = parse_cut_query(request.scope["query_string"], tensor.shape)
     offer = await asyncio.to_thread(offer_tensor, published, tensor, box, media_type)
     return await answer_get(request, offer)
@@ -114,6 +115,16 @@ async def find_model(request: Request) -> Published:
         if published := await context.catalogue.find(model_id, load):
             return published
     raise HTTPException(404, "No such model is published here.")
+
+
+def read_tensor_name(request: Request) -> str:
+    """Read the name in a path, in which the server replaces what is no UTF-8. Raises SpecError."""
+    name: str = request.path_params["tensor"]
+    try:
+        decode_text(request.scope["raw_path"])
+    except ValueError:
+        raise refuse("tensor", RULE, name) from None
+    return name
 
 
 def find_tensor(model: Model, name: str) -> ModelTensor:

@@ -28,7 +28,7 @@ def decode_query(query: bytes) -> Pairs:
             continue
         name, _, value = part.partition(b"=")
         try:
-            pairs.append((_decode(name), _decode(value)))
+            pairs.append((decode_text(name.replace(b"+", b" ")), decode_text(value.replace(b"+", b" "))))
         except ValueError:
             field = name.decode("ascii") if re.fullmatch(rb"[a-z_]{1,40}", name) else "query"
             errors.append(FieldError.of(field, RULE, value.decode("utf-8", "backslashreplace")))
@@ -37,7 +37,8 @@ def decode_query(query: bytes) -> Pairs:
     return pairs
 
 
-def _decode(text: bytes) -> str:
+def decode_text(text: bytes) -> str:
+    """Decode percent-encoded UTF-8, of which nothing is replaced. Raises ValueError."""
     if BROKEN_ESCAPE.search(text):
         raise ValueError("a percent sign without two hexadecimal digits")
-    return unquote_to_bytes(text.replace(b"+", b" ")).decode()
+    return unquote_to_bytes(text).decode()

@@ -1,6 +1,9 @@
 """Routes: which endpoint answers which path. Starlette lets every GET answer HEAD as well."""
 
-from starlette.routing import Route
+import re
+from collections.abc import Callable, Sequence
+
+from starlette import routing
 
 from service.api.docs import get_asset, get_docs, get_index, get_openapi, get_start
 from service.api.links import MODELS, NAME, NAMES, PARAMETERS, WEIGHTS
@@ -15,6 +18,15 @@ from service.api.names import delete_name, get_name, list_names, put_name
 from service.api.operations import get_liveness, get_metrics, get_readiness
 from service.api.parameters import get_parameters, post_parameters
 from service.api.weights import get_weights, post_weights
+
+
+class Route(routing.Route):
+    """A route of a path that ends where it says: Starlette's `$` lets a line feed follow."""
+
+    def __init__(self, path: str, endpoint: Callable[..., object], *, methods: Sequence[str]) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
+
 
 # The documented interface; the first route that matches is the quickest found.
 INTERFACE = (

@@ -195,6 +195,20 @@ def test_a_tensor_that_a_model_lacks_is_404_with_the_nearest_names(client, url):
     assert "conv.weight" in response.json()["detail"]
 
 
+@pytest.mark.parametrize("name", ["%FF", "%C3", "%ED%A0%80", "conv.weight%FF"])
+def test_a_name_that_is_no_utf8_is_refused_and_not_replaced(client, name):
+    url = publish(client, {"seed": 1, "tensors": [{"name": "\ufffd", "shape": [3, 3]}]})
+    assert client.get(f"{url}/weights/%EF%BF%BD").status_code == 200
+    response = client.get(f"{url}/weights/{name}")
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert (error["field"], error["rule"]) == ("tensor", "must be percent-encoded UTF-8")
+
+
+def test_a_line_feed_behind_a_name_is_not_left_out(client, url):
+    assert client.get(f"{url}/weights/conv.weight%0A").status_code == 404
+
+
 @pytest.mark.parametrize("cut", ["0:0", "0:101", "x", "0:1,0:1,0:1"])
 def test_a_slice_that_leaves_the_tensor_is_422(client, url, cut):
     response = client.get(f"{url}/weights/table", params={"slice": cut})

@@ -42,6 +42,8 @@ def ask(service_server):
         (b"GET /livez?" + b"a" * 70000 + b" HTTP/1.1\r\n" + END, 431),
         (b"GET /nothing HTTP/1.1\r\n" + END, 404),
         (b"GET /%ff%fe%00 HTTP/1.1\r\n" + END, 404),
+        (b"GET /livez%0A HTTP/1.1\r\n" + END, 404),
+        (b"GET /v1/parameters%0A?shape=3 HTTP/1.1\r\n" + END, 404),
         (b"GET /v1/weights/ HTTP/1.1\r\n" + END, 404),
         (b"GET //v1/weights HTTP/1.1\r\n" + END, 404),
         (b"OPTIONS * HTTP/1.1\r\n" + END, 404),
