@@ -64,7 +64,7 @@ def save(
         with hold_lock(part, wait=False) as is_mine:
             if not is_mine:
                 raise OutputFailed(f"{path} is being written by another process")
-            with FileIO(part, "r+") as file, _remove_empty(part, len(header)):
+            with FileIO(part, "r+") as file, _remove_empty(part, note, len(header)):
                 sink = PartSink(file, header, query, note)
                 received, etag = sink.find_rest()
                 transfer = connection.transfer(query, sink, size, received=received, etag=etag)
@@ -100,13 +100,14 @@ def check_file(path: Path) -> None:
 
 
 @contextmanager
-def _remove_empty(part: Path, base: int) -> Iterator[None]:
-    """Remove a file that a failure leaves with nothing to go on from."""
+def _remove_empty(part: Path, note: Path, base: int) -> Iterator[None]:
+    """Remove a file that a failure leaves with nothing to go on from, and its note."""
     try:
         yield
     except BaseException:
         if part.stat().st_size <= base:
             part.unlink()
+            note.unlink(missing_ok=True)
         raise
 
 

@@ -106,6 +106,21 @@ def test_what_cannot_be_verified_is_an_error(small_server, make_client, path):
     assert list_names(path) == []
 
 
+def test_an_answer_without_a_byte_leaves_nothing(small_server, make_client, path):
+    small_server.script = [truncate(0)]
+    with pytest.raises(Truncated):
+        make_client(small_server.url, retries=ONCE).pull(MODEL, path)
+    assert list_names(path) == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_error_and_leaves_nothing(small_server, make_client, path):
+    path.mkdir()
+    with pytest.raises(OutputFailed, match="cannot be written: Is a directory"):
+        make_client(small_server.url).pull(MODEL, path)
+    assert list_names(path) == ["m.safetensors"]
+    assert list(path.iterdir()) == []
+
+
 def test_a_folder_that_is_not_there_is_an_error(small_server, make_client, path):
     with pytest.raises(OutputFailed, match="cannot be written"):
         make_client(small_server.url).pull(MODEL, path.parent / "missing" / "m.safetensors")
