@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from weightinit.descriptions import describe
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -50,5 +52,5 @@ def _read_field(name: str, kind: object, answer: Mapping[str, object]) -> object
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise ValueError(f"{name} is {value!r}")
+        raise ValueError(f"{name} is {describe(value)}")
     return value

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
+from weightinit.descriptions import describe
 from weightinit.dtypes import DTYPES, Dtype
 from weightinit.errors import FieldError, SpecRejected
 
@@ -96,8 +97,9 @@ class Spec:
 
 def refuse(field: str, rule: str, received: object) -> SpecRejected:
     """Make the error of a spec that the client itself cannot ask for."""
-    message = f"{field} {rule}; received {received!r}"
-    error = FieldError(field, rule, repr(received), message)
+    text = describe(received)
+    message = f"{field} {rule}; received {text}"
+    error = FieldError(field, rule, text, message)
     return SpecRejected(message, detail=message, errors=[error])
 
 

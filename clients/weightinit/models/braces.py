@@ -5,6 +5,7 @@
 
 import itertools
 import math
+import operator
 import re
 from collections.abc import Sequence
 
@@ -23,13 +24,27 @@ def expand_braces(text: str, most: int) -> list[str]:
     >>> expand_braces("{0..1}.{q,k}", most=4)
     ['0.q', '0.k', '1.q', '1.k']
     """
+    pattern, groups = _parse_groups(text, most)
+    return [pattern.format(*chosen) for chosen in itertools.product(*groups)]
+
+
+def count_names(text: str, most: int) -> int:
+    """Count the names that braces stand for, none of which is made. Raises SpecRejected as expanding does.
+
+    >>> count_names("{0..1}.{q,k}", most=4)
+    4
+    """
+    return math.prod(map(len, _parse_groups(text, most)[1]))
+
+
+def _parse_groups(text: str, most: int) -> tuple[str, list[Sequence[int | str]]]:
     pattern = GROUP.sub("{}", text)
     groups = [_expand_group(found[1], text) for found in GROUP.finditer(text)]
     if not pattern.count("{") == pattern.count("}") == len(groups):
         raise refuse("name", "must close each brace that it opens, before it opens another", text)
-    if math.prod(len(group) for group in groups) > most:
+    if any(count > most for count in itertools.accumulate(map(len, groups), operator.mul)):
         raise refuse("name", f"must stand for at most {most} names", text)
-    return [pattern.format(*chosen) for chosen in itertools.product(*groups)]
+    return pattern, groups
 
 
 def _expand_group(content: str, text: str) -> Sequence[int | str]:

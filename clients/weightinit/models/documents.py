@@ -6,11 +6,13 @@ is then as many tensors as it has names, and a part's name goes along with its t
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from weightinit.errors import ConfigurationError, SpecRejected
-from weightinit.models.braces import expand_braces
+from weightinit.models.braces import count_names, expand_braces
 from weightinit.models.model import Model
 from weightinit.models.names import is_name
 from weightinit.models.reading import locate, read_list
@@ -18,7 +20,8 @@ from weightinit.spec import refuse
 
 # Suffixes, and the most bytes of such a file. YAML is written by hand, and read a hundred times slower.
 LONGEST = {".yaml": 2**20, ".yml": 2**20, ".json": 2**23}
-# The tensors of a file in YAML at most; as many as a service takes unless it is told otherwise.
+# The tensors of a file in YAML at most, each part counting as one; as many as a service takes unless it is
+# told otherwise. Its braces expanded, it is no longer than one in JSON may be.
 MOST_TENSORS = 20_000
 
 
@@ -93,8 +96,8 @@ def _parse_json(text: str) -> object:
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     built = dict(pairs)
     if len(built) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise refuse("an object", "must not have a key twice", twice)
     return built
 
@@ -107,17 +110,38 @@ def _expand(document: object) -> object:
     """Expand the braces in the names of tensors. Raises SpecRejected."""
     if not isinstance(document, Mapping) or "tensors" not in document:
         return document
+    entries = read_list("tensors", document["tensors"])
+    _check_size(entries)
     tensors: list[object] = []
-    for number, entry in enumerate(read_list("tensors", document["tensors"])):
+    for number, entry in enumerate(entries):
         with locate(f"tensors[{number}]"):
             tensors += _expand_tensor(entry)
-        if len(tensors) > MOST_TENSORS:
-            raise refuse("tensors", f"must be at most {MOST_TENSORS} in a file", f"{len(tensors)} and more")
     return {**document, "tensors": tensors}
 
 
+def _check_size(entries: list[object]) -> None:
+    """Check how much the entries stand for, before any of it is made. Raises SpecRejected."""
+    count = length = 0
+    for number, entry in enumerate(entries):
+        parts = entry.get("parts") if isinstance(entry, Mapping) else None
+        with locate(f"tensors[{number}]"):
+            names = count_names(entry["name"], MOST_TENSORS) if _has_name(entry) else 1
+        count += names * max(1, len(parts) if isinstance(parts, list) else 1)
+        length += names * len(json.dumps(entry))
+        if count > MOST_TENSORS:
+            rule = f"must be at most {MOST_TENSORS} in a file, each part counting as one"
+            raise refuse("tensors", rule, f"{count} and more")
+        if length > LONGEST[".json"]:
+            rule = f"must come to at most {LONGEST['.json']} bytes of JSON, their braces expanded"
+            raise refuse("tensors", rule, f"{length} and more")
+
+
+def _has_name(entry: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+
+
 def _expand_tensor(entry: object) -> list[object]:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+    if not _has_name(entry):
         return [entry]
     names = expand_braces(entry["name"], MOST_TENSORS)
     expanded = [{**entry, "name": name} for name in names]
@@ -130,7 +154,7 @@ def _expand_tensor(entry: object) -> list[object]:
 
 def _expand_part(part: object, count: int) -> list[object]:
     """Expand a part to one for each of the tensors that its entry stands for."""
-    if not isinstance(part, Mapping) or not isinstance(part.get("name"), str):
+    if not _has_name(part):
         return [part] * count
     names = expand_braces(part["name"], count)
     if len(names) != count:

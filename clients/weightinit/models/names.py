@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
+from weightinit.descriptions import describe
 from weightinit.spec import refuse
 
 MODEL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -73,7 +74,7 @@ class Publication:
         """Read the service's answer. Raises ValueError."""
         model = _read_text(answer, "id")
         if not is_model_id(model):
-            raise ValueError(f"id is {model!r}")
+            raise ValueError(f"id is {describe(model)}")
         tensors, elements, size = (_read_count(answer, field) for field in ("tensors", "elements", "bytes"))
         return cls(model, tensors, elements, size, is_new)
 
@@ -119,14 +120,14 @@ def check_reference(text: str) -> str:
 def _read_text(answer: Mapping[str, object], field: str) -> str:
     value = answer.get(field)
     if not isinstance(value, str):
-        raise ValueError(f"{field} is {value!r}")  # noqa: TRY004 - it is the service's answer
+        raise ValueError(f"{field} is {describe(value)}")  # noqa: TRY004 - it is the service's answer
     return value
 
 
 def _read_count(answer: Mapping[str, object], field: str) -> int:
     value = answer.get(field)
     if type(value) is not int:
-        raise ValueError(f"{field} is {value!r}")
+        raise ValueError(f"{field} is {describe(value)}")
     return value
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 
+from weightinit.descriptions import shorten
 from weightinit.errors import FieldError, SpecRejected
 from weightinit.spec import refuse
 
@@ -29,7 +30,7 @@ def locate(place: str) -> Iterator[None]:
 
 def name_tensor(name: str) -> str:
     """Write the place of a tensor, as the service does."""
-    return f"tensors[{json.dumps(name, ensure_ascii=False)}]"
+    return f"tensors[{json.dumps(shorten(name), ensure_ascii=False)}]"
 
 
 def read_object(value: object, *known: str) -> Mapping[str, object]:
@@ -38,9 +39,10 @@ def read_object(value: object, *known: str) -> Mapping[str, object]:
         raise refuse("entry", "must be an object with fields", value)
     for field in value:
         if field not in known:
-            near = get_close_matches(str(field), known, n=1)
+            name = shorten(str(field))
+            near = get_close_matches(name, known, n=1)
             advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise refuse(str(field), f"is no field here: {advice}", value[field])
+            raise refuse(name, f"is no field here: {advice}", value[field])
     return value
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from weightinit.descriptions import describe
 from weightinit.dtypes import DTYPES, Dtype
 from weightinit.models.parts import CONSTANT, LAYER, Part
 from weightinit.models.reading import locate, name_tensor, read_list, read_object, read_text
@@ -32,7 +33,7 @@ class TensorSpec:
         with locate(name_tensor(self.name)):
             object.__setattr__(self, "dtype", name_dtype(self.dtype))
             if (stacked := _stack(self.parts)) != self.shape:
-                raise refuse("shape", f"must be that of its parts, stacked: {stacked}", self.shape)
+                raise refuse("shape", f"must be that of its parts, stacked: {describe(stacked)}", self.shape)
             for part in self.parts:
                 if part.spec and part.spec.dtype != self.dtype:
                     raise refuse("parts", f"must have the tensor's dtype, {self.dtype}", part.spec.dtype)

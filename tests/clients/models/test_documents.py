@@ -98,6 +98,47 @@ def test_entries_of_too_many_tensors_in_all_are_refused(write):
     )
 
 
+MANY = "{seed: 1, tensors: [{name: 'a{0..19999}', shape: [2], %s}]}"
+TOO_MANY = "tensors must be at most 20000 in a file, each part counting as one"
+TOO_LONG = "tensors must come to at most 8388608 bytes of JSON, their braces expanded"
+
+
+@pytest.mark.timeout(30)  # seconds, for what would take minutes and gigabytes
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (MANY % f"parts: [{', '.join(['{shape: [1]}'] * 2000)}]", TOO_MANY),
+        (MANY % f"parts: [{', '.join(['{name: b, shape: [1]}'] * 2000)}]", TOO_MANY),
+        (MANY % ", ".join(f"k{number}: 1" for number in range(20_000)), TOO_LONG),
+        (MANY % f"fans: [{', '.join('1' * 20_000)}]", TOO_LONG),
+        (MANY.replace("'a", "'a" + "b" * 500_000) % "", TOO_LONG),
+    ],
+)
+def test_braces_are_not_expanded_to_more_than_a_file_may_say(write, text, words):
+    assert refuse(write(text)).startswith(words)
+
+
+@pytest.mark.timeout(30)
+def test_one_key_of_many_that_is_there_twice_is_soon_found(write):
+    keys = [*range(60_000), 59_999]
+    text = "{" + ", ".join(f'"{key}": 1' for key in keys) + "}"
+    assert "must not have a key twice; received '59999'" in refuse(write(text, "model.json"))
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"name": "a" * 10_000, "shape": 0},
+        {"name": "a", "shape": [0] * 10_000},
+        {"name": "a", "shape": [1], "k" * 10_000: 1},
+        {"name": "a", "shape": [1], "k": "1" * 10_000},
+        {"name": "a", "shape": [1], "parts": [{"shape": [1] * 10_000}]},
+    ],
+)
+def test_what_was_received_is_told_in_short(write, tensor):
+    assert len(refuse(write(json.dumps({"seed": 1, "tensors": [tensor]}), "model.json"))) < 400
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
