@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -27,6 +27,13 @@ def find_data_directory() -> Path:
         return Path.home() / ".local/share/weightinit"
     except RuntimeError:
         return Path("/var/lib/weightinit")
+
+
+def check_not_empty(path: object) -> object:
+    """Check that a path says something: an empty one would be the current directory. Raises ValueError."""
+    if path == "":
+        raise ValueError("must not be empty")
+    return path
 
 
 def check_database_url(url: SecretStr) -> SecretStr:
@@ -65,6 +72,7 @@ class Settings(BaseSettings):
     ] = 8 * 2**20
     data_directory: Annotated[
         Path,
+        BeforeValidator(check_not_empty),
         Field(description="where published models are kept, in SQLite", default_factory=find_data_directory),
     ]
     database_url: Annotated[

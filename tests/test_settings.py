@@ -42,6 +42,15 @@ def test_a_wrong_variable_is_told_by_its_name():
     ]
 
 
+def test_an_empty_directory_is_not_the_current_one():
+    result = run(WEIGHTINIT_DATA_DIRECTORY="")
+    assert result.returncode == 2
+    assert result.stderr == "weightinit: WEIGHTINIT_DATA_DIRECTORY: must not be empty; received ''\n"
+    assert (
+        run("--data-directory", "").stderr == "weightinit: --data-directory: must not be empty; received ''\n"
+    )
+
+
 @pytest.mark.parametrize(
     "url",
     [
