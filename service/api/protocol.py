@@ -11,6 +11,7 @@ from typing import cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.arrivals import STATE, Arrivals
+from service.api.partings import Exit, Parting
 from service.api.problems import MEDIA_TYPE, Problem, describe, render
 from service.api.wires import EXTENSION, Wire
 
@@ -34,6 +35,7 @@ class Protocol(HttpToolsProtocol):
         stream.set_write_buffer_limits(high=LONGEST_UNSENT, low=0)
         super().connection_made(stream)
         self._arrivals: Arrivals = self.app_state[STATE]
+        self._exit = cast("asyncio.Transport", Exit(stream, self._part))
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
@@ -65,8 +67,9 @@ class Protocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Offer the socket to the answer."""
+        """Offer the socket to the answer, which closes it our way."""
         super().on_headers_complete()
+        self.cycle.transport = self._exit
         self.scope["extensions"] = {EXTENSION: cast("dict[object, object]", Wire(self.transport, self.cycle))}
 
     def on_message_complete(self) -> None:
@@ -85,7 +88,7 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, unless in the midst of another answer, and close."""
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle and cycle.response_started and not cycle.response_complete:
+        if self.pipeline or (cycle and cycle.response_started and not cycle.response_complete):
             self.transport.close()
         elif self._head > LONGEST_HEAD:
             self._refuse(describe(431, f"The head must be at most {LONGEST_HEAD} bytes."))
@@ -99,7 +102,20 @@ class Protocol(HttpToolsProtocol):
             f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Close after the last answer, at once where the request is whole."""
+        if self._arrivals.pop(self, None) is None:
+            self.transport.close()
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.pipeline.clear()
+        self.flow.resume_reading()
+        Parting(self.transport).begin()
 
     def _count(self, length: int) -> None:
         self._head += length

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -73,6 +74,41 @@ def test_a_body_without_a_length_is_refused_while_it_is_read(ask):
     assert "65536" in json.loads(body)["detail"]
 
 
+@pytest.mark.parametrize(
+    ("start", "more", "status"),
+    [
+        (JSON + b"Host: test\r\nContent-Length: 1000000\r\n\r\n", b" " * 10_000, b"413"),
+        (JSON + b"Host: test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b" " * 10_000, b"400"),
+        (b"GET /livez HTTP/1.1\r\n" + b"A: a\r\n" * 40_000, b"A: a\r\n" * 2000, b"431"),
+    ],
+)
+def test_a_client_that_is_still_sending_sees_the_answer(service_server, start, more, status):
+    with socket.create_connection(("127.0.0.1", service_server.port), timeout=30) as connection:
+        connection.sendall(start)
+        for _ in range(3):
+            time.sleep(0.1)
+            connection.sendall(more)
+        answer = b""
+        while part := connection.recv(2**16):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert answer.endswith(b"}")
+
+
+@pytest.mark.parametrize(("size", "pause"), [(1, 0.1), (2**16, 0)])
+def test_a_client_that_goes_on_sending_is_cut_off(service_server, size, pause):
+    def send_on(connection, seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            connection.sendall(b" " * size)
+            time.sleep(pause)
+
+    with socket.create_connection(("127.0.0.1", service_server.port), timeout=30) as connection:
+        connection.sendall(JSON + b"Host: test\r\nContent-Length: 1000000000000\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            send_on(connection, 10)
+
+
 def test_a_body_that_is_too_long_is_not_asked_for(ask):
     status, headers, _ = ask(JSON + b"Content-Length: 70000\r\nExpect: 100-continue\r\n" + END)
     assert status == 413
@@ -109,6 +145,18 @@ def test_garbage_behind_a_request_does_not_get_into_its_answer(ask):
     _, _, clean = ask(b"GET /v1/weights?shape=3000,3000&seed=1 HTTP/1.1\r\n" + END)
     status, _, body = ask(first + b"GARBAGE\r\n\r\n")
     assert status == 400 or clean.startswith(body)
+
+
+def test_garbage_behind_a_request_that_waits_does_not_get_into_the_answer_before_it(service_server, ask):
+    first = b"GET /v1/weights?shape=3000,3000&seed=1 HTTP/1.1\r\nHost: test\r\n"
+    _, _, clean = ask(first + b"Connection: close\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", service_server.port), timeout=30) as connection:
+        connection.sendall(first + b"\r\n")
+        answer = connection.recv(2**16)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\nGARBAGE\r\n\r\n")
+        while part := connection.recv(2**20):
+            answer += part
+    assert clean.startswith(answer.partition(b"\r\n\r\n")[2])
 
 
 def test_old_and_absolute_requests_are_answered(ask):
