@@ -8,6 +8,7 @@ import asyncio
 from time import monotonic
 from typing import cast
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.arrivals import STATE, Arrivals
@@ -28,6 +29,7 @@ class Protocol(HttpToolsProtocol):
     """
 
     _head = 0
+    _answered: RequestResponseCycle | None = None  # what is or was last, where others may wait for their turn
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the keep-alive timeout, as after each answer."""
@@ -41,8 +43,9 @@ class Protocol(HttpToolsProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Expect nothing more, and have what is being answered know: uvicorn tells the last that came."""
         self._arrivals.pop(self, None)
+        self._stop_answering()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -79,17 +82,17 @@ class Protocol(HttpToolsProtocol):
 
     def give_up(self) -> None:
         """Answer a request that does not arrive, and close; but finish first what another is answered."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self._answered
         if cycle and cycle.response_complete and cycle.more_body:
             self.transport.close()  # it was answered before its body came
-        elif not self.pipeline and not is_being_answered(cycle):
+        elif not (is_being_answered(cycle) or self.transport.is_closing()):
             self._refuse(describe(408, "The request took too long to arrive."))
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, unless in the midst of another answer, and close."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if self.pipeline or (cycle and cycle.response_started and not cycle.response_complete):
-            self.transport.close()
+        cycle = self._answered
+        if cycle and cycle.response_started and not cycle.response_complete:
+            self._part()
         elif self._head > LONGEST_HEAD:
             self._refuse(describe(431, f"The head must be at most {LONGEST_HEAD} bytes."))
         else:
@@ -105,17 +108,23 @@ class Protocol(HttpToolsProtocol):
         self._part()
 
     def _part(self) -> None:
-        """Close after the last answer, at once where the request is whole."""
+        """Close after the last that is answered, at once where nothing more arrives."""
         if self._arrivals.pop(self, None) is None:
             self.transport.close()
             return
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._stop_answering()
         self.pipeline.clear()
         self.flow.resume_reading()
         Parting(self.transport).begin()
+
+    def _stop_answering(self) -> None:
+        if self._answered:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _count(self, length: int) -> None:
         self._head += length

@@ -84,6 +84,14 @@ def test_a_reader_that_leaves_stops_the_drawing(service_server):
     assert count_drawn(service_server) == drawn
 
 
+def test_a_reader_that_leaves_with_more_requests_under_way_stops_the_drawing(service_server):
+    wait_until(lambda: count_streams(service_server) == 0)
+    with open_stream(service_server, f"{HUGE}&seed=3") as stream:
+        stream.sendall(b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n" * 2)
+        assert count_streams(service_server) == 1
+    wait_until(lambda: count_streams(service_server) == 0)
+
+
 def test_a_reader_that_leaves_while_its_digest_is_computed_stops_that(service_server):
     head = "GET /v1/weights?shape=16384,16383&seed=9 HTTP/1.1\r\nHost: test\r\n"
     with socket.create_connection(("127.0.0.1", service_server.port)) as connection:
