@@ -1,5 +1,6 @@
 import hashlib
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from service.api.representations import CHUNK
 from tests.api.drawing import draw
-from tests.servers import wait_until
+from tests.servers import run_server, wait_until
 
 HUGE = "/v1/weights?shape=1048576,262144&layout=torch"  # a tebibyte
 LARGE = {"shape": [2048, 2048], "layout": "torch", "distribution": "normal"}
@@ -42,6 +43,16 @@ def test_concurrent_streams_are_each_the_tensor_of_its_seed(service_url):
     assert [hashlib.sha256(body[128:]).digest() for body in bodies[:4]] == [
         hashlib.sha256(draw(**LARGE, seed=seed)).digest() for seed in range(4)
     ]
+
+
+def test_one_thread_draws_and_writes_for_all():
+    with run_server("--threads", "1") as server, ThreadPoolExecutor(3) as pool:
+        bodies = pool.map(
+            lambda seed: httpx.post(f"{server.url}/v1/weights", json={**LARGE, "seed": seed}).content,
+            range(3),
+        )
+        for seed, body in enumerate(bodies):
+            assert body[128:] == draw(**LARGE, seed=seed)
 
 
 def test_a_kept_connection_carries_one_large_body_after_the_other(service_url):
@@ -90,6 +101,14 @@ def test_a_reader_that_leaves_with_more_requests_under_way_stops_the_drawing(ser
         stream.sendall(b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n" * 2)
         assert count_streams(service_server) == 1
     wait_until(lambda: count_streams(service_server) == 0)
+
+
+def test_a_reader_may_leave_at_any_moment(service_server):
+    for number in range(100):
+        with open_stream(service_server, f"/v1/weights?shape=3000,3000&seed={number}"):
+            time.sleep(number % 20 * 0.0002)
+    wait_until(lambda: count_streams(service_server) == 0)
+    assert not [line for line in service_server.log if "Traceback" in line]
 
 
 def test_a_reader_that_leaves_while_its_digest_is_computed_stops_that(service_server):
