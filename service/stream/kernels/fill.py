@@ -41,6 +41,16 @@ def copy_words(key, walk, start, tile_words, held, words):
 
 
 @njit(nogil=True)
+def take_words(key, walk, start, count, tile_words, held, words):
+    """Return the tile now in tile_words, and what the draws of count elements begin: it, or words."""
+    position, left = locate(walk, start)
+    first = int64(position & uint64(TILE - 1))
+    if min(left, TILE - first) >= count:
+        return hold_tile(key, position >> uint64(12), tile_words, held), tile_words[first:]
+    return copy_words(key, walk, start, tile_words, held, words[:count]), words
+
+
+@njit(nogil=True)
 def hold_tile(key, tile, tile_words, held):
     """Draw a tile unless it is the one at hand; return it."""
     if tile != held:
@@ -76,13 +86,8 @@ def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
         # Stores to memory that is in no cache would wait, all at once, at the end of a block.
         for line in range((at + BLOCK) * itemsize, (at + BLOCK + count) * itemsize, 64):
             prefetch(out, line)
-        position, left = locate(walk, start + at)
-        first = int64(position & uint64(TILE - 1))
-        if dense and min(left, TILE - first) >= count:
-            held = hold_tile(key, position >> uint64(12), tile_words, held)
-            source = tile_words[first:]
-        elif dense:
-            held = copy_words(key, walk, start + at, tile_words, held, words[:count])
+        if dense:
+            held, source = take_words(key, walk, start + at, count, tile_words, held, words)
         else:
             draw_scattered(key, walk, start + at, listed, words[:count])
         convert(
