@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightinit.buffers import make_array
 from weightinit.client import Client
 from weightinit.dtypes import DTYPES, find_numpy_dtype
 from weightinit.parameters import Parameters
@@ -58,7 +59,7 @@ def read_box(pieces: Sequence[Piece], cuts: Cuts, dtype: str, client: Client) ->
     shares = [(piece, share) for piece in pieces if (share := piece.cut(cuts))]
     if len(shares) == 1:
         return shares[0][0].read(cuts, dtype, client)
-    array = np.empty([cut.stop - cut.start for cut in cuts], find_numpy_dtype(DTYPES[dtype]))
+    array = make_array(tuple(cut.stop - cut.start for cut in cuts), DTYPES[dtype])
     for piece, share in shares:
         inside = tuple(
             slice(part.start - whole.start, part.stop - whole.start)
