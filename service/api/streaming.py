@@ -1,4 +1,4 @@
-"""Streaming: a body drawn while it is sent, no further than a chunk beyond what its reader takes."""
+"""Streaming: a body drawn while it is sent, no further than two chunks beyond what its reader takes."""
 
 from starlette.types import Message, Receive, Send
 

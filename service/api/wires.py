@@ -98,7 +98,6 @@ class Pour:
         with self._turns:
             self._turns.wait_for(lambda: self._number == number or self._is_halted())
             self._drawn[number] = chunk
-            del chunk
             self._write()
             self._turns.notify_all()
 

@@ -28,24 +28,21 @@ def test_half_a_retirement_is_refused_by_the_table_itself(store):
             connection.execute(text(f"UPDATE names SET {half}"))
 
 
-def test_a_database_that_a_newer_version_migrated_is_left_alone(place, store):
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "migrated by a newer version of the service"),
+        ("DROP TABLE alembic_version", "The storage is damaged"),
+    ],
+    ids=["newer", "none"],
+)
+def test_tables_of_another_version_are_left_alone(place, store, statement, words):
     model = put_model(store)
     with store._database.writer.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    newer = place.open()
-    for call in (lambda: newer.get_model(model), lambda: put_model(newer, "b")):
-        with pytest.raises(StoreUnavailableError, match="migrated by a newer version of the service"):
-            call()
-    newer.close()
-
-
-def test_tables_of_no_version_are_called_damaged_and_left_alone(place, store):
-    model = put_model(store)
-    with store._database.writer.begin() as connection:
-        connection.execute(text("DROP TABLE alembic_version"))
+        connection.execute(text(statement))
     other = place.open()
     for call in (lambda: other.get_model(model), lambda: put_model(other, "b")):
-        with pytest.raises(StoreUnavailableError, match="The storage is damaged"):
+        with pytest.raises(StoreUnavailableError, match=words):
             call()
     other.close()
 
