@@ -12,7 +12,7 @@ import math
 from itertools import product
 
 from service.core import DTYPES, LayerSpec, decide
-from service.core.distributions import DISTRIBUTIONS
+from service.core.schemes import DISTRIBUTIONS
 from service.stream import STREAM_VERSION
 from service.stream.reference import draw_box
 from service.stream.selfcheck import PATH

@@ -2,7 +2,7 @@
 
 Each segment's cubic interpolates the exact transform, computed with 60 digits by mpmath, at the four
 Chebyshev nodes of the segment (Trefethen, Approximation Theory and Practice, 2013, ch. 2). Run it twice and
-the bytes are the same; the SHA-256 it prints is the one that service/stream/tables.py insists on.
+the bytes are the same; the SHA-256 it prints is the one that service/stream/inverse_cdf.py insists on.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 import mpmath as mp
 import numpy as np
 
-from service.stream.tables import OCTAVES, PATH, SEGMENTS
+from service.stream.inverse_cdf import OCTAVES, PATH, SEGMENTS
 
 mp.mp.dps = 60  # tails of 2^-33 cost ten digits in 1 - 2 tail
 HALF_RANGE = mp.mpf(2) ** 31

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from service.core import TRUNCATED_UNIT_STDDEV
+from service.stream.inverse_cdf import load_tables
 from service.stream.kernels import LAWS
 from service.stream.kernels.transforms import transform_table
-from service.stream.tables import load_tables
 
 CHUNK = 1 << 22
 ORDINARY = 1e-7  # eight draws in 10^8 are smaller

@@ -59,7 +59,7 @@ def describe_errors(error: ValidationError, given: dict[str, str]) -> list[str]:
 
 def print_openapi(_settings: Settings) -> int:
     """Print the OpenAPI document."""
-    from service.api.openapi import render_openapi
+    from service.api.document import render_openapi
 
     sys.stdout.buffer.write(render_openapi())
     return 0
@@ -89,7 +89,7 @@ def run_server(settings: Settings) -> int:
     import uvicorn
 
     import service
-    from service.api.protocol import Protocol
+    from service.server.protocol import Protocol
 
     uvicorn.run(
         "service.app:create_app",

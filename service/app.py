@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import service
-from service.api.arrivals import STATE, Arrivals
 from service.api.context import Context
+from service.api.document import render_openapi
 from service.api.metrics import MetricsMiddleware, forget_process
-from service.api.openapi import render_openapi
 from service.api.problems import HANDLERS
 from service.api.routes import INTERFACE, PAGES
+from service.server.timeouts import STATE, Arrivals
 from service.settings import Settings
 from service.stream.selfcheck import check
 

@@ -3,7 +3,7 @@ import sys
 
 import httpx
 
-from service.api.openapi import render_openapi
+from service.api.document import render_openapi
 from tests.servers import run_server
 
 

@@ -1,6 +1,6 @@
 """Initial weights for neural networks, the same ones wherever they are asked for."""
 
-from weightinit.aio import AsyncClient
+from weightinit.async_client import AsyncClient
 from weightinit.client import Client
 from weightinit.default import default_client, parameters, weights
 from weightinit.errors import (
@@ -41,9 +41,9 @@ from weightinit.models import (
     TensorSpec,
     read_document,
 )
-from weightinit.parameters import Parameters
-from weightinit.retry import Retry
-from weightinit.spec import Spec
+from weightinit.spec.layer import Spec
+from weightinit.spec.parameters import Parameters
+from weightinit.transport.retry import Retry
 from weightinit.version import __version__
 
 __all__ = [

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from weightinit.errors import CacheWarning
 from weightinit.locks import hold_lock
-from weightinit.queries import Query
-from weightinit.sinks import write_all
+from weightinit.transport.requests import Query
+from weightinit.transport.sinks import write_all
 
 # seconds since 1970, size in bytes, SHA-256, and the format with its version
 TRAILER = struct.Struct("<dQ32s8s")

@@ -4,13 +4,13 @@ import atexit
 from functools import cache
 from typing import TYPE_CHECKING, Unpack
 
-from weightinit.boxes import Slices
 from weightinit.client import Client
-from weightinit.parameters import Parameters
-from weightinit.spec import Shape, Spec, SpecFields
+from weightinit.spec.layer import Shape, Spec, SpecFields
+from weightinit.spec.parameters import Parameters
+from weightinit.spec.slices import Slices
 
 if TYPE_CHECKING:
-    from weightinit.buffers import Array, Destination
+    from weightinit.arrays import Array, Destination
 
 
 @cache

@@ -29,11 +29,11 @@ WeightinitError
 Those with a star are tried again, and raised when the attempts are spent.
 """
 
-# ruff: noqa: N818 - the names say what happened, and the root says that they are errors
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
+
+# ruff: noqa: N818 - the names say what happened, and the root says that they are errors
 
 
 class WeightinitError(Exception):
@@ -198,3 +198,14 @@ class OutputFailed(WeightinitError, OSError):
 
 class CacheWarning(UserWarning):
     """The cache on disk could not be used; the answer is right all the same."""
+
+
+# ruff: noqa: N818 - the names say what happened, and the root says that they are errors
+
+
+class TensorRejected(WeightinitError, ValueError):
+    """A tensor that cannot be filled: its device, dtype, layout or placement does not allow it."""
+
+
+class UnknownActivationWarning(UserWarning):
+    """It could not be seen which activations follow some layers: they start as if none did."""

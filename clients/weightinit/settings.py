@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weightinit.endpoints import parse_endpoints
 from weightinit.errors import ConfigurationError
-from weightinit.retry import Retry
+from weightinit.transport.retry import Retry
+from weightinit.transport.urls import parse_endpoints
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT = 30.0

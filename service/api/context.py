@@ -1,15 +1,19 @@
 """Context: what requests share in one process."""
 
+import asyncio
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self, cast
+from functools import partial
+from typing import Self, TypeVar, TypeVarTuple, cast
 
 from starlette.requests import Request
 
-from service.api.catalogue import Catalogue
-from service.api.digests import Digests
-from service.api.workers import Workers
+from service.api.content.digests import Digests
+from service.api.model_cache import Catalogue
+from service.api.sending.workers import Workers
 from service.settings import Settings
-from service.store import Store
+from service.store import Store, StoreUnavailableError
 
 # They wait for a database or a disk, and never hold up those that draw.
 STORING_THREADS = 4
@@ -50,3 +54,22 @@ class Context:
 def get_context(request: Request) -> Context:
     """Return the context that a request is answered in."""
     return cast("Context", request.app.state.context)
+
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+
+# Longer than any database is given to answer, so that it is the one to say what is wrong.
+LONGEST_CALL = 10.0  # seconds
+
+
+async def call_store(context: Context, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+    """Call a method of the store in a thread of the store's own, and let nothing else wait for it.
+
+    Raises what the method raises, and StoreUnavailableError when it takes too long.
+    """
+    try:
+        async with asyncio.timeout(LONGEST_CALL):
+            return await context.storing.run(operator.call, partial(function, *arguments))
+    except TimeoutError:
+        raise StoreUnavailableError("The storage did not answer in time.") from None

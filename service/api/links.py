@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from service.core import LayerSpec
-from service.core.naming import ModelName
+from service.core.models.names import ModelName
 
 PARAMETERS = "/v1/parameters"
 WEIGHTS = "/v1/weights"

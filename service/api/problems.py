@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -11,11 +12,43 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
-from service.api.connections import ReaderLeftError
-from service.api.entries import NameRetiredError
-from service.api.ranges import UnsatisfiableError
+from service.api.http.ranges import UnsatisfiableError
+from service.api.sending.workers import ReaderLeftError
 from service.core import FieldError, SpecError
-from service.store import NameTakenError, Retirement, StoreUnavailableError
+from service.store import NameEntry, NameTakenError, Retirement, StoreUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name, the id of the model that it stands for, who published it, why, and when.
+
+    `retired` says who took the name out of use, why, and when; null while it is in use.
+    """
+
+    name: str
+    model: str
+    author: str
+    note: str
+    published: datetime
+    retired: Retirement | None
+
+    @classmethod
+    def of(cls, entry: NameEntry) -> Self:
+        """Write an entry of the store."""
+        return cls(str(entry.name), entry.model, entry.author, entry.note, entry.published, entry.retired)
+
+
+class NameRetiredError(Exception):
+    """A name is out of use; `entry` is what it stood for."""
+
+    def __init__(self, entry: NameEntry) -> None:
+        self.entry = entry
+        super().__init__(entry)
+
+    def __str__(self) -> str:
+        note = self.entry.retired.note if self.entry.retired else ""
+        return f"{self.entry.name} is retired{note and ': '}{note}"
+
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 
 from starlette import routing
 
-from service.api.docs import get_asset, get_docs, get_index, get_openapi, get_start
-from service.api.links import MODELS, NAME, NAMES, PARAMETERS, WEIGHTS
-from service.api.models import (
+from service.api.endpoints.docs import get_asset, get_docs, get_index, get_openapi, get_start
+from service.api.endpoints.health import get_liveness, get_metrics, get_readiness
+from service.api.endpoints.models import (
     get_model,
     get_model_parameters,
     get_model_tensor,
     get_model_weights,
     post_model,
 )
-from service.api.names import delete_name, get_name, list_names, put_name
-from service.api.operations import get_liveness, get_metrics, get_readiness
-from service.api.parameters import get_parameters, post_parameters
-from service.api.weights import get_weights, post_weights
+from service.api.endpoints.names import delete_name, get_name, list_names, put_name
+from service.api.endpoints.parameters import get_parameters, post_parameters
+from service.api.endpoints.weights import get_weights, post_weights
+from service.api.links import MODELS, NAME, NAMES, PARAMETERS, WEIGHTS
 
 
 class Route(routing.Route):

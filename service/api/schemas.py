@@ -1,122 +1,195 @@
-"""Schemas: the JSON shapes of the service, made from the types that hold them."""
+"""Statements: what a client says of a name: that it stands for a model, that it is retired, which to list."""
 
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Self
 
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from service.api.decisions import DecidedModel, PublishedModel
-from service.api.entries import Entry
-from service.api.problems import NameProblem, Problem
-from service.core import LayerSpec, Parameters
-from service.core.models.spec import OWN, ConstantSpec, ModelSpec, StackSpec
-from service.core.statements import Listing, Publication, Reason
-
-Schema = dict[str, Any]
-
-SPEC: Schema = LayerSpec.model_json_schema()
-REFERENCE = "#/components/schemas/{model}"
-ANSWERS = (Parameters, PublishedModel, DecidedModel, Entry, Problem, NameProblem)
-SLICE: Schema = {
-    "type": "string",
-    "description": "The box to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
-    "Either end may be left out, and so may axes at the end. No steps, no negatives, no bare integers.",
-}
+from service.core import DtypeName, Parameters
+from service.core.errors import MOST_ERRORS, FieldError, SpecError, break_rule, translate_violations
+from service.core.models import Drawn, Model, ModelTensor, Part
+from service.core.models.names import MODEL_ID, SEGMENT, ModelName
+from service.core.spec import parse_pairs
 
 
-def make_weights_schema() -> Schema:
-    """Make the schema of a spec for weights: a seed is required, and a slice may be there."""
-    return {
-        **SPEC,
-        "title": "WeightsSpec",
-        "description": "A layer spec with a seed, and the box of the tensor to draw.",
-        "properties": {**SPEC["properties"], "slice": SLICE},
-        "required": ["shape", "seed"],
-    }
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """A model that is published: its id, the version of its stream, and how much there is of it."""
+
+    id: str
+    stream: int
+    tensors: int
+    elements: int
+    bytes: int
+
+    @classmethod
+    def of(cls, model: Model) -> Self:
+        """Count a model."""
+        return cls(model.id, model.stream, len(model.tensors), model.elements, model.nbytes)
 
 
-def make_model_schemas() -> dict[str, Schema]:
-    """Make the schemas of a model, whose tensors are of three kinds, and of a part of a tensor."""
-    model, stack = ModelSpec.model_json_schema(), StackSpec.model_json_schema()
-    common = omit(SPEC["properties"], *OWN)
-    model["properties"]["defaults"] |= {"properties": common, "additionalProperties": False}
-    kinds = [refer(name) for name in ("DrawnSpec", "ConstantSpec", "StackSpec")]
-    model["properties"]["tensors"]["items"] = {"anyOf": kinds}
-    stack["properties"]["parts"]["items"] = refer("PartSpec")
-    drawn = omit(SPEC["properties"], "seed")
-    part = omit(drawn, "dtype") | {
-        "slice": {"type": "string", "description": "Which rows of what is drawn, as in `0:128`."},
-        "constant": {"type": "number", "description": "One value instead of what is drawn."},
-    }
-    return {
-        "ModelSpec": model,
-        "DrawnSpec": make_object("DrawnSpec", "A tensor that is drawn.", drawn, "name", "shape"),
-        "ConstantSpec": ConstantSpec.model_json_schema(),
-        "StackSpec": stack,
-        "PartSpec": make_object("PartSpec", "A part of a tensor.", part, "shape"),
-    }
+@dataclass(frozen=True, slots=True)
+class DecidedPart:
+    """Rows of a tensor: drawn with `parameters`, a `slice` of what is drawn perhaps, or a `constant`."""
+
+    name: str
+    shape: tuple[int, ...]
+    slice: str | None
+    constant: float | None
+    parameters: Parameters | None
+
+    @classmethod
+    def of(cls, part: Part) -> Self:
+        """Tell what was decided for a part."""
+        if isinstance(part, Drawn):
+            return cls(part.name, part.shape, part.cut or None, None, part.parameters)
+        return cls(part.name, part.shape, None, part.value, None)
 
 
-def make_answer_schemas() -> dict[str, Schema]:
-    """Make the schemas of what is answered, and of all that is in it."""
-    answered = {kind.__name__: TypeAdapter(kind).json_schema(ref_template=REFERENCE) for kind in ANSWERS}
-    inner = [schema.pop("$defs", {}) for schema in answered.values()]
-    return {name: value for schemas in (answered, *inner) for name, value in schemas.items()}
+@dataclass(frozen=True, slots=True)
+class DecidedTensor:
+    """A tensor of a model, and the parts that are stacked to it: one at least."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DtypeName
+    parts: tuple[DecidedPart, ...]
+
+    @classmethod
+    def of(cls, tensor: ModelTensor) -> Self:
+        """Tell what was decided for a tensor."""
+        parts = tuple(DecidedPart.of(part) for part in tensor.parts)
+        return cls(tensor.name, tensor.shape, tensor.dtype, parts)
 
 
-def make_object(title: str, description: str, properties: Schema, *required: str) -> Schema:
-    """Make the schema of an object that has no other properties."""
-    return {
-        "title": title,
-        "description": description,
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
+@dataclass(frozen=True, slots=True)
+class DecidedModel:
+    """What was decided for every tensor of a model, in the order of their names' bytes. The seed is text."""
+
+    model: str
+    seed: str
+    stream: int
+    tensors: tuple[DecidedTensor, ...]
+
+    @classmethod
+    def of(cls, model_id: str, model: Model) -> Self:
+        """Tell what was decided for a model."""
+        tensors = tuple(DecidedTensor.of(tensor) for tensor in model.tensors)
+        return cls(model_id, str(model.seed), model.stream, tensors)
 
 
-def omit(properties: Schema, *names: str) -> Schema:
-    """Return properties without some of them."""
-    return {name: value for name, value in properties.items() if name not in names}
+MOST_ENTRIES = 1000
+LONGEST_AUTHOR = 200
+LONGEST_NOTE = 2000
+PREFIX = re.compile(f"({SEGMENT.pattern}/){{0,2}}({SEGMENT.pattern})?")
+# Control characters, line and paragraph separators, and lone surrogates; a note may have lines and tabs.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+UNPRINTABLE_IN_NOTE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def make_query_parameters(schema: Schema, examples: dict[str, object]) -> list[Schema]:
-    """Make a query parameter of each property of a schema; a list is written with commas."""
-    return [
-        make_query_parameter(name, dict(value), examples, required=name in schema.get("required", ()))
-        for name, value in schema["properties"].items()
+def _check_model(text: str) -> str:
+    if not MODEL_ID.fullmatch(text):
+        raise break_rule("must be the id of a model: 64 lower-case hexadecimal digits")
+    return text
+
+
+def _check_author(text: str) -> str:
+    if not text.strip() or len(text) > LONGEST_AUTHOR or UNPRINTABLE.search(text):
+        raise break_rule(f"must be 1 to {LONGEST_AUTHOR} printable characters, not all of them blank")
+    return text
+
+
+def _check_note(text: str) -> str:
+    if len(text) > LONGEST_NOTE or UNPRINTABLE_IN_NOTE.search(text):
+        raise break_rule(f"must be at most {LONGEST_NOTE} characters: printable ones, tabs and line ends")
+    return text
+
+
+def _check_prefix(text: str) -> str:
+    if not PREFIX.fullmatch(text):
+        raise break_rule("must be how a team/name/version begins")
+    return text
+
+
+def _check_name(text: str) -> str:
+    try:
+        return str(ModelName.parse(text))
+    except SpecError:
+        raise break_rule("must be a team/name/version") from None
+
+
+class Statement(BaseModel):
+    """What is said of a name, field by field."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Self:
+        """Parse JSON-like values. Raises SpecError, with every field that is wrong.
+
+        >>> Reason.parse({"author": "ada", "note": "superseded"}).author
+        'ada'
+        """
+        return cls._parse(values, [])
+
+    @classmethod
+    def parse_query(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+        """Parse the decoded parameters of a URL. Raises SpecError.
+
+        >>> Listing.parse_query([("prefix", "vision/"), ("limit", "20")]).limit
+        20
+        """
+        return cls._parse(*parse_pairs(pairs))
+
+    @classmethod
+    def _parse(cls, values: Mapping[str, object], repeated: list[FieldError]) -> Self:
+        try:
+            made = cls.model_validate(values)
+        except ValidationError as error:
+            errors = [*translate_violations(error, cls.model_fields, cls.__name__.lower()), *repeated]
+            raise SpecError(errors[:MOST_ERRORS]) from None
+        if repeated:
+            raise SpecError(repeated[:MOST_ERRORS])
+        return made
+
+
+class Reason(Statement):
+    """Who does something to a name, and why."""
+
+    author: Annotated[
+        str,
+        AfterValidator(_check_author),
+        Field(description=f"Who says so: 1 to {LONGEST_AUTHOR} printable characters.", examples=["ada"]),
+    ]
+    note: Annotated[
+        str,
+        AfterValidator(_check_note),
+        Field(description=f"Why: at most {LONGEST_NOTE} characters.", examples=["superseded by 1.1"]),
+    ] = ""
+
+
+class Publication(Reason):
+    """Which model a name is to stand for, who says so, and why."""
+
+    model: Annotated[
+        str,
+        AfterValidator(_check_model),
+        Field(description="The model's id: 64 lower-case hexadecimal digits."),
     ]
 
 
-def make_query_parameter(name: str, value: Schema, examples: dict[str, object], *, required: bool) -> Schema:
-    """Make a query parameter. A query has no null: to leave the parameter out is to say nothing."""
-    description = value.pop("description", "")
-    for noise in ("title", "examples"):
-        value.pop(noise, None)
-    if value.get("default", ...) is None:
-        del value["default"]
-    kinds = [kind for kind in value.pop("anyOf", []) if kind != {"type": "null"}]
-    if kinds:
-        value |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-    parameter: Schema = {"name": name, "in": "query", "required": required, "schema": value}
-    if value.get("type") == "array":
-        parameter |= {"style": "form", "explode": False}
-    if description:
-        parameter["description"] = description
-    if name in examples:
-        parameter["example"] = examples[name]
-    return parameter
+class Listing(Statement):
+    """Which names are asked for."""
 
-
-def refer(name: str) -> Schema:
-    """Refer to one of the schemas."""
-    return {"$ref": REFERENCE.format(model=name)}
-
-
-SCHEMAS: Schema = {
-    **make_answer_schemas(),
-    **make_model_schemas(),
-    **{kind.__name__: kind.model_json_schema() for kind in (Listing, Publication, Reason)},
-    "LayerSpec": SPEC,
-    "WeightsSpec": make_weights_schema(),
-}
+    prefix: Annotated[
+        str,
+        AfterValidator(_check_prefix),
+        Field(description="How the names begin, slashes and all.", examples=["vision/res"]),
+    ] = ""
+    after: Annotated[
+        Annotated[str, AfterValidator(_check_name)] | None,
+        Field(description="The name after which to begin.", examples=["vision/resnet50/1.0"]),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=MOST_ENTRIES, description="Most names to answer with.")] = 100

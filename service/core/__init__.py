@@ -1,10 +1,9 @@
 """The maths of weight initialization: from a layer spec to the parameters of its weights."""
 
-from service.core.distributions import TRUNCATED_UNIT_STDDEV, DistributionName
 from service.core.dtypes import DTYPES, Dtype, DtypeName
 from service.core.errors import FieldError, SpecError
 from service.core.parameters import Parameters, decide
-from service.core.schemes import Mode, SchemeName
+from service.core.schemes import TRUNCATED_UNIT_STDDEV, DistributionName, Mode, SchemeName
 from service.core.spec import LayerSpec, check_element_count, require_seed
 
 __all__ = [

@@ -8,7 +8,7 @@ the family that its shape resembles.
 from dataclasses import dataclass
 from typing import Literal
 
-from service.core.names import find_nearest_names, fold_name
+from service.core.spelling import find_nearest_names, fold_name
 
 Family = Literal["linear", "saturating", "output", "rectifier", "shrinking", "gated", "self_normalizing"]
 

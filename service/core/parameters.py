@@ -2,16 +2,157 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
-from service.core.choice import Choice, choose_scheme
-from service.core.distributions import DISTRIBUTIONS, DistributionName
+from service.core.activations import ACTIVATIONS, Activation
 from service.core.dtypes import DTYPES, DtypeName
 from service.core.errors import FieldError, SpecError, refuse
 from service.core.fans import Fans, compute_fans
-from service.core.layout import resolve_layout
-from service.core.scaling import Spread, format_formula, format_number
-from service.core.schemes import Mode, SchemeName
+from service.core.layouts import resolve_layout
+from service.core.schemes import (
+    DISTRIBUTIONS,
+    SCHEMES,
+    SPELLINGS,
+    DistributionName,
+    Mode,
+    Scheme,
+    SchemeName,
+    SchemeSpelling,
+)
 from service.core.spec import LayerSpec
+
+
+class Spread(NamedTuple):
+    """How far weights spread around zero: variance = stddev², limit = √(3 · variance)."""
+
+    variance: float
+    stddev: float
+    limit: float
+
+    @classmethod
+    def of(cls, scale: float, fan: float) -> Self:
+        """Spread weights so that variance = scale / fan (He et al. 2015, equation 10).
+
+        >>> Spread.of(3.0, 300)
+        Spread(variance=0.01, stddev=0.1, limit=0.17320508075688773)
+        """
+        variance = scale / fan
+        return cls(variance, math.sqrt(variance), math.sqrt(3 * variance))
+
+
+def compute_leaky_scale(negative_slope: float) -> float:
+    """Compute He's scale for a rectifier of slope a below zero: 2 / (1 + a²) (He et al. 2015, equation 15).
+
+    >>> compute_leaky_scale(0.0), compute_leaky_scale(1.0)
+    (2.0, 1.0)
+    """
+    return 2 / (1 + negative_slope * negative_slope)
+
+
+def format_formula(scale: float, mode: Mode, fan: float, negative_slope: float | None = None) -> str:
+    """Write out how the variance came about.
+
+    >>> format_formula(2.0, "fan_in", 784)
+    'σ² = 2 / fan_in = 2 / 784'
+    >>> format_formula(1.6, "fan_in", 784, negative_slope=0.5)
+    'σ² = (2 / (1 + 0.5²)) / fan_in = 1.6 / 784'
+    """
+    number = format_number(scale)
+    symbol = number if negative_slope is None else _format_leaky_scale(negative_slope)
+    return f"σ² = {symbol} / {mode} = {number} / {format_number(fan)}"
+
+
+def format_number(value: float) -> str:
+    """Write a number in the fewest digits that read back as the same number.
+
+    >>> format_number(2.0), format_number(0.1), format_number(1e300)
+    ('2', '0.1', '1e+300')
+    """
+    return repr(value).removesuffix(".0")
+
+
+def _format_leaky_scale(negative_slope: float) -> str:
+    slope = format_number(negative_slope)
+    return f"(2 / (1 + {f'({slope})' if negative_slope < 0 else slope}²))"
+
+
+class Choice(NamedTuple):
+    """What was chosen for a layer before its shape is looked at."""
+
+    scheme: Scheme
+    mode: Mode
+    distribution: DistributionName
+    scale: float
+    reason: str
+
+
+def choose_scheme(spec: LayerSpec) -> Choice:
+    """Choose scheme, mode, distribution and scale, with the reason. Raises SpecError.
+
+    >>> choice = choose_scheme(LayerSpec(shape=(784, 300), activation="selu"))
+    >>> choice.scheme.name, choice.mode, choice.distribution, choice.scale
+    ('lecun', 'fan_in', 'normal', 1.0)
+    """
+    activation, spelling = ACTIVATIONS[spec.activation], SPELLINGS[spec.scheme]
+    scheme = spelling.scheme or SCHEMES[activation.scheme]
+    problems = [
+        *_check_scale(spec, scheme),
+        *_check_slope(spec, scheme),
+        *_check_distribution(spec, spelling),
+    ]
+    if problems:
+        raise SpecError(problems)
+    return Choice(
+        scheme,
+        mode=spec.mode or scheme.mode,
+        distribution=spec.distribution or spelling.distribution or scheme.distribution,
+        scale=_choose_scale(spec, scheme),
+        reason=_explain(spec, spelling, scheme, activation),
+    )
+
+
+def _choose_scale(spec: LayerSpec, scheme: Scheme) -> float:
+    if spec.negative_slope is not None:
+        return compute_leaky_scale(spec.negative_slope)
+    return scheme.scale if spec.scale is None else spec.scale
+
+
+def _check_scale(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
+    if spec.scale is None or scheme.name == "variance_scaling":
+        return ()
+    rule = (
+        f"is {scheme.scale:g} by definition in scheme {scheme.name}: use scheme=variance_scaling for another"
+    )
+    return (FieldError.of("scale", rule, spec.scale),)
+
+
+def _check_slope(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
+    if spec.negative_slope is None or scheme.name == "he":
+        return ()
+    but = f"and activation {spec.activation} takes" if spec.scheme == "auto" else "not"
+    rule = f"is for scheme he only, {but} {scheme.name}"
+    return (FieldError.of("negative_slope", rule, spec.negative_slope),)
+
+
+def _check_distribution(spec: LayerSpec, spelling: SchemeSpelling) -> tuple[FieldError, ...]:
+    asked, carried = spec.distribution, spelling.distribution
+    if asked is None or carried is None or asked == carried:
+        return ()
+    if (asked, carried) == ("truncated_normal", "normal"):
+        return ()  # how to ask for what Keras and JAX mean by he_normal
+    rule = f"contradicts scheme {spelling.name}, which carries {carried}"
+    return (FieldError.of("distribution", rule, asked),)
+
+
+def _explain(spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme, activation: Activation) -> str:
+    if spelling.scheme is None:
+        return f"{activation.reason} {scheme.reason}"
+    reason = f"Scheme {spelling.name} was asked for. {scheme.reason}"
+    if spelling.distribution == "normal" and spec.distribution is None:
+        reason += (
+            " Normal is not truncated here; for Keras' and JAX's, ask for distribution=truncated_normal."
+        )
+    return reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,15 @@
 """Errors of the store."""
 
-from service.store.entries import NameEntry
+import logging
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from service.core.models.names import NameEntry
 
 
 class NameTakenError(Exception):
@@ -28,3 +37,76 @@ class UnknownModelError(Exception):
 
 class StoreUnavailableError(Exception):
     """The store cannot answer now. The message is safe to send: no password, no host, no statement."""
+
+
+LOG = logging.getLogger("service.store")
+PASSWORD = re.compile(r"(?<=:)[^\s@]*(?=@)|(?<=password=)\S+", re.IGNORECASE)
+
+LOCKED = "is locked by another process"
+FULL = "has no room left"
+READ_ONLY = "cannot be written to"
+DAMAGED = "is damaged"
+UNREACHABLE = "cannot be reached"
+SLOW = "did not answer in time"
+
+# Primary result code of SQLite → what it means (https://www.sqlite.org/rescode.html).
+SQLITE: dict[int, str] = {
+    sqlite3.SQLITE_BUSY: LOCKED,
+    sqlite3.SQLITE_LOCKED: LOCKED,
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_PERM: READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_IOERR: "lies on a disk that fails or is full",
+}
+# SQLSTATE of PostgreSQL, or how it begins → what it means (its manual, appendix A). The longest wins.
+POSTGRES: dict[str, str] = {
+    "08": UNREACHABLE,
+    "25006": READ_ONLY,
+    "42501": "does not grant what is needed",
+    "53": "has no resources left",
+    "53100": FULL,
+    "53300": "has too many connections",
+    "55P03": LOCKED,
+    "57": "was shut down",
+    "57014": SLOW,
+    "XX": DAMAGED,
+}
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Raise whatever a database, its driver or the disk says is wrong as StoreUnavailableError.
+
+    The driver's own words go to the log, for those who run the service.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        text = PASSWORD.sub("***", " ".join(str(cause).split()))
+        LOG.warning("the store failed: %s: %s", type(cause).__name__, text)
+        raise StoreUnavailableError(f"The storage {explain(cause)}.") from None
+
+
+def explain(cause: BaseException) -> str:
+    """Say what an error means, by the code that it has.
+
+    >>> explain(OSError(28, "No space left on device"))
+    'cannot be written to'
+    """
+    if isinstance(cause, sqlite3.Error):
+        # An extended code has the primary one in its low byte; an error of the module's own has none.
+        return SQLITE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "failed")
+    if isinstance(cause, PoolTimeoutError):
+        return SLOW
+    if isinstance(cause, OSError):
+        return READ_ONLY
+    if isinstance(cause, ValueError | TypeError):
+        return DAMAGED  # a column has what nobody writes to it
+    if isinstance(cause, SQLAlchemyError):
+        return "failed"
+    state = getattr(cause, "sqlstate", None) or "08"
+    return next((POSTGRES[state[:size]] for size in (5, 2) if state[:size] in POSTGRES), "failed")

@@ -4,8 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Tuple, insert, literal, select, tuple_, update
 
-from service.core.naming import ModelName, span_prefix
-from service.store.entries import NameEntry, Retirement
+from service.core.models.names import ModelName, NameEntry, Retirement, span_prefix
 from service.store.errors import NameTakenError, UnknownModelError
 from service.store.tables import ModelRow, NameRow
 

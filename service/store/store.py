@@ -8,15 +8,13 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from service.core.naming import ModelName
+from service.core.models.names import ModelName, NameEntry, Retirement
 from service.settings import Settings
 from service.store import queries
-from service.store.databases import Database
-from service.store.entries import NameEntry, Retirement
-from service.store.errors import StoreUnavailableError
-from service.store.failures import failures_told
+from service.store.database import Database
+from service.store.errors import StoreUnavailableError, failures_told
+from service.store.migrate import Schema
 from service.store.postgres import Postgres
-from service.store.schema import Schema
 from service.store.sqlite import Sqlite
 
 T = TypeVar("T")

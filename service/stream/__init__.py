@@ -1,7 +1,6 @@
 """The stream: every weight as a pure function of version, seed, name, position and spec."""
 
 from service.stream.key import STREAM_VERSION, derive_key
-from service.stream.sources import Source, cut_tensor
-from service.stream.tensor import Tensor
+from service.stream.tensor import Source, Tensor, cut_tensor
 
 __all__ = ["STREAM_VERSION", "Source", "Tensor", "cut_tensor", "derive_key"]

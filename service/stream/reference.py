@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core import LayerSpec, Parameters, require_seed
+from service.stream.inverse_cdf import SEGMENT_BITS, load_tables
 from service.stream.key import Key, derive_key
 from service.stream.order import CANONICAL
 from service.stream.rounding import round_to
-from service.stream.tables import SEGMENT_BITS, load_tables
 from service.stream.tensor import compute_span
 
 MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.api.http.query import decode_query
 from service.api.links import link_parameters, link_weights
-from service.api.query import decode_query
 from service.core import LayerSpec
 from service.core.schemes import SCHEME_NAMES
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from service.api.openapi import make_document, render_openapi
+from service.api.document import make_document, render_openapi
 from service.core import LayerSpec
 from tests.api.published import publish
 

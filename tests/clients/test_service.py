@@ -139,11 +139,11 @@ def test_a_killed_service_is_gone_on_with_by_its_replica(client):
     shape, said = (4096, 4096), {"seed": 3, "distribution": "normal"}
     whole = client.weights(shape, **said)
     with run_server() as first, run_server() as second, Client([first.url, second.url]) as both:
-        import weightinit.sinks
+        import weightinit.transport.sinks
 
         killed = []
 
-        class KillingSink(weightinit.sinks.MemorySink):
+        class KillingSink(weightinit.transport.sinks.MemorySink):
             def take(self, body, offset):
                 if offset > whole.nbytes // 2 and not killed:
                     os.kill(first.process.pid, signal.SIGKILL)
@@ -151,8 +151,8 @@ def test_a_killed_service_is_gone_on_with_by_its_replica(client):
                 return super().take(body, offset)
 
         array = np.empty_like(whole)
-        from weightinit.boxes import Box
-        from weightinit.queries import make_weights_query
+        from weightinit.spec.slices import Box
+        from weightinit.transport.requests import make_weights_query
 
         query = make_weights_query(weightinit.Spec.of(shape, **said), Box.of(None, shape))
         both.transfer(query, KillingSink(memoryview(array).cast("B")), array.nbytes)

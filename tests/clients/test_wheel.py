@@ -18,7 +18,7 @@ names = ("fastapi", "numba", "service", "tqdm", "yaml")
 modules = {name: importlib.util.find_spec(name) is not None for name in names}
 array = weightinit.weights((784, 300), activation="relu", seed=42, name="hidden1")
 told = {"modules": modules, "shape": array.shape, "version": weightinit.__version__}
-told["loaded"] = [name for name in ("differences", "markup") if f"weightinit.models.{name}" in sys.modules]
+told["loaded"] = [name for name in ("diff", "yaml") if f"weightinit.models.{name}" in sys.modules]
 print(json.dumps(told))
 """
 

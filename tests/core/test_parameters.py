@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import DTYPES, TRUNCATED_UNIT_STDDEV, LayerSpec, SpecError, decide
-from service.core.distributions import DISTRIBUTIONS
+from service.core.schemes import DISTRIBUTIONS
 
 
 def decide_scaled(scale, **fields):

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from service.core.naming import ModelName
+from service.core.models.names import ModelName
 from service.settings import Settings
 from service.store import Store
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.stream import tables
+from service.stream import inverse_cdf as tables
 
 SOURCE = Path(__file__).with_name("independent.c")
 COMPILE = ("-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", str(SOURCE), "-lm", "-o")

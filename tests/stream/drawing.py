@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from service.core import LayerSpec, decide
 from service.stream import Tensor, reference
+from service.stream.inverse_cdf import load_tables
 from service.stream.kernels import FORMS, LAWS
 from service.stream.kernels.fill import convert
-from service.stream.tables import load_tables
 
 DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
 DTYPES = {

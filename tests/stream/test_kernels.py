@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.stream.kernels import cache
+from service.stream.kernels.fill import HERE, digest_sources
 from tests.stream.drawing import (
     DISTRIBUTIONS,
     DTYPES,
@@ -177,14 +177,13 @@ def test_kernels_never_fuse_a_multiply_with_an_add(tmp_path):
     assert len(re.findall(r"\b(vmulpd|fmul)\b", kernel)) > 10
 
 
-def test_kernels_compiled_from_other_sources_are_kept_apart(tmp_path, monkeypatch):
-    for source in cache.HERE.glob("*.py"):
+def test_kernels_compiled_from_other_sources_are_kept_apart(tmp_path):
+    original = digest_sources(HERE)
+    for source in HERE.glob("*.py"):
         (tmp_path / source.name).write_bytes(source.read_bytes())
-    original = cache.digest_sources()
-    monkeypatch.setattr(cache, "HERE", tmp_path)
-    assert cache.digest_sources() == original
+    assert digest_sources(tmp_path) == original
     for source in tmp_path.glob("*.py"):
         content = source.read_bytes()
         source.write_bytes(content + b"\n")
-        assert cache.digest_sources() != original, source.name
+        assert digest_sources(tmp_path) != original, source.name
         source.write_bytes(content)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from randomgen import Philox
 
-from service.stream.kernels.words import TILE, draw_steps, draw_tile, philox
+from service.stream.kernels.philox import TILE, draw_steps, draw_tile, philox
 from service.stream.key import Key
 from service.stream.reference import draw_words, philox4x32
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from service.stream import key, selfcheck, tensor
-from service.stream.tables import load_tables
+from service.stream.inverse_cdf import load_tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,18 +61,18 @@ class TestCheck:
 
 # One change to a kernel's source: file, what stands there, what is put there.
 KERNEL_MUTATIONS = {
-    "nine rounds": ("words.py", "range(10)", "range(9)"),
-    "another multiplier": ("words.py", "0xD2511F53", "0xD2511F55"),
-    "lanes swapped": ("words.py", "lanes[0, 0, j], lanes[1, 0, j]", "lanes[1, 0, j], lanes[0, 0, j]"),
-    "another lane": ("words.py", "        draw_lane2(", "        draw_lane1("),
+    "nine rounds": ("philox.py", "range(10)", "range(9)"),
+    "another multiplier": ("philox.py", "0xD2511F53", "0xD2511F55"),
+    "lanes swapped": ("philox.py", "lanes[0, 0, j], lanes[1, 0, j]", "lanes[1, 0, j], lanes[0, 0, j]"),
+    "another lane": ("philox.py", "        draw_lane2(", "        draw_lane1("),
     "a tile held too long": ("fill.py", "if tile != held:", "if held == uint64(0xFFFFFFFFFFFFFFFF):"),
-    "another tile size": ("words.py", "position >> uint64(2)) & ~", "position >> uint64(1)) & ~"),
+    "another tile size": ("philox.py", "position >> uint64(2)) & ~", "position >> uint64(1)) & ~"),
     "another table row": ("transforms.py", "1022 <<", "1023 <<"),
-    "uniform half-open": ("stores.py", "& MAGNITUDE)) + 0.5", "& MAGNITUDE)) + 0.0"),
-    "halves cut off": ("stores.py", "uint32(0x7FFF)", "uint32(0)"),
-    "float16 subnormals off by one": ("stores.py", "uint32(0x3F000000)", "uint32(0x3EFFFFFF)"),
-    "no sign": ("bits.py", "np.uint32(0x80000000)", "np.uint32(0)"),
-    "strides forgotten": ("steps.py", "uint32(uint64(i) * strides[axis])", "uint32(i)"),
+    "uniform half-open": ("encode.py", "& MAGNITUDE)) + 0.5", "& MAGNITUDE)) + 0.0"),
+    "halves cut off": ("encode.py", "uint32(0x7FFF)", "uint32(0)"),
+    "float16 subnormals off by one": ("encode.py", "uint32(0x3F000000)", "uint32(0x3EFFFFFF)"),
+    "no sign": ("intrinsics.py", "np.uint32(0x80000000)", "np.uint32(0)"),
+    "strides forgotten": ("positions.py", "uint32(uint64(i) * strides[axis])", "uint32(i)"),
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 from scipy import fft, stats
 
 from service.stream import derive_key
-from service.stream.kernels.words import TILE, draw_tile
+from service.stream.kernels.philox import TILE, draw_tile
 from tests.stream.drawing import DISTRIBUTIONS, make_tensor
 
 FALSE_ALARM = 1e-9

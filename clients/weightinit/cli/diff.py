@@ -2,12 +2,10 @@
 
 from argparse import ArgumentParser, Namespace
 
-from weightinit.cli.commands import Command
-from weightinit.cli.options import add_service_options, make_client
-from weightinit.cli.starts import add_start, load_start
+from weightinit.cli.options import Command, add_service_options, add_start, load_start, make_client
 from weightinit.cli.tables import print_table
 from weightinit.client import Client
-from weightinit.models.differences import Side, find_differences
+from weightinit.models.diff import Side, find_differences
 
 DIFFERENT = 1
 

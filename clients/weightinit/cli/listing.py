@@ -6,8 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from datetime import datetime
 
-from weightinit.cli.commands import Command
-from weightinit.cli.options import add_service_options, make_client
+from weightinit.cli.options import Command, add_service_options, make_client
 from weightinit.cli.tables import print_table
 from weightinit.models import NameEntry
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
 from weightinit.cli import diff, listing, parameters, publish, pull, retire, show, weights
-from weightinit.cli.commands import Command
+from weightinit.cli.options import Command
 from weightinit.cli.tables import clean
 from weightinit.errors import (
     ConfigurationError,

@@ -2,11 +2,33 @@
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
 
 from weightinit.client import Client
-from weightinit.dtypes import DTYPES
-from weightinit.spec import Spec
+from weightinit.errors import NotFound
+from weightinit.models import DecidedTensor, Model, read_document
+from weightinit.models.files import LONGEST, is_document
+from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.layer import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb: its summary, an example of its use, the options it adds, and what it does with them.
+
+    `run` returns the exit status where it is another than 0. `notes` are for who asks for help.
+    """
+
+    name: str
+    summary: str
+    example: str
+    add_options: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], int | None]
+    notes: str = ""
+
 
 SHAPE = re.compile(r"[0-9]{1,19}([,x×][0-9]{1,19})*", re.ASCII)
 
@@ -84,3 +106,34 @@ def make_client(arguments: Namespace, *, verify: bool | None = None, progress: b
         verify=verify,
         progress=progress,
     )
+
+
+HELP = (
+    "a model's id, its name (team/name/version), or a file (.yaml, .yml or .json); "
+    "what could be either is the file, where there is one"
+)
+
+
+class Start(NamedTuple):
+    """A model, and what is decided for it."""
+
+    model: Model
+    decided: tuple[DecidedTensor, ...]
+
+
+def add_start(parser: ArgumentParser, name: str) -> None:
+    """Add the argument that says a model."""
+    parser.add_argument(name, metavar=name.upper(), help=HELP)
+
+
+def load_start(client: Client, text: str) -> Start:
+    """Load a model that an argument says. A file is not published by that."""
+    if is_document(text):
+        model = read_document(text)
+        return Start(model, client.decided(model))
+    try:
+        return Start(client.model(text), client.decided(text))
+    except NotFound as error:
+        if Path(text).suffix in LONGEST:
+            error.add_note(f"nor is there a file {text}")
+        raise

@@ -5,8 +5,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
-from weightinit.cli.commands import Command
-from weightinit.cli.options import add_service_options, add_spec_options, make_client, make_spec
+from weightinit.cli.options import Command, add_service_options, add_spec_options, make_client, make_spec
 
 
 def add_options(parser: ArgumentParser) -> None:

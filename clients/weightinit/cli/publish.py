@@ -4,8 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 
-from weightinit.cli.commands import Command
-from weightinit.cli.options import add_service_options, make_client
+from weightinit.cli.options import Command, add_service_options, make_client
 from weightinit.models import Publication, read_document
 
 NEXT = """\

@@ -3,8 +3,7 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from weightinit.cli.commands import Command
-from weightinit.cli.options import add_service_options, make_client
+from weightinit.cli.options import Command, add_service_options, make_client
 
 
 def add_options(parser: ArgumentParser) -> None:

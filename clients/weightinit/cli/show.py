@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from textwrap import fill
 
-from weightinit.cli.commands import Command
-from weightinit.cli.options import add_service_options, make_client
-from weightinit.cli.starts import Start, add_start, load_start
+from weightinit.cli.options import Command, Start, add_service_options, add_start, load_start, make_client
 from weightinit.cli.tables import clean, print_table
 from weightinit.models import DecidedPart, DecidedTensor
 

@@ -5,19 +5,19 @@ from argparse import ArgumentParser, Namespace
 from io import FileIO
 from pathlib import Path
 
-from weightinit.boxes import Box
-from weightinit.cli.commands import Command
 from weightinit.cli.options import (
+    Command,
     add_service_options,
     add_spec_options,
     add_transfer_options,
     make_client,
     make_spec,
 )
+from weightinit.download import HEADERS, save_weights
 from weightinit.errors import OutputFailed
-from weightinit.files import HEADERS, save_weights
-from weightinit.queries import make_weights_query
-from weightinit.sinks import PipeSink
+from weightinit.spec.slices import Box
+from weightinit.transport.requests import make_weights_query
+from weightinit.transport.sinks import PipeSink
 
 
 def add_options(parser: ArgumentParser) -> None:

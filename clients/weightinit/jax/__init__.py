@@ -1,6 +1,8 @@
 """JAX: initializers with JAX's signature, arrays over devices, and pytrees, over the client."""
 
+from weightinit.adapters.rules import ModelRejected
 from weightinit.jax.arrays import sharded
+from weightinit.jax.initialize import describe, initialize
 from weightinit.jax.initializers import Initializer, initializer
 from weightinit.jax.named import (
     glorot_normal,
@@ -15,8 +17,6 @@ from weightinit.jax.named import (
     xavier_normal,
     xavier_uniform,
 )
-from weightinit.jax.trees import describe, initialize
-from weightinit.patterns import ModelRejected
 
 __all__ = [
     "Initializer",

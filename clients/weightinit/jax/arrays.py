@@ -10,8 +10,8 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
 from jax.typing import DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.fitting import Cuts
-from weightinit.spec import Shape, SpecFields
+from weightinit.adapters import Cuts
+from weightinit.spec.layer import Shape, SpecFields
 
 
 def sharded(

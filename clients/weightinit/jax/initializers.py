@@ -13,8 +13,8 @@ from jax.typing import ArrayLike, DTypeLike
 
 from weightinit import Client, Spec, default_client
 from weightinit.jax.arrays import name_dtype, sharded, take_over
-from weightinit.layouts import Axes, spell_layout
-from weightinit.spec import LayerFields
+from weightinit.spec.layer import LayerFields
+from weightinit.spec.layouts import Axes, spell_layout
 
 
 @dataclass(frozen=True, slots=True)

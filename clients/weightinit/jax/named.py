@@ -9,8 +9,8 @@ from jax.typing import DTypeLike
 
 from weightinit import Client
 from weightinit.jax.initializers import Initializer, make_spec
-from weightinit.layouts import Axes
-from weightinit.spec import LayerFields
+from weightinit.spec.layer import LayerFields
+from weightinit.spec.layouts import Axes
 
 
 class Which(TypedDict, total=False):

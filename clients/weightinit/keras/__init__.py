@@ -1,7 +1,8 @@
 """Keras 3: initializers that serialize, over the client."""
 
+from weightinit.adapters.rules import ModelRejected
+from weightinit.keras.initialize import initialize
 from weightinit.keras.initializers import Initializer, SharedWeights, placeholders
-from weightinit.keras.models import initialize
 from weightinit.keras.named import (
     GlorotNormal,
     GlorotUniform,
@@ -11,8 +12,7 @@ from weightinit.keras.named import (
     LecunUniform,
     VarianceScaling,
 )
-from weightinit.keras.publishing import publish
-from weightinit.patterns import ModelRejected
+from weightinit.keras.publish import publish
 
 __all__ = [
     "GlorotNormal",

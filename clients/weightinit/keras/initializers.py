@@ -12,10 +12,25 @@ import keras
 import numpy as np
 
 from weightinit import Client, default_client
-from weightinit.keras.memory import take_over
 from weightinit.keras.types import Tensor
-from weightinit.layouts import spell_layout
-from weightinit.spec import LayerFields, Spec
+from weightinit.spec.layer import LayerFields, Spec
+from weightinit.spec.layouts import spell_layout
+
+
+def take_over(weights: np.ndarray[Any, Any], dtype: str) -> Tensor:
+    """Make a tensor of an array that nobody else will read or write."""
+    taken: Tensor = weights
+    match keras.backend.backend():
+        case "jax":
+            import jax  # noqa: PLC0415 - only that backend has it
+
+            taken = jax.device_put(weights)
+        case "torch" if dtype != "bfloat16":  # which NumPy and PyTorch do not have in common
+            import torch  # noqa: PLC0415
+
+            taken = torch.from_numpy(weights)
+    return keras.ops.convert_to_tensor(taken, dtype=dtype)
+
 
 _placeholders: ContextVar[bool] = ContextVar("weightinit.keras.placeholders", default=False)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import keras
 
 from weightinit.keras.initializers import Initializer
-from weightinit.spec import LayerFields, refuse
+from weightinit.spec.layer import LayerFields, refuse
 
 # Keras' word → the service's. Keras reads "normal" as truncated too: here that is an error, not a guess.
 DISTRIBUTIONS = {

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from weightinit.models.model import Model
-from weightinit.models.parts import Part
-from weightinit.models.reading import locate, name_tensor
-from weightinit.models.tensors import TensorSpec
-from weightinit.parameters import Parameters
-from weightinit.spec import Spec
+from weightinit.models.tensors import Part, TensorSpec
+from weightinit.models.validation import locate, name_tensor
+from weightinit.spec.layer import Spec
+from weightinit.spec.parameters import Parameters
 
 
 class Decider:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import SupportsIndex
 
-from weightinit.models.reading import locate, name_tensor, read_list, read_object
 from weightinit.models.tensors import COMMON, TensorSpec
-from weightinit.spec import refuse
+from weightinit.models.validation import locate, name_tensor, read_list, read_object
+from weightinit.spec.layer import refuse
 
 FIELDS = ("seed", "stream", "defaults", "tensors")
 LARGEST_SEED = 2**64 - 1

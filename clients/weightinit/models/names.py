@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
-from weightinit.descriptions import describe
-from weightinit.spec import refuse
+from weightinit.spec.layer import describe, refuse
 
 MODEL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"

@@ -5,9 +5,10 @@
 >>> print(weightinit.torch.initialize_(model, seed=42))  # doctest: +SKIP
 """
 
-from weightinit.patterns import ModelRejected
+from weightinit.adapters.rules import ModelRejected
+from weightinit.errors import TensorRejected, UnknownActivationWarning
 from weightinit.torch.entries import Entry
-from weightinit.torch.errors import TensorRejected, UnknownActivationWarning
+from weightinit.torch.initialize import initialize_
 from weightinit.torch.initializers import (
     glorot_normal_,
     glorot_uniform_,
@@ -22,9 +23,8 @@ from weightinit.torch.initializers import (
     xavier_normal_,
     xavier_uniform_,
 )
-from weightinit.torch.model import initialize_
 from weightinit.torch.plan import plan_module
-from weightinit.torch.publishing import publish
+from weightinit.torch.publish import publish
 from weightinit.torch.report import Report, Row
 
 __all__ = [

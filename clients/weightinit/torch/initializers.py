@@ -5,9 +5,8 @@ from typing import Protocol, Unpack
 import torch
 
 from weightinit import Client, Spec, default_client
-from weightinit.spec import LayerFields
-from weightinit.torch.filling import draw_
-from weightinit.torch.tensors import check_tensor, name_dtype
+from weightinit.spec.layer import LayerFields
+from weightinit.torch.fill import check_tensor, draw_, name_dtype
 
 
 class Initializer(Protocol):

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from weightinit.parameters import Parameters
-from weightinit.torch.entries import Entry
-from weightinit.torch.starts import Constant, Keep, Start
-from weightinit.torch.tensors import DTYPES
+from weightinit.spec.parameters import Parameters
+from weightinit.torch.entries import Constant, Entry, Keep, Start
+from weightinit.torch.fill import DTYPES
 
 COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "reason")
 

@@ -4,9 +4,8 @@ Every step is a plain loop that LLVM vectorises; reference.py states the same in
 here may be contracted into FMA, so fastmath stays off.
 """
 
-from service.stream.kernels import cache  # noqa: F401 - first: it says where compiled kernels are kept
+from service.stream.kernels.encode import FORMS
 from service.stream.kernels.fill import fill
-from service.stream.kernels.stores import FORMS
 from service.stream.kernels.transforms import LAWS
 
 __all__ = ["FORMS", "LAWS", "fill"]

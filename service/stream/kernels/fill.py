@@ -1,15 +1,18 @@
-"""Fill: the one kernel that the service calls."""
+"""Fill: the one kernel that the service calls, compiled once and kept."""
+
+import hashlib
+from pathlib import Path
 
 import numpy as np
-from numba import float64, int64, njit, types, uint32, uint64
+from numba import config, float64, int64, njit, types, uint32, uint64
 
-from service.stream.kernels.bits import prefetch
-from service.stream.kernels.steps import draw_scattered, list_steps
-from service.stream.kernels.stores import store_tabled, store_uniform
+from service.stream.kernels.encode import store_tabled, store_uniform
+from service.stream.kernels.intrinsics import prefetch
+from service.stream.kernels.philox import TILE, draw_tile
+from service.stream.kernels.positions import draw_scattered, is_dense, list_steps, locate
 from service.stream.kernels.transforms import UNIFORM, transform_table
-from service.stream.kernels.walks import is_dense, locate
-from service.stream.kernels.words import TILE, draw_tile
 
+HERE = Path(__file__).parent
 NO_TILE = np.uint64(0xFFFFFFFFFFFFFFFF)
 UNIT = 2.0**-31  # of a uniform's magnitudes; a factor times it is exact
 BLOCK = 1024
@@ -56,6 +59,18 @@ def hold_tile(key, tile, tile_words, held):
     if tile != held:
         draw_tile(key, tile, tile_words[:TILE])
     return tile
+
+
+def digest_sources(folder: Path) -> str:
+    """Return a digest of every source file in a folder."""
+    sources = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return hashlib.sha256(sources).hexdigest()[:16]
+
+
+# Numba looks for changes only in the file of the function that it caches, so a kernel that another one calls
+# from another file would go on in its old form: compiled kernels have a folder for each state of the sources.
+# The setting is Numba's own and holds for the whole process, which is the service's alone.
+config.CACHE_DIR = str(Path(config.CACHE_DIR or HERE / "__pycache__") / digest_sources(HERE))
 
 
 @njit(

@@ -7,7 +7,7 @@ from numba import float64, int32, njit, types, uint32
 from numba.extending import intrinsic
 
 from service.core import DistributionName
-from service.stream.kernels.bits import MAGNITUDE, bits64
+from service.stream.kernels.intrinsics import MAGNITUDE, bits64
 
 LAWS: dict[DistributionName, int] = {"uniform": 0, "normal": 1, "truncated_normal": 2}
 UNIFORM = LAWS["uniform"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import SpecRejected
-from weightinit.models.braces import expand_braces
+from weightinit.models.files import expand_braces
 
 NUMBER = st.integers(0, 99)
 RANGE = st.tuples(NUMBER, st.integers(0, 3)).map(lambda pair: f"{{{pair[0]}..{pair[0] + pair[1]}}}")

@@ -5,8 +5,8 @@ import inspect
 import pytest
 import torch
 from torch import nn
+from weightinit.torch.entries import Constant, Draw
 from weightinit.torch.layers import LAYERS, describe_parameter
-from weightinit.torch.starts import Constant, Draw
 
 from service.core import LayerSpec, decide
 

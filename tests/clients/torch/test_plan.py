@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.nn.utils import parametrizations
 from weightinit.torch import ModelRejected, TensorRejected, UnknownActivationWarning, plan_module
-from weightinit.torch.starts import Constant, Draw, Keep, Skip
+from weightinit.torch.entries import Constant, Draw, Keep, Skip
 
 
 def make_mlp():

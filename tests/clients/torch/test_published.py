@@ -10,7 +10,7 @@ from weightinit import Client, ConnectionFailed, Model, NotFound, Part, Spec, Sp
 from weightinit.torch import ModelRejected, initialize_, publish
 
 from tests.clients.torch.models import Gpt, Residual
-from tests.clients.torch.test_model import MODELS, make_mlp
+from tests.clients.torch.test_initialize import MODELS, make_mlp
 
 
 def make_padded():

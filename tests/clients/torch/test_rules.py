@@ -4,9 +4,8 @@ import re
 
 import pytest
 from weightinit.torch import ModelRejected
-from weightinit.torch.patterns import Patterns, matches
-from weightinit.torch.rules import apply_rule, split_by_rule
-from weightinit.torch.starts import Block, Constant, Draw, Keep
+from weightinit.torch.entries import Block, Constant, Draw, Keep
+from weightinit.torch.rules import Patterns, apply_rule, matches, split_by_rule
 
 KNOWN = Draw({"layout": "OI"})
 TABLE = Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None})

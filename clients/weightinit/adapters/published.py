@@ -1,0 +1,226 @@
+"""Published models as an adapter starts from them: by reference, with what is decided for each part."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeGuard
+
+import numpy as np
+
+from weightinit.adapters.rules import ModelRejected
+from weightinit.arrays import make_array
+from weightinit.client import Client
+from weightinit.errors import NotWeightinit
+from weightinit.models import DecidedTensor, Model, TensorSpec
+from weightinit.models.names import is_model_id
+from weightinit.spec.dtypes import DTYPES, find_numpy_dtype
+from weightinit.spec.layer import Spec
+from weightinit.spec.parameters import Parameters
+
+if TYPE_CHECKING:
+    from weightinit.arrays import Array
+
+# A cut of each axis: a box of a tensor.
+Cuts = tuple[slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of a tensor along an axis, all of it where `rows` is None: drawn, or of one value everywhere.
+
+    What is drawn are rows of a spec's tensor, from `first` on; `name` is what the published model calls it.
+    """
+
+    name: str
+    spec: Spec | None = None
+    decided: Parameters | None = None
+    value: float = 0.0
+    axis: int = 0
+    rows: slice | None = None
+    first: int = 0
+
+    def cut(self, cuts: Cuts) -> Cuts | None:
+        """Cut a box of the tensor down to these rows; None where it has none of them."""
+        if self.rows is None:
+            return cuts
+        cut = cuts[self.axis]
+        start, stop = max(cut.start, self.rows.start), min(cut.stop, self.rows.stop)
+        return _set_axis(cuts, self.axis, slice(start, stop)) if start < stop else None
+
+    def read(self, cuts: Cuts, dtype: str, client: Client) -> "Array":
+        """Read a box of the tensor, all of it in these rows."""
+        if self.spec is None:
+            shape = [cut.stop - cut.start for cut in cuts]
+            return np.full(shape, self.value, find_numpy_dtype(DTYPES[dtype]))
+        shift = self.first - (self.rows.start if self.rows else 0)
+        cut = cuts[self.axis]
+        asked = _set_axis(cuts, self.axis, slice(cut.start + shift, cut.stop + shift))
+        return client.weights(replace(self.spec, dtype=dtype), slice=asked)
+
+
+def read_box(pieces: Sequence[Piece], cuts: Cuts, dtype: str, client: Client) -> "Array":
+    """Read a box of the tensor that some pieces make up, asking for no more than it has of each."""
+    shares = [(piece, share) for piece in pieces if (share := piece.cut(cuts))]
+    if len(shares) == 1:
+        return shares[0][0].read(cuts, dtype, client)
+    array = make_array(tuple(cut.stop - cut.start for cut in cuts), DTYPES[dtype])
+    for piece, share in shares:
+        inside = tuple(
+            slice(part.start - whole.start, part.stop - whole.start)
+            for part, whole in zip(share, cuts, strict=True)
+        )
+        array[inside] = piece.read(share, dtype, client)
+    return array
+
+
+def name_pieces(pieces: Sequence[Piece]) -> list[str]:
+    """Name the pieces of one tensor, to be written behind its name: by the ends of their names, or by rows.
+
+    >>> name_pieces([Piece("lstm.i", rows=slice(0, 4)), Piece("lstm.f", rows=slice(4, 8))])
+    ['.i', '.f']
+    >>> name_pieces([Piece("table", rows=slice(0, 1)), Piece("table", rows=slice(1, 9))])
+    ['[0:1]', '[1:9]']
+    """
+    counts = Counter(piece.name.rpartition(".")[2] for piece in pieces)
+    return ["" if piece.rows is None else _name_rows(piece, piece.rows, counts) for piece in pieces]
+
+
+def span(shape: Sequence[int]) -> Cuts:
+    """Return the cuts of the box that is all of a shape.
+
+    >>> span((2, 3))
+    (slice(0, 2, None), slice(0, 3, None))
+    """
+    return tuple(slice(0, length) for length in shape)
+
+
+def _name_rows(piece: Piece, rows: slice, counts: Counter[str]) -> str:
+    end = piece.name.rpartition(".")[2]
+    return f".{end}" if counts[end] == 1 else f"[{rows.start}:{rows.stop}]"
+
+
+def _set_axis(cuts: Cuts, axis: int, cut: slice) -> Cuts:
+    return (*cuts[:axis], cut, *cuts[axis + 1 :])
+
+
+# The version of the stream whose specs this client asks for.
+STREAM = 1
+
+# What two answers on a model have to agree on: the shape of a tensor, and of each part, drawn or not.
+Outline = tuple[tuple[int, ...], tuple[tuple[tuple[int, ...], bool], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A published tensor, or a part of one, in its own order of axes: `pieces` make it up."""
+
+    name: str
+    shape: tuple[int, ...]
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published model: the reference that it was asked for by, its id, and what it says of each tensor."""
+
+    reference: str
+    id: str
+    seed: int
+    tensors: tuple[Found, ...]
+
+    @classmethod
+    def of(
+        cls, reference: str, model_id: str, model: Model, decided: tuple[DecidedTensor, ...]
+    ) -> "Published":
+        """Put together what the service says of a model.
+
+        Raises ModelRejected for another stream, NotWeightinit where what is decided is for another model.
+        """
+        if model.stream != STREAM:
+            advice = "a newer weightinit may know it"
+            raise ModelRejected(f"{reference} is drawn from stream {model.stream}, not {STREAM}: {advice}")
+        rows = {row.name: row for row in decided}
+        check_decisions(reference, model, rows)
+        tensors = tuple(_put_together(tensor, rows[tensor.name]) for tensor in model.tensors)
+        return cls(reference, model_id, model.seed, tensors)
+
+    @property
+    def label(self) -> str:
+        """The reference, short enough for a table."""
+        return self.reference[:12] if is_model_id(self.reference) else self.reference
+
+    def find(self, name: str) -> Found | None:
+        """Find a tensor by its name, or a part that has a name of its own."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Found]:
+        parts = [
+            Found(piece.name, shape, (piece,))
+            for tensor in self.tensors
+            for piece, shape in _separate(tensor)
+        ]
+        counts = Counter(part.name for part in parts)
+        alone = {part.name: part for part in parts if counts[part.name] == 1}
+        return {**alone, **{tensor.name: tensor for tensor in self.tensors}}
+
+
+def check_decisions(reference: str, model: Model, decided: Mapping[str, DecidedTensor]) -> None:
+    """Check that what is decided is for a model's tensors and their parts. Raises NotWeightinit."""
+    said = {tensor.name: _outline_tensor(tensor) for tensor in model.tensors}
+    found = {name: _outline_decided(tensor) for name, tensor in decided.items()}
+    wrong = [name for name in {**said, **found} if said.get(name) != found.get(name)]
+    if wrong:
+        shape, parts = found.get(wrong[0], ((), ()))
+        received = f"{list(shape)} in {len(parts)} parts" if parts else "nothing"
+        raise NotWeightinit(
+            f"what is decided for {wrong[0]!r} of {reference} must have the shape and the parts that are "
+            f"published; received {received}; check the URL"
+        )
+
+
+def is_reference(start: object) -> TypeGuard[str]:
+    """Tell whether what a model starts from is a reference, and not a seed, which may be decimal text.
+
+    >>> is_reference("vision/resnet50/1"), is_reference("42"), is_reference(42)
+    (True, False, False)
+    """
+    return isinstance(start, str) and (is_model_id(start) or not start.isdecimal())
+
+
+def fetch_published(reference: str, client: Client) -> Published:
+    """Fetch a published model, by its name or id. Raises ModelRejected and the client's errors."""
+    model_id = reference if is_model_id(reference) else client.resolve(reference).model
+    return Published.of(reference, model_id, client.model(model_id), client.decided(model_id))
+
+
+def _outline_tensor(tensor: TensorSpec) -> Outline:
+    return tensor.shape, tuple((part.shape, part.spec is not None) for part in tensor.parts)
+
+
+def _outline_decided(tensor: DecidedTensor) -> Outline:
+    return tensor.shape, tuple((part.shape, part.parameters is not None) for part in tensor.parts)
+
+
+def _put_together(tensor: TensorSpec, decided: DecidedTensor) -> Found:
+    pieces, start = [], 0
+    for part, said in zip(tensor.parts, decided.parts, strict=True):
+        stop = start + part.shape[0]
+        rows = None if len(tensor.parts) == 1 else slice(start, stop)
+        first = part.rows.start if part.rows else 0
+        name = part.spec.name if part.spec else tensor.name
+        pieces.append(Piece(name, part.spec, said.parameters, part.value or 0.0, rows=rows, first=first))
+        start = stop
+    return Found(tensor.name, tensor.shape, tuple(pieces))
+
+
+def _separate(tensor: Found) -> list[tuple[Piece, tuple[int, ...]]]:
+    """Separate the parts that are drawn under names of their own, each with its shape."""
+    parts = []
+    for piece in tensor.pieces:
+        if piece.spec and piece.name != tensor.name:
+            length = piece.rows.stop - piece.rows.start if piece.rows else tensor.shape[0]
+            alone = Piece(piece.name, piece.spec, piece.decided, first=piece.first)
+            parts.append((alone, (length, *tensor.shape[1:])))
+    return parts

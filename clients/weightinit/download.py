@@ -1,0 +1,141 @@
+"""Files: tensors and models on disk, whole or not at all, and gone on with where they were broken off.
+
+While `w.npy` is on its way, its bytes are in `w.npy.part`, and `w.npy.part.json` says what they are a part
+of: the query, and the entity tag that the rest must still have.
+"""
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO, FileIO
+from pathlib import Path
+
+from numpy.lib.format import write_array_header_1_0
+
+from weightinit.errors import OutputFailed, WeightinitError
+from weightinit.locks import hold_lock
+from weightinit.spec.layer import Spec
+from weightinit.spec.slices import Box
+from weightinit.transport.connection import Connection
+from weightinit.transport.requests import Query, make_weights_query
+from weightinit.transport.sinks import FileSink, write_all
+
+PART = ".part"
+NOTE = ".part.json"
+
+
+def make_npy_header(spec: Spec, box: Box) -> bytes:
+    """Make what numpy.save writes before the bytes of an array (NEP 1)."""
+    header = BytesIO()
+    description = {"descr": spec.format.npy, "fortran_order": False, "shape": box.shape}
+    write_array_header_1_0(header, description)
+    return header.getvalue()
+
+
+def make_no_header(_spec: Spec, _box: Box) -> bytes:
+    """Make what is before raw bytes."""
+    return b""
+
+
+# What a file has before the tensor's bytes, by the name of its format.
+HEADERS: dict[str, Callable[[Spec, Box], bytes]] = {"npy": make_npy_header, "raw": make_no_header}
+
+
+def save_weights(connection: Connection, path: Path, spec: Spec, box: Box, header: bytes) -> None:
+    """Write a tensor, or a box of it, to a file; see `save`."""
+    save(connection, path, make_weights_query(spec, box), box.count_bytes(spec.format), header)
+
+
+def save(
+    connection: Connection, path: Path, query: Query, size: int | None, header: bytes = b""
+) -> bytes | None:
+    """Write a header and the bytes that a query asks for to a file, in place of one that is there.
+
+    A file that an earlier call left half done is gone on with, if it is of the same query. Returns the
+    SHA-256 of the bytes where they were verified. Raises OutputFailed, and the client's errors.
+    """
+    try:
+        path = find_target(path)
+        part, note = (path.with_name(path.name + suffix) for suffix in (PART, NOTE))
+        check_file(part)
+        with hold_lock(part, wait=False) as is_mine:
+            if not is_mine:
+                raise OutputFailed(f"{path} is being written by another process")
+            with FileIO(part, "r+") as file, _remove_empty(part, note, len(header)):
+                sink = PartSink(file, header, query, note)
+                received, etag = sink.find_rest()
+                transfer = connection.transfer(query, sink, size, received=received, etag=etag)
+                os.fsync(file.fileno())
+            part.replace(path)
+            note.unlink(missing_ok=True)
+    except WeightinitError:
+        raise
+    except OSError as error:
+        raise OutputFailed(f"{path} cannot be written: {error.strerror}") from error
+    return transfer.verified
+
+
+def find_target(path: Path) -> Path:
+    """Follow links to the file that is to be written, so that they stay links. Raises OutputFailed."""
+    target = Path(os.path.realpath(path))
+    if not path.name:
+        raise OutputFailed(f"{str(path)!r} names no file to write")
+    check_file(target)
+    return target
+
+
+def check_file(path: Path) -> None:
+    """Check that there is a file or nothing: a device would be lost. Raises OutputFailed, OSError."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OutputFailed(f"{path} is there and is no file; -o - writes to standard output")
+
+
+@contextmanager
+def _remove_empty(part: Path, note: Path, base: int) -> Iterator[None]:
+    """Remove a file that a failure leaves with nothing to go on from, and its note."""
+    try:
+        yield
+    except BaseException:
+        if part.stat().st_size <= base:
+            part.unlink()
+            note.unlink(missing_ok=True)
+        raise
+
+
+class PartSink(FileSink):
+    """A file on its way, with a note beside it of what it is a part of."""
+
+    def __init__(self, file: FileIO, header: bytes, query: Query, note: Path) -> None:
+        super().__init__(file, len(header))
+        self._note = note
+        self._header = header
+        self._identity = {"path": query.path, **query.params}
+
+    def find_rest(self) -> tuple[int, str | None]:
+        """Find how many bytes are there already, and the tag that they belong to."""
+        try:
+            note = json.loads(self._note.read_text())
+            etag, identity = note["etag"], note["query"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, None
+        received = os.fstat(self._file.fileno()).st_size - self._base
+        is_same = identity == self._identity and self._file.read(self._base) == self._header
+        return (received, etag) if is_same and received > 0 else (0, None)
+
+    def begin(self, etag: str | None, /) -> None:
+        """Start the file again, and note which representation it is of."""
+        # First of all: a note must not speak of bytes that are no longer there.
+        self._note.unlink(missing_ok=True)
+        self._file.truncate(0)
+        self._file.seek(0)
+        write_all(self._file, memoryview(self._header))
+        self._note.write_text(json.dumps({"query": self._identity, "etag": etag}))

@@ -1,0 +1,104 @@
+"""Kernels: which variables of Keras' layers are kernels, and which axis of each is which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from keras import layers
+
+from weightinit.keras.types import Layer
+from weightinit.spec.layer import LayerFields
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel: what there is to say of its layer, and the gates that its last axis packs, each a kernel."""
+
+    layer: LayerFields = field(default_factory=LayerFields)
+    gates: tuple[str, ...] = ()
+    activated: bool = True
+
+
+ORDINARY = Kernel()
+TRANSPOSED = {1: Kernel({"layout": "WOI"}), 2: Kernel({"layout": "HWOI"}), 3: Kernel({"layout": "DHWOI"})}
+# One kernel for each input channel: (..., channels, multiplier). Its units sum a field, and nothing more.
+DEPTHWISE = {1: Kernel({"layout": "WGO"}), 2: Kernel({"layout": "HWGO"})}
+# The depthwise half feeds the pointwise one, without an activation.
+SEPARABLE = {
+    rank: {"depthwise_kernel": Kernel(kernel.layer, activated=False), "pointwise_kernel": ORDINARY}
+    for rank, kernel in DEPTHWISE.items()
+}
+# Keras starts tables at U(±0.05), whatever their size. A lookup reads one row, so fan_in is 1.
+LOOKUP = Kernel(
+    {
+        "layout": "IO",
+        "fan_in": 1,
+        "scheme": "variance_scaling",
+        "scale": 0.05**2 / 3,
+        "distribution": "uniform",
+    },
+    activated=False,
+)
+
+
+def pack(*gates: str) -> dict[str, Kernel]:
+    """Describe a recurrent cell, whose kernels pack its gates. They end in sigmoid or tanh: Glorot's case."""
+    kernel = Kernel(gates=gates, activated=False)
+    return {"kernel": kernel, "recurrent_kernel": kernel}
+
+
+# Gates by the letters of Hochreiter & Schmidhuber (1997) and Cho et al. (2014), in Keras' order.
+LSTM = pack("i", "f", "g", "o")
+GRU = pack("z", "r", "n")
+
+KERNELS: dict[type, Mapping[str, Kernel]] = {
+    layers.Dense: {"kernel": ORDINARY},
+    layers.Conv1D: {"kernel": ORDINARY},
+    layers.Conv2D: {"kernel": ORDINARY},
+    layers.Conv3D: {"kernel": ORDINARY},
+    layers.Conv1DTranspose: {"kernel": TRANSPOSED[1]},
+    layers.Conv2DTranspose: {"kernel": TRANSPOSED[2]},
+    layers.Conv3DTranspose: {"kernel": TRANSPOSED[3]},
+    layers.DepthwiseConv1D: {"kernel": DEPTHWISE[1]},
+    layers.DepthwiseConv2D: {"kernel": DEPTHWISE[2]},
+    layers.SeparableConv1D: SEPARABLE[1],
+    layers.SeparableConv2D: SEPARABLE[2],
+    layers.EinsumDense: {"kernel": ORDINARY},
+    layers.Embedding: {"embeddings": LOOKUP},
+    layers.SimpleRNNCell: {"kernel": ORDINARY, "recurrent_kernel": ORDINARY},
+    layers.LSTMCell: LSTM,
+    layers.GRUCell: GRU,
+}
+
+
+def find_kernel(layer: Layer, variable: str) -> Kernel | None:
+    """Find what a variable is, by the type of its layer or the nearest base; None for no kernel."""
+    rows = (KERNELS.get(kind, {}) for kind in type(layer).__mro__)
+    found = next((row[variable] for row in rows if variable in row), None)
+    if found is None:
+        return None
+    said = {**found.layer, **_read_layer(layer)}
+    return Kernel(cast("LayerFields", said), found.gates, found.activated)
+
+
+def is_known(layer: Layer) -> bool:
+    """Tell whether a layer's type has a row."""
+    return any(kind in KERNELS for kind in type(layer).__mro__)
+
+
+def spell_equation(equation: str) -> str:
+    """Spell the layout of an einsum layer's kernel: O and B are in the output too, B also in the input.
+
+    >>> spell_equation("abc,cde->abde"), spell_equation("...x,xy->...y"), spell_equation("bnd,ndh->bnh")
+    ('IOO', 'IO', 'BIO')
+    """
+    operands, output = equation.replace(" ", "").split("->")
+    inputs, kernel = operands.split(",")
+    return "".join("I" if axis not in output else "B" if axis in inputs else "O" for axis in kernel)
+
+
+def _read_layer(layer: Layer) -> LayerFields:
+    if isinstance(layer, layers.EinsumDense):
+        return {"layout": spell_equation(layer.equation)}
+    groups = getattr(layer, "groups", 1)
+    return {"groups": groups} if groups != 1 else {}

@@ -1,0 +1,59 @@
+"""Places: where in a model each variable is, whatever Keras has built before."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from weightinit.adapters.rules import ModelRejected
+from weightinit.keras.layers import is_known
+from weightinit.keras.types import Layer, Variable
+
+# Keras calls a layer that nobody named by its type and a number; Bidirectional puts a word before.
+NUMBER = re.compile(r"_[0-9]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A variable, the layer that it belongs to, and its path."""
+
+    path: str
+    layer: Layer
+    variable: Variable
+
+
+def walk_variables(root: Layer) -> list[Place]:
+    """Walk the variables of a model, each once, at paths that depend on nothing but the model.
+
+    Keras numbers the layers that nobody named through the whole process. Here each model, and each layer
+    with layers inside, counts its own: the first Dense is `dense`, whatever was built before. Raises
+    ModelRejected for a layer that is not built, and where two variables come to one path.
+    """
+    places = list(_walk(root, "", set()))
+    for path, count in Counter(place.path for place in places).items():
+        if count > 1:
+            raise ModelRejected(f"{count} variables are at {path!r}: give their layers names of their own")
+    return places
+
+
+def _walk(layer: Layer, prefix: str, seen: set[int]) -> Iterator[Place]:
+    if is_known(layer) and not layer.built:
+        raise ModelRejected(f"layer {layer.name!r} has no variables yet: build the model, or call it once")
+    for child, called in _name_children(layer):
+        yield from _walk(child, f"{prefix}{called}/", seen)
+    for variable in layer.weights:
+        if id(variable) not in seen:
+            seen.add(id(variable))
+            yield Place(prefix + variable.name, layer, variable)
+
+
+def _name_children(layer: Layer) -> Iterator[tuple[Layer, str]]:
+    counts: Counter[str] = Counter()
+    for child in layer._flatten_layers(include_self=False, recursive=False):  # noqa: SLF001 - no public way
+        base = NUMBER.sub("", child.name)
+        kind = base.removeprefix("forward_").removeprefix("backward_").replace("_", "")
+        if kind != type(child).__name__.lower():
+            yield child, child.name
+        else:
+            yield child, f"{base}_{counts[base]}" if counts[base] else base
+            counts[base] += 1

@@ -1,0 +1,1 @@
+"""Layer specs and their vocabulary: shapes, layouts, slices, dtypes and parameters."""

@@ -1,0 +1,181 @@
+"""Specs: what a layer's weights should be, as a query says it."""
+
+import operator
+import reprlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+
+from weightinit.errors import FieldError, SpecRejected
+from weightinit.spec.dtypes import DTYPES, Dtype
+
+LONGEST_TEXT = 80
+MOST_ITEMS = 8
+DEEPEST = 2
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = LONGEST_TEXT
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = MOST_ITEMS
+_REPR.maxlevel = DEEPEST
+
+
+def describe(value: object) -> str:
+    """Describe a value as Python writes it, with its middle or its rest left out where it is long.
+
+    >>> describe((784, 300)), describe([1] * 1000)
+    ('(784, 300)', '[1, 1, 1, 1, 1, 1, 1, 1, ...]')
+    """
+    return _REPR.repr(value)
+
+
+def shorten(text: str) -> str:
+    """Cut text to a readable length.
+
+    >>> shorten("fc1"), len(shorten("fc1" * 1000))
+    ('fc1', 81)
+    """
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+
+
+Shape = int | Iterable[int]
+
+
+class LayerFields(TypedDict, total=False):
+    """The keywords that say a layer. docs/client.md lists them."""
+
+    layout: str
+    groups: int
+    fan_in: int | None
+    fan_out: int | None
+    activation: str | None
+    scheme: str
+    scale: float | None
+    mode: str | None
+    negative_slope: float | None
+    distribution: str | None
+
+
+class SpecFields(LayerFields, total=False):
+    """The keywords that say a spec, in every function that takes one: the layer, and which tensor it is."""
+
+    dtype: "str | np.dtype[Any] | type"
+    seed: int | str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A layer's weights: kernel shape, what follows it, and which tensor it is.
+
+    The service checks the fields and says what is wrong with them; the client holds only what it needs
+    itself, that the shape is made of positive integers and the dtype is one of DTYPES.
+    """
+
+    shape: tuple[int, ...]
+    layout: str = "keras"
+    groups: int = 1
+    fan_in: int | None = None
+    fan_out: int | None = None
+    activation: str | None = None
+    scheme: str = "auto"
+    scale: float | None = None
+    mode: str | None = None
+    negative_slope: float | None = None
+    distribution: str | None = None
+    dtype: str = "float32"
+    seed: int | str | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        # A frozen dataclass is set this way: torch.Size, lists and NumPy's dtypes come in, plain values stay.
+        object.__setattr__(self, "shape", read_shape(self.shape))
+        object.__setattr__(self, "dtype", name_dtype(self.dtype))
+
+    @classmethod
+    def of(cls, shape: "Spec | Shape", **said: Unpack[SpecFields]) -> "Spec":
+        """Make a spec of a shape and keywords, or another spec with some fields changed. Raises SpecRejected.
+
+        >>> Spec.of([784, 300], activation="relu").shape
+        (784, 300)
+        """
+        values: dict[str, Any] = {**said}
+        return replace(shape, **values) if isinstance(shape, Spec) else cls(read_shape(shape), **values)
+
+    @property
+    def format(self) -> Dtype:
+        """The dtype's row of DTYPES."""
+        return DTYPES[self.dtype]
+
+    def to_query(self) -> dict[str, str]:
+        """Write the fields that differ from their defaults as the parameters of a URL. Raises SpecRejected.
+
+        >>> Spec((784, 300), activation="relu", scale=0.5, seed=42).to_query()
+        {'shape': '784,300', 'activation': 'relu', 'scale': '0.5', 'seed': '42'}
+        """
+        said = {}
+        for row in fields(self):
+            value = getattr(self, row.name)
+            if row.default is MISSING or value != row.default:
+                said[row.name] = _write_value(row.name, value)
+        return said
+
+
+def refuse(field: str, rule: str, received: object) -> SpecRejected:
+    """Make the error of a spec that the client itself cannot ask for."""
+    text = describe(received)
+    message = f"{field} {rule}; received {text}"
+    error = FieldError(field, rule, text, message)
+    return SpecRejected(message, detail=message, errors=[error])
+
+
+def to_plain(value: object) -> object:
+    """Make NumPy's numbers Python's, which JSON and URLs have; anything else stays as it is.
+
+    >>> to_plain(np.int64(2)), to_plain(np.float32(0.5)), to_plain("relu")
+    (2, 0.5, 'relu')
+    """
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # or TypeError
+    except TypeError:
+        return float(value) if hasattr(value, "__float__") else value
+
+
+def read_shape(shape: object) -> tuple[int, ...]:
+    """Read a shape: a length, or lengths, each at least 1. Raises SpecRejected."""
+    axes: Iterable[Any] = shape if isinstance(shape, Iterable) else (shape,)
+    try:
+        lengths = tuple(operator.index(length) for length in axes)
+    except TypeError:
+        raise refuse("shape", "must be made of integers", shape) from None
+    if not lengths or min(lengths) < 1:
+        raise refuse("shape", "must have at least one axis, and each at least 1", lengths)
+    return lengths
+
+
+def name_dtype(dtype: object) -> str:
+    """Name a dtype, which may be NumPy's, as DTYPES does. Raises SpecRejected."""
+    name = dtype if isinstance(dtype, str) else None
+    if name is None and dtype is not None:  # which NumPy takes for float64
+        with suppress(TypeError):
+            name = np.dtype(dtype).name  # type: ignore[call-overload]  # any object, or TypeError
+    if name not in DTYPES:
+        raise refuse("dtype", f"must be one of {', '.join(DTYPES)}", dtype)
+    return str(name)
+
+
+def _write_value(field: str, value: object) -> str:
+    """Write a value as the service reads it: decimal numbers, commas between them, text as it is."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise refuse(field, "must be valid Unicode, without lone surrogates", value) from None
+        return value
+    if isinstance(value, tuple):
+        return ",".join(str(length) for length in value)
+    return str(to_plain(value))

@@ -1,0 +1,56 @@
+"""Parameters: what the service decided about a layer's weights, and why."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from weightinit.spec.layer import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Scheme, fans and spread of a layer's weights.
+
+    `variance` = `scale` / fan, the fan that `mode` names; `stddev` = √variance; `limit` = √(3 · variance),
+    the half-width of a uniform distribution of that variance. `formula`, `reason` and `reference` are for
+    people.
+    """
+
+    shape: tuple[int, ...]
+    layout: str
+    dtype: str
+    activation: str
+    scheme: str
+    mode: str
+    distribution: str
+    fan_in: int
+    fan_out: int
+    fan_avg: float
+    scale: float
+    variance: float
+    stddev: float
+    limit: float
+    formula: str
+    reason: str
+    reference: str
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, object]) -> "Parameters":
+        """Read the service's answer. Fields that a newer service adds are left alone. Raises ValueError."""
+        values: dict[str, Any] = {row.name: _read_field(row.name, row.type, answer) for row in fields(cls)}
+        return cls(**values)
+
+
+def _read_field(name: str, kind: object, answer: Mapping[str, object]) -> object:
+    value = answer.get(name)
+    if isinstance(value, list) and isinstance(kind, types.GenericAlias):
+        (item, _) = get_args(kind)
+        if all(type(entry) is item for entry in value):
+            return tuple(value)
+    # JSON has one kind of number: 2 may stand for 2.0.
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{name} is {describe(value)}")
+    return value

@@ -1,0 +1,1 @@
+"""HTTP requests and responses: sessions, retries, URLs and bodies, with nothing about models."""

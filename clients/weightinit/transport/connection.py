@@ -1,0 +1,83 @@
+"""The connection: a service or its replicas, asked until one answers."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from weightinit.errors import NotWeightinit
+from weightinit.settings import Settings
+from weightinit.transport.progress import show_progress
+from weightinit.transport.requests import Query
+from weightinit.transport.responses import raise_for_status
+from weightinit.transport.retry import Attempts
+from weightinit.transport.session import Session
+from weightinit.transport.sinks import Sink
+from weightinit.transport.transfer import Transfer
+from weightinit.transport.urls import mask
+
+T = TypeVar("T")
+
+DONE = frozenset({httpx.codes.OK, httpx.codes.CREATED})
+
+
+class Connection:
+    """How a client asks: what its verbs are made of."""
+
+    def __init__(self, settings: Settings, *, progress: bool | None = None) -> None:
+        self._settings = settings
+        self._session = Session(settings)
+        self._progress = progress
+        self._preferred = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"weightinit.Client({', '.join(mask(endpoint) for endpoint in self._settings.endpoints)!r})"
+
+    def close(self) -> None:
+        """Close the connections. A client that is used again opens new ones."""
+        self._session.close()
+
+    def exchange(self, query: Query, read: Callable[[httpx.Response], T]) -> T:
+        """Ask for an answer that is read at once; what `read` raises may lead to another attempt."""
+        headers = {"Accept": "application/json"}
+        if query.body is not None:
+            headers["Content-Type"] = "application/json"
+
+        def ask(endpoint: str) -> T:
+            with self._session.request(endpoint, query, headers) as response:
+                raise_for_status(response, query.words)
+                if response.status_code not in DONE:
+                    raise NotWeightinit(
+                        f"{mask(response.url)} answered {response.status_code}; check the URL"
+                    )
+                return read(response)
+
+        attempts = self._start_attempts()
+        answer = attempts.run(ask)
+        self._preferred = attempts.index
+        return answer
+
+    def transfer(
+        self, query: Query, sink: Sink, size: int | None, *, received: int = 0, etag: str | None = None
+    ) -> Transfer:
+        """Transfer a representation's bytes to a sink, showing the progress; see Transfer."""
+        attempts = self._start_attempts()
+        verify = self._settings.verify
+        with show_progress(query.words, size, wanted=self._progress) as watch:
+            transfer = Transfer(query, sink, size, verify=verify, watch=watch, received=received, etag=etag)
+            transfer.run(self._session, attempts)
+        self._preferred = attempts.index
+        return transfer
+
+    def _start_attempts(self) -> Attempts:
+        # An endpoint that failed is not the first to be asked the next time.
+        return Attempts(self._settings.endpoints, self._settings.retry, self._preferred)

@@ -1,0 +1,88 @@
+"""Queries: what is asked of a service."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from weightinit.errors import SpecRejected
+from weightinit.spec.layer import Spec, refuse
+from weightinit.spec.slices import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for: a path with its parameters, and the same in words for a person.
+
+    Every method that is used can be repeated without harm, so that each query may be tried again. `body`
+    is JSON.
+    """
+
+    path: str
+    params: Mapping[str, str]
+    words: str
+    method: str = "GET"
+    body: bytes | None = None
+
+
+def make_parameters_query(spec: Spec) -> Query:
+    """Make the query for what is decided for a layer, which neither seed nor name has a part in."""
+    params = replace(spec, seed=None, name="").to_query()
+    return Query("/v1/parameters", params, f"parameters of {_write_shape(spec)}")
+
+
+def make_weights_query(spec: Spec, box: Box) -> Query:
+    """Make the query for a box of a tensor. Raises SpecRejected where there is no seed.
+
+    >>> make_weights_query(Spec((784, 300), seed=42, name="fc1"), Box.of("0:9", (784, 300))).words
+    'weights fc1 784×300 [0:9]'
+    """
+    if spec.seed is None:
+        raise refuse("seed", "is required for weights", None)
+    params = spec.to_query()
+    if box.text:
+        params["slice"] = box.text
+    parts = ["weights", spec.name, _write_shape(spec), f"[{box.text}]" if box.text else ""]
+    return Query("/v1/weights", params, " ".join(part for part in parts if part))
+
+
+def make_publish_query(model: Mapping[str, object]) -> Query:
+    """Make the query that publishes a model. Raises SpecRejected where JSON cannot say it."""
+    return Query("/v1/models", {}, "the id of a model", "POST", _write_json(model))
+
+
+def make_model_query(model: str, part: str = "") -> Query:
+    """Make the query for a model by its id, or for its `/parameters` or `/weights`.
+
+    >>> make_model_query("0" * 64, "/weights").words
+    'weights of model 000000000000'
+    """
+    words = f"model {model[:12]}"
+    return Query(f"/v1/models/{model}{part}", {}, f"{part[1:]} of {words}" if part else words)
+
+
+def make_name_query(name: str, method: str = "GET", **said: str) -> Query:
+    """Make the query that looks up a name, gives it (PUT) or retires it (DELETE), with what is said of it.
+
+    >>> make_name_query("vision/resnet50/1").path
+    '/v1/names/vision/resnet50/1'
+    """
+    path, words = f"/v1/names/{name}", f"name {name}"
+    if method == "PUT":
+        return Query(path, {}, words, method, _write_json(said))
+    return Query(path, said, words, method)
+
+
+def make_names_query(params: Mapping[str, str]) -> Query:
+    """Make the query for a page of names."""
+    return Query("/v1/names", params, "the list of names")
+
+
+def _write_json(value: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise SpecRejected(f"this cannot be said in JSON: {error}", detail=str(error)) from None
+
+
+def _write_shape(spec: Spec) -> str:
+    return "×".join(map(str, spec.shape))

@@ -1,0 +1,260 @@
+"""Heads: what an answer says about the bytes that follow it."""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import httpx
+
+from weightinit.errors import (
+    DigestMismatch,
+    FieldError,
+    NameTaken,
+    NotFound,
+    NotWeightinit,
+    OutputFailed,
+    RateLimited,
+    RequestRejected,
+    Retired,
+    ServerError,
+    SpecRejected,
+    Truncated,
+    Unauthorized,
+    WrongRange,
+)
+from weightinit.transport.retry import parse_retry_after
+from weightinit.transport.urls import mask
+
+T = TypeVar("T")
+
+PROBLEM = "application/problem+json"
+# More than an answer that is read whole has; a wrong URL may lead to anything.
+LONGEST_TEXT = 2**20
+# What is said of a name carries the id of its model.
+NAMED: dict[int, type[NameTaken] | type[Retired]] = {409: NameTaken, 410: Retired}
+
+
+def raise_for_status(response: httpx.Response, asked: str) -> None:
+    """Raise what a 4xx or 5xx means; return for any other status."""
+    if response.status_code >= 400:
+        _raise(response, read_problem(response), f"{asked} from {mask(response.url)}")
+
+
+def read_text(response: httpx.Response, longest: int = LONGEST_TEXT) -> bytes:
+    """Read a body that is not long. Raises NotWeightinit where it is, Truncated where it ends early."""
+    text = bytearray()
+    try:
+        for chunk in response.iter_raw():
+            text += chunk
+            if len(text) > longest:
+                raise NotWeightinit(
+                    f"{mask(response.url)} sent more than an answer of weightinit; check the URL"
+                )
+    except httpx.HTTPError as error:
+        raise Truncated(f"{mask(response.url)} broke off its answer ({error})") from error
+    return bytes(text)
+
+
+def read_json_text(response: httpx.Response, longest: int = LONGEST_TEXT) -> bytes:
+    """Read the text of JSON, which is still to be parsed. Raises NotWeightinit, Truncated."""
+    media_type = read_media_type(response)
+    if media_type not in {"application/json", PROBLEM}:
+        raise NotWeightinit(
+            f"{mask(response.url)} answered {response.status_code} with {media_type or 'no Content-Type'} "
+            "where weightinit sends JSON; check the URL"
+        )
+    return read_text(response, longest)
+
+
+def parse_json(text: bytes, response: httpx.Response) -> Mapping[str, object]:
+    """Parse the object that an answer's text is. Raises NotWeightinit."""
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise NotWeightinit(
+            f"{mask(response.url)} sent JSON that cannot be read ({error}); check the URL"
+        ) from error
+    if not isinstance(answer, dict):
+        raise NotWeightinit(f"{mask(response.url)} sent JSON that is no object; check the URL")
+    return answer
+
+
+def read_answer(
+    response: httpx.Response,
+    read: Callable[[Mapping[str, object]], T],
+    longest: int = LONGEST_TEXT,
+    digest: str = "",
+) -> T:
+    """Read a JSON object as what it stands for; `read` raises ValueError where it is something else.
+
+    Its text has to have a SHA-256 where one is given. Raises NotWeightinit, Truncated, DigestMismatch.
+    """
+    text = read_json_text(response, longest)
+    if digest and hashlib.sha256(text).hexdigest() != digest:
+        raise DigestMismatch(f"{mask(response.url)} sent what has another SHA-256 than its id, {digest}")
+    try:
+        return read(parse_json(text, response))
+    except ValueError as error:
+        raise NotWeightinit(
+            f"the answer of {mask(response.url)} cannot be read: {error}; check the URL"
+        ) from error
+
+
+def read_media_type(response: httpx.Response) -> str:
+    """Read the media type of a body, without its parameters."""
+    return str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+
+
+def read_problem(response: httpx.Response) -> Mapping[str, object]:
+    """Read problem details (RFC 9457); nothing where something else was sent."""
+    if read_media_type(response) != PROBLEM:
+        return {}
+    try:
+        return parse_json(read_json_text(response), response)
+    except (NotWeightinit, Truncated):
+        return {}
+
+
+def _raise(response: httpx.Response, problem: Mapping[str, object], asked: str) -> NoReturn:
+    status = response.status_code
+    detail = str(problem.get("detail") or problem.get("title") or "")
+    said = f"{asked}: {status} {detail or response.reason_phrase}".rstrip()
+    later = parse_retry_after(response.headers.get("Retry-After", ""))
+    if status >= 500:
+        raise ServerError(said, status=status, detail=detail, retry_after=later)
+    if status == 429:
+        raise RateLimited(said, status=status, detail=detail, retry_after=later)
+    if status in {401, 403}:
+        advice = "token= or WEIGHTINIT_TOKEN gives one"
+        raise Unauthorized(f"{said}; {advice}", status=status, detail=detail)
+    if not problem:
+        raise NotWeightinit(f"{said}, and not in weightinit's words; check the URL")
+    if status == 422:
+        errors = _read_errors(problem)
+        words = "; ".join(error.message for error in errors) or detail
+        raise SpecRejected(f"{asked}: {words}", status=status, detail=detail, errors=errors)
+    if status in NAMED:
+        model = str(problem.get("model", ""))
+        advice = f"; its model is {model}" if model not in said else ""
+        raise NAMED[status](said + advice, status=status, detail=detail, model=model)
+    kind = NotFound if status == 404 else RequestRejected
+    raise kind(said, status=status, detail=detail)
+
+
+def _read_errors(problem: Mapping[str, object]) -> list[FieldError]:
+    listed = problem.get("errors")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    names = ("field", "rule", "received", "message")
+    return [FieldError(*(str(row.get(name, "")) for name in names)) for row in rows]
+
+
+WANTED = {"Want-Repr-Digest": "sha-256=10"}
+
+# A dictionary of byte sequences (RFC 9651, sections 3.2 and 3.3.5).
+SHA_256 = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/=]*):[ \t]*(?:;[^,]*)?(?=,|$)")
+SHA_256_SIZE = 32
+
+
+def parse_digest(field: str) -> bytes | None:
+    """Parse Repr-Digest to the SHA-256 it has; None where it has none.
+
+    >>> parse_digest("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:").hex()[:8]
+    'e3b0c442'
+    """
+    found = SHA_256.search(field)
+    if not found:
+        return None
+    try:
+        digest = base64.b64decode(found[1], validate=True)
+    except binascii.Error:
+        return None
+    return digest if len(digest) == SHA_256_SIZE else None
+
+
+def compute_file_digest(path: Path) -> bytes:
+    """Compute the SHA-256 of a file. Raises OutputFailed where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise OutputFailed(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+RAW = "application/octet-stream"
+
+STRONG_TAG = re.compile(r'"[!#-~\x80-\xff]*"')
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An answer of bytes: whose, which of them, and of which representation.
+
+    `size` is the whole representation's, None where it is not said; `etag` is a strong one; `lifetime` is
+    for how many seconds the answer may be kept.
+    """
+
+    whom: str
+    is_partial: bool
+    start: int
+    size: int | None
+    etag: str | None
+    digest: bytes | None
+    lifetime: float
+
+    @classmethod
+    def of(cls, response: httpx.Response, words: str) -> "Head":
+        """Read the head of a 200 or 206. Raises NotWeightinit, WrongRange."""
+        whom = mask(response.url)
+        is_partial = response.status_code == httpx.codes.PARTIAL_CONTENT
+        if response.status_code != httpx.codes.OK and not is_partial:
+            raise NotWeightinit(f"{whom} answered {response.status_code} to {words}; check the URL")
+        # Before the type: several ranges, which nobody asked for, have a type of their own.
+        start, size = _read_part(response, whom) if is_partial else (0, _read_length(response))
+        media_type = read_media_type(response)
+        coding = response.headers.get("Content-Encoding", "identity")
+        if media_type != RAW or coding.lower() != "identity":
+            raise NotWeightinit(
+                f"{whom} answered with {media_type or 'no Content-Type'}, coded as {coding}, where "
+                f"weightinit sends {RAW} as it is; check the URL"
+            )
+        digest = parse_digest(response.headers.get("Repr-Digest", ""))
+        return cls(whom, is_partial, start, size, read_tag(response), digest, read_lifetime(response))
+
+
+def read_tag(response: httpx.Response) -> str | None:
+    """Read a strong entity tag; a weak one does not tell bytes apart (RFC 9110, section 8.8.1)."""
+    tag = str(response.headers.get("ETag", ""))
+    return tag if STRONG_TAG.fullmatch(tag) else None
+
+
+def read_lifetime(response: httpx.Response) -> float:
+    """Read for how many seconds an answer may be kept (RFC 9111, section 4.2)."""
+    directives = response.headers.get("Cache-Control", "").replace(" ", "").lower().split(",")
+    ages = [part.partition("=")[2] for part in directives if part.startswith("max-age=")]
+    age = response.headers.get("Age", "0")
+    if "no-store" in directives or not ages or not ages[0].isdecimal() or not age.isdecimal():
+        return 0.0
+    return max(0.0, float(ages[0]) - float(age))
+
+
+def _read_length(response: httpx.Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else None
+
+
+def _read_part(response: httpx.Response, whom: str) -> tuple[int, int]:
+    """Return where a part starts and the size of the whole. It has to go on to the end."""
+    text = response.headers.get("Content-Range", "no Content-Range")
+    found = CONTENT_RANGE.fullmatch(text)
+    start, last, size = (int(number) for number in found.groups()) if found else (0, 0, 0)
+    length = _read_length(response)
+    if not start <= last < size or last != size - 1 or length not in {None, size - start}:
+        raise WrongRange(f"{whom} answered with {text} in {length} bytes, asked for the rest from a byte on")
+    return start, size

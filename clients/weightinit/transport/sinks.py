@@ -1,0 +1,120 @@
+"""Sinks: where the bytes of a transfer go."""
+
+import hashlib
+from io import FileIO
+from typing import Protocol
+
+from weightinit.errors import BrokenTransfer, OutputFailed
+from weightinit.transport.body import Body
+
+# Bytes taken at once: often enough for a progress bar and an interrupt, rarely enough to cost nothing.
+STEP = 8 * 2**20
+FILE_STEP = 2**20
+
+
+class Sink(Protocol):
+    """A place for a representation's bytes."""
+
+    def begin(self, etag: str | None, /) -> None:
+        """Get ready for the representation of a tag from its first byte on, forgetting any other."""
+
+    def take(self, body: Body, offset: int, /) -> int:
+        """Take some bytes that belong at an offset, and return how many."""
+
+    def compute_digest(self) -> bytes:
+        """Compute the SHA-256 of all the bytes, once they are there."""
+
+
+class MemorySink:
+    """Memory that the caller owns."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+
+    def begin(self, _etag: str | None, /) -> None:
+        """Do nothing: what was written is written over."""
+
+    def take(self, body: Body, offset: int, /) -> int:
+        """Let the body write to its place in memory."""
+        return body.read_into(self._view[offset : offset + STEP])
+
+    def compute_digest(self) -> bytes:
+        """Compute the SHA-256 of the memory."""
+        return hashlib.sha256(self._view).digest()
+
+
+class FileSink:
+    """An unbuffered file, after the bytes before `base`. Raises OutputFailed where it cannot be written."""
+
+    def __init__(self, file: FileIO, base: int = 0) -> None:
+        self._file = file
+        self._base = base
+        self._buffer = memoryview(bytearray(FILE_STEP))
+
+    def begin(self, _etag: str | None, /) -> None:
+        """Cut off what another representation left."""
+        self._file.truncate(self._base)
+
+    def take(self, body: Body, offset: int, /) -> int:
+        """Write some bytes at their place in the file."""
+        read = body.read_into(self._buffer)
+        try:
+            self._file.seek(self._base + offset)
+            write_all(self._file, self._buffer[:read])
+        except OSError as error:
+            raise OutputFailed(f"{self._file.name} cannot be written: {error.strerror or error}") from error
+        return read
+
+    def compute_digest(self) -> bytes:
+        """Compute the SHA-256 of the file after `base`."""
+        self._file.seek(self._base)
+        digest = hashlib.sha256()
+        while read := self._file.readinto(self._buffer):
+            digest.update(self._buffer[:read])
+        return digest.digest()
+
+
+class PipeSink:
+    """A stream that only goes forward, such as standard output: what was written cannot be taken back.
+
+    It has to be unbuffered: a reader that leaves is found out while it can still be said.
+    """
+
+    def __init__(self, file: FileIO, header: bytes = b"") -> None:
+        self._file = file
+        self._header = header
+        self._buffer = memoryview(bytearray(FILE_STEP))
+        self._digest = hashlib.sha256()
+        self._is_begun = False
+
+    def begin(self, _etag: str | None, /) -> None:
+        """Write what is before the bytes; refuse to do so again."""
+        if self._is_begun:
+            error = BrokenTransfer("the service started again, which a pipe cannot; write to a file")
+            error.retryable = False
+            raise error
+        self._is_begun = True
+        self._write(memoryview(self._header))
+
+    def take(self, body: Body, _offset: int, /) -> int:
+        """Write the next bytes."""
+        read = body.read_into(self._buffer)
+        self._write(self._buffer[:read])
+        self._digest.update(self._buffer[:read])
+        return read
+
+    def _write(self, data: memoryview) -> None:
+        try:
+            write_all(self._file, data)
+        except OSError as error:
+            raise OutputFailed(f"the output cannot be written: {error.strerror or error}") from error
+
+    def compute_digest(self) -> bytes:
+        """Return the SHA-256 of what was written."""
+        return self._digest.digest()
+
+
+def write_all(file: FileIO, data: memoryview) -> None:
+    """Write all of the data, however little of it the system takes at once. Raises OSError."""
+    while data:
+        data = data[file.write(data) :]

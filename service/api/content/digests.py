@@ -1,0 +1,68 @@
+"""Digests: what the bytes hash to, for clients that ask (RFC 9530)."""
+
+import base64
+import hashlib
+import re
+from collections import OrderedDict
+
+from service.api.content.representation import Representation
+from service.api.http.ranges import Span
+from service.api.sending.workers import Workers
+
+ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+PREFERENCE = re.compile(r"[ \t]*([a-z*][a-z0-9_.*-]*)=(10|[0-9])[ \t]*", re.ASCII)
+REMEMBERED = 1024
+
+
+def choose_algorithm(want: str | None) -> str | None:
+    """Choose the algorithm that Want-Repr-Digest prefers among ours; None where it wants none of them.
+
+    >>> choose_algorithm("md5=10, sha-256=3, sha-512=1"), choose_algorithm("sha-256=0")
+    ('sha-256', None)
+    """
+    if want is None:
+        return None
+    found = (PREFERENCE.fullmatch(part) for part in want.split(","))
+    weights = {pair[1]: int(pair[2]) for pair in found if pair and pair[1] in ALGORITHMS}
+    best = max(weights, key=lambda name: weights[name], default=None)
+    return best if best and weights[best] else None
+
+
+def format_repr_digest(algorithm: str, digest: bytes) -> str:
+    """Write a Repr-Digest.
+
+    >>> format_repr_digest("sha-256", bytes(3))
+    'sha-256=:AAAA:'
+    """
+    return f"{algorithm}=:{base64.b64encode(digest).decode()}:"
+
+
+class Digests:
+    """The digests of representations, the latest few remembered by entity tag."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._known: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+
+    async def compute(self, algorithm: str, etag: str, representation: Representation) -> bytes:
+        """Return a representation's digest: drawn and hashed chunk by chunk, in constant memory."""
+        key = (algorithm, etag)
+        digest = self._known.get(key)
+        if digest is None:
+            digest = await self._hash(algorithm, representation)
+            self._known[key] = digest
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        return digest
+
+    async def _hash(self, algorithm: str, representation: Representation) -> bytes:
+        state = ALGORITHMS[algorithm]()
+
+        def add(span: Span) -> None:
+            state.update(representation.draw(span))
+
+        for span in representation.split(Span(0, representation.length)):
+            await self._workers.run(add, span)
+        return state.digest()

@@ -1,0 +1,70 @@
+"""The safetensors format: what stands before the tensors of a model.
+
+The header's length in eight bytes, little-endian; the header, JSON padded with spaces; the tensors, without
+holes. https://github.com/huggingface/safetensors#format
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from io import BytesIO
+from itertools import accumulate, pairwise
+
+import orjson
+from numpy.lib.format import write_array_header_1_0
+
+from service.core import DtypeName
+from service.core.models import Model, ModelTensor
+
+# NumPy has no bfloat16 of its own; ml_dtypes' arrays are saved, and loaded, as two bytes of anything.
+DESCRIPTIONS: dict[DtypeName, str] = {
+    "float32": "<f4",
+    "float64": "<f8",
+    "float16": "<f2",
+    "bfloat16": "<V2",
+}
+
+
+@lru_cache(1024)
+def make_npy_header(shape: tuple[int, ...], dtype: DtypeName) -> bytes:
+    """Make the header of a row-major array: a multiple of 64 bytes.
+
+    >>> len(make_npy_header((784, 300), "float32"))
+    128
+    """
+    header = BytesIO()
+    description = {"descr": DESCRIPTIONS[dtype], "fortran_order": False, "shape": shape}
+    write_array_header_1_0(header, description)
+    return header.getvalue()
+
+
+MEDIA_TYPE = "application/x-safetensors"
+#: In the order that the reference writes them in, the largest first, so that each is aligned.
+DTYPES: dict[DtypeName, str] = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+ALIGNMENT = 8
+
+
+def sort_tensors(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
+    """Sort tensors as the reference does: by dtype, then by name."""
+    order = list(DTYPES)
+    return sorted(tensors, key=lambda tensor: (order.index(tensor.dtype), tensor.name.encode()))
+
+
+def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTensor]) -> bytes:
+    """Make all that stands before the tensors, in the order that they are given in: a multiple of 8 bytes.
+
+    The metadata says where they come from. `format` is what transformers asks for before it loads a file.
+    """
+    metadata = {
+        "format": "pt",
+        "weightinit.model": model_id,
+        "weightinit.seed": str(model.seed),
+        "weightinit.stream": str(model.stream),
+    }
+    spans = pairwise(accumulate((tensor.nbytes for tensor in tensors), initial=0))
+    rows = {
+        tensor.name: {"dtype": DTYPES[tensor.dtype], "shape": tensor.shape, "data_offsets": span}
+        for tensor, span in zip(tensors, spans, strict=True)
+    }
+    text = orjson.dumps({"__metadata__": metadata, **rows})
+    text += b" " * (-len(text) % ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text

@@ -1,0 +1,102 @@
+import asyncio
+
+import pytest
+
+from service.api import model_cache as catalogue
+from service.api.model_cache import Catalogue, Published
+from service.core.models import Limits, parse_model
+from service.store import StoreUnavailableError
+
+
+def make_model(seed=1, tensors=1):
+    listed = [{"name": f"layer.{number}", "shape": [2, 3]} for number in range(tensors)]
+    return parse_model({"seed": seed, "tensors": listed}, 1, Limits(1000, 10**6, 8))
+
+
+class Loader:
+    """Loads a canonical form, and counts how often it was asked to."""
+
+    def __init__(self, canonical):
+        self.count = 0
+        self._canonical = canonical
+
+    async def __call__(self):
+        self.count += 1
+        await asyncio.sleep(0.01)
+        if isinstance(self._canonical, Exception):
+            raise self._canonical
+        return self._canonical
+
+
+def test_of_all_who_ask_for_a_model_at_once_one_loads_it():
+    model = make_model()
+    load = Loader(model.canonical)
+
+    async def ask():
+        kept = Catalogue()
+        return await asyncio.gather(*(kept.find(model.id, load) for _ in range(32)))
+
+    found = asyncio.run(ask())
+    assert load.count == 1
+    assert all(published is found[0] for published in found)
+    assert found[0].model.canonical == model.canonical
+
+
+def test_a_model_that_is_kept_is_not_loaded_again():
+    model = make_model()
+    load = Loader(model.canonical)
+
+    async def ask():
+        kept = Catalogue()
+        await kept.find(model.id, load)
+        return await kept.find(model.id, load)
+
+    assert asyncio.run(ask()).id == model.id
+    assert load.count == 1
+
+
+@pytest.mark.parametrize("nothing", [None, StoreUnavailableError("locked")])
+def test_what_was_not_found_is_looked_for_again(nothing):
+    model = make_model()
+
+    async def ask():
+        kept = Catalogue()
+        first = (await asyncio.gather(kept.find(model.id, Loader(nothing)), return_exceptions=True))[0]
+        return first, await kept.find(model.id, Loader(model.canonical))
+
+    first, second = asyncio.run(ask())
+    assert first is nothing
+    assert second.id == model.id
+
+
+def test_one_who_leaves_does_not_take_the_model_from_the_others():
+    model = make_model()
+
+    async def ask():
+        kept, load = Catalogue(), Loader(model.canonical)
+        leaving = asyncio.create_task(kept.find(model.id, load))
+        staying = asyncio.create_task(kept.find(model.id, load))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        return await staying
+
+    assert asyncio.run(ask()).id == model.id
+
+
+def test_the_models_nobody_asked_for_longest_go_when_there_are_too_many_parts(monkeypatch):
+    monkeypatch.setattr(catalogue, "MOST_PARTS", 5)
+    first, second, third = (make_model(seed, tensors=2) for seed in range(3))
+    loads = {model.id: Loader(model.canonical) for model in (first, second, third)}
+
+    async def ask():
+        kept = Catalogue()
+        for model in (first, second, first, third, first, second):
+            await kept.find(model.id, loads[model.id])
+
+    asyncio.run(ask())
+    assert [load.count for load in loads.values()] == [1, 2, 1]
+
+
+def test_a_model_that_was_altered_is_refused():
+    with pytest.raises(StoreUnavailableError, match="damaged"):
+        Published.of("0" * 64, make_model().canonical)

@@ -1,0 +1,288 @@
+"""The commands of published models, as a person and as a script use them."""
+
+import hashlib
+import json
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+from weightinit.cli import diff, listing, main, publish, pull, retire, show
+
+from tests.servers import run_server
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+MLP = "examples/mnist-mlp.yaml"
+ID_LENGTH = 64
+
+
+@pytest.fixture(autouse=True)
+def service(service_url, monkeypatch, tmp_path):
+    """A service to ask, and a folder with the examples to ask from."""
+    monkeypatch.setenv("WEIGHTINIT_URL", service_url)
+    monkeypatch.setenv("WEIGHTINIT_AUTHOR", "Ada")
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    return service_url
+
+
+@pytest.fixture
+def name():
+    """A name that nobody has given yet."""
+    return f"test/{uuid.uuid4().hex}/1"
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line, and return the status, standard output and standard error."""
+
+    def run(*arguments):
+        status = main(list(arguments))
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def write_model(path, *tensors):
+    path.write_text(json.dumps({"seed": 42, "tensors": list(tensors)}))
+    return str(path)
+
+
+def test_the_examples_of_the_commands_work_in_their_order(monkeypatch):
+    modules = (publish, show, pull, listing, diff, retire)
+    with run_server() as server:
+        monkeypatch.setenv("WEIGHTINIT_URL", server.url)
+        statuses = [main(module.COMMAND.example.split()[1:]) for module in modules]
+    assert statuses == [0] * 6
+
+
+# --- publish --------------------------------------------------------------------------------------
+
+
+def test_publish_prints_the_id_alone_and_says_what_to_do_next(run, name):
+    status, out, err = run("publish", MLP, "--as", name)
+    assert (status, len(out.strip())) == (0, ID_LENGTH)
+    assert err.startswith("published: 6 tensors, 266,610 elements, 1,066,440 bytes\nnext:\n")
+    assert f"weightinit pull {name} -o model.safetensors" in err
+
+
+def test_publish_without_a_name_says_how_to_give_one(run):
+    _, out, err = run("publish", MLP)
+    assert "publish it again with --as team/name/version" in err
+    assert f"weightinit show {out.strip()}" in err
+
+
+def test_publish_says_where_nothing_is_new(run, name):
+    run("publish", MLP, "--as", name)
+    assert run("publish", MLP, "--as", name)[2].startswith("was published already: 6 tensors")
+
+
+def test_publish_takes_another_seed(run, client):
+    _, out, _ = run("publish", MLP, "--seed", "18446744073709551615")
+    assert client.model(out.strip()).seed == 2**64 - 1
+
+
+def test_publish_says_who_and_why(run, name, client):
+    run("publish", MLP, "--as", name, "--author", "Grace", "--note", "for the course")
+    entry = client.resolve(name)
+    assert (entry.author, entry.note) == ("Grace", "for the course")
+
+
+def test_a_taken_name_is_4_and_says_what_it_stands_for(run, name):
+    _, out, _ = run("publish", MLP, "--as", name)
+    status, _, err = run("publish", MLP, "--seed", "43", "--as", name)
+    assert status == 4
+    assert out.strip() in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["publish", "missing.yaml"], "missing.yaml cannot be read: No such file or directory"),
+        (["publish", "examples"], "is read from a file .yaml or .yml or .json"),
+        (["publish", MLP, "--as", "mlp"], "name must be team/name/version"),
+        (["publish", MLP, "--seed", "x"], "seed must be an integer from 0"),
+        (["show", "mlp"], "reference must be a model's id"),
+        (["show", "missing.json"], "missing.json cannot be read"),
+        (["pull", "mlp", "-o", "x"], "reference must be a model's id"),
+        (["diff", MLP, "mlp"], "reference must be a model's id"),
+        (["retire", "mlp", "--note", "x"], "name must be team/name/version"),
+        (["list", "a//b"], "prefix must"),
+    ],
+)
+def test_what_cannot_be_honoured_is_2(run, arguments, words):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert words in err
+
+
+def test_a_file_that_is_no_model_is_2_and_names_the_line(run, tmp_path):
+    (tmp_path / "bad.yaml").write_text("seed: 1\nseed: 2")
+    assert run("publish", "bad.yaml")[2] == (
+        "weightinit: bad.yaml: line 2 must not have a key that is there already; received 'seed'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["publish", MLP],
+        ["show", MLP],
+        ["list"],
+        ["pull", "a/b/1", "-o", "x"],
+        ["retire", "a/b/1", "--note", "x"],
+    ],
+)
+def test_an_absent_service_is_3(run, arguments):
+    assert run(*arguments, "--url", "http://127.0.0.1:1", "--retries", "0")[0] == 3
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["pull", "-o", "x"], ["retire", "--note", "x"]])
+def test_an_unknown_name_is_4(run, name, arguments):
+    command, *options = arguments
+    status, _, err = run(command, name, *options)
+    assert (status, "404" in err) == (4, True)
+
+
+# --- show -----------------------------------------------------------------------------------------
+
+
+def test_show_is_a_line_for_each_tensor_and_the_reasons(run):
+    _, out, _ = run("show", MLP)
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "seed 42, stream 1"
+    assert lines[2] == "NAME SHAPE DTYPE SCHEME DISTRIBUTION VARIANCE σ² = WHY"
+    assert "hidden1/kernel 784,300 float32 he uniform 0.00255102 2 / fan_in = 2 / 784 1" in lines
+    assert "output/kernel 100,10 float32 glorot uniform 0.0181818 1 / fan_avg = 1 / 55 2" in lines
+    assert "hidden1/bias 300 float32 constant 0" in lines
+    assert "1 ReLU zeroes half of its inputs" in out.replace("1  ", "1 ")
+    assert "Glorot & Bengio" in out
+    assert max(map(len, out.splitlines()[10:])) <= 100
+
+
+def test_show_has_a_line_for_each_part(run, tmp_path):
+    parts = [{"shape": [1, 8], "constant": 0.5}, {"shape": [100, 8], "slice": "1:100"}]
+    path = write_model(tmp_path / "m.json", {"name": "emb", "shape": [100, 8], "parts": parts})
+    lines = [" ".join(line.split()) for line in run("show", path)[1].splitlines()]
+    assert "emb 100,8 float32 2 parts" in lines
+    assert "emb 1,8 constant 0.5" in lines
+    assert "emb [1:100] 99,8 glorot uniform 0.0185185 1 / fan_avg = 1 / 54 1" in lines
+
+
+def test_show_is_json_for_programs(run, name):
+    run("publish", MLP, "--as", name)
+    shown = json.loads(run("show", name, "--json")[1])
+    assert (shown["seed"], len(shown["tensors"])) == ("42", 6)
+    kernel = shown["tensors"][1]
+    assert (kernel["name"], kernel["parts"][0]["parameters"]["fan_in"]) == ("hidden1/kernel", 784)
+
+
+def test_show_of_a_file_publishes_nothing(run):
+    seed = str(uuid.uuid4().int >> 64)
+    Path(MLP).write_text(Path(MLP).read_text().replace("seed: 42", f"seed: {seed}"))
+    assert run("show", MLP)[0] == 0
+    assert run("publish", MLP)[2].startswith("published: ")
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_a_name_may_end_as_a_file_does(run, name, suffix):
+    run("publish", MLP, "--as", name + suffix)
+    assert "hidden1/kernel  784,300  float32  he" in run("show", name + suffix)[1]
+    assert run("diff", name + suffix, MLP) == (0, "", "")
+
+
+def test_where_there_is_a_file_of_a_name_it_is_the_file(run, name, tmp_path):
+    run("publish", MLP, "--as", f"{name}.json")
+    (tmp_path / name).parent.mkdir(parents=True)
+    write_model(tmp_path / f"{name}.json", {"name": "a", "shape": [2], "constant": 0})
+    assert "a     2      float32  constant  0" in run("show", f"{name}.json")[1]
+
+
+def test_what_is_neither_a_name_nor_a_file_is_4_and_says_both(run, name):
+    status, _, err = run("show", f"{name}.json")
+    assert (status, "404" in err) == (4, True)
+    assert f"nor is there a file {name}.json" in err
+
+
+@pytest.mark.parametrize("command", ["show", "diff"])
+def test_the_help_says_what_a_file_is(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "what could be either is the file, where there is one" in text
+
+
+# --- pull -----------------------------------------------------------------------------------------
+
+
+def test_pull_prints_what_sha256sum_would(run, name, tmp_path):
+    run("publish", MLP, "--as", name)
+    status, out, err = run("pull", name, "-o", "m.safetensors", "--verify")
+    digest = hashlib.sha256((tmp_path / "m.safetensors").read_bytes()).hexdigest()
+    assert (status, out, err) == (0, f"{digest}  m.safetensors\n", "")
+
+
+def test_pull_shows_a_bar_where_asked(run, name):
+    run("publish", MLP, "--as", name)
+    assert "100%" in run("pull", name, "-o", "m.safetensors", "--progress")[2]
+
+
+def test_an_output_that_cannot_be_written_is_6(run, name):
+    run("publish", MLP, "--as", name)
+    assert run("pull", name, "-o", "missing/m.safetensors")[0] == 6
+
+
+# --- list, retire ---------------------------------------------------------------------------------
+
+
+def test_list_is_a_line_for_each_name(run, name):
+    _, out, _ = run("publish", MLP, "--as", name, "--note", "for the course")
+    header, line = run("list", name)[1].splitlines()
+    assert header.split() == ["NAME", "MODEL", "PUBLISHED", "AUTHOR", "NOTE"]
+    shown, model, _, author, *note = line.split()
+    assert (shown, model, author, note) == (name, out[:12], "Ada", ["for", "the", "course"])
+
+
+def test_list_is_json_lines_for_programs(run, name):
+    _, out, _ = run("publish", MLP, "--as", name)
+    (line,) = run("list", name, "--json")[1].splitlines()
+    entry = json.loads(line)
+    assert (entry["name"], entry["model"], entry["retired"]) == (name, out.strip(), None)
+
+
+def test_a_retired_name_is_listed_as_such_and_not_found(run, name):
+    _, out, _ = run("publish", MLP, "--as", name)
+    assert run("retire", name, "--note", "superseded by 2")[:2] == (0, out)
+    assert "retired by Ada, " in run("list", name)[1]
+    status, _, err = run("pull", name, "-o", "x")
+    assert status == 4
+    assert "superseded by 2" in err
+    assert out.strip() in err
+
+
+def test_a_strangers_words_do_nothing_to_a_terminal(run, name):
+    run("publish", MLP, "--as", name, "--note", "red\u202ealert")
+    assert "red alert" in run("list", name)[1]
+
+
+# --- diff -----------------------------------------------------------------------------------------
+
+
+def test_diff_of_what_starts_alike_is_0_and_silent(run, name):
+    run("publish", MLP, "--as", name)
+    assert run("diff", name, MLP) == (0, "", "")
+
+
+def test_diff_of_what_starts_differently_is_1_and_says_so(run, tmp_path):
+    one = write_model(
+        tmp_path / "one.json", {"name": "a", "shape": [4, 4]}, {"name": "b", "shape": [2], "constant": 0}
+    )
+    two = write_model(
+        tmp_path / "two.json",
+        {"name": "a", "shape": [4, 4], "scheme": "he"},
+        {"name": "c", "shape": [2], "constant": 0},
+    )
+    status, out, err = run("diff", one, two)
+    assert (status, err) == (1, "")
+    assert out.splitlines() == ["a  variance 0.25 → 0.5", f"b  only in {one}", f"c  only in {two}"]

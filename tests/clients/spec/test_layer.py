@@ -1,0 +1,127 @@
+"""A spec says what the service is asked, in its own spelling."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from weightinit import Spec, SpecRejected
+from weightinit.spec.layer import to_plain
+
+
+def test_a_spec_that_says_nothing_asks_for_nothing_but_a_shape():
+    assert Spec((784, 300)).to_query() == {"shape": "784,300"}
+
+
+def test_every_field_is_asked_for():
+    spec = Spec(
+        (3, 3, 32, 64),
+        layout="HWIO",
+        groups=2,
+        fan_in=7,
+        fan_out=8,
+        activation="leaky_relu",
+        scheme="variance_scaling",
+        scale=1.5,
+        mode="fan_out",
+        negative_slope=0.01,
+        distribution="normal",
+        dtype="float16",
+        seed=2**64 - 1,
+        name="encoder.0/é",
+    )
+    assert spec.to_query() == {
+        "shape": "3,3,32,64",
+        "layout": "HWIO",
+        "groups": "2",
+        "fan_in": "7",
+        "fan_out": "8",
+        "activation": "leaky_relu",
+        "scheme": "variance_scaling",
+        "scale": "1.5",
+        "mode": "fan_out",
+        "negative_slope": "0.01",
+        "distribution": "normal",
+        "dtype": "float16",
+        "seed": "18446744073709551615",
+        "name": "encoder.0/é",
+    }
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_written_so_that_it_is_read_back(scale):
+    assert float(Spec((2, 2), scale=scale).to_query()["scale"]) == scale
+
+
+@pytest.mark.parametrize("seed", [42, "42", np.uint64(42), np.int32(42)])
+def test_a_seed_is_any_integer(seed):
+    assert Spec((2, 2), seed=seed).to_query()["seed"] == "42"
+
+
+def test_numpys_numbers_are_numbers():
+    query = Spec((2, 2), scale=np.float32(0.5), groups=np.int64(2)).to_query()
+    assert (query["scale"], query["groups"]) == ("0.5", "2")
+
+
+@pytest.mark.parametrize("shape", [(2, 3), [2, 3], np.array([2, 3]), (np.int64(2), 3), iter((2, 3))])
+def test_a_shape_is_any_sequence_of_integers(shape):
+    assert Spec.of(shape).shape == (2, 3)
+
+
+def test_a_length_is_a_shape_of_one_axis():
+    assert Spec.of(5).shape == (5,)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (-1,), (2.0, 3), "2,3", (None,), None, (2, (3, 4))])
+def test_what_is_no_shape_is_refused(shape):
+    with pytest.raises(SpecRejected, match=r"^shape must") as raised:
+        Spec.of(shape)
+    assert raised.value.errors[0].field == "shape"
+    assert raised.value.status is None
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [(np.uint64(2**64 - 1), 2**64 - 1), (np.float32(0.5), 0.5), (None, None), ("he", "he")],
+)
+def test_numpys_numbers_become_pythons(value, plain):
+    found = to_plain(value)
+    assert (type(found), found) == (type(plain), plain)
+
+
+@pytest.mark.parametrize("dtype", ["float32", np.float32, np.dtype("<f4")])
+def test_a_dtype_is_a_name_or_numpys(dtype):
+    assert Spec((2, 2), dtype=dtype).dtype == "float32"
+
+
+def test_bfloat16_is_ml_dtypes():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    assert Spec((2, 2), dtype=ml_dtypes.bfloat16).dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("dtype", ["float8", "int32", np.int32, object(), None, 4])
+def test_another_dtype_is_refused(dtype):
+    with pytest.raises(SpecRejected, match="dtype must be one of float32, float64, float16, bfloat16"):
+        Spec((2, 2), dtype=dtype)
+
+
+def test_text_that_is_no_unicode_is_refused():
+    with pytest.raises(SpecRejected, match="name must be valid Unicode"):
+        Spec((2, 2), name="\ud800").to_query()
+
+
+def test_a_spec_may_be_given_with_changes():
+    assert Spec.of(Spec((2, 2), seed=1, name="a"), name="b") == Spec((2, 2), seed=1, name="b")
+
+
+def test_specs_of_one_meaning_are_equal_and_hash_alike():
+    assert len({Spec((2, 3)), Spec([2, 3]), Spec((2, 3), dtype=np.float32)}) == 1
+
+
+def test_an_unknown_keyword_is_a_type_error():
+    with pytest.raises(TypeError, match="activasion"):
+        Spec.of((2, 2), activasion="relu")
+
+
+def test_what_is_refused_here_is_a_value_error():
+    with pytest.raises(ValueError, match="shape"):
+        Spec.of("abc")

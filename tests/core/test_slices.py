@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core import SpecError
+from service.core.slices import format_box, parse_box
+
+
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        (":", ((0, 784), (0, 300))),
+        (":,:", ((0, 784), (0, 300))),
+        ("0:128", ((0, 128), (0, 300))),
+        ("0:128,:", ((0, 128), (0, 300))),
+        ("700:,:1", ((700, 784), (0, 1))),
+        ("783:784,299:300", ((783, 784), (299, 300))),
+        ("007:0008", ((7, 8), (0, 300))),
+    ],
+)
+def test_a_cut_means_what_it_means_in_numpy(text, box):
+    assert [(cut.start, cut.stop) for cut in parse_box(text, (784, 300))] == list(box)
+
+
+FORM = "slice[0] must be start:stop, either of which may be left out"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", 'slice[0] must be start:stop, either of which may be left out; received ""'),
+        ("5", f'{FORM}: write 5:6 to keep the axis; received "5"'),
+        ("0:3:2", 'slice[0] must be start:stop, either of which may be left out; received "0:3:2"'),
+        ("-3:", 'slice[0] must be start:stop, either of which may be left out; received "-3:"'),
+        (":,...", 'slice[1] must be start:stop, either of which may be left out; received "..."'),
+        (" 0:1", 'slice[0] must be start:stop, either of which may be left out; received " 0:1"'),
+        ("٣:٤", 'slice[0] must be start:stop, either of which may be left out; received "٣:٤"'),
+        (":,:,:", 'slice must have at most one cut for each axis of shape, 2; received ":,:,:"'),
+        ("0:785", 'slice[0] must stay within the axis, 0:784; received "0:785"'),
+        ("785:", 'slice[0] must stay within the axis, 0:784; received "785:"'),
+        ("3:3", 'slice[0] must not be empty: start must be less than stop; received "3:3"'),
+        ("784:", 'slice[0] must not be empty: start must be less than stop; received "784:"'),
+        ("5:3", 'slice[0] must not be empty: start must be less than stop; received "5:3"'),
+        (":,1:0", 'slice[1] must not be empty: start must be less than stop; received "1:0"'),
+    ],
+)  # fmt: skip
+def test_a_cut_that_is_not_one_says_why(text, message):
+    with pytest.raises(SpecError) as caught:
+        parse_box(text, (784, 300))
+    assert str(caught.value) == message
+
+
+def test_every_wrong_cut_is_reported():
+    with pytest.raises(SpecError) as caught:
+        parse_box("x,9:9", (784, 300))
+    assert [error.field for error in caught.value.errors] == ["slice[0]", "slice[1]"]
+
+
+def test_digits_beyond_what_python_converts_are_refused():
+    with pytest.raises(SpecError, match="must stay within the axis"):
+        parse_box("0:" + "1" * 5000, (784, 300))
+
+
+@given(st.data(), st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_a_box_is_written_as_the_text_that_cuts_it_out(data, shape):
+    box = []
+    for length in shape:
+        start = data.draw(st.integers(0, length - 1))
+        box.append(slice(start, data.draw(st.integers(start + 1, length))))
+    text = format_box(tuple(box), tuple(shape))
+    assert parse_box(text or ":", tuple(shape)) == tuple(box)
+    whole = np.arange(np.prod(shape)).reshape(shape)
+    assert np.array_equal(whole[tuple(box)], eval(f"whole[{text or ':'}]"))
