@@ -201,11 +201,3 @@ class CacheWarning(UserWarning):
 
 
 # ruff: noqa: N818 - the names say what happened, and the root says that they are errors
-
-
-class TensorRejected(WeightinitError, ValueError):
-    """A tensor that cannot be filled: its device, dtype, layout or placement does not allow it."""
-
-
-class UnknownActivationWarning(UserWarning):
-    """It could not be seen which activations follow some layers: they start as if none did."""

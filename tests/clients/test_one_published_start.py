@@ -115,7 +115,7 @@ def mixed_in_keras(mixed, client):
     """What Keras makes of it, by path."""
     model = build_mixed()
     weightinit.keras.initialize(model, mixed[1], name=name_in_keras, strict=False, client=client)
-    places = weightinit.keras.models.walk_variables(model)
+    places = weightinit.keras.walk.walk_variables(model)
     return {place.path: keras.ops.convert_to_numpy(place.variable) for place in places}
 
 
@@ -172,7 +172,7 @@ def mixed_in_jax(mixed, client):
     params = nnx.state(MixedInJax(nnx.Rngs(0)), nnx.Param)
     drawn = weightinit.jax.initialize(params, mixed[1], name=name_in_jax, strict=False, client=client)
     return {
-        weightinit.jax.leaves.name_path(path): leaf
+        weightinit.jax.layers.name_path(path): leaf
         for path, leaf in jax.tree_util.tree_leaves_with_path(drawn)
     }
 

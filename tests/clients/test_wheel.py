@@ -72,7 +72,7 @@ def test_it_has_all_of_the_client(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {Path(name) for name in archive.namelist() if name.startswith("weightinit/")}
     assert packed == {path for path in source if "__pycache__" not in path.parts}
-    assert {Path("weightinit/models/model.py"), Path("weightinit/fitting/fitter.py")} <= packed
+    assert {Path("weightinit/models/model.py"), Path("weightinit/adapters/matching.py")} <= packed
 
 
 @pytest.fixture(scope="module")

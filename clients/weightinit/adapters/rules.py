@@ -2,7 +2,8 @@
 
 ```
 WeightinitError
-└── ModelRejected   a model says too little, or rules do not fit it   (also ValueError)
+├── ModelRejected    a model says too little, or rules do not fit it   (also ValueError)
+└── TensorRejected   a tensor cannot be filled                         (also ValueError)
 ```
 """
 
@@ -25,6 +26,14 @@ AXES = frozenset(["layout", "groups", "activation"])
 
 class ModelRejected(WeightinitError, ValueError):  # noqa: N818 - it says what went wrong, as all do here
     """A model whose tensors cannot be told apart or have no memory yet, or rules that do not fit it."""
+
+
+class TensorRejected(WeightinitError, ValueError):  # noqa: N818
+    """A tensor that cannot be filled: its device, dtype, layout or placement does not allow it."""
+
+
+class UnknownActivationWarning(UserWarning):
+    """It could not be seen which activations follow some layers: they start as if none did."""
 
 
 def check_patterns(patterns: Iterable[str], names: Iterable[str]) -> None:

@@ -5,8 +5,7 @@
 >>> print(weightinit.torch.initialize_(model, seed=42))  # doctest: +SKIP
 """
 
-from weightinit.adapters.rules import ModelRejected
-from weightinit.errors import TensorRejected, UnknownActivationWarning
+from weightinit.adapters.rules import ModelRejected, TensorRejected, UnknownActivationWarning
 from weightinit.torch.entries import Entry
 from weightinit.torch.initialize import initialize_
 from weightinit.torch.initializers import (

@@ -11,7 +11,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from weightinit import Client, Spec
-from weightinit.errors import TensorRejected
+from weightinit.adapters.rules import TensorRejected
 from weightinit.torch.shards import Shard, cut_rows, find_shards, move_rows
 
 if TYPE_CHECKING:

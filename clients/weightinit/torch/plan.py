@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from weightinit.adapters.rules import ModelRejected
-from weightinit.errors import UnknownActivationWarning
+from weightinit.adapters.rules import ModelRejected, UnknownActivationWarning
 from weightinit.torch.activations import Follower
 from weightinit.torch.entries import Block, Draw, Entry, Keep, Skip
 from weightinit.torch.fill import check_shape

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 import torch
 from torch import nn
 
-from weightinit.errors import TensorRejected
+from weightinit.adapters.rules import TensorRejected
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor, Placement
