@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from service.api.content.digests import Digests
 from service.api.model_cache import Catalogue
-from service.api.sending.workers import Workers
+from service.api.workers import Workers
 from service.settings import Settings
 from service.store import Store, StoreUnavailableError
 

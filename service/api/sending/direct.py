@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from service.api.content.representation import CHUNK, Representation
 from service.api.http.ranges import Span
 from service.api.metrics import DRAWN_BYTES
-from service.api.sending.workers import Workers
+from service.api.workers import Workers
 
 EXTENSION = "weightinit.wire"  # of the ASGI scope
 TURN = 2 * CHUNK  # bytes that a stream may write before another has its turn

@@ -11,7 +11,7 @@ from service.api.context import Context
 from service.api.http.ranges import Span
 from service.api.metrics import DRAWN_BYTES, OPEN_STREAMS
 from service.api.sending.direct import EXTENSION, Wire, pour
-from service.api.sending.workers import ReaderLeftError, Workers, while_connected
+from service.api.workers import ReaderLeftError, Workers, while_connected
 
 # Up to here a body is drawn at once, where the request is: a thread would take longer to wake.
 INLINE = 256 * 1024

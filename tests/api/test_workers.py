@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from service.api.sending.workers import Workers
+from service.api.workers import Workers
 
 
 @pytest.fixture
