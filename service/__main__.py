@@ -86,10 +86,15 @@ def serve(settings: Settings) -> int:
 
 def run_server(settings: Settings) -> int:
     """Run uvicorn."""
+    from functools import partial
+
     import uvicorn
 
     import service
     from service.server.protocol import Protocol
+    from service.server.timeouts import RequestTimeouts
+
+    protocol = partial(Protocol, timeouts=RequestTimeouts(settings.request_timeout))
 
     uvicorn.run(
         "service.app:create_app",
@@ -98,7 +103,7 @@ def run_server(settings: Settings) -> int:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http=Protocol,
+        http=protocol,  # type: ignore[arg-type]  # called as a class would be
         ws="none",
         root_path=settings.root_path,
         log_level=settings.log_level,

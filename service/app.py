@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 
@@ -15,7 +15,6 @@ from service.api.document import render_openapi
 from service.api.metrics import MetricsMiddleware, forget_process
 from service.api.problems import HANDLERS
 from service.api.routes import INTERFACE, PAGES
-from service.server.timeouts import STATE, Arrivals
 from service.settings import Settings
 from service.stream.selfcheck import check
 
@@ -47,17 +46,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def live(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
-    """Check the stream beside the first requests, watch what arrives, and let the threads go at the end."""
+async def live(app: FastAPI) -> AsyncIterator[None]:
+    """Check the stream beside the first requests, and stop the threads at the end."""
     context: Context = app.state.context
     checking = asyncio.ensure_future(check_stream(context))
-    arrivals = Arrivals()
-    watching = asyncio.ensure_future(arrivals.watch(context.settings.request_timeout))
     try:
-        yield {STATE: arrivals}
+        yield
     finally:
         checking.cancel()
-        watching.cancel()
         context.ready = False
         context.workers.close()
         context.storing.close()

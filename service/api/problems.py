@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from service.api.http.ranges import UnsatisfiableError
-from service.api.workers import ReaderLeftError
+from service.api.sending.streaming import ReaderLeftError
 from service.core import FieldError, SpecError
 from service.store import NameEntry, NameTakenError, Retirement, StoreUnavailableError
 

@@ -1,1 +1,4 @@
-"""The server: what uvicorn leaves open between a connection and a request. Nothing else knows uvicorn."""
+"""The HTTP/1.1 server: uvicorn, and what it leaves open between a connection and a request.
+
+No other room imports uvicorn or httptools. The application runs under any ASGI server, with the same bytes.
+"""

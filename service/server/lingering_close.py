@@ -1,42 +1,46 @@
-"""Partings: the end of a connection whose client is still sending when it gets its last answer.
+"""Lingering close: the end of a connection whose client is still sending when it gets the last response.
 
-A connection that is closed with bytes unread is reset, and with it goes what the client has not yet read (RFC
-9112, section 9.6). So we stop writing first, and read on for a moment.
+Closing a socket with unread bytes resets the connection, and the reset may destroy the response before the
+client has read it. RFC 9112, section 9.6: close the sending side first, and read on until the client closes.
 """
 
 import asyncio
 from collections.abc import Callable
 
-PATIENCE = 1.0  # seconds that the client has to read the answer,
-MOST_UNREAD = 2**20  # and bytes that it may send meanwhile
+LINGER_TIMEOUT = 1.0  # seconds that the client has to read the response and close
+MAX_UNREAD_BYTES = 2**20  # bytes that the client may send meanwhile
 
 
-class Exit:
-    """What an answer needs of a transport, to close which is somebody else's affair."""
+class ResponseTransport:
+    """The part of a transport that a response uses, with a `close` of the server's own."""
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
         self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
 
 
-class Parting(asyncio.Protocol):
-    """What becomes of a connection after the last answer; its protocol is told when it is lost."""
+class LingeringClose(asyncio.Protocol):
+    """The protocol of a connection after its last response. It discards all that it receives."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport, self._protocol = transport, transport.get_protocol()
-        self._unread = 0
+        self._received = 0
 
     def begin(self) -> None:
-        """Stop writing, and close when the client does, or soon."""
+        """Close the sending side now, and the connection when the client does or the timeout is over.
+
+        TLS cannot close one side only (asyncio's transports do not): there the client goes by Content-Length.
+        """
         self._transport.set_protocol(self)
-        self._transport.write_eof()
-        asyncio.get_running_loop().call_later(PATIENCE, self._transport.close)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_TIMEOUT, self._transport.close)
 
     def data_received(self, data: bytes) -> None:
-        """Forget what comes, up to a limit."""
-        self._unread += len(data)
-        if self._unread > MOST_UNREAD:
+        """Discard what the client sends, and close above the limit."""
+        self._received += len(data)
+        if self._received > MAX_UNREAD_BYTES:
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the protocol."""
+        """Tell the protocol that answered."""
         self._protocol.connection_lost(exc)

@@ -1,100 +1,141 @@
-"""The protocol: what uvicorn leaves open between a connection and a request.
+"""The HTTP/1.1 protocol: uvicorn's, with a limit for heads, timeouts for requests and a lingering close.
 
-It answers what is no HTTP in text, keeps a head of any length, and waits forever for the first request
-and for the rest of any.
+It uses internals of uvicorn; pyproject.toml says of which version. Errors in the syntax of HTTP are answered
+here, before there is a request for the application, as application/problem+json (RFC 9457).
 """
 
 import asyncio
-from time import monotonic
-from typing import cast
+import os
+import socket
+from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from service.api.problems import MEDIA_TYPE, Problem, describe, render
-from service.api.sending.direct import EXTENSION, Wire
-from service.server.lingering_close import Exit, Parting
-from service.server.timeouts import STATE, Arrivals
+from service.api.sending.direct import EXTENSION
+from service.server.lingering_close import LingeringClose, ResponseTransport
+from service.server.timeouts import RequestTimeouts
 
-LONGEST_UNSENT = 4096  # bytes that a stream may leave behind without waiting
-LONGEST_HEAD = 64 * 1024  # bytes of the target and of all fields
+MAX_UNSENT_BYTES = 4096  # that a transport may hold back before a stream waits
+MAX_HEAD_BYTES = 64 * 1024  # of the request target and all fields
+
+
+class TransportSocket:
+    """The socket below a transport: a `ClientSocket` of service.api.sending.direct over a request's cycle."""
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        self._transport, self._cycle = transport, cycle
+
+    def is_writable(self) -> bool:
+        """Return whether the transport is open and has sent all that was written to it."""
+        return not self._transport.is_closing() and self._transport.get_write_buffer_size() == 0
+
+    def duplicate(self) -> socket.socket:
+        """Return the socket under a descriptor of its own, which stays valid when the server closes its."""
+        duplicate = socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno()))
+        duplicate.settimeout(0)
+        return duplicate
+
+    def note_written(self, count: int) -> None:
+        """Take bytes off those that the cycle still expects of the body."""
+        self._cycle.expected_content_length -= count
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._transport.abort()
 
 
 class Protocol(HttpToolsProtocol):
     """HTTP/1.1 by httptools, with problems for errors, a limit for heads, and timeouts from the start.
 
-    Its transport says so as soon as a chunk is not sent whole, so that a stream waits with the next, and says
-    that it is when all is: a reader that stalls is behind by one chunk and not by the best part of two. A
-    head alone is less than that and goes out together with a small body.
+    The transport reports a full buffer as soon as a chunk is not sent whole, and an empty one when all is: a
+    stream whose client stalls is ahead by one chunk. A head alone stays below the limit, and goes out with a
+    small body.
     """
 
-    _head = 0
-    _answered: RequestResponseCycle | None = None  # what is or was last, where others may wait for their turn
+    _head_bytes = 0
+    _current: RequestResponseCycle | None = None  # being answered, or the last that was; others may be queued
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        timeouts: RequestTimeouts,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._timeouts = timeouts
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the keep-alive timeout, as after each answer."""
+        """Start the keep-alive timeout, as after each response."""
         stream = cast("asyncio.Transport", transport)
-        stream.set_write_buffer_limits(high=LONGEST_UNSENT, low=0)
+        stream.set_write_buffer_limits(high=MAX_UNSENT_BYTES, low=0)
         super().connection_made(stream)
-        self._arrivals: Arrivals = self.app_state[STATE]
-        self._exit = cast("asyncio.Transport", Exit(stream, self._part))
+        self._response_transport = cast("asyncio.Transport", ResponseTransport(stream, self._close))
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more, and have what is being answered know: uvicorn tells the last that came."""
-        self._arrivals.pop(self, None)
-        self._stop_answering()
+        """Stop the timeout, and disconnect the request being answered: uvicorn does the last received."""
+        self._timeouts.stop(self)
+        self._disconnect()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes: something arrives, be it an empty line, and the keep-alive timeout is over."""
-        self._arrivals.setdefault(self, monotonic())
+        """Start the timeout of a request at its first byte, be it an empty line."""
+        self._timeouts.start(self)
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """Start to count a head, which may come right behind another request."""
-        self._arrivals.setdefault(self, monotonic())
+        """Start to count a head. The bytes of a pipelined request may have come with the one before."""
+        self._timeouts.start(self)
         super().on_message_begin()
-        self._head = 0
+        self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the target."""
-        self._count(len(url))
+        """Receive a part of the request target."""
+        self._count_head(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field."""
-        self._count(len(name) + len(value))
+        """Receive a field."""
+        self._count_head(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Offer the socket to the answer, which closes it our way."""
+        """Let the response close our way, and write to the socket itself where it is not encrypted."""
         super().on_headers_complete()
-        self.cycle.transport = self._exit
-        self.scope["extensions"] = {EXTENSION: cast("dict[object, object]", Wire(self.transport, self.cycle))}
+        self.cycle.transport = self._response_transport
+        if self.scheme == "http":
+            client = cast("dict[object, object]", TransportSocket(self.transport, self.cycle))
+            self.scope["extensions"] = {EXTENSION: client}
 
     def on_message_complete(self) -> None:
-        """Note that the request is whole."""
-        self._arrivals.pop(self, None)
+        """Stop the timeout of a request that is complete."""
+        self._timeouts.stop(self)
         super().on_message_complete()
 
-    def give_up(self) -> None:
-        """Answer a request that does not arrive, and close; but finish first what another is answered."""
-        cycle = self._answered
+    def expire(self) -> None:
+        """Answer 408 and close (RFC 9110, section 15.5.9), unless an earlier request is being answered."""
+        cycle = self._current
         if cycle and cycle.response_complete and cycle.more_body:
             self.transport.close()  # it was answered before its body came
         elif not (is_being_answered(cycle) or self.transport.is_closing()):
             self._refuse(describe(408, "The request took too long to arrive."))
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be parsed, unless in the midst of another answer, and close."""
-        cycle = self._answered
+        """Answer 400 or 431 and close; only close where a response is under way."""
+        cycle = self._current
         if cycle and cycle.response_started and not cycle.response_complete:
-            self._part()
-        elif self._head > LONGEST_HEAD:
-            self._refuse(describe(431, f"The head must be at most {LONGEST_HEAD} bytes."))
+            self._close()
+        elif self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(describe(431, f"The head must be at most {MAX_HEAD_BYTES} bytes."))
         else:
             self._refuse(describe(400, msg))
 
@@ -105,33 +146,33 @@ class Protocol(HttpToolsProtocol):
             f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self._part()
+        self._close()
 
-    def _part(self) -> None:
-        """Close after the last that is answered, at once where nothing more arrives."""
-        if self._arrivals.pop(self, None) is None:
+    def _close(self) -> None:
+        """Close after the last response: at once if no request is arriving, else with a lingering close."""
+        if not self._timeouts.stop(self):
             self.transport.close()
             return
-        self._stop_answering()
+        self._disconnect()
         self.pipeline.clear()
         self.flow.resume_reading()
-        Parting(self.transport).begin()
+        LingeringClose(self.transport).begin()
 
-    def _stop_answering(self) -> None:
-        if self._answered:
-            self._answered.disconnected = True
-            self._answered.message_event.set()
+    def _disconnect(self) -> None:
+        if self._current:
+            self._current.disconnected = True
+            self._current.message_event.set()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answered = cycle
+        self._current = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _count(self, length: int) -> None:
-        self._head += length
-        if self._head > LONGEST_HEAD:
-            raise ValueError("the head is too long")  # the parser stops, and calls it an HttpParserError
+    def _count_head(self, length: int) -> None:
+        self._head_bytes += length
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError("the head is too long")  # httptools makes it an HttpParserError
 
 
 def is_being_answered(cycle: RequestResponseCycle | None) -> bool:
-    """Tell whether a request is whole or has the beginning of an answer, and not yet all of it."""
+    """Return whether a request is complete or its response has begun, and the response is not complete."""
     return bool(cycle and not cycle.response_complete and (cycle.response_started or not cycle.more_body))

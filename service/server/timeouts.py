@@ -1,31 +1,54 @@
-"""Arrivals: requests that are still coming, and an end to those that take too long.
+"""Request timeouts: an end to requests that do not arrive in time.
 
-A timer for each would cost every request something: now and then all are looked at together.
+A timer for each request would cost every request something, so one timer looks at all of them together.
 """
 
 import asyncio
 from time import monotonic
 from typing import Protocol
 
-STATE = "weightinit.arrivals"  # where the server finds them in what the lifespan has for it
-PERIOD = 0.5  # seconds from one look to the next
+CHECK_INTERVAL = 0.5  # seconds
 
 
-class Arrival(Protocol):
-    """A connection with a request on its way."""
+class Connection(Protocol):
+    """A connection that a request is arriving on."""
 
-    def give_up(self) -> None:
-        """Close, unless there is something to finish first."""
+    def expire(self) -> None:
+        """Refuse the request that did not arrive in time, unless another is still being answered."""
 
 
-class Arrivals(dict[Arrival, float]):
-    """Connections whose request is not whole yet, and the moment that it began to arrive."""
+class RequestTimeouts:
+    """The connections of a process whose request is not complete yet, and when it began to arrive.
 
-    async def watch(self, patience: float) -> None:
-        """Give up those that take longer than so many seconds; one that stays has as many again."""
-        while True:
-            await asyncio.sleep(PERIOD)
-            now = monotonic()
-            for arrival in [arrival for arrival, begun in self.items() if begun + patience <= now]:
-                self[arrival] = now
-                arrival.give_up()
+    One object serves one event loop. It can be pickled before its first use, for worker processes.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout  # seconds from the first byte of a request to its last
+        self._begun: dict[Connection, float] = {}
+        self._is_scheduled = False
+
+    def start(self, connection: Connection) -> None:
+        """Start the timeout of a request, unless it runs already."""
+        if connection not in self._begun:
+            self._begun[connection] = monotonic()
+            if not self._is_scheduled:
+                self._schedule()
+
+    def stop(self, connection: Connection) -> bool:
+        """Stop the timeout of a request; return whether it was running."""
+        return self._begun.pop(connection, None) is not None
+
+    def _schedule(self) -> None:
+        self._is_scheduled = True
+        asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._check)
+
+    def _check(self) -> None:
+        """Expire the requests that take too long; one whose connection stays open gets the timeout again."""
+        now = monotonic()
+        for connection in [key for key, begun in self._begun.items() if begun + self._timeout <= now]:
+            self._begun[connection] = now
+            connection.expire()
+        self._is_scheduled = False
+        if self._begun:
+            self._schedule()

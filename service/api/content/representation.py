@@ -2,13 +2,14 @@
 
 import mmap
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.api.content.buffers import Buffers
 from service.api.content.formats import make_npy_header
@@ -25,6 +26,7 @@ SUFFIXES = {NPY: ".npy", RAW: ".bin"}
 # more memory for each stalled reader. A multiple of every itemsize.
 CHUNK = 384 * 1024
 ALIGNMENT = 8  # the largest itemsize; headers are a multiple of it
+SPARE = 2 * ALIGNMENT  # bytes around a span in its buffer
 SLACK = mmap.PAGESIZE  # the longest part of a header that goes with a chunk
 BUFFERS = Buffers(CHUNK + SLACK, kept=16)
 
@@ -73,25 +75,33 @@ class Representation:
             start = end
 
     def draw(self, span: Span) -> memoryview:
-        """Draw the bytes of a span into a buffer that nobody else has.
+        """Draw the bytes of a span into a buffer of their own."""
+        return self.draw_into(span.start, span.stop, BUFFERS.take(span.stop - span.start + SPARE))
 
-        A place in the buffer is the same multiple of ALIGNMENT as in the whole. An element that the span cuts
-        in two is drawn whole: the buffer has room for it on both sides.
+    def draw_into(self, start: int, stop: int, buffer: NDArray[np.uint8]) -> memoryview:
+        """Draw the bytes from start to stop into a buffer, and return where they are in it.
+
+        The buffer has SPARE bytes more than the span. A place in it is the same multiple of ALIGNMENT as in
+        the whole, and an element that the span cuts in two is drawn whole.
         """
-        begin = span.start % ALIGNMENT
-        buffer = BUFFERS.take(begin + span.length + ALIGNMENT)
-        header = self.header[span.start : span.stop]
+        begin = start % ALIGNMENT
+        header = self.header[start:stop]
         if header:
             buffer[begin : begin + len(header)] = np.frombuffer(header, np.uint8)
-        number = bisect_right(self.stops, span.start)
-        while number < len(self.sources) and (start := self._find_start(number)) < span.stop:
-            source = self.sources[number]
-            element = max(span.start - start, 0) // source.itemsize
-            stop = -(-(min(span.stop, self.stops[number]) - start) // source.itemsize)
-            at = begin + start + element * source.itemsize - span.start
-            source.fill(element, buffer[at : at + (stop - element) * source.itemsize])
+        number = bisect_right(self.stops, start)
+        while number < len(self._fills) and (first := self._fills[number][0]) < stop:
+            _, itemsize, fill = self._fills[number]
+            element = max(start - first, 0) // itemsize
+            end = -(-(min(stop, self.stops[number]) - first) // itemsize)
+            at = begin + first + element * itemsize - start
+            fill(element, buffer[at : at + (end - element) * itemsize])
             number += 1
-        return buffer.data[begin : begin + span.length]
+        return buffer.data[begin : begin + stop - start]
 
-    def _find_start(self, number: int) -> int:
-        return self.stops[number - 1] if number else len(self.header)
+    @cached_property
+    def _fills(self) -> list[tuple[int, int, Callable[[int, NDArray[np.uint8]], None]]]:
+        """Where each source begins, in bytes of the whole, its itemsize, and its `fill`."""
+        starts = [len(self.header), *self.stops]
+        return [
+            (start, source.itemsize, source.fill) for start, source in zip(starts, self.sources, strict=False)
+        ]

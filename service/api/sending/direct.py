@@ -1,148 +1,140 @@
-"""Wires: the socket of a connection, for bodies that are written where they are drawn.
+"""Direct send: large bodies written to the client's socket by the threads that draw them.
 
-Handed over from thread to thread, each chunk costs two wake-ups and a way from one core's cache to another's.
-A thread that writes what it has just drawn goes on at once. The event loop still watches for the reader.
+Through the event loop each chunk costs two wake-ups of a thread, and is copied from one core's cache to
+another's. A thread that writes what it has just drawn goes on at once. The event loop still watches for the
+client's disconnect.
+
+A server that supports this puts a `ClientSocket` into the extensions of the ASGI scope. All other servers get
+the same bytes through `send`.
 """
 
 import asyncio
-import os
 import socket
 import threading
-from collections.abc import Iterator
+from typing import Protocol
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-from service.api.content.representation import CHUNK, Representation
+from service.api.content.representation import BUFFERS, CHUNK, SPARE, Representation
 from service.api.http.ranges import Span
 from service.api.metrics import DRAWN_BYTES
 from service.api.workers import Workers
 
-EXTENSION = "weightinit.wire"  # of the ASGI scope
-TURN = 2 * CHUNK  # bytes that a stream may write before another has its turn
+EXTENSION = "weightinit.client_socket"  # key in the extensions of the ASGI scope
+TURN = 2 * CHUNK  # bytes that a thread draws for a body before another body has its turn
 
 
-class Wire:
-    """The socket of a request's connection, and what the server has to know of its use."""
+class ClientSocket(Protocol):
+    """The socket of a request's connection, unencrypted."""
 
-    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
-        self._transport, self._cycle = transport, cycle
+    def is_writable(self) -> bool:
+        """Return whether the connection is open and all bytes of earlier `send` calls are in the socket."""
 
-    def is_free(self) -> bool:
-        """Tell whether all that was written to the transport has left it, and more may follow."""
-        return not self._transport.is_closing() and self._transport.get_write_buffer_size() == 0
+    def duplicate(self) -> socket.socket:
+        """Return the socket, non-blocking, under a descriptor of its own, for the caller to close."""
 
-    def open(self) -> socket.socket:
-        """Open the socket a second time: its number stays ours when the server closes its own."""
-        to = socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno()))
-        to.settimeout(0)
-        return to
-
-    def note(self, written: int) -> None:
-        """Tell the server how much of the body went past it."""
-        self._cycle.expected_content_length -= written
+    def note_written(self, count: int) -> None:
+        """Tell the server how many bytes of the body were written without it."""
 
     def abort(self) -> None:
         """Close a connection that cannot be written to."""
-        self._transport.abort()
 
 
-class Pour:
-    """Spans of a representation on their way to a socket, drawn and written by one thread, or by two.
+class DirectSender:
+    """Draws a span of a representation and writes it to a socket, in one thread or in two.
 
-    Each writes what it has drawn itself, out of its own core's cache, while the other one draws what follows.
+    Each thread writes the chunks that it has drawn, in the order of the body, while the other one draws.
     """
 
     def __init__(
-        self, representation: Representation, spans: Iterator[Span], to: socket.socket, workers: Workers
+        self, representation: Representation, span: Span, to: socket.socket, workers: Workers
     ) -> None:
-        self.written = 0
-        self.is_full = False
-        self.is_stopped = False
+        self.is_full = False  # the socket takes no more for now
+        self.is_stopped = False  # nothing more is to be written
         self._representation, self._to, self._workers = representation, to, workers
-        self._spans, self._taking = enumerate(spans), threading.Lock()
-        self._is_drained = False
-        self._number, self._turns = 0, threading.Condition()  # of the chunk to be written next
-        self._drawn: dict[int, memoryview] = {}  # what is to be written when its turn has come
+        self._undrawn, self._stop, self._claiming = span.start, span.stop, threading.Lock()
+        self._unsent, self._sending = span.start, threading.Condition()
+        self._chunks: dict[int, memoryview] = {}  # drawn and not sent, by where each begins
 
     def is_done(self) -> bool:
-        """Tell, between two advances, whether everything is written."""
-        return self._is_drained and not self._drawn
+        """Return whether everything is written."""
+        return self._unsent == self._stop
 
-    def advance(self, turn: int) -> None:
-        """Draw and write so many bytes, and more while no other stream waits, until the socket is full."""
-        end = self.written + turn
-        with self._turns:
-            self._write()
-        while not self._is_halted() and (self.written < end or not self._workers.are_wanted()):
-            with self._taking:
-                number, span = next(self._spans, (0, None))
-            if span is None:
-                self._is_drained = True
-                break
+    def run(self, turn: int) -> None:
+        """Draw and write so many bytes, and more while no other job waits, until the socket is full."""
+        buffer = BUFFERS.take(CHUNK + SPARE)  # reused while it is in the core's cache
+        drawn = 0
+        self._write()
+        while not self._is_halted():
+            if drawn >= turn and self._workers.are_wanted():
+                return
+            with self._claiming:
+                start = self._undrawn
+                self._undrawn = stop = min(start + CHUNK, self._stop)
+            if start == stop:
+                return
             try:
-                chunk = self._representation.draw(span)
+                chunk = self._representation.draw_into(start, stop, buffer)
             except BaseException:
-                self.stop()
+                self._stop_all()
                 raise
-            DRAWN_BYTES.inc(span.length)
-            self._put(number, chunk)
-            del chunk  # the next one gets its buffer, still in the cache
+            DRAWN_BYTES.inc(stop - start)
+            drawn += stop - start
+            self._put(start, chunk)
 
-    def stop(self) -> None:
-        """Write no more."""
-        self.is_stopped = True
-        with self._turns:
-            self._turns.notify_all()
-
-    def _put(self, number: int, chunk: memoryview) -> None:
-        with self._turns:
-            self._turns.wait_for(lambda: self._number == number or self._is_halted())
-            self._drawn[number] = chunk
+    def _put(self, start: int, chunk: memoryview) -> None:
+        """Write a chunk when those before it are written, or leave it for the next run."""
+        with self._sending:
+            self._sending.wait_for(lambda: self._unsent == start or self._is_halted())
+            self._chunks[start] = chunk
             self._write()
-            self._turns.notify_all()
 
     def _write(self) -> None:
-        while self._number in self._drawn and not self._is_halted():
-            chunk = self._drawn[self._number]
-            try:
-                sent = self._to.send(chunk)
-            except BlockingIOError:
-                self.is_full = True
-            except OSError:
-                self.is_stopped = True
-            else:
-                self.written += sent
-                self._drawn[self._number] = chunk[sent:]
-                if sent == len(chunk):
-                    del self._drawn[self._number]
-                    self._number += 1
+        """Write the chunks that are next, as far as the socket takes them."""
+        with self._sending:
+            while not self._is_halted() and (chunk := self._chunks.pop(self._unsent, None)):
+                try:
+                    sent = self._to.send(chunk)
+                except BlockingIOError:
+                    self.is_full, sent = True, 0
+                except OSError:
+                    self.is_stopped, sent = True, 0
+                self._unsent += sent
+                if sent < len(chunk):
+                    self._chunks[self._unsent] = chunk[sent:]
+            self._sending.notify_all()
+
+    def _stop_all(self) -> None:
+        self.is_stopped = True
+        with self._sending:
+            self._sending.notify_all()
 
     def _is_halted(self) -> bool:
         return self.is_full or self.is_stopped
 
 
-async def pour(wire: Wire, representation: Representation, spans: Iterator[Span], workers: Workers) -> None:
-    """Draw and write spans past the event loop, which is to cancel this once the reader has left."""
-    to = wire.open()
-    poured = Pour(representation, spans, to, workers)
-    turns: list[asyncio.Future[None]] = []
+async def send_directly(
+    client: ClientSocket, representation: Representation, span: Span, workers: Workers
+) -> None:
+    """Draw and write a span. It is the caller's to cancel this when the client disconnects."""
+    to = client.duplicate()
+    sender = DirectSender(representation, span, to, workers)
+    runs: list[asyncio.Future[None]] = []
     try:
-        while not poured.is_done():
+        while not sender.is_done():
             threads = 1 if workers.are_wanted() else 2
-            turns = [workers.run(poured.advance, TURN) for _ in range(threads)]
-            await asyncio.wait(turns)  # which does not cancel a turn, for it would go on
-            for turn in turns:
-                turn.result()
-            if poured.is_stopped:
-                wire.abort()
-                await asyncio.Event().wait()  # until this is cancelled, since the reader is not connected
-            if poured.is_full:
+            runs = [workers.run(sender.run, TURN) for _ in range(threads)]
+            await asyncio.wait(runs)  # which does not cancel a run, for it would go on
+            for run in runs:
+                run.result()
+            if sender.is_stopped:
+                client.abort()
+                await asyncio.Event().wait()  # until this is cancelled, since the client is not connected
+            if sender.is_full:
                 await _wait_until_writable(to)
-                poured.is_full = False
-        wire.note(poured.written)
+                sender.is_full = False
+        client.note_written(span.stop - span.start)
     finally:
-        poured.is_stopped = True
-        asyncio.gather(*turns, return_exceptions=True).add_done_callback(lambda _: to.close())
+        sender.is_stopped = True
+        asyncio.gather(*runs, return_exceptions=True).add_done_callback(lambda _: to.close())
 
 
 async def _wait_until_writable(to: socket.socket) -> None:

@@ -10,8 +10,7 @@ from service.api.context import get_context
 from service.api.http.conditional import keeps_range, matches_strongly, matches_weakly
 from service.api.http.negotiation import join_lines
 from service.api.http.ranges import RangeError, Span, format_content_range, parse_ranges, resolve_range
-from service.api.sending.streaming import BodyResponse
-from service.api.workers import while_connected
+from service.api.sending.streaming import BodyResponse, while_connected
 
 
 async def answer_get(request: Request, offer: Offer) -> Response:

@@ -1,6 +1,8 @@
-"""Streaming: a body drawn while it is sent, no further than two chunks beyond what its reader takes."""
+"""Streaming: a body drawn while it is sent, at most two chunks ahead of the client that reads it."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -10,52 +12,13 @@ from service.api.content.representation import Representation
 from service.api.context import Context
 from service.api.http.ranges import Span
 from service.api.metrics import DRAWN_BYTES, OPEN_STREAMS
-from service.api.sending.direct import EXTENSION, Wire, pour
-from service.api.workers import ReaderLeftError, Workers, while_connected
+from service.api.sending.direct import EXTENSION, ClientSocket, send_directly
+from service.api.workers import Workers
 
-# Up to here a body is drawn at once, where the request is: a thread would take longer to wake.
-INLINE = 256 * 1024
+T = TypeVar("T")
 
-
-async def send_body(
-    representation: Representation,
-    span: Span,
-    workers: Workers,
-    wire: Wire | None,
-    receive: Receive,
-    send: Send,
-) -> None:
-    """Send the bytes of a span, and stop as soon as the reader leaves."""
-    if span.length <= INLINE:
-        DRAWN_BYTES.inc(span.length)
-        await send(_make_message(representation.draw(span), more=False))
-        return
-    with OPEN_STREAMS.track_inprogress():
-        await while_connected(receive, _send_chunks(representation, span, workers, wire, send))
-
-
-async def _send_chunks(
-    representation: Representation, span: Span, workers: Workers, wire: Wire | None, send: Send
-) -> None:
-    """Send a chunk after the other, and pour the rest once the server has nothing left to send.
-
-    The server's send returns once it has the bytes, and waits first while those before are unsent. So an
-    empty message waits until the reader has taken nearly all: a stalled one holds one chunk.
-    """
-    parts = representation.split(span)
-    for part in parts:
-        chunk = await workers.run(representation.draw, part)
-        DRAWN_BYTES.inc(len(chunk))
-        await send(_make_message(chunk, more=True))
-        await send(_make_message(b"", more=True))
-        del chunk
-        if wire and wire.is_free():
-            await pour(wire, representation, parts, workers)
-    await send(_make_message(b"", more=False))
-
-
-def _make_message(body: bytes | memoryview, *, more: bool) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": more}
+# Up to this size a body is drawn at once in the event loop: a thread would take longer to wake.
+MAX_INLINE_BYTES = 256 * 1024
 
 
 class BodyResponse(Response):
@@ -64,7 +27,7 @@ class BodyResponse(Response):
     def __init__(
         self, status: int, headers: dict[str, str], whole: Representation, span: Span, context: Context
     ) -> None:
-        if span.length > INLINE and context.open_streams >= context.settings.max_streams:
+        if span.length > MAX_INLINE_BYTES and context.open_streams >= context.settings.max_streams:
             raise HTTPException(503, "Too many large bodies are being sent.", {"Retry-After": "1"})
         self.status_code = status
         self.background = None
@@ -76,13 +39,82 @@ class BodyResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head and the body."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        wire = scope.get("extensions", {}).get(EXTENSION)
+        client = scope.get("extensions", {}).get(EXTENSION)
         self._context.open_streams += 1
         try:
-            await send_body(self._whole, self._span, self._context.workers, wire, receive, send)
+            await send_body(self._whole, self._span, self._context.workers, client, receive, send)
         except ReaderLeftError:
             return
         except asyncio.CancelledError:
             return  # the time to stop is over: the server closes the connection, and no trace helps anyone
         finally:
             self._context.open_streams -= 1
+
+
+async def send_body(
+    representation: Representation,
+    span: Span,
+    workers: Workers,
+    client: ClientSocket | None,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Send the bytes of a span. Raises ReaderLeftError as soon as the client disconnects.
+
+    An ASGI body is `bytes`. A server that offers its socket takes any buffer, which saves a copy.
+    """
+    if span.length <= MAX_INLINE_BYTES:
+        DRAWN_BYTES.inc(span.length)
+        body = representation.draw(span)
+        await send(_make_message(body if client else bytes(body), more=False))
+        return
+    with OPEN_STREAMS.track_inprogress():
+        await while_connected(receive, _send_chunks(representation, span, workers, client, send))
+
+
+async def _send_chunks(
+    representation: Representation, span: Span, workers: Workers, client: ClientSocket | None, send: Send
+) -> None:
+    """Send one chunk after the other, and the rest directly once the server has sent all that it was given.
+
+    A server's `send` returns when it has the bytes, but waits first while earlier ones are unsent. So the
+    empty message waits until the client has read nearly all: if it stalls, one chunk is in memory.
+    """
+    for part in representation.split(span):
+        chunk = await workers.run(representation.draw, part)
+        DRAWN_BYTES.inc(len(chunk))
+        await send(_make_message(chunk if client else bytes(chunk), more=True))
+        await send(_make_message(b"", more=True))
+        del chunk
+        if client and part.stop < span.stop and client.is_writable():
+            await send_directly(client, representation, Span(part.stop, span.stop), workers)
+            break
+    await send(_make_message(b"", more=False))
+
+
+def _make_message(body: bytes | memoryview, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+class ReaderLeftError(Exception):
+    """The client disconnected before it had the whole response."""
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work, which is cancelled when the client disconnects. Raises ReaderLeftError."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(_wait_for_disconnect(receive))
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ReaderLeftError
+        return task.result()
+    finally:
+        task.cancel()
+        watch.cancel()
+        await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
