@@ -13,7 +13,7 @@ from benchmarks.table import format_row
 
 
 def main() -> int:
-    """Run what was asked for and return the exit status."""
+    """Run the chosen experiments and return the exit status."""
     parser = argparse.ArgumentParser("scripts/bench", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="NAME", help="experiments, or groups of them")
     parser.add_argument("--quick", action="store_true", help="small sizes: does all of it work?")

@@ -1,4 +1,4 @@
-"""The catalogue: all experiments by name, and which of them a word means."""
+"""The catalogue: all experiments by name and group."""
 
 from benchmarks.curves import CURVES, Curve
 from benchmarks.row import Row
@@ -11,7 +11,7 @@ EXPERIMENTS = {experiment.name: experiment for experiment in LISTED}
 
 
 def find_experiments(words: list[str]) -> list[Experiment]:
-    """Find the experiments that are named, or whose group is; all without a word. Raises LookupError.
+    """Find the experiments that are named, or whose group is; all if none is named. Raises LookupError.
 
     >>> [experiment.name for experiment in find_experiments(["transfer"])]
     ['transfer-torch', 'transfer-nginx']

@@ -41,7 +41,7 @@ def run_process(
 
 
 def end_process(process: subprocess.Popen[bytes], grace: float = GRACE) -> None:
-    """Ask a process to end, and insist after some seconds of grace."""
+    """Terminate a process, and kill it after some seconds of grace."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(grace)
@@ -57,7 +57,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def find_free_port() -> int:
-    """Find a port of the loopback address that nobody listens on."""
+    """Find a port of the loopback address that is not in use."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -102,7 +102,7 @@ def connect(order: Order) -> list[socket.socket]:
 
 
 def ask(sockets: list[socket.socket], order: Order) -> None:
-    """Ask for a tensor on each connection; the server is to close it at the end."""
+    """Request a tensor on each connection; the server is to close it at the end."""
     for number, sock in enumerate(sockets, order.first):
         request = make_weights(order.rows, order.columns, name=f"reader/{number}")
         sock.sendall(request[:-2] + b"Connection: close\r\n\r\n")

@@ -55,7 +55,7 @@ def list_facts(machine: Mapping[str, str]) -> str:
 
 
 def describe_runs(results: Results) -> str:
-    """Say when which command measured."""
+    """Return the line with the date and the command of the measurement."""
     dates = sorted(found["date"] for found in results.measured.values())
     commands = sorted({found["command"] for found in results.measured.values()})
     if not dates:

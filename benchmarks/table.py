@@ -11,7 +11,7 @@ HEAD = ("name", "work", "weightinit", "beside", "by", "target", "reached")
 
 
 def format_table(results: Results) -> str:
-    """Write the table in Markdown; a row that was not measured says so."""
+    """Write the table in Markdown; a row that was not measured is marked."""
     lines = [HEAD, tuple("---" for _ in HEAD)]
     for row in ROWS:
         comparison = compare_row(row, results)

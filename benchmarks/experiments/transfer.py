@@ -23,7 +23,7 @@ def make_target(scale: Scale) -> torch.Tensor:
 
 
 def make_client(server: Server) -> Client:
-    """Make a client that neither caches, verifies nor shows anything, whatever the environment says."""
+    """Make a client that neither caches, verifies nor shows anything, whatever the environment sets."""
     return Client(server.url, retries=0, cache=False, verify=False, progress=False)
 
 

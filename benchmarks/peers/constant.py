@@ -24,7 +24,7 @@ class QuerySpec(LayerSpec):
 
 @app.get("/livez")
 async def get_liveness() -> dict[str, str]:
-    """Say that the process answers."""
+    """Answer 200 while the process runs."""
     return CONSTANT
 
 

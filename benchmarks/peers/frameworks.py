@@ -1,4 +1,4 @@
-"""Frameworks: how PyTorch, NumPy and JAX draw, each with what it would say itself for its fastest way.
+"""Frameworks: how PyTorch, NumPy and JAX draw, each in the way its own documentation calls the fastest.
 
 Those that can draw into memory that is there already do so. Frameworks are imported only where they are used,
 after the process has been held to a core.

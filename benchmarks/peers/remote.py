@@ -17,7 +17,7 @@ class Remote:
         self._process = process
 
     def ask(self, question: object) -> float:
-        """Ask, and wait for the answer. Raises RuntimeError where the process has ended."""
+        """Send a request, and wait for the response. Raises RuntimeError where the process has ended."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
