@@ -1,7 +1,5 @@
 """The application: the wiring, nothing else."""
 
-import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -16,7 +14,6 @@ from service.api.metrics import MetricsMiddleware, forget_process
 from service.api.problems import HANDLERS
 from service.api.routes import INTERFACE, PAGES
 from service.settings import Settings
-from service.stream.selfcheck import check
 
 # FastAPI asks OpenTelemetry at each request whether anybody has set it up, for which it takes the SDK.
 OBSERVED = find_spec("opentelemetry.sdk") is not None
@@ -49,21 +46,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def live(app: FastAPI) -> AsyncIterator[None]:
     """Check the stream beside the first requests, and stop the threads at the end."""
     context: Context = app.state.context
-    checking = asyncio.ensure_future(check_stream(context))
+    context.start_check()
     try:
         yield
     finally:
-        checking.cancel()
-        context.ready = False
+        context.stop_check()
         context.workers.close()
         context.storing.close()
         context.parsing.close()
         context.store.close()
         forget_process()
-
-
-async def check_stream(context: Context) -> None:
-    """Report ready once the stream has drawn what it always drew."""
-    await asyncio.to_thread(check)
-    gc.freeze()  # what is there by now stays: looking through it would hold all requests up for 140 ms
-    context.ready = True

@@ -1,6 +1,7 @@
 """Context: what requests share in one process."""
 
 import asyncio
+import gc
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from service.api.model_cache import Catalogue
 from service.api.workers import Workers
 from service.settings import Settings
 from service.store import Store, StoreUnavailableError
+from service.stream.selfcheck import check
 
 # They wait for a database or a disk, and never hold up those that draw.
 STORING_THREADS = 4
@@ -33,6 +35,7 @@ class Context:
     openapi: bytes
     ready: bool = False
     open_streams: int = 0
+    checking: asyncio.Task[None] | None = None
 
     @classmethod
     def of(cls, settings: Settings, openapi: bytes) -> Self:
@@ -49,6 +52,24 @@ class Context:
             Catalogue(),
             openapi,
         )
+
+    def start_check(self) -> None:
+        """Start the self-check, unless it was: at the start, or when readiness is asked for without one."""
+        if self.checking is None:
+            self.checking = asyncio.ensure_future(check_stream(self))
+
+    def stop_check(self) -> None:
+        """Stop the self-check, and be ready no more."""
+        if self.checking:
+            self.checking.cancel()
+        self.ready = False
+
+
+async def check_stream(context: Context) -> None:
+    """Report ready once the stream has drawn what it always drew."""
+    await asyncio.to_thread(check)
+    gc.freeze()  # what is there by now stays: looking through it would hold all requests up for 140 ms
+    context.ready = True
 
 
 def get_context(request: Request) -> Context:

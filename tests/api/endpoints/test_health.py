@@ -5,6 +5,7 @@ import httpx
 import pytest
 from opentelemetry import trace
 
+import service.api.context
 import service.app
 from service.app import create_app
 from service.settings import Settings
@@ -60,7 +61,7 @@ def test_the_service_is_alive_but_not_ready_before_its_self_check_passed(monkeyp
     async def never(_context):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(service.app, "check_stream", never)
+    monkeypatch.setattr(service.api.context, "check_stream", never)
     live, ready = answer_in_process(create_app(Settings()), "/livez", "/readyz")
     assert live.status_code == 200
     assert ready.status_code == 503
@@ -71,7 +72,7 @@ def test_a_self_check_that_fails_keeps_the_service_from_being_ready(monkeypatch,
     def fail():
         raise RuntimeError("other bytes")
 
-    monkeypatch.setattr(service.app, "check", fail)
+    monkeypatch.setattr(service.api.context, "check", fail)
     app = create_app(Settings())
     _, _, _, ready = answer_in_process(app, "/livez", "/livez", "/livez", "/readyz")
     assert ready.status_code == 503
