@@ -59,9 +59,10 @@ def describe_errors(error: ValidationError, given: dict[str, str]) -> list[str]:
 
 def print_openapi(_settings: Settings) -> int:
     """Print the OpenAPI document."""
-    from service.api.document import render_openapi
+    from service.api.endpoints import ROUTES
+    from service.api.openapi import render_openapi
 
-    sys.stdout.buffer.write(render_openapi())
+    sys.stdout.buffer.write(render_openapi(ROUTES))
     return 0
 
 

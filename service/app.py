@@ -9,10 +9,10 @@ from starlette.middleware import Middleware
 
 import service
 from service.api.context import Context
-from service.api.document import render_openapi
+from service.api.endpoints import ROUTES
 from service.api.metrics import MetricsMiddleware, forget_process
+from service.api.openapi import render_openapi
 from service.api.problems import HANDLERS
-from service.api.routes import INTERFACE, PAGES
 from service.settings import Settings
 
 # FastAPI asks OpenTelemetry at each request whether anybody has set it up, for which it takes the SDK.
@@ -20,11 +20,7 @@ OBSERVED = find_spec("opentelemetry.sdk") is not None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Create the application; settings are the environment's unless given.
-
-    The routes are plain ones and parse their requests themselves: FastAPI's own would take `true` for an
-    integer, answer HEAD with 405, and read a body of any size before they refuse it.
-    """
+    """Create the application; settings are the environment's unless given."""
     app = FastAPI(
         title="weightinit",
         version=service.__version__,
@@ -33,12 +29,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": OBSERVED, "metrics": OBSERVED, "logs": OBSERVED},
-        routes=[*INTERFACE, *PAGES],
-        middleware=[Middleware(MetricsMiddleware, [*INTERFACE, *PAGES])],
+        routes=[*ROUTES],
+        middleware=[Middleware(MetricsMiddleware, [*ROUTES])],
         exception_handlers=HANDLERS,
         lifespan=live,
     )
-    app.state.context = Context.of(settings or Settings(), render_openapi())
+    app.state.context = Context.of(settings or Settings(), render_openapi(ROUTES))
     return app
 
 
@@ -52,7 +48,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     finally:
         context.stop_check()
         context.workers.close()
-        context.storing.close()
-        context.parsing.close()
+        context.store_workers.close()
+        context.parse_workers.close()
         context.store.close()
         forget_process()

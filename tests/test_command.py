@@ -3,7 +3,8 @@ import sys
 
 import httpx
 
-from service.api.document import render_openapi
+from service.api.endpoints import ROUTES
+from service.api.openapi import render_openapi
 from tests.servers import run_server
 
 
@@ -13,7 +14,7 @@ def run(*arguments):
 
 def test_openapi_prints_the_document():
     result = run("openapi")
-    assert (result.returncode, result.stdout) == (0, render_openapi())
+    assert (result.returncode, result.stdout) == (0, render_openapi(ROUTES))
 
 
 def test_selfcheck_says_that_the_stream_is_what_it_was():

@@ -11,14 +11,14 @@ from typing import Self, TypeVar, TypeVarTuple, cast
 from starlette.requests import Request
 
 from service.api.content.digests import Digests
-from service.api.model_cache import Catalogue
+from service.api.model_cache import ModelCache
 from service.api.workers import Workers
 from service.settings import Settings
 from service.store import Store, StoreUnavailableError
 from service.stream.selfcheck import check
 
 # They wait for a database or a disk, and never hold up those that draw.
-STORING_THREADS = 4
+STORE_THREADS = 4
 
 
 @dataclass(slots=True)
@@ -29,9 +29,9 @@ class Context:
     workers: Workers
     digests: Digests
     store: Store
-    storing: Workers
-    parsing: Workers
-    catalogue: Catalogue
+    store_workers: Workers
+    parse_workers: Workers
+    models: ModelCache
     openapi: bytes
     ready: bool = False
     open_streams: int = 0
@@ -41,15 +41,15 @@ class Context:
     def of(cls, settings: Settings, openapi: bytes) -> Self:
         """Make the context of a process that describes itself so."""
         workers = Workers(settings.threads)
-        storing = Workers(STORING_THREADS, "store")
+        store_workers = Workers(STORE_THREADS, "store")
         return cls(
             settings,
             workers,
             Digests(workers),
             Store.of(settings),
-            storing,
+            store_workers,
             Workers(1, "parse"),
-            Catalogue(),
+            ModelCache(),
             openapi,
         )
 
@@ -81,7 +81,7 @@ T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
 # Longer than any database is given to answer, so that it is the one to say what is wrong.
-LONGEST_CALL = 10.0  # seconds
+STORE_TIMEOUT = 10.0  # seconds
 
 
 async def call_store(context: Context, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
@@ -90,7 +90,7 @@ async def call_store(context: Context, function: Callable[[*Arguments], T], *arg
     Raises what the method raises, and StoreUnavailableError when it takes too long.
     """
     try:
-        async with asyncio.timeout(LONGEST_CALL):
-            return await context.storing.run(operator.call, partial(function, *arguments))
+        async with asyncio.timeout(STORE_TIMEOUT):
+            return await context.store_workers.run(operator.call, partial(function, *arguments))
     except TimeoutError:
         raise StoreUnavailableError("The storage did not answer in time.") from None

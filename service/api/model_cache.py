@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import orjson
 
 from service.api.content.formats import make_safetensors_header, sort_tensors
-from service.api.content.offer import Offer
-from service.api.content.representation import Representation
+from service.api.content.representation import Content, Representation
 from service.api.http.body import parse_json
+from service.api.http.media_types import JSON
 from service.api.schemas import DecidedModel
 from service.core.models import Limits, Model, parse_model
 from service.store import StoreUnavailableError
@@ -19,9 +19,8 @@ from service.stream import STREAM_VERSION, cut_tensor
 
 #: What is in the store was within the limits of its day.
 NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
-JSON = "application/json"
-DECISIONS_CACHING = "public, max-age=3600"
-MOST_PARTS = 40_000  # in all models that are kept: some 100 MiB
+PARAMETERS_CACHE_CONTROL = "public, max-age=3600"
+MAX_PARTS = 40_000  # in all models that are kept: some 100 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Published:
     id: str
     canonical: bytes
     model: Model
-    files: dict[str, Offer] = field(default_factory=dict)
+    files: dict[str, Content] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model_id: str, canonical: bytes) -> "Published":
@@ -49,27 +48,27 @@ class Published:
         """Count the parts of all tensors, which is what memory it takes to keep."""
         return sum(len(tensor.parts) for tensor in self.model.tensors)
 
-    def offer_file(self, media_type: str) -> Offer:
-        """Offer the whole model as a safetensors file."""
+    def get_file(self, media_type: str) -> Content:
+        """Return the whole model as a safetensors file."""
         if media_type not in self.files:
             tensors = sort_tensors(self.model.tensors)
             header = make_safetensors_header(self.model, self.id, tensors)
             sources = tuple(source for tensor in tensors for source in cut_tensor(tensor))
             disposition = f'attachment; filename="{self.id[:16]}.safetensors"'
-            said = {"Content-Disposition": disposition, **self.headers}
-            self.files[media_type] = Offer.of(Representation(media_type, header, sources), said)
+            headers = {"Content-Disposition": disposition, **self.headers}
+            self.files[media_type] = Content.of(Representation(media_type, header, sources), headers)
         return self.files[media_type]
 
-    def offer_decisions(self) -> Offer:
-        """Offer what is decided for every tensor, in JSON. What is said of it may change with the service."""
+    def get_parameters(self) -> Content:
+        """Return the parameters of every tensor as JSON. Reasons and references may change with a release."""
         if JSON not in self.files:
             body = orjson.dumps(DecidedModel.of(self.id, self.model))
-            said = {"Cache-Control": DECISIONS_CACHING, **self.headers}
-            self.files[JSON] = Offer.of(Representation(JSON, body, ()), said)
+            headers = {"Cache-Control": PARAMETERS_CACHE_CONTROL, **self.headers}
+            self.files[JSON] = Content.of(Representation(JSON, body, ()), headers)
         return self.files[JSON]
 
 
-class Catalogue:
+class ModelCache:
     """Models that are kept, and those that are being read: once, however many ask."""
 
     def __init__(self) -> None:
@@ -97,6 +96,6 @@ class Catalogue:
             return None
         published = await asyncio.to_thread(Published.of, model_id, canonical)
         self._kept[model_id] = published
-        while len(self._kept) > 1 and sum(kept.count_parts() for kept in self._kept.values()) > MOST_PARTS:
+        while len(self._kept) > 1 and sum(kept.count_parts() for kept in self._kept.values()) > MAX_PARTS:
             self._kept.popitem(last=False)
         return published

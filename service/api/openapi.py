@@ -1,12 +1,18 @@
-"""Pieces of the description: parameters, bodies, headers and answers that operations share."""
+"""OpenAPI 3.1: the pieces that operations share, and the document."""
 
+from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
+import orjson
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from starlette.routing import BaseRoute
 
-from service.api import problems
-from service.api.endpoints.parameters import JSON
-from service.api.problems import Entry, NameProblem, Problem
+import service
+from service.api.http.media_types import JSON, PROBLEM_JSON
+from service.api.problems import NameProblem, NameRecord, Problem
 from service.api.schemas import DecidedModel, Listing, Publication, PublishedModel, Reason
 from service.core import LayerSpec, Parameters
 from service.core.models.parsing import OWN, ConstantSpec, ModelSpec, StackSpec
@@ -15,7 +21,14 @@ Schema = dict[str, Any]
 
 SPEC: Schema = LayerSpec.model_json_schema()
 REFERENCE = "#/components/schemas/{model}"
-ANSWERS = (Parameters, PublishedModel, DecidedModel, Entry, Problem, NameProblem)
+RESPONSES = {
+    "Parameters": Parameters,
+    "PublishedModel": PublishedModel,
+    "DecidedModel": DecidedModel,
+    "Entry": NameRecord,
+    "Problem": Problem,
+    "NameProblem": NameProblem,
+}
 SLICE: Schema = {
     "type": "string",
     "description": "The box to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
@@ -56,9 +69,12 @@ def make_model_schemas() -> dict[str, Schema]:
     }
 
 
-def make_answer_schemas() -> dict[str, Schema]:
+def make_response_schemas() -> dict[str, Schema]:
     """Make the schemas of what is answered, and of all that is in it."""
-    answered = {kind.__name__: TypeAdapter(kind).json_schema(ref_template=REFERENCE) for kind in ANSWERS}
+    answered = {
+        name: {**TypeAdapter(kind).json_schema(ref_template=REFERENCE), "title": name}
+        for name, kind in RESPONSES.items()
+    }
     inner = [schema.pop("$defs", {}) for schema in answered.values()]
     return {name: value for schemas in (answered, *inner) for name, value in schemas.items()}
 
@@ -114,7 +130,7 @@ def refer(name: str) -> Schema:
 
 
 SCHEMAS: Schema = {
-    **make_answer_schemas(),
+    **make_response_schemas(),
     **make_model_schemas(),
     **{kind.__name__: kind.model_json_schema() for kind in (Listing, Publication, Reason)},
     "LayerSpec": SPEC,
@@ -191,10 +207,46 @@ def describe_bytes(description: str, texts: dict[str, str], *media_types: str) -
 
 def describe_errors(*statuses: int) -> Schema:
     """Describe problems."""
-    content = {problems.MEDIA_TYPE: {"schema": refer("Problem")}}
+    content = {PROBLEM_JSON: {"schema": refer("Problem")}}
     return {str(status): {"description": ERRORS[status], "content": content} for status in statuses}
 
 
 def describe_body(schema: str, examples: Schema) -> Schema:
     """Describe a body in JSON."""
     return {"required": True, "content": {JSON: {"schema": refer(schema), "examples": examples}}}
+
+
+TAGS = ("parameters", "weights", "models", "names", "operations")
+DESCRIPTION = """\
+Initial weights for neural networks over HTTP. A weight is a pure function of the stream version, the seed, \
+the tensor's name, its position and the layer spec: the same bytes on every machine, today and in five years.
+
+Every error is `application/problem+json` (RFC 9457). Every GET answers HEAD as well."""
+
+
+def render_openapi(routes: Iterable[BaseRoute]) -> bytes:
+    """Return the document as JSON: names sorted, indented, with a newline at its end."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(make_document(routes), option=options)
+
+
+def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
+    """Return the document of routes, of which FastAPI describes the operations.
+
+    HEAD is left out: the description says once that every GET answers it.
+    """
+    described = [copy(route) for route in routes]
+    for route in described:
+        if isinstance(route, APIRoute):
+            route.methods = (route.methods or set()) - {"HEAD"}
+    made = get_openapi(
+        title="weightinit",
+        version=service.__version__,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "."}],
+        tags=[{"name": name} for name in TAGS],
+        routes=described,
+    )
+    components = made.get("components", {})
+    return {**made, "components": {**components, "schemas": SCHEMAS}}

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
+from service.api.http.media_types import PROBLEM_JSON
 from service.api.http.ranges import UnsatisfiableError
 from service.api.sending.streaming import ReaderLeftError
 from service.core import FieldError, SpecError
@@ -19,7 +20,7 @@ from service.store import NameEntry, NameTakenError, Retirement, StoreUnavailabl
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NameRecord:
     """A name, the id of the model that it stands for, who published it, why, and when.
 
     `retired` says who took the name out of use, why, and when; null while it is in use.
@@ -48,9 +49,6 @@ class NameRetiredError(Exception):
     def __str__(self) -> str:
         note = self.entry.retired.note if self.entry.retired else ""
         return f"{self.entry.name} is retired{note and ': '}{note}"
-
-
-MEDIA_TYPE = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ def render(problem: Problem) -> bytes:
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """Answer with a problem."""
     fields = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(render(problem), problem.status, fields, MEDIA_TYPE)
+    return Response(render(problem), problem.status, fields, PROBLEM_JSON)
 
 
 def describe(status: int, detail: str = "") -> Problem:

@@ -14,7 +14,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from service.api.problems import MEDIA_TYPE, Problem, describe, render
+from service.api.http.media_types import PROBLEM_JSON
+from service.api.problems import Problem, describe, render
 from service.api.sending.direct import EXTENSION
 from service.server.lingering_close import LingeringClose, ResponseTransport
 from service.server.timeouts import RequestTimeouts
@@ -142,7 +143,7 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         body = render(problem)
         head = (
-            f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+            f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {PROBLEM_JSON}\r\n"
             f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)

@@ -185,14 +185,14 @@ def call_in_loop(function):
         try:
             return await call_store(context, function)
         finally:
-            context.storing.close()
+            context.store_workers.close()
             context.workers.close()
 
     return asyncio.run(call())
 
 
 def test_a_call_that_takes_too_long_is_given_up(monkeypatch):
-    monkeypatch.setattr(service.api.context, "LONGEST_CALL", 0.1)
+    monkeypatch.setattr(service.api.context, "STORE_TIMEOUT", 0.1)
     released = threading.Event()
     with pytest.raises(StoreUnavailableError, match="did not answer in time"):
         call_in_loop(lambda: released.wait(30))

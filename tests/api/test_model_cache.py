@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from service.api import model_cache as catalogue
-from service.api.model_cache import Catalogue, Published
+from service.api import model_cache
+from service.api.model_cache import ModelCache, Published
 from service.core.models import Limits, parse_model
 from service.store import StoreUnavailableError
 
@@ -33,7 +33,7 @@ def test_of_all_who_ask_for_a_model_at_once_one_loads_it():
     load = Loader(model.canonical)
 
     async def ask():
-        kept = Catalogue()
+        kept = ModelCache()
         return await asyncio.gather(*(kept.find(model.id, load) for _ in range(32)))
 
     found = asyncio.run(ask())
@@ -47,7 +47,7 @@ def test_a_model_that_is_kept_is_not_loaded_again():
     load = Loader(model.canonical)
 
     async def ask():
-        kept = Catalogue()
+        kept = ModelCache()
         await kept.find(model.id, load)
         return await kept.find(model.id, load)
 
@@ -60,7 +60,7 @@ def test_what_was_not_found_is_looked_for_again(nothing):
     model = make_model()
 
     async def ask():
-        kept = Catalogue()
+        kept = ModelCache()
         first = (await asyncio.gather(kept.find(model.id, Loader(nothing)), return_exceptions=True))[0]
         return first, await kept.find(model.id, Loader(model.canonical))
 
@@ -73,7 +73,7 @@ def test_one_who_leaves_does_not_take_the_model_from_the_others():
     model = make_model()
 
     async def ask():
-        kept, load = Catalogue(), Loader(model.canonical)
+        kept, load = ModelCache(), Loader(model.canonical)
         leaving = asyncio.create_task(kept.find(model.id, load))
         staying = asyncio.create_task(kept.find(model.id, load))
         await asyncio.sleep(0)
@@ -84,12 +84,12 @@ def test_one_who_leaves_does_not_take_the_model_from_the_others():
 
 
 def test_the_models_nobody_asked_for_longest_go_when_there_are_too_many_parts(monkeypatch):
-    monkeypatch.setattr(catalogue, "MOST_PARTS", 5)
+    monkeypatch.setattr(model_cache, "MAX_PARTS", 5)
     first, second, third = (make_model(seed, tensors=2) for seed in range(3))
     loads = {model.id: Loader(model.canonical) for model in (first, second, third)}
 
     async def ask():
-        kept = Catalogue()
+        kept = ModelCache()
         for model in (first, second, first, third, first, second):
             await kept.find(model.id, loads[model.id])
 

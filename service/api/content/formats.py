@@ -37,7 +37,6 @@ def make_npy_header(shape: tuple[int, ...], dtype: DtypeName) -> bytes:
     return header.getvalue()
 
 
-MEDIA_TYPE = "application/x-safetensors"
 #: In the order that the reference writes them in, the largest first, so that each is aligned.
 DTYPES: dict[DtypeName, str] = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 ALIGNMENT = 8

@@ -1,6 +1,8 @@
-"""Representations: the bytes of tensors in a media type, any cut of which can be drawn alone."""
+"""Representations (RFC 9110, section 3.2): the bytes of tensors in a media type, and any span of them."""
 
+import hashlib
 import mmap
+import weakref
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,18 +11,17 @@ from itertools import accumulate
 from typing import Self
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
-from service.api.content.buffers import Buffers
 from service.api.content.formats import make_npy_header
+from service.api.http.media_types import NPY, OCTET_STREAM
 from service.api.http.ranges import Span
 from service.core import DtypeName
-from service.stream import Source, Tensor
+from service.stream import STREAM_VERSION, Source, Tensor
 
-NPY = "application/x-npy"
-RAW = "application/octet-stream"
-MEDIA_TYPES = (NPY, RAW)  # the first is for those who do not mind
-SUFFIXES = {NPY: ".npy", RAW: ".bin"}
+MEDIA_TYPES = (NPY, OCTET_STREAM)  # the first is for those who do not mind
+SUFFIXES = {NPY: ".npy", OCTET_STREAM: ".bin"}
 
 # Bytes drawn and sent at a time: smaller ones cost more hand-overs between threads for each byte, larger ones
 # more memory for each stalled reader. A multiple of every itemsize.
@@ -28,6 +29,43 @@ CHUNK = 384 * 1024
 ALIGNMENT = 8  # the largest itemsize; headers are a multiple of it
 SPARE = 2 * ALIGNMENT  # bytes around a span in its buffer
 SLACK = mmap.PAGESIZE  # the longest part of a header that goes with a chunk
+CACHE_CONTROL = "public, max-age=31536000, immutable"
+
+
+class Buffers:
+    """Memory for chunks: blocks of one size, of which the last few are kept and used again.
+
+    The allocator would keep what stalled clients once held, in pieces; a block that is mapped goes back to
+    the system. A fresh one costs a page fault for every page.
+    """
+
+    def __init__(self, size: int, kept: int) -> None:
+        self._size, self._kept = size, kept
+        self._free: list[NDArray[np.uint8]] = []
+
+    def take(self, size: int) -> NDArray[np.uint8]:
+        """Take a buffer, which comes back when neither it nor a memoryview of it is alive.
+
+        A server may hold on to what it was given to send: its memoryview keeps the array, and the array the
+        block. A slice of the array does not keep the array, only its memory.
+        """
+        if not self._size // 2 < size <= self._size:
+            return np.empty(size, np.uint8)  # too little to be worth a block, or too much for one
+        try:
+            block = self._free.pop()
+        except IndexError:
+            block = np.frombuffer(
+                mmap.mmap(-1, self._size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8
+            )
+        buffer = block[:size]
+        weakref.finalize(buffer, self._give_back, block).atexit = False
+        return buffer
+
+    def _give_back(self, block: NDArray[np.uint8]) -> None:
+        if len(self._free) < self._kept:
+            self._free.append(block)
+
+
 BUFFERS = Buffers(CHUNK + SLACK, kept=16)
 
 
@@ -105,3 +143,38 @@ class Representation:
         return [
             (start, source.itemsize, source.fill) for start, source in zip(starts, self.sources, strict=False)
         ]
+
+
+def compute_etag(representation: Representation) -> str:
+    """Compute the strong entity tag of a representation.
+
+    It is a digest of everything the bytes are a function of. Specs that differ in spelling alone share it.
+    """
+    header = hashlib.sha256(representation.header).hexdigest()
+    sources = [source.identity for source in representation.sources]
+    identity = orjson.dumps((STREAM_VERSION, representation.media_type, header, sources))
+    return f'"{hashlib.sha256(identity).hexdigest()}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A representation with its entity tag and header fields: the content of a response (RFC 9110, 6.4)."""
+
+    whole: Representation
+    etag: str
+    headers: dict[str, str]
+
+    @classmethod
+    def of(cls, whole: Representation, headers: dict[str, str]) -> Self:
+        """Make the content of a representation, with header fields besides those that all have."""
+        etag = compute_etag(whole)
+        fields = {
+            "Content-Type": whole.media_type,
+            "ETag": etag,
+            "Cache-Control": CACHE_CONTROL,
+            "Vary": "Accept",
+            "Accept-Ranges": "bytes",
+            "Weightinit-Stream": str(STREAM_VERSION),
+            **headers,
+        }
+        return cls(whole, etag, fields)

@@ -1,14 +1,13 @@
-"""What OpenAPI says of each operation beside its endpoint's text: parameters, bodies, answers, examples."""
+"""Endpoints: each operation with its path, its OpenAPI rows and its handler, by resource."""
 
-from service.api.endpoints import health as service
-from service.api.endpoints import models, names
-from service.api.endpoints import weights as layers
-from service.api.openapi import Schema
+from fastapi.routing import APIRoute
 
-# endpoint → what its operation has beside summary and description
-OPERATIONS: dict[str, Schema] = {
-    **layers.OPERATIONS,
-    **models.OPERATIONS,
-    **names.OPERATIONS,
-    **service.OPERATIONS,
-}
+from service.api.endpoints import docs, health, models, names, parameters, weights
+
+# The first route that matches is found quickest.
+ROUTES = tuple(
+    route
+    for router in (weights.router, parameters.router, models.router, names.router, health.router, docs.router)
+    for route in router.routes
+    if isinstance(route, APIRoute)
+)

@@ -1,17 +1,21 @@
 """GET /, /openapi.json and /docs: the service's description of itself, and a page to try it, offline."""
 
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.api.context import get_context
+from service.api.router import Operation
+
+router = APIRouter(route_class=Operation)
 
 # Swagger UI's files come with the package fastapi-offline.
 ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
+
 POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 
 PAGE = """\
@@ -31,6 +35,7 @@ PAGE = """\
 </body>
 </html>
 """
+
 START = """\
 SwaggerUIBundle({
   url: "openapi.json",
@@ -42,11 +47,13 @@ SwaggerUIBundle({
 """
 
 
+@router.get("/", include_in_schema=False)
 async def get_index(request: Request) -> Response:
     """Lead to the docs."""
     return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", 307)
 
 
+@router.get("/openapi.json", include_in_schema=False)
 async def get_openapi(request: Request) -> Response:
     """Show the OpenAPI document."""
     return Response(
@@ -54,17 +61,20 @@ async def get_openapi(request: Request) -> Response:
     )
 
 
+@router.get("/docs", include_in_schema=False)
 async def get_docs(_request: Request) -> Response:
     """Show the docs page."""
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
     return Response(PAGE, media_type="text/html", headers=headers)
 
 
+@router.get("/docs/start.js", include_in_schema=False)
 async def get_start(_request: Request) -> Response:
     """Show the script that starts the page."""
     return Response(START, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
+@router.get("/docs/{name}", include_in_schema=False)
 async def get_asset(request: Request) -> Response:
     """Show one of Swagger UI's files."""
     name = request.path_params["name"]
@@ -74,7 +84,6 @@ async def get_asset(request: Request) -> Response:
     return Response(read_asset(name), media_type=ASSETS[name], headers=headers)
 
 
-@cache
 def read_asset(name: str) -> bytes:
     """Read one of Swagger UI's files, without importing the package that has them."""
     package = find_spec("fastapi_offline")

@@ -4,20 +4,40 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.api import metrics, problems
 from service.api.context import get_context
-from service.api.endpoints.parameters import JSON
-from service.api.metrics import CONTENT_TYPE, render_metrics
+from service.api.http.media_types import JSON, PROBLEM_JSON, PROMETHEUS
+from service.api.metrics import render_metrics
 from service.api.openapi import Schema, refer
+from service.api.router import make_router
+
+router = make_router("operations")
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
+STATUS: Schema = {JSON: {"schema": {"type": "object", "properties": {"status": {"const": "ok"}}}}}
 
+
+@router.get(
+    "/livez",
+    openapi_extra={"responses": {"200": {"description": "The process answers.", "content": STATUS}}},
+)
 async def get_liveness(_request: Request) -> Response:
     """Say that the process answers."""
     return JSONResponse({"status": "ok"}, headers=NOT_STORED)
 
 
+@router.get(
+    "/readyz",
+    openapi_extra={
+        "responses": {
+            "200": {"description": "The stream draws what it always drew.", "content": STATUS},
+            "503": {
+                "description": "The self-check has not passed.",
+                "content": {PROBLEM_JSON: {"schema": refer("Problem")}},
+            },
+        }
+    },
+)
 async def get_readiness(request: Request) -> Response:
     """Say whether the service has checked its own bytes against the golden vectors."""
     context = get_context(request)
@@ -27,30 +47,17 @@ async def get_readiness(request: Request) -> Response:
     return JSONResponse({"status": "ok"}, headers=NOT_STORED)
 
 
-async def get_metrics(_request: Request) -> Response:
-    """Show counters of requests, bytes and open streams in Prometheus' text format."""
-    return Response(render_metrics(), headers={"Content-Type": CONTENT_TYPE, **NOT_STORED})
-
-
-STATUS: Schema = {JSON: {"schema": {"type": "object", "properties": {"status": {"const": "ok"}}}}}
-
-OPERATIONS: dict[str, Schema] = {
-    "get_liveness": {"responses": {"200": {"description": "The process answers.", "content": STATUS}}},
-    "get_readiness": {
-        "responses": {
-            "200": {"description": "The stream draws what it always drew.", "content": STATUS},
-            "503": {
-                "description": "The self-check has not passed.",
-                "content": {problems.MEDIA_TYPE: {"schema": refer("Problem")}},
-            },
-        }
-    },
-    "get_metrics": {
+@router.get(
+    "/metrics",
+    openapi_extra={
         "responses": {
             "200": {
                 "description": "The metrics.",
-                "content": {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}},
+                "content": {PROMETHEUS: {"schema": {"type": "string"}}},
             }
         }
     },
-}
+)
+async def get_metrics(_request: Request) -> Response:
+    """Show counters of requests, bytes and open streams in Prometheus' text format."""
+    return Response(render_metrics(), headers={"Content-Type": PROMETHEUS, **NOT_STORED})

@@ -8,18 +8,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.content.formats import MEDIA_TYPE as SAFETENSORS
-from service.api.content.offer import Offer
-from service.api.content.representation import MEDIA_TYPES, NPY, RAW, SUFFIXES, Representation
+from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
 from service.api.context import call_store, get_context
-from service.api.endpoints.parameters import JSON
 from service.api.endpoints.specs import parse_cut_query, refuse_query
 from service.api.endpoints.weights import describe_decision, describe_shape
 from service.api.http.body import check_content_type, check_values, parse_json, read_body
 from service.api.http.disposition import format_disposition
+from service.api.http.media_types import JSON, NPY, OCTET_STREAM, SAFETENSORS
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import RULE, decode_text
-from service.api.links import link_model
+from service.api.links import MODEL as MODEL_PATH
+from service.api.links import MODELS, link_model
 from service.api.model_cache import Published
 from service.api.openapi import (
     BYTES,
@@ -38,8 +37,9 @@ from service.api.openapi import (
     describe_headers,
     refer,
 )
+from service.api.router import make_router
 from service.api.schemas import PublishedModel
-from service.api.sending.respond import answer_get
+from service.api.sending.respond import respond_get
 from service.core.errors import refuse
 from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
 from service.core.models.names import MODEL_ID
@@ -48,123 +48,11 @@ from service.core.spelling import find_nearest_names
 from service.settings import Settings
 from service.stream import STREAM_VERSION, cut_tensor
 
+router = make_router("models")
+
 VALUES = 64  # of JSON, for each tensor
+
 MOST_COMPARED = 200  # names among which the nearest to a wrong one are looked for
-
-
-async def post_model(request: Request) -> Response:
-    """Publish a model: a seed and a list of named tensors.
-
-    Its id is the SHA-256 of its canonical form, so that the same model has the same id wherever it is
-    published: 201 the first time and 200 from then on. A model never changes.
-    """
-    choose_media_type(join_lines(request, "accept"), [JSON])
-    refuse_query(request.scope["query_string"])
-    check_content_type(request)
-    context = get_context(request)
-    body = await read_body(request, context.settings.max_model_bytes)
-    model = await context.parsing.run(partial(parse_body, body), context.settings)
-    is_new = await call_store(context, context.store.put_model, model.id, model.canonical)
-    headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
-    return Response(orjson.dumps(PublishedModel.of(model)), 201 if is_new else 200, headers, JSON)
-
-
-async def get_model(request: Request) -> Response:
-    """Show a model in its canonical form, byte for byte: its SHA-256 is the id.
-
-    It is JSON as RFC 8785 writes it, and can be published again.
-    """
-    choose_media_type(join_lines(request, "accept"), [JSON])
-    refuse_query(request.scope["query_string"])
-    published = await find_model(request)
-    whole = Representation(JSON, published.canonical, ())
-    return await answer_get(request, Offer.of(whole, published.headers))
-
-
-async def get_model_parameters(request: Request) -> Response:
-    """Decide for each tensor of a model as `/v1/parameters` does: every part of it, and why."""
-    choose_media_type(join_lines(request, "accept"), [JSON])
-    refuse_query(request.scope["query_string"])
-    published = await find_model(request)
-    offer = await asyncio.to_thread(published.offer_decisions)
-    return await answer_get(request, offer)
-
-
-async def get_model_weights(request: Request) -> Response:
-    """Draw all weights of a model, as one safetensors file.
-
-    The bytes never change, and are cached, resumed and fetched in ranges as those of a single tensor are.
-    """
-    media_type = choose_media_type(join_lines(request, "accept"), (SAFETENSORS, RAW))
-    refuse_query(request.scope["query_string"])
-    published = await find_model(request)
-    return await answer_get(request, await asyncio.to_thread(published.offer_file, media_type))
-
-
-async def get_model_tensor(request: Request) -> Response:
-    """Draw one tensor of a model: the bytes that `/v1/weights` has for its spec."""
-    media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
-    published = await find_model(request)
-    tensor = find_tensor(published.model, read_tensor_name(request))
-    box = parse_cut_query(request.scope["query_string"], tensor.shape)
-    offer = await asyncio.to_thread(offer_tensor, published, tensor, box, media_type)
-    return await answer_get(request, offer)
-
-
-def parse_body(body: bytes, settings: Settings) -> Model:
-    """Parse a model within the service's limits. Raises SpecError, HTTPException 400 or 413."""
-    check_values(body, VALUES * settings.max_tensors + VALUES)
-    limits = Limits(settings.max_tensors, settings.max_elements, settings.max_rank)
-    model = parse_model(parse_json(body), STREAM_VERSION, limits)
-    if len(model.canonical) > settings.max_model_bytes:
-        rule = f"must come to at most {settings.max_model_bytes} bytes in their canonical form"
-        raise refuse("tensors", rule, len(model.canonical))
-    return model
-
-
-async def find_model(request: Request) -> Published:
-    """Find the model that a path names. Raises HTTPException 404, StoreUnavailableError."""
-    context, model_id = get_context(request), request.path_params["id"]
-    if MODEL_ID.fullmatch(model_id):
-        load = partial(call_store, context, context.store.get_model, model_id)
-        if published := await context.catalogue.find(model_id, load):
-            return published
-    raise HTTPException(404, "No such model is published here.")
-
-
-def read_tensor_name(request: Request) -> str:
-    """Read the name in a path, in which the server replaces what is no UTF-8. Raises SpecError."""
-    name: str = request.path_params["tensor"]
-    try:
-        decode_text(request.scope["raw_path"])
-    except ValueError:
-        raise refuse("tensor", RULE, name) from None
-    return name
-
-
-def find_tensor(model: Model, name: str) -> ModelTensor:
-    """Find a tensor of a model. Raises HTTPException 404."""
-    if tensor := model.by_name.get(name):
-        return tensor
-    near = find_nearest_names(name, model.by_name) if len(model.tensors) <= MOST_COMPARED else ()
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise HTTPException(404, f"The model has no tensor of that name.{hint}")
-
-
-def offer_tensor(published: Published, tensor: ModelTensor, box: Box, media_type: str) -> Offer:
-    """Offer a box of a tensor, with how it was decided on where it is drawn in one part."""
-    shape = tuple(cut.stop - cut.start for cut in box)
-    whole = Representation.of_sources(cut_tensor(tensor, box), shape, tensor.dtype, media_type)
-    said = {
-        "Content-Disposition": format_disposition(tensor.name, SUFFIXES[media_type]),
-        **published.headers,
-        "Weightinit-Dtype": tensor.dtype,
-        **describe_shape(shape),
-    }
-    if len(tensor.parts) == 1 and isinstance(part := tensor.parts[0], Drawn):
-        said |= describe_decision(part.parameters)
-    return Offer.of(whole, said)
-
 
 EXAMPLES: Schema = {
     "digits": {
@@ -196,7 +84,9 @@ EXAMPLES: Schema = {
         },
     },
 }
+
 PUBLISHED: Schema = {JSON: {"schema": refer("PublishedModel")}}
+
 LOCATION = describe_headers({"Location": "The model's URL."})
 
 
@@ -230,11 +120,15 @@ def describe_answers(texts: dict[str, str], *media_types: str) -> Schema:
 
 
 ONE = {name: f"{text} Where one spec draws all of the tensor." for name, text in DECISION.items()}
+
 CONDITIONAL = describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST})
+
 CUT: Schema = {"name": "slice", "in": "query", "required": False, "schema": SLICE}
 
-OPERATIONS: dict[str, Schema] = {
-    "post_model": {
+
+@router.post(
+    MODELS,
+    openapi_extra={
         "requestBody": describe_body("ModelSpec", EXAMPLES),
         "responses": {
             "200": {"description": "The model was there already.", "headers": LOCATION, "content": PUBLISHED},
@@ -242,11 +136,46 @@ OPERATIONS: dict[str, Schema] = {
             **describe_errors(400, 406, 408, 413, 415, 422, 503),
         },
     },
-    "get_model": {
+)
+async def post_model(request: Request) -> Response:
+    """Publish a model: a seed and a list of named tensors.
+
+    Its id is the SHA-256 of its canonical form, so that the same model has the same id wherever it is
+    published: 201 the first time and 200 from then on. A model never changes.
+    """
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    refuse_query(request.scope["query_string"])
+    check_content_type(request)
+    context = get_context(request)
+    body = await read_body(request, context.settings.max_model_bytes)
+    model = await context.parse_workers.run(partial(parse_body, body), context.settings)
+    is_new = await call_store(context, context.store.put_model, model.id, model.canonical)
+    headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
+    return Response(orjson.dumps(PublishedModel.of(model)), 201 if is_new else 200, headers, JSON)
+
+
+@router.get(
+    MODEL_PATH,
+    openapi_extra={
         "parameters": [*describe_path(), *CONDITIONAL],
         "responses": describe_answers({}, JSON),
     },
-    "get_model_parameters": {
+)
+async def get_model(request: Request) -> Response:
+    """Show a model in its canonical form, byte for byte: its SHA-256 is the id.
+
+    It is JSON as RFC 8785 writes it, and can be published again.
+    """
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    refuse_query(request.scope["query_string"])
+    published = await find_model(request)
+    whole = Representation(JSON, published.canonical, ())
+    return await respond_get(request, Content.of(whole, published.headers))
+
+
+@router.get(
+    MODEL_PATH + "/parameters",
+    openapi_extra={
         "parameters": describe_path(),
         "responses": {
             "200": {
@@ -256,14 +185,103 @@ OPERATIONS: dict[str, Schema] = {
             **describe_errors(404, 406, 422, 503),
         },
     },
-    "get_model_weights": {
+)
+async def get_model_parameters(request: Request) -> Response:
+    """Decide for each tensor of a model as `/v1/parameters` does: every part of it, and why."""
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    refuse_query(request.scope["query_string"])
+    published = await find_model(request)
+    content = await asyncio.to_thread(published.get_parameters)
+    return await respond_get(request, content)
+
+
+@router.get(
+    MODEL_PATH + "/weights",
+    openapi_extra={
         "parameters": [*describe_path(), *CONDITIONAL],
         "responses": describe_answers(
-            {"Content-Disposition": "A file name made from the id."}, SAFETENSORS, RAW
+            {"Content-Disposition": "A file name made from the id."}, SAFETENSORS, OCTET_STREAM
         ),
     },
-    "get_model_tensor": {
+)
+async def get_model_weights(request: Request) -> Response:
+    """Draw all weights of a model, as one safetensors file.
+
+    The bytes never change, and are cached, resumed and fetched in ranges as those of a single tensor are.
+    """
+    media_type = choose_media_type(join_lines(request, "accept"), (SAFETENSORS, OCTET_STREAM))
+    refuse_query(request.scope["query_string"])
+    published = await find_model(request)
+    return await respond_get(request, await asyncio.to_thread(published.get_file, media_type))
+
+
+@router.get(
+    MODEL_PATH + "/weights/{tensor:path}",
+    openapi_extra={
         "parameters": [*describe_path("tensor"), CUT, *CONDITIONAL],
-        "responses": describe_answers({**TENSOR, **ONE}, NPY, RAW),
+        "responses": describe_answers({**TENSOR, **ONE}, NPY, OCTET_STREAM),
     },
-}
+)
+async def get_model_tensor(request: Request) -> Response:
+    """Draw one tensor of a model: the bytes that `/v1/weights` has for its spec."""
+    media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
+    published = await find_model(request)
+    tensor = find_tensor(published.model, read_tensor_name(request))
+    box = parse_cut_query(request.scope["query_string"], tensor.shape)
+    content = await asyncio.to_thread(make_tensor_content, published, tensor, box, media_type)
+    return await respond_get(request, content)
+
+
+def parse_body(body: bytes, settings: Settings) -> Model:
+    """Parse a model within the service's limits. Raises SpecError, HTTPException 400 or 413."""
+    check_values(body, VALUES * settings.max_tensors + VALUES)
+    limits = Limits(settings.max_tensors, settings.max_elements, settings.max_rank)
+    model = parse_model(parse_json(body), STREAM_VERSION, limits)
+    if len(model.canonical) > settings.max_model_bytes:
+        rule = f"must come to at most {settings.max_model_bytes} bytes in their canonical form"
+        raise refuse("tensors", rule, len(model.canonical))
+    return model
+
+
+async def find_model(request: Request) -> Published:
+    """Find the model that a path names. Raises HTTPException 404, StoreUnavailableError."""
+    context, model_id = get_context(request), request.path_params["id"]
+    if MODEL_ID.fullmatch(model_id):
+        load = partial(call_store, context, context.store.get_model, model_id)
+        if published := await context.models.find(model_id, load):
+            return published
+    raise HTTPException(404, "No such model is published here.")
+
+
+def read_tensor_name(request: Request) -> str:
+    """Read the name in a path, in which the server replaces what is no UTF-8. Raises SpecError."""
+    name: str = request.path_params["tensor"]
+    try:
+        decode_text(request.scope["raw_path"])
+    except ValueError:
+        raise refuse("tensor", RULE, name) from None
+    return name
+
+
+def find_tensor(model: Model, name: str) -> ModelTensor:
+    """Find a tensor of a model. Raises HTTPException 404."""
+    if tensor := model.by_name.get(name):
+        return tensor
+    near = find_nearest_names(name, model.by_name) if len(model.tensors) <= MOST_COMPARED else ()
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise HTTPException(404, f"The model has no tensor of that name.{hint}")
+
+
+def make_tensor_content(published: Published, tensor: ModelTensor, box: Box, media_type: str) -> Content:
+    """Content a box of a tensor, with how it was decided on where it is drawn in one part."""
+    shape = tuple(cut.stop - cut.start for cut in box)
+    whole = Representation.of_sources(cut_tensor(tensor, box), shape, tensor.dtype, media_type)
+    said = {
+        "Content-Disposition": format_disposition(tensor.name, SUFFIXES[media_type]),
+        **published.headers,
+        "Weightinit-Dtype": tensor.dtype,
+        **describe_shape(shape),
+    }
+    if len(tensor.parts) == 1 and isinstance(part := tensor.parts[0], Drawn):
+        said |= describe_decision(part.parameters)
+    return Content.of(whole, said)

@@ -7,15 +7,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import problems
 from service.api.context import call_store, get_context
-from service.api.endpoints.parameters import JSON
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
 from service.api.http.conditional import matches_weakly
+from service.api.http.media_types import JSON, PROBLEM_JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
-from service.api.links import link_names
+from service.api.links import NAME, NAMES, link_names
 from service.api.openapi import (
     SCHEMAS,
     Schema,
@@ -25,114 +24,32 @@ from service.api.openapi import (
     make_query_parameters,
     refer,
 )
-from service.api.problems import Entry, NameRetiredError
+from service.api.problems import NameRecord, NameRetiredError
+from service.api.router import make_router
 from service.api.schemas import Listing, Publication, Reason
 from service.core.errors import refuse
 from service.core.models.names import SEGMENT, SEGMENT_RULE, ModelName
 from service.store import NameEntry, UnknownModelError
 
+router = make_router("names")
+
 NOT_STORED = {"Cache-Control": "no-store"}
-
-
-async def put_name(request: Request) -> Response:
-    """Have a name stand for a model, for ever.
-
-    To say the same again changes nothing and is answered 200. A name that stands for another model, or is
-    retired, stays what it is: 409 has the id of its model.
-    """
-    context, name = get_context(request), read_name(request)
-    refuse_query(request.scope["query_string"])
-    said = Publication.parse(await read_json(request, context.settings.max_body_bytes))
-    try:
-        entry, new = await call_store(
-            context, context.store.put_name, name, said.model, said.author, said.note
-        )
-    except UnknownModelError:
-        raise refuse("model", "must be the id of a published model", said.model) from None
-    return Response(render(Entry.of(entry)), 201 if new else 200, NOT_STORED, JSON)
-
-
-async def get_name(request: Request) -> Response:
-    """Tell which model a name stands for.
-
-    Once the name is retired the answer is 410, which still has the id of the model and says who retired the
-    name, why and when.
-    """
-    context, name = get_context(request), read_name(request)
-    refuse_query(request.scope["query_string"])
-    entry = require_entry(name, await call_store(context, context.store.get_name, name))
-    if entry.retired:
-        raise NameRetiredError(entry)
-    return respond(request, render(Entry.of(entry)), {})
-
-
-async def delete_name(request: Request) -> Response:
-    """Retire a name: nobody finds it any more without being told so, and it never stands for another model.
-
-    A name that is retired stays as it is, and is answered as it is.
-    """
-    context, name = get_context(request), read_name(request)
-    said = Reason.parse_query(decode_query(request.scope["query_string"]))
-    found = await call_store(context, context.store.retire_name, name, said.author, said.note)
-    return Response(render(Entry.of(require_entry(name, found))), 200, NOT_STORED, JSON)
-
-
-async def list_names(request: Request) -> Response:
-    """List names, the retired ones too, in the order of team, name and version, by code points.
-
-    While there are more, `Link` names the next page (`rel="next"`).
-    """
-    context = get_context(request)
-    choose_media_type(join_lines(request, "accept"), [JSON])
-    asked = Listing.parse_query(decode_query(request.scope["query_string"]))
-    after = ModelName.parse(asked.after) if asked.after else None
-    found = await call_store(context, context.store.list_names, asked.prefix, after, asked.limit + 1)
-    page, headers = found[: asked.limit], {}
-    if len(found) > asked.limit:
-        following = link_names(asked.prefix, asked.limit, page[-1].name, context.settings.root_path)
-        headers["Link"] = f'<{following}>; rel="next"'
-    return respond(request, render({"names": [Entry.of(entry) for entry in page]}), headers)
-
-
-def read_name(request: Request) -> ModelName:
-    """Check that JSON may be answered, and read the name in the path. Raises SpecError, HTTPException 406."""
-    choose_media_type(join_lines(request, "accept"), [JSON])
-    return ModelName.of(**request.path_params)
-
-
-def require_entry(name: ModelName, found: NameEntry | None) -> NameEntry:
-    """Return what was found under a name. Raises HTTPException 404 where nothing was."""
-    if found is None:
-        raise HTTPException(404, f"No model was published as {name}.")
-    return found
-
-
-def render(value: Entry | dict[str, list[Entry]]) -> bytes:
-    """Write entries as JSON, moments as in RFC 3339."""
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
-
-
-def respond(request: Request, body: bytes, headers: dict[str, str]) -> Response:
-    """Answer with what may change, or with 304 where the client has it (RFC 9110, section 13.2.2)."""
-    etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    headers |= {"ETag": etag, "Cache-Control": "no-cache"}
-    if_none_match = join_lines(request, "if-none-match")
-    if if_none_match is not None and matches_weakly(if_none_match, etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=JSON)
-
 
 PUBLICATION: Schema = {
     "model": "c0669034b30572d3d2a5a50975de49616ad423c02816ec6da895ef7fdfba579b",
     "author": "ada",
     "note": "the start of the March runs",
 }
+
 SEGMENTS = {"team": "vision", "name": "resnet50", "version": "1.0"}
+
 TAGS = {"If-None-Match": "Entity tags that the client has: 304 where one is the current."}
+
 HEADERS: Schema = {
     "ETag": {"description": "Strong.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "`no-cache`: ask each time.", "schema": {"type": "string"}},
 }
+
 LINK: Schema = {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}}
 
 # status → when it is answered
@@ -142,6 +59,8 @@ ERRORS = {
     410: "The name is retired: `model` has the id of its model, and `retired` says by whom, why and when.",
     503: "The storage cannot answer; Retry-After says when to try again.",
 }
+
+PAGE: Schema = {"type": "object", "properties": {"names": {"type": "array", "items": refer("Entry")}}}
 
 
 def describe_path() -> list[Schema]:
@@ -165,7 +84,7 @@ def describe_name_errors(*statuses: int) -> Schema:
         str(status): {
             "description": ERRORS[status],
             "content": {
-                problems.MEDIA_TYPE: {"schema": refer("NameProblem" if status in {409, 410} else "Problem")}
+                PROBLEM_JSON: {"schema": refer("NameProblem" if status in {409, 410} else "Problem")}
             },
         }
         for status in statuses
@@ -178,10 +97,9 @@ def describe_entry(description: str, headers: Schema | None = None) -> Schema:
     return {"description": description, "content": content, **({"headers": headers} if headers else {})}
 
 
-PAGE: Schema = {"type": "object", "properties": {"names": {"type": "array", "items": refer("Entry")}}}
-
-OPERATIONS: dict[str, Schema] = {
-    "put_name": {
+@router.put(
+    NAME,
+    openapi_extra={
         "parameters": describe_path(),
         "requestBody": describe_body(
             "Publication", {"start": {"summary": "A name for a start", "value": PUBLICATION}}
@@ -193,7 +111,28 @@ OPERATIONS: dict[str, Schema] = {
             **describe_name_errors(409, 503),
         },
     },
-    "get_name": {
+)
+async def put_name(request: Request) -> Response:
+    """Have a name stand for a model, for ever.
+
+    To say the same again changes nothing and is answered 200. A name that stands for another model, or is
+    retired, stays what it is: 409 has the id of its model.
+    """
+    context, name = get_context(request), read_name(request)
+    refuse_query(request.scope["query_string"])
+    said = Publication.parse(await read_json(request, context.settings.max_body_bytes))
+    try:
+        entry, new = await call_store(
+            context, context.store.put_name, name, said.model, said.author, said.note
+        )
+    except UnknownModelError:
+        raise refuse("model", "must be the id of a published model", said.model) from None
+    return Response(render(NameRecord.of(entry)), 201 if new else 200, NOT_STORED, JSON)
+
+
+@router.get(
+    NAME,
+    openapi_extra={
         "parameters": [*describe_path(), *describe_fields(TAGS)],
         "responses": {
             "200": describe_entry("What the name stands for.", HEADERS),
@@ -202,7 +141,24 @@ OPERATIONS: dict[str, Schema] = {
             **describe_name_errors(404, 410, 503),
         },
     },
-    "delete_name": {
+)
+async def get_name(request: Request) -> Response:
+    """Tell which model a name stands for.
+
+    Once the name is retired the answer is 410, which still has the id of the model and says who retired the
+    name, why and when.
+    """
+    context, name = get_context(request), read_name(request)
+    refuse_query(request.scope["query_string"])
+    entry = require_entry(name, await call_store(context, context.store.get_name, name))
+    if entry.retired:
+        raise NameRetiredError(entry)
+    return respond(request, render(NameRecord.of(entry)), {})
+
+
+@router.delete(
+    NAME,
+    openapi_extra={
         "parameters": [*describe_path(), *make_query_parameters(SCHEMAS["Reason"], {"author": "ada"})],
         "responses": {
             "200": describe_entry("The name is retired."),
@@ -210,7 +166,21 @@ OPERATIONS: dict[str, Schema] = {
             **describe_name_errors(404, 503),
         },
     },
-    "list_names": {
+)
+async def delete_name(request: Request) -> Response:
+    """Retire a name: nobody finds it any more without being told so, and it never stands for another model.
+
+    A name that is retired stays as it is, and is answered as it is.
+    """
+    context, name = get_context(request), read_name(request)
+    said = Reason.parse_query(decode_query(request.scope["query_string"]))
+    found = await call_store(context, context.store.retire_name, name, said.author, said.note)
+    return Response(render(NameRecord.of(require_entry(name, found))), 200, NOT_STORED, JSON)
+
+
+@router.get(
+    NAMES,
+    openapi_extra={
         "parameters": [
             *make_query_parameters(SCHEMAS["Listing"], {"prefix": "vision/", "limit": 20}),
             *describe_fields(TAGS),
@@ -226,4 +196,47 @@ OPERATIONS: dict[str, Schema] = {
             **describe_name_errors(503),
         },
     },
-}
+)
+async def list_names(request: Request) -> Response:
+    """List names, the retired ones too, in the order of team, name and version, by code points.
+
+    While there are more, `Link` names the next page (`rel="next"`).
+    """
+    context = get_context(request)
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    asked = Listing.parse_query(decode_query(request.scope["query_string"]))
+    after = ModelName.parse(asked.after) if asked.after else None
+    found = await call_store(context, context.store.list_names, asked.prefix, after, asked.limit + 1)
+    page, headers = found[: asked.limit], {}
+    if len(found) > asked.limit:
+        following = link_names(asked.prefix, asked.limit, page[-1].name, context.settings.root_path)
+        headers["Link"] = f'<{following}>; rel="next"'
+    return respond(request, render({"names": [NameRecord.of(entry) for entry in page]}), headers)
+
+
+def read_name(request: Request) -> ModelName:
+    """Check that JSON may be answered, and read the name in the path. Raises SpecError, HTTPException 406."""
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    return ModelName.of(**request.path_params)
+
+
+def require_entry(name: ModelName, found: NameEntry | None) -> NameEntry:
+    """Return what was found under a name. Raises HTTPException 404 where nothing was."""
+    if found is None:
+        raise HTTPException(404, f"No model was published as {name}.")
+    return found
+
+
+def render(value: NameRecord | dict[str, list[NameRecord]]) -> bytes:
+    """Write entries as JSON, moments as in RFC 3339."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+
+
+def respond(request: Request, body: bytes, headers: dict[str, str]) -> Response:
+    """Answer with what may change, or with 304 where the client has it (RFC 9110, section 13.2.2)."""
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    headers |= {"ETag": etag, "Cache-Control": "no-cache"}
+    if_none_match = join_lines(request, "if-none-match")
+    if if_none_match is not None and matches_weakly(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=JSON)

@@ -3,14 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.content.offer import Offer
-from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Representation
+from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
 from service.api.context import get_context
-from service.api.endpoints.parameters import JSON
+from service.api.endpoints.parameters import LAYER
 from service.api.endpoints.specs import WeightsSpec, parse_weights_query, read_weights_body, refuse_query
 from service.api.http.disposition import format_disposition
 from service.api.http.negotiation import choose_media_type, join_lines
-from service.api.links import link_parameters, link_weights
+from service.api.links import WEIGHTS, link_parameters, link_weights
 from service.api.openapi import (
     BYTES,
     DECISION,
@@ -27,12 +26,50 @@ from service.api.openapi import (
     describe_errors,
     describe_fields,
     make_query_parameters,
-    refer,
 )
-from service.api.sending.respond import answer_get, answer_post
+from service.api.router import make_router
+from service.api.sending.respond import respond_get, respond_post
 from service.core import Parameters
 
+router = make_router("weights")
 
+DENSE: Schema = {**LAYER, "seed": 42, "name": "hidden1/kernel"}
+
+WEIGHTS_EXAMPLES: Schema = {
+    "dense": {"summary": "A dense layer before a ReLU", "value": DENSE},
+    "shard": {"summary": "The first 128 rows of the same", "value": {**DENSE, "slice": "0:128,:"}},
+    "large_seed": {
+        "summary": "A seed beyond 2⁵³, as text",
+        "value": {
+            **DENSE,
+            "seed": "18446744073709551615",
+            "distribution": "truncated_normal",
+            "dtype": "bfloat16",
+        },
+    },
+}
+
+# endpoint → what its operation has beside summary and description
+HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
+
+
+@router.get(
+    WEIGHTS,
+    openapi_extra={
+        "parameters": [
+            *make_query_parameters(SCHEMAS["WeightsSpec"], {**DENSE, "slice": "0:128,:"}),
+            *describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST}),
+        ],
+        "responses": {
+            "200": describe_bytes("The tensor.", HEADERS, *MEDIA_TYPES),
+            "206": describe_bytes(
+                "The range of bytes that was asked for.", {**HEADERS, **RANGE}, *MEDIA_TYPES
+            ),
+            "304": {"description": "The client has these bytes."},
+            **describe_errors(406, 412, 416, 422, 503),
+        },
+    },
+)
 async def get_weights(request: Request) -> Response:
     """Draw the weights of a layer.
 
@@ -43,9 +80,20 @@ async def get_weights(request: Request) -> Response:
     settings = get_context(request).settings
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     asked = parse_weights_query(request.scope["query_string"], settings)
-    return await answer_get(request, make_offer(asked, media_type, settings.root_path))
+    return await respond_get(request, make_content(asked, media_type, settings.root_path))
 
 
+@router.post(
+    WEIGHTS,
+    openapi_extra={
+        "parameters": describe_fields({"Want-Repr-Digest": WANT_DIGEST}),
+        "requestBody": describe_body("WeightsSpec", WEIGHTS_EXAMPLES),
+        "responses": {
+            "200": describe_bytes("The tensor.", {**HEADERS, **LOCATION}, *MEDIA_TYPES),
+            **describe_errors(400, 406, 408, 413, 415, 422, 503),
+        },
+    },
+)
 async def post_weights(request: Request) -> Response:
     """Draw the weights of a layer spec in JSON: the bytes of the GET that `Content-Location` names.
 
@@ -56,11 +104,11 @@ async def post_weights(request: Request) -> Response:
     refuse_query(request.scope["query_string"])
     asked = await read_weights_body(request, settings)
     location = link_weights(asked.spec, asked.cut, settings.root_path)
-    return await answer_post(request, make_offer(asked, media_type, settings.root_path), location)
+    return await respond_post(request, make_content(asked, media_type, settings.root_path), location)
 
 
-def make_offer(asked: WeightsSpec, media_type: str, root_path: str) -> Offer:
-    """Offer the tensor that was asked for, with how it was decided on."""
+def make_content(asked: WeightsSpec, media_type: str, root_path: str) -> Content:
+    """Content the tensor that was asked for, with how it was decided on."""
     tensor = asked.make_tensor()
     whole = Representation.of(tensor, media_type)
     link = f'<{link_parameters(asked.spec, root_path)}>; rel="describedby"; type="application/json"'
@@ -70,7 +118,7 @@ def make_offer(asked: WeightsSpec, media_type: str, root_path: str) -> Offer:
         **describe_shape(tensor.shape),
         **describe_decision(asked.parameters),
     }
-    return Offer.of(whole, said)
+    return Content.of(whole, said)
 
 
 def describe_shape(shape: tuple[int, ...]) -> dict[str, str]:
@@ -89,75 +137,3 @@ def describe_decision(decided: Parameters) -> dict[str, str]:
         "Weightinit-Variance": repr(decided.variance),
         "Weightinit-Limit": repr(decided.limit),
     }
-
-
-LAYER: Schema = {"shape": [784, 300], "activation": "relu"}
-DENSE: Schema = {**LAYER, "seed": 42, "name": "hidden1/kernel"}
-
-EXAMPLES: Schema = {
-    "dense": {"summary": "A dense layer before a ReLU", "value": LAYER},
-    "convolution": {
-        "summary": "A grouped 3 × 3 convolution in PyTorch's layout, before a leaky ReLU",
-        "value": {
-            "shape": [64, 8, 3, 3],
-            "layout": "torch",
-            "groups": 4,
-            "activation": "leaky_relu",
-            "negative_slope": 0.01,
-        },
-    },
-    "keras": {
-        "summary": "VarianceScaling(scale=2, mode=fan_avg, distribution=uniform) of Keras",
-        "value": {"shape": [784, 300], "scheme": "he_uniform", "mode": "fan_avg"},
-    },
-}
-WEIGHTS_EXAMPLES: Schema = {
-    "dense": {"summary": "A dense layer before a ReLU", "value": DENSE},
-    "shard": {"summary": "The first 128 rows of the same", "value": {**DENSE, "slice": "0:128,:"}},
-    "large_seed": {
-        "summary": "A seed beyond 2⁵³, as text",
-        "value": {
-            **DENSE,
-            "seed": "18446744073709551615",
-            "distribution": "truncated_normal",
-            "dtype": "bfloat16",
-        },
-    },
-}
-
-DECIDED = {"description": "What was decided.", "content": {JSON: {"schema": refer("Parameters")}}}
-# endpoint → what its operation has beside summary and description
-HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
-
-OPERATIONS: dict[str, Schema] = {
-    "get_parameters": {
-        "parameters": make_query_parameters(SCHEMAS["LayerSpec"], LAYER),
-        "responses": {"200": DECIDED, **describe_errors(406, 422)},
-    },
-    "post_parameters": {
-        "requestBody": describe_body("LayerSpec", EXAMPLES),
-        "responses": {"200": DECIDED, **describe_errors(400, 406, 408, 413, 415, 422)},
-    },
-    "get_weights": {
-        "parameters": [
-            *make_query_parameters(SCHEMAS["WeightsSpec"], {**DENSE, "slice": "0:128,:"}),
-            *describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST}),
-        ],
-        "responses": {
-            "200": describe_bytes("The tensor.", HEADERS, *MEDIA_TYPES),
-            "206": describe_bytes(
-                "The range of bytes that was asked for.", {**HEADERS, **RANGE}, *MEDIA_TYPES
-            ),
-            "304": {"description": "The client has these bytes."},
-            **describe_errors(406, 412, 416, 422, 503),
-        },
-    },
-    "post_weights": {
-        "parameters": describe_fields({"Want-Repr-Digest": WANT_DIGEST}),
-        "requestBody": describe_body("WeightsSpec", WEIGHTS_EXAMPLES),
-        "responses": {
-            "200": describe_bytes("The tensor.", {**HEADERS, **LOCATION}, *MEDIA_TYPES),
-            **describe_errors(400, 406, 408, 413, 415, 422, 503),
-        },
-    },
-}

@@ -8,9 +8,9 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from service.api.http.media_types import JSON
 from service.core import FieldError, SpecError
 
-MEDIA_TYPE = "application/json"
 LONGEST_INTEGER = 4000  # digits; Python turns no more than 4300 to an integer
 
 
@@ -24,9 +24,9 @@ def check_content_type(request: Request) -> None:
     """Check that the body is said to be JSON in UTF-8. Raises HTTPException 415."""
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace('"', "").replace(" ", "").lower()
-    if media_type.strip().lower() != MEDIA_TYPE or charset not in {"", "charset=utf-8"}:
-        detail = f"The body must be {MEDIA_TYPE}."
-        raise HTTPException(415, detail, {"Accept-Post": MEDIA_TYPE})
+    if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
+        detail = f"The body must be {JSON}."
+        raise HTTPException(415, detail, {"Accept-Post": JSON})
 
 
 async def read_body(request: Request, limit: int) -> bytes:

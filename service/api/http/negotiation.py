@@ -16,7 +16,7 @@ RANGE = re.compile(
 def choose_media_type(accept: str | None, offered: Sequence[str]) -> str:
     """Choose the best of the offered media types, the first where the client does not mind.
 
-    The higher q wins; then the range that names the type more closely; then the order of our offer. A range
+    The higher q wins; then the range that names the type more closely; then the order of our content. A range
     that cannot be read, or has parameters of its own, matches nothing. Raises HTTPException 406.
 
     >>> choose_media_type("application/octet-stream, */*", ["application/x-npy", "application/octet-stream"])

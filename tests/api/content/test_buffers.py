@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from service.api.content.buffers import Buffers
+from service.api.content.representation import Buffers
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.content import representation as representations
-from service.api.content.representation import NPY, RAW, Representation
+from service.api.content.representation import NPY, OCTET_STREAM, Representation
 from service.api.http.ranges import Span
 from service.core import LayerSpec, decide
 from service.stream import Tensor
@@ -32,7 +32,7 @@ def represent_several():
     return Representation("some/type", bytes(range(16)), sources)
 
 
-@pytest.mark.parametrize("media_type", [NPY, RAW])
+@pytest.mark.parametrize("media_type", [NPY, OCTET_STREAM])
 def test_the_whole_is_the_header_and_the_elements(media_type):
     whole = represent(media_type)
     data = bytes(whole.draw(Span(0, whole.length)))
@@ -57,7 +57,7 @@ def test_any_span_of_several_sources_is_the_same_cut_of_the_whole(data):
     assert whole.draw(Span(start, stop)) == whole.draw(Span(0, whole.length))[start:stop]
 
 
-@given(st.data(), st.sampled_from([NPY, RAW]), st.sampled_from(["float16", "float32", "float64"]))
+@given(st.data(), st.sampled_from([NPY, OCTET_STREAM]), st.sampled_from(["float16", "float32", "float64"]))
 def test_any_span_is_the_same_cut_of_the_whole(data, media_type, dtype):
     whole = represent(media_type, dtype=dtype)
     start = data.draw(st.integers(0, whole.length - 1))
@@ -65,7 +65,7 @@ def test_any_span_is_the_same_cut_of_the_whole(data, media_type, dtype):
     assert whole.draw(Span(start, stop)) == whole.draw(Span(0, whole.length))[start:stop]
 
 
-@given(st.data(), st.sampled_from([NPY, RAW]), st.sampled_from([8, 64, 256]))
+@given(st.data(), st.sampled_from([NPY, OCTET_STREAM]), st.sampled_from([8, 64, 256]))
 def test_a_span_is_split_where_chunks_of_the_tensor_end(data, media_type, chunk):
     whole = represent(media_type)
     start = data.draw(st.integers(0, whole.length - 1))
@@ -80,6 +80,6 @@ def test_a_span_is_split_where_chunks_of_the_tensor_end(data, media_type, chunk)
 
 
 def test_each_draw_has_a_buffer_of_its_own():
-    whole = represent(RAW)
+    whole = represent(OCTET_STREAM)
     first, second = (np.frombuffer(whole.draw(Span(0, 64)), np.uint8) for _ in range(2))
     assert not np.shares_memory(first, second)

@@ -1,7 +1,7 @@
 import pytest
 from starlette.exceptions import HTTPException
 
-from service.api.content.representation import MEDIA_TYPES, NPY, RAW
+from service.api.content.representation import MEDIA_TYPES, NPY, OCTET_STREAM
 from service.api.http.negotiation import choose_media_type
 
 
@@ -12,19 +12,19 @@ from service.api.http.negotiation import choose_media_type
         ("", NPY),
         ("*/*", NPY),
         ("application/*", NPY),
-        ("application/octet-stream", RAW),
-        ("APPLICATION/OCTET-STREAM", RAW),
+        ("application/octet-stream", OCTET_STREAM),
+        ("APPLICATION/OCTET-STREAM", OCTET_STREAM),
         ("application/x-npy", NPY),
         ("application/octet-stream, application/x-npy", NPY),
-        ("application/octet-stream, application/x-npy;q=0.9", RAW),
-        ("application/octet-stream, */*", RAW),
-        ("application/octet-stream;q=0.5, */*;q=0.5", RAW),
+        ("application/octet-stream, application/x-npy;q=0.9", OCTET_STREAM),
+        ("application/octet-stream, */*", OCTET_STREAM),
+        ("application/octet-stream;q=0.5, */*;q=0.5", OCTET_STREAM),
         ("application/octet-stream;q=0.4, */*;q=0.5", NPY),
-        ("application/x-npy;q=0, */*", RAW),
-        ("application/x-npy;q=0, application/*;q=0.1", RAW),
+        ("application/x-npy;q=0, */*", OCTET_STREAM),
+        ("application/x-npy;q=0, application/*;q=0.1", OCTET_STREAM),
         ("text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", NPY),
-        ("application/octet-stream ; q=1.000 , text/html", RAW),
-        ("nonsense, application/octet-stream", RAW),
+        ("application/octet-stream ; q=1.000 , text/html", OCTET_STREAM),
+        ("nonsense, application/octet-stream", OCTET_STREAM),
         ("application/octet-stream;q=2, */*;q=0.1", NPY),
         ("application/octet-stream;version=1, */*;q=0.1", NPY),
         (",,*/*", NPY),
@@ -42,4 +42,4 @@ def test_an_accept_that_cannot_be_met_is_refused_with_what_there_is(accept):
         choose_media_type(accept, MEDIA_TYPES)
     assert caught.value.status_code == 406
     assert NPY in caught.value.detail
-    assert RAW in caught.value.detail
+    assert OCTET_STREAM in caught.value.detail

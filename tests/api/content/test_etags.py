@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.content.offer import compute_etag
-from service.api.content.representation import NPY, RAW, Representation
+from service.api.content.representation import NPY, OCTET_STREAM, Representation, compute_etag
 from service.api.http.ranges import Span
 from service.core import LayerSpec, decide
 from service.core.slices import parse_box
@@ -75,7 +74,7 @@ def test_a_box_that_is_the_whole_has_the_tag_of_the_whole():
 
 
 def test_each_media_type_has_a_tag_of_its_own():
-    assert tag({}, media_type=NPY) != tag({}, media_type=RAW)
+    assert tag({}, media_type=NPY) != tag({}, media_type=OCTET_STREAM)
 
 
 SPECS = st.fixed_dictionaries(
