@@ -1,28 +1,28 @@
 """Fitting: a published model, in the places that a framework's model has for its tensors."""
 
-from weightinit.adapters.matching import Rename, Wanted, find_letters, fit_model
+from weightinit.adapters.matching import Rename, Target, find_letters, match_model
 from weightinit.adapters.published import (
     Cuts,
-    Piece,
-    Published,
+    PublishedModel,
+    Segment,
     fetch_published,
     is_reference,
-    name_pieces,
+    name_segments,
     read_box,
     span,
 )
 
 __all__ = [
     "Cuts",
-    "Piece",
-    "Published",
+    "Segment",
+    "PublishedModel",
     "Rename",
-    "Wanted",
+    "Target",
     "fetch_published",
     "find_letters",
-    "fit_model",
+    "match_model",
     "is_reference",
-    "name_pieces",
+    "name_segments",
     "read_box",
     "span",
 ]

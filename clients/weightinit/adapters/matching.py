@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from weightinit.adapters.published import Found, Piece, Published
-from weightinit.adapters.rules import ModelRejected, Rules, find_said
+from weightinit.adapters.published import PublishedModel, Segment, Source
+from weightinit.adapters.rules import ModelRejected, Rules, find_value
 from weightinit.spec.layer import LayerFields, Spec
 from weightinit.spec.layouts import write_out
 from weightinit.spec.parameters import Parameters
@@ -41,14 +41,14 @@ def find_axis(letters: str, letter: str) -> int | None:
     return axes[0] if len(axes) == 1 else None
 
 
-def turn_spec(spec: Spec, decided: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
+def permute_spec(spec: Spec, decided: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
     """Turn a spec to other axes. Its fans are said, so that the spread is the same, to the last bit."""
     fan_in, fan_out = decided.fan_in, decided.fan_out
     return replace(spec, shape=shape, layout=letters, groups=1, fan_in=fan_in, fan_out=fan_out)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Target:
     """A tensor that a framework's model has a place for, by its own names, of which the first found counts.
 
     `letters` are its axes, "" where nobody knows which is which. `gates` are packed along `axis`, each with a
@@ -66,75 +66,79 @@ class Wanted:
         return f"{self.names[0]} {list(self.shape)} {self.letters}".strip()
 
 
-def stack(found: Sequence[Found], wanted: Wanted) -> list[Piece]:
+def stack(found: Sequence[Source], target: Target) -> list[Segment]:
     """Fit published tensors side by side along the axis that gates are packed along. Raises ModelRejected."""
     if len(found) == 1:
-        return fit_tensor(found[0], wanted)
-    length = wanted.shape[wanted.axis] // len(found)
-    each = replace(wanted, shape=_resize(wanted.shape, wanted.axis, length), gates=())
+        return match_tensor(found[0], target)
+    length = target.shape[target.axis] // len(found)
+    each = replace(target, shape=_resize(target.shape, target.axis, length), gates=())
     return [
-        move(piece, wanted.axis, length * index, length)
+        move(segment, target.axis, length * index, length)
         for index, one in enumerate(found)
-        for piece in fit_tensor(one, each)
+        for segment in match_tensor(one, each)
     ]
 
 
-def fit_tensor(found: Found, wanted: Wanted) -> list[Piece]:
+def match_tensor(found: Source, target: Target) -> list[Segment]:
     """Fit one published tensor, turned where its axes have another order. Raises ModelRejected."""
-    drawn = [piece.spec for piece in found.pieces if piece.spec]
+    drawn = [segment.spec for segment in found.segments if segment.spec]
     layouts = {write_out(spec.layout, len(spec.shape)) for spec in drawn}
-    values = {piece.value for piece in found.pieces}
-    if not drawn and len(values) == 1 and math.prod(found.shape) == math.prod(wanted.shape):
-        return [Piece(found.name, value=values.pop())]  # there is nothing to turn
-    if drawn and wanted.letters and layouts != {wanted.letters}:
-        return turn_tensor(found, wanted, layouts)
-    if found.shape != wanted.shape:
-        raise ModelRejected(describe_found(found, wanted, layouts))
-    return list(found.pieces)
+    values = {segment.value for segment in found.segments}
+    if not drawn and len(values) == 1 and math.prod(found.shape) == math.prod(target.shape):
+        return [Segment(found.name, value=values.pop())]  # there is nothing to turn
+    if drawn and target.letters and layouts != {target.letters}:
+        return permute_tensor(found, target, layouts)
+    if found.shape != target.shape:
+        raise ModelRejected(describe_found(found, target, layouts))
+    return list(found.segments)
 
 
-def turn_tensor(found: Found, wanted: Wanted, layouts: set[str]) -> list[Piece]:
+def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Segment]:
     """Turn the pieces of a tensor. Raises ModelRejected where its axes are others, or are cut elsewhere."""
-    letters, known = min(layouts), describe_found(found, wanted, layouts)
-    if len(layouts) > 1 or measure_axes(letters, found.shape) != measure_axes(wanted.letters, wanted.shape):
+    letters, known = min(layouts), describe_found(found, target, layouts)
+    if len(layouts) > 1 or measure_axes(letters, found.shape) != measure_axes(target.letters, target.shape):
         raise ModelRejected(known)
-    if len(found.pieces) == 1 and not _is_cut(found.pieces[0], found.shape):
-        return [turn_piece(found.pieces[0], wanted, wanted.shape, 0)]
-    axis = find_axis(wanted.letters, letters[0])
-    if axis is None or wanted.shape[axis] != found.shape[0] or find_axis(letters, letters[0]) is None:
+    if len(found.segments) == 1 and not _is_cut(found.segments[0], found.shape):
+        return [permute_segment(found.segments[0], target, target.shape, 0)]
+    axis = find_axis(target.letters, letters[0])
+    if axis is None or target.shape[axis] != found.shape[0] or find_axis(letters, letters[0]) is None:
         raise ModelRejected(f"{known}, in parts that cannot be turned")
     return [
-        turn_piece(piece, wanted, _resize(wanted.shape, axis, piece.spec.shape[0] if piece.spec else 1), axis)
-        for piece in found.pieces
+        permute_segment(
+            segment, target, _resize(target.shape, axis, segment.spec.shape[0] if segment.spec else 1), axis
+        )
+        for segment in found.segments
     ]
 
 
-def describe_found(found: Found, wanted: Wanted, layouts: set[str]) -> str:
+def describe_found(found: Source, target: Target, layouts: set[str]) -> str:
     """Describe a published tensor that does not fit: what is not as it is wanted."""
-    name = "" if found.name in wanted.names else found.name
-    letters = "" if layouts == {wanted.letters} else " and ".join(sorted(layouts))
+    name = "" if found.name in target.names else found.name
+    letters = "" if layouts == {target.letters} else " and ".join(sorted(layouts))
     return " ".join(filter(None, ["is published as", name, str(list(found.shape)), letters]))
 
 
-def turn_piece(piece: Piece, wanted: Wanted, shape: tuple[int, ...], axis: int) -> Piece:
+def permute_segment(segment: Segment, target: Target, shape: tuple[int, ...], axis: int) -> Segment:
     """Turn a piece, whose rows are along that axis then."""
-    if piece.spec is None or piece.decided is None:
-        return replace(piece, axis=axis)
-    return replace(piece, axis=axis, spec=turn_spec(piece.spec, piece.decided, wanted.letters, shape))
+    if segment.spec is None or segment.decided is None:
+        return replace(segment, axis=axis)
+    return replace(
+        segment, axis=axis, spec=permute_spec(segment.spec, segment.decided, target.letters, shape)
+    )
 
 
-def move(piece: Piece, axis: int, start: int, length: int) -> Piece:
+def move(segment: Segment, axis: int, start: int, length: int) -> Segment:
     """Move a piece of a gate to the gate's rows. Raises ModelRejected where it is cut along another axis."""
-    if piece.rows is None and not piece.first:
-        return replace(piece, axis=axis, rows=slice(start, start + length))
-    if piece.axis != axis:
+    if segment.rows is None and not segment.first:
+        return replace(segment, axis=axis, rows=slice(start, start + length))
+    if segment.axis != axis:
         raise ModelRejected("is published in parts that lie across its gates")
-    rows = piece.rows or slice(0, length)
-    return replace(piece, rows=slice(rows.start + start, rows.stop + start))
+    rows = segment.rows or slice(0, length)
+    return replace(segment, rows=slice(rows.start + start, rows.stop + start))
 
 
-def _is_cut(piece: Piece, shape: tuple[int, ...]) -> bool:
-    return piece.spec is not None and piece.spec.shape != shape
+def _is_cut(segment: Segment, shape: tuple[int, ...]) -> bool:
+    return segment.spec is not None and segment.spec.shape != shape
 
 
 def _resize(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
@@ -146,67 +150,67 @@ Rename = Callable[[str], str]
 ADVICE = "Published names are said with name=; strict=False leaves alone what only one of the two has"
 
 
-def fit_model(
-    published: Published, wanted: Mapping[str, Wanted], rename: Rename, *, strict: bool
-) -> dict[str, list[Piece]]:
+def match_model(
+    published: PublishedModel, targets: Mapping[str, Target], rename: Rename, *, strict: bool
+) -> dict[str, list[Segment]]:
     """Fit a published model into the tensors that are wanted: the pieces of each, [] where it is left alone.
 
     `rename` makes the published names of one's own. Raises ModelRejected, which lists every tensor that does
     not fit; and unless not strict, all those that only one of the two has.
     """
-    fitter = Fitter(published, rename)
-    found = {key: fitter.fit(one) for key, one in wanted.items()}
-    lone = fitter.find_lone() if strict else []
-    if problems := [*fitter.unfit, *lone]:
-        advice = f". {ADVICE}" if lone else ""
+    matcher = Matcher(published, rename)
+    found = {key: matcher.fit(one) for key, one in targets.items()}
+    unmatched = matcher.find_unmatched() if strict else []
+    if problems := [*matcher.mismatches, *unmatched]:
+        advice = f". {ADVICE}" if unmatched else ""
         listed = "; ".join(problems)
         raise ModelRejected(f"{published.reference} does not fit this model: {listed}{advice}")
     return found
 
 
-class Fitter:
+class Matcher:
     """Finds what is published for each tensor, and notes in `unfit` what does not fit."""
 
-    def __init__(self, published: Published, rename: Rename) -> None:
-        self.unfit: list[str] = []
+    def __init__(self, published: PublishedModel, rename: Rename) -> None:
+        self.mismatches: list[str] = []
         self._missing: list[str] = []
         self._published = published
         self._rename = rename
         self._used: set[str] = set()
         self._whole = {tensor.name for tensor in published.tensors}
 
-    def fit(self, wanted: Wanted) -> list[Piece]:
+    def fit(self, target: Target) -> list[Segment]:
         """Fit one tensor; [] where it is missing, or does not fit."""
-        found = self._find_gates(wanted) or self._find(wanted.names)
-        if not found and not wanted.optional:
-            self._missing.append(f"{wanted} is not published")
+        found = self._find_gates(target) or self._find(target.names)
+        if not found and not target.optional:
+            self._missing.append(f"{target} is not published")
         self._used.update(one.name for one in found)
         try:
-            return stack(found, wanted) if found else []
+            return stack(found, target) if found else []
         except ModelRejected as error:
-            self.unfit.append(f"{wanted} {error}")
+            self.mismatches.append(f"{target} {error}")
             return []
 
-    def find_lone(self) -> list[str]:
+    def find_unmatched(self) -> list[str]:
         """Find the tensors that only one of the two has: those that are wanted, then those published."""
-        lone = (tensor for tensor in self._published.tensors if not self._is_used(tensor))
-        return [*self._missing, *(f"{one.name} {list(one.shape)} is only published" for one in lone)]
+        unmatched = (tensor for tensor in self._published.tensors if not self._is_used(tensor))
+        return [*self._missing, *(f"{one.name} {list(one.shape)} is only published" for one in unmatched)]
 
-    def _is_used(self, tensor: Found) -> bool:
-        parts = {piece.name for piece in tensor.pieces} - self._whole
-        return tensor.name in self._used or (parts <= self._used and len(parts) == len(tensor.pieces))
+    def _is_used(self, tensor: Source) -> bool:
+        parts = {segment.name for segment in tensor.segments} - self._whole
+        return tensor.name in self._used or (parts <= self._used and len(parts) == len(tensor.segments))
 
-    def _find(self, names: Iterable[str]) -> list[Found]:
+    def _find(self, names: Iterable[str]) -> list[Source]:
         found = (self._published.find(self._rename(name)) for name in names)
         return [one for one in found if one][:1]
 
-    def _find_gates(self, wanted: Wanted) -> list[Found]:
+    def _find_gates(self, target: Target) -> list[Source]:
         """Find all gates by their names, whatever order they are packed in; [] where one is not there."""
-        if not wanted.gates:
+        if not target.gates:
             return []
-        gates = [self._find(f"{name}.{gate}" for name in wanted.names) for gate in wanted.gates]
-        if not all(gates) and (whole := self._find(wanted.names)):
-            parts = [self._published.find(f"{whole[0].name}.{gate}") for gate in wanted.gates]
+        gates = [self._find(f"{name}.{gate}" for name in target.names) for gate in target.gates]
+        if not all(gates) and (whole := self._find(target.names)):
+            parts = [self._published.find(f"{whole[0].name}.{gate}") for gate in target.gates]
             gates = [[part] if part else [] for part in parts]
         return [one for found in gates for one in found] if all(gates) else []
 
@@ -220,7 +224,7 @@ def find_letters(rules: Rules, name: str, known: LayerFields | None, rank: int) 
     >>> find_letters({"query/*": {"layout": "IOO"}}, "query/kernel", {}, 3), find_letters({}, "bias", None, 1)
     ('IOO', '')
     """
-    said = find_said(rules, name, LayerFields())
+    said = find_value(rules, name, LayerFields())
     if said is None:
         return None
     if set(said) - {"layout"}:

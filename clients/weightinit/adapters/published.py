@@ -26,7 +26,7 @@ Cuts = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Segment:
     """Rows of a tensor along an axis, all of it where `rows` is None: drawn, or of one value everywhere.
 
     What is drawn are rows of a spec's tensor, from `first` on; `name` is what the published model calls it.
@@ -59,31 +59,31 @@ class Piece:
         return client.weights(replace(self.spec, dtype=dtype), slice=asked)
 
 
-def read_box(pieces: Sequence[Piece], cuts: Cuts, dtype: str, client: Client) -> "Array":
+def read_box(segments: Sequence[Segment], cuts: Cuts, dtype: str, client: Client) -> "Array":
     """Read a box of the tensor that some pieces make up, asking for no more than it has of each."""
-    shares = [(piece, share) for piece in pieces if (share := piece.cut(cuts))]
+    shares = [(segment, share) for segment in segments if (share := segment.cut(cuts))]
     if len(shares) == 1:
         return shares[0][0].read(cuts, dtype, client)
     array = make_array(tuple(cut.stop - cut.start for cut in cuts), DTYPES[dtype])
-    for piece, share in shares:
+    for segment, share in shares:
         inside = tuple(
             slice(part.start - whole.start, part.stop - whole.start)
             for part, whole in zip(share, cuts, strict=True)
         )
-        array[inside] = piece.read(share, dtype, client)
+        array[inside] = segment.read(share, dtype, client)
     return array
 
 
-def name_pieces(pieces: Sequence[Piece]) -> list[str]:
+def name_segments(segments: Sequence[Segment]) -> list[str]:
     """Name the pieces of one tensor, to be written behind its name: by the ends of their names, or by rows.
 
-    >>> name_pieces([Piece("lstm.i", rows=slice(0, 4)), Piece("lstm.f", rows=slice(4, 8))])
+    >>> name_segments([Segment("lstm.i", rows=slice(0, 4)), Segment("lstm.f", rows=slice(4, 8))])
     ['.i', '.f']
-    >>> name_pieces([Piece("table", rows=slice(0, 1)), Piece("table", rows=slice(1, 9))])
+    >>> name_segments([Segment("table", rows=slice(0, 1)), Segment("table", rows=slice(1, 9))])
     ['[0:1]', '[1:9]']
     """
-    counts = Counter(piece.name.rpartition(".")[2] for piece in pieces)
-    return ["" if piece.rows is None else _name_rows(piece, piece.rows, counts) for piece in pieces]
+    counts = Counter(segment.name.rpartition(".")[2] for segment in segments)
+    return ["" if segment.rows is None else _name_rows(segment, segment.rows, counts) for segment in segments]
 
 
 def span(shape: Sequence[int]) -> Cuts:
@@ -95,8 +95,8 @@ def span(shape: Sequence[int]) -> Cuts:
     return tuple(slice(0, length) for length in shape)
 
 
-def _name_rows(piece: Piece, rows: slice, counts: Counter[str]) -> str:
-    end = piece.name.rpartition(".")[2]
+def _name_rows(segment: Segment, rows: slice, counts: Counter[str]) -> str:
+    end = segment.name.rpartition(".")[2]
     return f".{end}" if counts[end] == 1 else f"[{rows.start}:{rows.stop}]"
 
 
@@ -112,27 +112,27 @@ Outline = tuple[tuple[int, ...], tuple[tuple[tuple[int, ...], bool], ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Source:
     """A published tensor, or a part of one, in its own order of axes: `pieces` make it up."""
 
     name: str
     shape: tuple[int, ...]
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedModel:
     """A published model: the reference that it was asked for by, its id, and what it says of each tensor."""
 
     reference: str
     id: str
     seed: int
-    tensors: tuple[Found, ...]
+    tensors: tuple[Source, ...]
 
     @classmethod
     def of(
         cls, reference: str, model_id: str, model: Model, decided: tuple[DecidedTensor, ...]
-    ) -> "Published":
+    ) -> "PublishedModel":
         """Put together what the service says of a model.
 
         Raises ModelRejected for another stream, NotWeightinit where what is decided is for another model.
@@ -141,8 +141,8 @@ class Published:
             advice = "a newer weightinit may know it"
             raise ModelRejected(f"{reference} is drawn from stream {model.stream}, not {STREAM}: {advice}")
         rows = {row.name: row for row in decided}
-        check_decisions(reference, model, rows)
-        tensors = tuple(_put_together(tensor, rows[tensor.name]) for tensor in model.tensors)
+        check_parameters(reference, model, rows)
+        tensors = tuple(_assemble(tensor, rows[tensor.name]) for tensor in model.tensors)
         return cls(reference, model_id, model.seed, tensors)
 
     @property
@@ -150,23 +150,23 @@ class Published:
         """The reference, short enough for a table."""
         return self.reference[:12] if is_model_id(self.reference) else self.reference
 
-    def find(self, name: str) -> Found | None:
+    def find(self, name: str) -> Source | None:
         """Find a tensor by its name, or a part that has a name of its own."""
         return self._by_name.get(name)
 
     @cached_property
-    def _by_name(self) -> dict[str, Found]:
+    def _by_name(self) -> dict[str, Source]:
         parts = [
-            Found(piece.name, shape, (piece,))
+            Source(segment.name, shape, (segment,))
             for tensor in self.tensors
-            for piece, shape in _separate(tensor)
+            for segment, shape in _separate(tensor)
         ]
         counts = Counter(part.name for part in parts)
         alone = {part.name: part for part in parts if counts[part.name] == 1}
         return {**alone, **{tensor.name: tensor for tensor in self.tensors}}
 
 
-def check_decisions(reference: str, model: Model, decided: Mapping[str, DecidedTensor]) -> None:
+def check_parameters(reference: str, model: Model, decided: Mapping[str, DecidedTensor]) -> None:
     """Check that what is decided is for a model's tensors and their parts. Raises NotWeightinit."""
     said = {tensor.name: _outline_tensor(tensor) for tensor in model.tensors}
     found = {name: _outline_decided(tensor) for name, tensor in decided.items()}
@@ -189,10 +189,10 @@ def is_reference(start: object) -> TypeGuard[str]:
     return isinstance(start, str) and (is_model_id(start) or not start.isdecimal())
 
 
-def fetch_published(reference: str, client: Client) -> Published:
+def fetch_published(reference: str, client: Client) -> PublishedModel:
     """Fetch a published model, by its name or id. Raises ModelRejected and the client's errors."""
     model_id = reference if is_model_id(reference) else client.resolve(reference).model
-    return Published.of(reference, model_id, client.model(model_id), client.decided(model_id))
+    return PublishedModel.of(reference, model_id, client.model(model_id), client.decided(model_id))
 
 
 def _outline_tensor(tensor: TensorSpec) -> Outline:
@@ -203,24 +203,24 @@ def _outline_decided(tensor: DecidedTensor) -> Outline:
     return tensor.shape, tuple((part.shape, part.parameters is not None) for part in tensor.parts)
 
 
-def _put_together(tensor: TensorSpec, decided: DecidedTensor) -> Found:
-    pieces, start = [], 0
+def _assemble(tensor: TensorSpec, decided: DecidedTensor) -> Source:
+    segments, start = [], 0
     for part, said in zip(tensor.parts, decided.parts, strict=True):
         stop = start + part.shape[0]
         rows = None if len(tensor.parts) == 1 else slice(start, stop)
         first = part.rows.start if part.rows else 0
         name = part.spec.name if part.spec else tensor.name
-        pieces.append(Piece(name, part.spec, said.parameters, part.value or 0.0, rows=rows, first=first))
+        segments.append(Segment(name, part.spec, said.parameters, part.value or 0.0, rows=rows, first=first))
         start = stop
-    return Found(tensor.name, tensor.shape, tuple(pieces))
+    return Source(tensor.name, tensor.shape, tuple(segments))
 
 
-def _separate(tensor: Found) -> list[tuple[Piece, tuple[int, ...]]]:
+def _separate(tensor: Source) -> list[tuple[Segment, tuple[int, ...]]]:
     """Separate the parts that are drawn under names of their own, each with its shape."""
     parts = []
-    for piece in tensor.pieces:
-        if piece.spec and piece.name != tensor.name:
-            length = piece.rows.stop - piece.rows.start if piece.rows else tensor.shape[0]
-            alone = Piece(piece.name, piece.spec, piece.decided, first=piece.first)
+    for segment in tensor.segments:
+        if segment.spec and segment.name != tensor.name:
+            length = segment.rows.stop - segment.rows.start if segment.rows else tensor.shape[0]
+            alone = Segment(segment.name, segment.spec, segment.decided, first=segment.first)
             parts.append((alone, (length, *tensor.shape[1:])))
     return parts

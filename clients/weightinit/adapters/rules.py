@@ -49,10 +49,10 @@ def check_patterns(patterns: Iterable[str], names: Iterable[str]) -> None:
             raise ModelRejected(f"rules[{pattern!r}] matches none of the {len(known)} tensors{advice}")
 
 
-def find_said(rules: Mapping[str, T], name: str, default: T) -> T:
+def find_value(rules: Mapping[str, T], name: str, default: T) -> T:
     """Find what the first matching pattern says of a tensor, or the default where none matches.
 
-    >>> find_said({"*/kernel": 1, "*": 2}, "out/kernel", 0), find_said({}, "out/kernel", 0)
+    >>> find_value({"*/kernel": 1, "*": 2}, "out/kernel", 0), find_value({}, "out/kernel", 0)
     (1, 0)
     """
     return next((said for pattern, said in rules.items() if fnmatchcase(name, pattern)), default)
@@ -69,7 +69,7 @@ def find_rule(rules: Rules, name: str, default: LayerFields | None) -> LayerFiel
     >>> find_rule({"*": None}, "out/kernel", {}), find_rule({"*": {"scheme": "he"}}, "out/bias", None)
     (None, None)
     """
-    said = find_said(rules, name, LayerFields())
+    said = find_value(rules, name, LayerFields())
     if said is None or (default is None and "layout" not in said):
         return None
     known = {**(default or {})}

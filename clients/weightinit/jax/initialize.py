@@ -10,13 +10,13 @@ from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, Spec, default_client
 from weightinit.adapters import (
-    Piece,
     Rename,
-    Wanted,
+    Segment,
+    Target,
     fetch_published,
     find_letters,
-    fit_model,
     is_reference,
+    match_model,
     read_box,
     span,
 )
@@ -27,7 +27,7 @@ from weightinit.models.decisions import Decider
 from weightinit.spec.dtypes import DTYPES
 
 
-def start_published(
+def initialize_published(
     params: PyTree, reference: str, rules: Rules, rename: Rename, client: Client, *, strict: bool
 ) -> PyTree:
     """Return a pytree whose leaves start as a published model says.
@@ -36,17 +36,17 @@ def start_published(
     """
     leaves = walk_leaves(params)
     check_patterns(rules, leaves)
-    wanted = {path: found for path, leaf in leaves.items() if (found := want(path, leaf, rules))}
-    fitted = fit_model(fetch_published(reference, client), wanted, rename, strict=strict)
+    targets = {path: found for path, leaf in leaves.items() if (found := make_target(path, leaf, rules))}
+    matched = match_model(fetch_published(reference, client), targets, rename, strict=strict)
 
     def start(path: tuple[object, ...], leaf: Leaf) -> Leaf:
-        pieces = fitted.get(name_path(path))
-        return make_leaf(pieces, leaf, client) if pieces else leaf
+        segments = matched.get(name_path(path))
+        return make_leaf(segments, leaf, client) if segments else leaf
 
     return tree_map_with_path(start, params)
 
 
-def want(path: str, leaf: Leaf, rules: Rules) -> Wanted | None:
+def make_target(path: str, leaf: Leaf, rules: Rules) -> Target | None:
     """Say what a leaf is; None where a rule leaves it alone, or it is no tensor of weights.
 
     Raises ModelRejected.
@@ -54,13 +54,13 @@ def want(path: str, leaf: Leaf, rules: Rules) -> Wanted | None:
     letters = find_letters(rules, path, find_kernel(path, jnp.ndim(leaf)), jnp.ndim(leaf))
     if letters is None or leaf.dtype.name not in DTYPES:
         return None
-    return Wanted((path,), tuple(leaf.shape), letters)
+    return Target((path,), tuple(leaf.shape), letters)
 
 
-def make_leaf(pieces: list[Piece], leaf: Leaf, client: Client) -> jax.Array:
+def make_leaf(segments: list[Segment], leaf: Leaf, client: Client) -> jax.Array:
     """Make the array that pieces make up, on the devices of the leaf that it stands for."""
     dtype = name_dtype(leaf.dtype)
-    read = partial(read_box, pieces, dtype=dtype, client=client)
+    read = partial(read_box, segments, dtype=dtype, client=client)
     if leaf.sharding is None:
         return take_over(read(span(leaf.shape)))
     return distribute(tuple(leaf.shape), dtype, leaf.sharding, read)
@@ -99,7 +99,9 @@ def initialize(
     """
     check_untraced(params)
     if is_reference(seed):
-        return start_published(params, seed, rules or {}, name, client or default_client(), strict=strict)
+        return initialize_published(
+            params, seed, rules or {}, name, client or default_client(), strict=strict
+        )
     specs = find_kernels(params, rules)
 
     def draw(path: tuple[Any, ...], leaf: Leaf) -> Leaf:

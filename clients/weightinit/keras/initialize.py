@@ -8,14 +8,14 @@ import numpy as np
 
 from weightinit import Client, Parameters, Spec, default_client
 from weightinit.adapters import (
-    Piece,
     Rename,
-    Wanted,
+    Segment,
+    Target,
     fetch_published,
     find_letters,
-    fit_model,
     is_reference,
-    name_pieces,
+    match_model,
+    name_segments,
     read_box,
     span,
 )
@@ -23,7 +23,7 @@ from weightinit.adapters.rules import Rules, check_patterns, find_rule
 from weightinit.keras.activations import Graph
 from weightinit.keras.layers import Kernel, find_kernel
 from weightinit.keras.types import Layer, Variable
-from weightinit.keras.walk import Place, walk_variables
+from weightinit.keras.walk import NamedTensor, walk_variables
 from weightinit.models.decisions import Decider
 from weightinit.spec.dtypes import DTYPES
 from weightinit.spec.layer import LayerFields
@@ -32,7 +32,7 @@ from weightinit.spec.layer import LayerFields
 STATISTICS = frozenset(["moving_mean", "moving_variance"])
 
 
-def start_published(
+def initialize_published(
     model: Layer, reference: str, rules: Rules, rename: Rename, client: Client, *, strict: bool
 ) -> dict[str, Parameters | None]:
     """Start the variables of a model as a published one says; return what was decided for each, by path.
@@ -41,19 +41,19 @@ def start_published(
     """
     places = [place for place in walk_variables(model) if name_dtype(place.variable) in DTYPES]
     check_patterns(rules, [place.path for place in places])
-    wanted = {place.path: found for place in places if (found := want(place, rules))}
-    fitted = fit_model(fetch_published(reference, client), wanted, rename, strict=strict)
+    targets = {place.path: found for place in places if (found := make_target(place, rules))}
+    matched = match_model(fetch_published(reference, client), targets, rename, strict=strict)
     report: dict[str, Parameters | None] = {}
     for place in places:
-        pieces = fitted.get(place.path, [])
-        if pieces:
+        segments = matched.get(place.path, [])
+        if segments:
             box = span(place.variable.shape)
-            place.variable.assign(read_box(pieces, box, name_dtype(place.variable), client))
-        report |= describe(place.path, pieces)
+            place.variable.assign(read_box(segments, box, name_dtype(place.variable), client))
+        report |= describe(place.path, segments)
     return report
 
 
-def want(place: Place, rules: Rules) -> Wanted | None:
+def make_target(place: NamedTensor, rules: Rules) -> Target | None:
     """Say what a variable is; None where a rule leaves it alone. Raises ModelRejected."""
     kernel = find_kernel(place.layer, place.variable.name)
     shape = tuple(place.variable.shape)
@@ -61,14 +61,17 @@ def want(place: Place, rules: Rules) -> Wanted | None:
     letters = find_letters(rules, place.path, layer, len(shape))
     if letters is None:
         return None
-    return Wanted((place.path,), shape, letters, gates, len(shape) - 1, place.variable.name in STATISTICS)
+    return Target((place.path,), shape, letters, gates, len(shape) - 1, place.variable.name in STATISTICS)
 
 
-def describe(path: str, pieces: list[Piece]) -> dict[str, Parameters | None]:
+def describe(path: str, segments: list[Segment]) -> dict[str, Parameters | None]:
     """Describe what was decided for a variable, by the paths of its pieces; None where nothing is drawn."""
-    if not pieces:
+    if not segments:
         return {path: None}
-    return {f"{path}{name}": piece.decided for piece, name in zip(pieces, name_pieces(pieces), strict=True)}
+    return {
+        f"{path}{name}": segment.decided
+        for segment, name in zip(segments, name_segments(segments), strict=True)
+    }
 
 
 def name_dtype(variable: Variable) -> str:
@@ -80,7 +83,7 @@ def name_dtype(variable: Variable) -> str:
 class Start:
     """How a variable starts: by path the kernels that its last axis packs, None where it is left alone."""
 
-    place: Place
+    place: NamedTensor
     parts: dict[str, Spec | None]
 
 
@@ -118,7 +121,7 @@ def initialize(
     """
     asked = client or default_client()
     if is_reference(seed):
-        return start_published(model, seed, rules or {}, name, asked, strict=strict)
+        return initialize_published(model, seed, rules or {}, name, asked, strict=strict)
     plan = list(plan_model(model, seed, rules or {}))
     parts = {path: spec for start in plan for path, spec in start.parts.items()}
     decider = Decider(asked.parameters)
@@ -150,7 +153,7 @@ def _describe(kernel: Kernel, layer: Layer, graph: Graph) -> LayerFields:
 
 
 def _split(
-    place: Place, gates: tuple[str, ...], said: LayerFields, seed: int | str
+    place: NamedTensor, gates: tuple[str, ...], said: LayerFields, seed: int | str
 ) -> Iterator[tuple[str, Spec]]:
     paths = [f"{place.path}.{gate}" for gate in gates] or [place.path]
     *field, outputs = place.variable.shape

@@ -9,11 +9,11 @@ import keras
 from keras import layers
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters.rules import ModelRejected, find_said
+from weightinit.adapters.rules import ModelRejected, find_value
 from weightinit.keras.initialize import Start, name_dtype, plan_model
 from weightinit.keras.layers import find_kernel
 from weightinit.keras.types import Layer
-from weightinit.keras.walk import Place
+from weightinit.keras.walk import NamedTensor
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
 from weightinit.spec.dtypes import DTYPES
@@ -26,7 +26,7 @@ VALUES: Mapping[type, object] = {keras.initializers.Zeros: 0.0, keras.initialize
 FIXED: Mapping[type, Mapping[str, float]] = {layers.RMSNormalization: {"scale": 1.0}}
 
 
-def find_constant(place: Place) -> list[Part]:
+def find_constant(place: NamedTensor) -> list[Part]:
     """Find the parts of a variable that starts at one value, or at one for each gate; [] for any other."""
     shape = tuple(place.variable.shape) or (1,)
     value = read_value(place.layer, place.variable.name)
@@ -82,7 +82,7 @@ def publish(
     problems: list[str] = []
     for start in plan_model(model, seed, kernels):
         try:
-            tensors += describe_start(start, find_said(said, start.place.path, LayerFields()), rename)
+            tensors += describe_start(start, find_value(said, start.place.path, LayerFields()), rename)
         except ModelRejected as error:
             problems.append(f"{start.place.path} {error}")
     if problems:
@@ -107,7 +107,7 @@ def describe_start(start: Start, rule: Rule, rename: Callable[[str], str]) -> li
     return [TensorSpec.of(rename(place.path), *find_parts(place, rule), dtype=dtype)]
 
 
-def find_parts(place: Place, rule: Rule) -> list[Part]:
+def find_parts(place: NamedTensor, rule: Rule) -> list[Part]:
     """Find the parts of a variable that is no kernel. Raises ModelRejected where no value is known."""
     if rule is None:
         raise ModelRejected("is left alone by a rule")
@@ -120,7 +120,7 @@ def find_parts(place: Place, rule: Rule) -> list[Part]:
     return parts
 
 
-def check_layout(place: Place, spec: Spec) -> None:
+def check_layout(place: NamedTensor, spec: Spec) -> None:
     """Check that a kernel has its layer's axes: whoever starts from it takes them for these.
 
     Raises ModelRejected.

@@ -14,7 +14,7 @@ NUMBER = re.compile(r"_[0-9]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NamedTensor:
     """A variable, the layer that it belongs to, and its path."""
 
     path: str
@@ -22,7 +22,7 @@ class Place:
     variable: Variable
 
 
-def walk_variables(root: Layer) -> list[Place]:
+def walk_variables(root: Layer) -> list[NamedTensor]:
     """Walk the variables of a model, each once, at paths that depend on nothing but the model.
 
     Keras numbers the layers that nobody named through the whole process. Here each model, and each layer
@@ -36,7 +36,7 @@ def walk_variables(root: Layer) -> list[Place]:
     return places
 
 
-def _walk(layer: Layer, prefix: str, seen: set[int]) -> Iterator[Place]:
+def _walk(layer: Layer, prefix: str, seen: set[int]) -> Iterator[NamedTensor]:
     if is_known(layer) and not layer.built:
         raise ModelRejected(f"layer {layer.name!r} has no variables yet: build the model, or call it once")
     for child, called in _name_children(layer):
@@ -44,7 +44,7 @@ def _walk(layer: Layer, prefix: str, seen: set[int]) -> Iterator[Place]:
     for variable in layer.weights:
         if id(variable) not in seen:
             seen.add(id(variable))
-            yield Place(prefix + variable.name, layer, variable)
+            yield NamedTensor(prefix + variable.name, layer, variable)
 
 
 def _name_children(layer: Layer) -> Iterator[tuple[Layer, str]]:

@@ -6,7 +6,7 @@
 """
 
 from weightinit.adapters.rules import ModelRejected, TensorRejected, UnknownActivationWarning
-from weightinit.torch.entries import Entry
+from weightinit.torch.entries import PlannedTensor
 from weightinit.torch.initialize import initialize_
 from weightinit.torch.initializers import (
     glorot_normal_,
@@ -27,7 +27,7 @@ from weightinit.torch.publish import publish
 from weightinit.torch.report import Report, Row
 
 __all__ = [
-    "Entry",
+    "PlannedTensor",
     "ModelRejected",
     "Report",
     "Row",

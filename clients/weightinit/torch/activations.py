@@ -158,7 +158,7 @@ def keep_attributes(root: nn.Module) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Inference:
     """The activation that follows a layer, None where none does, how it was seen, and whether it could be."""
 
     activation: str | None
@@ -166,16 +166,16 @@ class Finding:
     certain: bool = True
 
 
-NOTHING = Finding(None, "No activation follows.")
+NOTHING = Inference(None, "No activation follows.")
 
 
-class Follower:
+class ActivationFinder:
     """The activations that follow the layers of a module. It is traced when the first is asked for."""
 
     def __init__(self, root: nn.Module) -> None:
         self._root = root
 
-    def find(self, layer: nn.Module) -> Finding:
+    def find(self, layer: nn.Module) -> Inference:
         """Find what follows a layer: its first use counts, if it has several."""
         return self._findings.get(id(layer)) or doubt(self._explain(layer))
 
@@ -184,7 +184,7 @@ class Follower:
         return list(trace_module(self._root))
 
     @cached_property
-    def _findings(self) -> dict[int, Finding]:
+    def _findings(self) -> dict[int, Inference]:
         findings = find_kept_activations(self._root)
         for trace in self._traces:
             for node in trace.graph.nodes:
@@ -205,12 +205,12 @@ class Follower:
         return around[-1] if around else "nothing calls it"
 
 
-def find_kept_activations(root: nn.Module) -> dict[int, Finding]:
+def find_kept_activations(root: nn.Module) -> dict[int, Inference]:
     """Find what can be told without a graph: of PyTorch's own feed-forward modules, and of a lone layer."""
     findings = {}
     alone = find_last_layer(root)
     if alone is not None:
-        findings[id(alone)] = Finding(None, "No activation follows in this module.")
+        findings[id(alone)] = Inference(None, "No activation follows in this module.")
     for module in root.modules():
         for kind in type(module).__mro__:
             for layer, attribute in FEED_FORWARD.get(kind, {}).items():
@@ -218,13 +218,13 @@ def find_kept_activations(root: nn.Module) -> dict[int, Finding]:
     return findings
 
 
-def read_kept_activation(module: nn.Module, attribute: str | None) -> Finding:
+def read_kept_activation(module: nn.Module, attribute: str | None) -> Inference:
     """Read the activation, a function or a module, that a module keeps as an attribute."""
     if attribute is None:
         return NOTHING
     kept = getattr(module, attribute)
     called = fold(getattr(kept, "__name__", type(kept).__name__))
-    return Finding(find_activation(called) or called, f"{attribute} of its transformer layer follows.")
+    return Inference(find_activation(called) or called, f"{attribute} of its transformer layer follows.")
 
 
 def find_layer(node: fx.Node, trace: Trace) -> nn.Module | None:
@@ -240,7 +240,7 @@ def find_last_layer(module: nn.Module) -> nn.Module | None:
     return module if is_known(module) else None
 
 
-def follow(start: fx.Node, trace: Trace) -> Finding:
+def follow(start: fx.Node, trace: Trace) -> Inference:
     """Follow a node's value through what lets it pass; of the activations it comes to, the first counts."""
     order = {node: index for index, node in enumerate(trace.graph.nodes)}
     reached, pending = {start}, [start]
@@ -259,14 +259,14 @@ def follow(start: fx.Node, trace: Trace) -> Finding:
                 ends.append(user)
     if hits:
         _, activation, user = min(hits, key=lambda hit: hit[0])
-        return Finding(activation, f"{describe(user, trace)} follows.")
+        return Inference(activation, f"{describe(user, trace)} follows.")
     why = find_doubt(start, ends, trace)
     return doubt(why) if why else NOTHING
 
 
-def doubt(why: str) -> Finding:
+def doubt(why: str) -> Inference:
     """Find that what follows could not be seen, and why."""
-    return Finding(None, f"What follows could not be seen: {why}.", certain=False)
+    return Inference(None, f"What follows could not be seen: {why}.", certain=False)
 
 
 def find_doubt(start: fx.Node, ends: list[fx.Node], trace: Trace) -> str:

@@ -9,7 +9,7 @@ import torch
 from weightinit.spec.layer import LayerFields, Spec
 from weightinit.spec.parameters import Parameters
 from weightinit.torch.fill import name_dtype
-from weightinit.torch.walk import Place
+from weightinit.torch.walk import NamedTensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PublishedDraw:
     """What a published model draws, and what is decided for it: rows of a spec's tensor, from `first` on."""
 
     spec: Spec
@@ -41,23 +41,23 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class Leave:
     """What is there already, because somebody says so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
+class Unknown:
     """What is there already, because nobody says how it starts."""
 
 
-Start = Draw | Given | Constant | Keep | Skip
+Action = Draw | PublishedDraw | Constant | Leave | Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Rows of a parameter, all of them where `rows` is None, that start as one tensor: named by a suffix."""
 
-    start: Start
+    start: Action
     reason: str = ""
     suffix: str = ""
     rows: slice | None = None
@@ -74,18 +74,18 @@ class Block:
 def find_layout(blocks: Iterable[Block]) -> str:
     """Find the axes of a parameter, the same for all its blocks that are drawn; "" where none is.
 
-    >>> find_layout([Block(Keep()), Block(Draw({"layout": "OI"}))]), find_layout([Block(Keep())])
+    >>> find_layout([Block(Leave()), Block(Draw({"layout": "OI"}))]), find_layout([Block(Leave())])
     ('OI', '')
     """
     return next((block.start.layer["layout"] for block in blocks if isinstance(block.start, Draw)), "")
 
 
 def split_rows(
-    rows: Mapping[str, int], starts: Mapping[str, Start], reasons: Mapping[str, str]
+    rows: Mapping[str, int], starts: Mapping[str, Action], reasons: Mapping[str, str]
 ) -> list[Block]:
     """Split a parameter along axis 0 into named blocks of so many rows.
 
-    >>> blocks = split_rows({"q": 4, "k": 2}, {"q": Keep(), "k": Keep()}, {"q": "", "k": ""})
+    >>> blocks = split_rows({"q": 4, "k": 2}, {"q": Leave(), "k": Leave()}, {"q": "", "k": ""})
     >>> [(block.suffix, block.rows) for block in blocks]
     [('.q', slice(0, 4, None)), ('.k', slice(4, 6, None))]
     """
@@ -97,7 +97,7 @@ def split_rows(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PlannedTensor:
     """A tensor of a plan: a parameter, or `rows` of it that are a tensor of their own.
 
     `aliases` are the other names of a tied parameter.
@@ -107,11 +107,11 @@ class Entry:
     aliases: tuple[str, ...]
     parameter: torch.Tensor
     rows: slice | None
-    start: Start
+    start: Action
     reason: str
 
     @classmethod
-    def of(cls, place: Place, block: Block) -> Self:
+    def of(cls, place: NamedTensor, block: Block) -> Self:
         """Make the entry of a parameter's block."""
         name, *aliases = block.extend(place.names)
         return cls(name, tuple(aliases), place.parameter, block.rows, block.start, block.reason)
@@ -127,7 +127,7 @@ class Entry:
 
         What a published model says has a seed and a name already.
         """
-        if isinstance(self.start, Given):
+        if isinstance(self.start, PublishedDraw):
             return replace(self.start.spec, dtype=name_dtype(self.parameter))
         if not isinstance(self.start, Draw):
             return None

@@ -6,49 +6,65 @@ from torch import nn
 
 from weightinit import Client, Spec, default_client
 from weightinit.adapters import (
-    Piece,
-    Published,
+    PublishedModel,
     Rename,
-    Wanted,
+    Segment,
+    Target,
     fetch_published,
-    fit_model,
     is_reference,
-    name_pieces,
+    match_model,
+    name_segments,
 )
 from weightinit.adapters.rules import ModelRejected
 from weightinit.models.decisions import Decider
 from weightinit.models.model import LARGEST_SEED
 from weightinit.spec.layer import refuse
 from weightinit.spec.parameters import Parameters
-from weightinit.torch.entries import Block, Constant, Entry, Given, Keep, Skip, Start, find_layout
+from weightinit.torch.entries import (
+    Action,
+    Block,
+    Constant,
+    Leave,
+    PlannedTensor,
+    PublishedDraw,
+    Unknown,
+    find_layout,
+)
 from weightinit.torch.fill import check_shape, check_tensor, draw_, fill_
 from weightinit.torch.layers import RUNNING, describe_parameter
 from weightinit.torch.plan import plan_module
 from weightinit.torch.report import Report, Row
 from weightinit.torch.rules import Pattern, Rule
 from weightinit.torch.shards import reshard
-from weightinit.torch.walk import Place, walk_buffers, walk_parameters
+from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 
 def plan_published(
-    module: nn.Module, published: Published, *, rename: Rename = str, prefix: str = "", strict: bool = True
-) -> list[Entry]:
+    module: nn.Module,
+    published: PublishedModel,
+    *,
+    rename: Rename = str,
+    prefix: str = "",
+    strict: bool = True,
+) -> list[PlannedTensor]:
     """Plan how the parameters of a module start, and those of its buffers that are published too.
 
     Raises ModelRejected, which lists all that does not fit, and TensorRejected.
     """
     parameters, buffers = walk_parameters(module, prefix), walk_buffers(module, prefix)
-    wanted = {place.names[0]: want_parameter(place) for place in parameters}
-    wanted |= {place.names[0]: want_buffer(place) for place in buffers}
-    fitted = fit_model(published, wanted, rename, strict=strict)
-    blocks = {name: list(make_blocks(pieces, published)) for name, pieces in fitted.items()}
+    targets = {place.names[0]: make_parameter_target(place) for place in parameters}
+    targets |= {place.names[0]: make_buffer_target(place) for place in buffers}
+    matched = match_model(published, targets, rename, strict=strict)
+    blocks = {name: list(make_blocks(segments, published)) for name, segments in matched.items()}
     entries = [
-        Entry.of(place, block) for place in parameters for block in blocks[place.names[0]] or [leave(place)]
+        PlannedTensor.of(place, block)
+        for place in parameters
+        for block in blocks[place.names[0]] or [leave(place)]
     ]
-    return entries + [Entry.of(place, block) for place in buffers for block in blocks[place.names[0]]]
+    return entries + [PlannedTensor.of(place, block) for place in buffers for block in blocks[place.names[0]]]
 
 
-def want_parameter(place: Place) -> Wanted:
+def make_parameter_target(place: NamedTensor) -> Target:
     """Say what a parameter is, with the axes and gates that its layer has, where it is one of PyTorch's.
 
     Raises TensorRejected where it has no shape yet.
@@ -58,40 +74,42 @@ def want_parameter(place: Place) -> Wanted:
     blocks = describe_parameter(place.module, place.attribute, shape)
     gates = tuple(block.suffix.removeprefix(".") for block in blocks if block.suffix.startswith("."))
     is_empty = not place.parameter.numel()
-    return Wanted(tuple(place.names), shape, find_layout(blocks), gates, optional=is_empty)
+    return Target(tuple(place.names), shape, find_layout(blocks), gates, optional=is_empty)
 
 
-def want_buffer(place: Place) -> Wanted:
+def make_buffer_target(place: NamedTensor) -> Target:
     """Say what a buffer is. Raises TensorRejected where it has no shape yet."""
     check_shape(place.parameter, place.names[0])
-    return Wanted(tuple(place.names), tuple(place.parameter.shape), optional=True)
+    return Target(tuple(place.names), tuple(place.parameter.shape), optional=True)
 
 
-def leave(place: Place) -> Block:
+def leave(place: NamedTensor) -> Block:
     """Leave a parameter as it is."""
     if place.parameter.numel():
-        return Block(Skip(), "It is not published.")
-    return Block(Keep(), "It has no elements.")
+        return Block(Unknown(), "It is not published.")
+    return Block(Leave(), "It has no elements.")
 
 
-def make_blocks(pieces: list[Piece], published: Published) -> Iterator[Block]:
+def make_blocks(segments: list[Segment], published: PublishedModel) -> Iterator[Block]:
     """Make the blocks of a parameter. Raises ModelRejected where its pieces are not made of whole rows."""
-    for piece, suffix in zip(pieces, name_pieces(pieces), strict=True):
-        if piece.axis and (piece.rows or piece.first):
-            raise ModelRejected(f"{piece.name} is published in parts that are not made of rows here")
-        yield Block(make_start(piece), f"Published in {published.label} as {piece.name}.", suffix, piece.rows)
+    for segment, suffix in zip(segments, name_segments(segments), strict=True):
+        if segment.axis and (segment.rows or segment.first):
+            raise ModelRejected(f"{segment.name} is published in parts that are not made of rows here")
+        yield Block(
+            make_start(segment), f"Published in {published.label} as {segment.name}.", suffix, segment.rows
+        )
 
 
-def make_start(piece: Piece) -> Start:
+def make_start(segment: Segment) -> Action:
     """Make how a piece starts."""
-    if piece.spec is None or piece.decided is None:
-        return Constant(piece.value)
-    return Given(piece.spec, piece.decided, piece.first)
+    if segment.spec is None or segment.decided is None:
+        return Constant(segment.value)
+    return PublishedDraw(segment.spec, segment.decided, segment.first)
 
 
 def start_plan(
     module: nn.Module,
-    plan: Sequence[Entry],
+    plan: Sequence[PlannedTensor],
     client: Client,
     seed: int = 0,
     rename: Callable[[str], str] = str,
@@ -101,7 +119,7 @@ def start_plan(
     `seed` and `rename` are for what no published model says. Raises TensorRejected and the client's errors.
     """
     for entry in plan:
-        if not isinstance(entry.start, Keep | Skip):
+        if not isinstance(entry.start, Leave | Unknown):
             check_tensor(entry.parameter, entry.name)
     specs = [entry.make_spec(seed, rename) for entry in plan]
     decider = Decider(client.parameters)
@@ -114,20 +132,20 @@ def start_plan(
     return tuple(Row.of(entry, found) for entry, found in zip(plan, decided, strict=True))
 
 
-def decide(entry: Entry, spec: Spec | None, decider: Decider) -> Parameters | None:
+def decide(entry: PlannedTensor, spec: Spec | None, decider: Decider) -> Parameters | None:
     """Find what is decided of an entry's spec: of a published model's, that is known."""
-    if isinstance(entry.start, Given):
+    if isinstance(entry.start, PublishedDraw):
         return entry.start.decided
     return None if spec is None else decider.decide(spec, entry.name)
 
 
-def start_(entry: Entry, spec: Spec | None, client: Client) -> None:
+def start_(entry: PlannedTensor, spec: Spec | None, client: Client) -> None:
     """Start one tensor."""
     if isinstance(entry.start, Constant):
         fill_(entry.parameter, entry.start.value, entry.rows)
     if spec is None:
         return
-    first = entry.start.first if isinstance(entry.start, Given) else 0
+    first = entry.start.first if isinstance(entry.start, PublishedDraw) else 0
     try:
         draw_(entry.parameter, spec, client, entry.rows, first)
     except Exception as error:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from torch import nn
 
 from weightinit.adapters.rules import ModelRejected, UnknownActivationWarning
-from weightinit.torch.activations import Follower
-from weightinit.torch.entries import Block, Draw, Entry, Keep, Skip
+from weightinit.torch.activations import ActivationFinder
+from weightinit.torch.entries import Block, Draw, Leave, PlannedTensor, Unknown
 from weightinit.torch.fill import check_shape
 from weightinit.torch.layers import describe_parameter
 from weightinit.torch.rules import Pattern, Patterns, Rule, apply_rule, drop_scheme, split_by_rule
-from weightinit.torch.walk import Place, walk_parameters
+from weightinit.torch.walk import NamedTensor, walk_parameters
 
 
 class Planner:
@@ -28,16 +28,16 @@ class Planner:
         self.unseen: dict[str, str] = {}
         self._activations = Patterns("activations", activations)
         self._rules = Patterns("rules", rules)
-        self._follower = Follower(root)
+        self._follower = ActivationFinder(root)
 
-    def plan_parameter(self, place: Place) -> list[Block]:
+    def plan_parameter(self, place: NamedTensor) -> list[Block]:
         """Plan the blocks of a parameter; [] where nothing says how it starts. Raises ModelRejected."""
         check_shape(place.parameter, place.names[0])
         shape = tuple(place.parameter.shape)
         blocks = describe_parameter(place.module, place.attribute, shape)
         rule = self._rules.find(place.names)
         if not place.parameter.numel():
-            return [Block(Keep(), "It has no elements.")]
+            return [Block(Leave(), "It has no elements.")]
         if rule:
             with explain(rule[0], place):
                 blocks = split_by_rule(rule[1], blocks or [Block(Draw({}))], shape)
@@ -48,7 +48,7 @@ class Planner:
         self._activations.check_matched(names)
         self._rules.check_matched(names)
 
-    def _plan_block(self, block: Block, place: Place, rule: tuple[str, Rule] | None) -> Block:
+    def _plan_block(self, block: Block, place: NamedTensor, rule: tuple[str, Rule] | None) -> Block:
         names = block.extend(place.names)
         block = self._take_activation(block, [*names, *place.names, *place.find_modules()])
         own = self._rules.find(names) if block.suffix else None
@@ -69,7 +69,7 @@ class Planner:
         start = Draw({**drop_scheme(block.start.layer), "activation": activation})
         return replace(block, start=start, reason=f"{citation} says {activation}.")
 
-    def _take_following(self, block: Block, place: Place, name: str) -> Block:
+    def _take_following(self, block: Block, place: NamedTensor, name: str) -> Block:
         """Take the activation that the graph shows, where one is wanted and not known yet."""
         if not isinstance(block.start, Draw) or not block.start.wants_activation:
             return block
@@ -80,7 +80,7 @@ class Planner:
         return replace(block, start=start, reason=f"{block.reason} {finding.reason}".strip())
 
 
-def take_rule(block: Block, place: Place, citation: str, rule: Rule) -> Block:
+def take_rule(block: Block, place: NamedTensor, citation: str, rule: Rule) -> Block:
     """Take what a rule says. Raises ModelRejected."""
     with explain(citation, place):
         start = apply_rule(rule, block.start, tuple(place.parameter.shape))
@@ -88,7 +88,7 @@ def take_rule(block: Block, place: Place, citation: str, rule: Rule) -> Block:
 
 
 @contextmanager
-def explain(citation: str, place: Place) -> Iterator[None]:
+def explain(citation: str, place: NamedTensor) -> Iterator[None]:
     """Say in an error which rule it is about, and for which parameter."""
     try:
         yield
@@ -113,7 +113,7 @@ def plan_module(
     rules: Mapping[Pattern, Rule] | None = None,
     prefix: str = "",
     strict: bool = True,
-) -> list[Entry]:
+) -> list[PlannedTensor]:
     """Plan how each parameter of a module starts, in the order of named_parameters.
 
     `activations` and `rules` are by pattern of a parameter's name; an activation also by its module's.
@@ -121,14 +121,14 @@ def plan_module(
     nothing says how a parameter starts, or a pattern is of no use, unless not strict.
     """
     planner = Planner(module, activations, rules)
-    entries: list[Entry] = []
-    unknown: list[Place] = []
+    entries: list[PlannedTensor] = []
+    unknown: list[NamedTensor] = []
     for place in walk_parameters(module, prefix):
         blocks = planner.plan_parameter(place)
         if not blocks:
             unknown.append(place)
-            blocks = [Block(Skip(), "Nothing says how it starts.")]
-        entries += [Entry.of(place, block) for block in blocks]
+            blocks = [Block(Unknown(), "Nothing says how it starts.")]
+        entries += [PlannedTensor.of(place, block) for block in blocks]
     if strict:
         planner.check_patterns([entry.name for entry in entries])
         check_known(unknown, module)
@@ -136,7 +136,7 @@ def plan_module(
     return entries
 
 
-def check_known(unknown: list[Place], root: nn.Module) -> None:
+def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:
     """Check that there is no parameter of which nothing says how it starts. Raises ModelRejected."""
     if not unknown:
         return
@@ -160,7 +160,7 @@ def warn_unseen(unseen: Mapping[str, str]) -> None:
         warnings.warn(UnknownActivationWarning(message), stacklevel=4)
 
 
-def describe_place(place: Place) -> str:
+def describe_place(place: NamedTensor) -> str:
     """Describe a parameter: its name, shape and module."""
     return f"{place.names[0]} {list(place.parameter.shape)} of {type(place.module).__name__}"
 

@@ -11,13 +11,13 @@ from weightinit.adapters.rules import ModelRejected
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
 from weightinit.spec.layouts import write_out
-from weightinit.torch.entries import Constant, Draw, Entry, find_layout
+from weightinit.torch.entries import Constant, Draw, PlannedTensor, find_layout
 from weightinit.torch.fill import DTYPES
 from weightinit.torch.initialize import check_seed
 from weightinit.torch.layers import RUNNING, describe_parameter
 from weightinit.torch.plan import plan_module
 from weightinit.torch.rules import Pattern, Rule
-from weightinit.torch.walk import Place, walk_buffers, walk_parameters
+from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 # What the running statistics of a norm are reset to.
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0}
@@ -47,7 +47,9 @@ def publish(
     return (client or default_client()).publish(Model(number, tensors), **naming)
 
 
-def describe_parameters(module: nn.Module, plan: list[Entry], seed: int, prefix: str) -> list[TensorSpec]:
+def describe_parameters(
+    module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str
+) -> list[TensorSpec]:
     """Describe the parameters of a module as a plan starts them. Raises ModelRejected."""
     entries = [list(group) for _, group in itertools.groupby(plan, lambda entry: id(entry.parameter))]
     places = [
@@ -77,7 +79,7 @@ def describe_statistics(module: nn.Module, prefix: str) -> list[TensorSpec]:
     ]
 
 
-def find_problems(place: Place, entries: Sequence[Entry]) -> Iterator[str]:
+def find_problems(place: NamedTensor, entries: Sequence[PlannedTensor]) -> Iterator[str]:
     """Find why a parameter cannot be published.
 
     Whoever starts from it takes its axes for those that its layer has; so no rule may say others.
@@ -95,7 +97,7 @@ def find_problems(place: Place, entries: Sequence[Entry]) -> Iterator[str]:
                 yield f"{entry.name}, whose axes are {own} and not {layout}: say its fans instead"
 
 
-def cut_parts(entries: Sequence[Entry], seed: int) -> Iterator[Part]:
+def cut_parts(entries: Sequence[PlannedTensor], seed: int) -> Iterator[Part]:
     """Cut a parameter into parts that do not overlap: of entries that do, the last counts."""
     shape = tuple(entries[0].parameter.shape) or (1,)  # which PyTorch loads into a scalar
     spans = [entry.rows or slice(0, shape[0]) for entry in entries]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from weightinit.spec.parameters import Parameters
-from weightinit.torch.entries import Constant, Entry, Keep, Start
+from weightinit.torch.entries import Action, Constant, Leave, PlannedTensor
 from weightinit.torch.fill import DTYPES
 
 COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "reason")
@@ -37,7 +37,7 @@ class Row:
     rationale: str | None = None
 
     @classmethod
-    def of(cls, entry: Entry, decided: Parameters | None) -> Self:
+    def of(cls, entry: PlannedTensor, decided: Parameters | None) -> Self:
         """Make the row of an entry, with what the service decided where it is drawn."""
         dtype = DTYPES.get(entry.parameter.dtype, str(entry.parameter.dtype))
         if decided is None:
@@ -103,11 +103,11 @@ class Report:
         return format_table([COLUMNS, *(format_row(row) for row in self.rows)])
 
 
-def name_start(start: Start) -> str:
+def name_start(start: Action) -> str:
     """Name what a tensor starts as, where it isn't drawn."""
     if isinstance(start, Constant):
         return "constant"
-    return "kept" if isinstance(start, Keep) else "skipped"
+    return "kept" if isinstance(start, Leave) else "skipped"
 
 
 def format_row(row: Row) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, cast
 
 from weightinit.adapters.rules import ModelRejected
 from weightinit.spec.layer import LayerFields
-from weightinit.torch.entries import Block, Constant, Draw, Keep, Start, split_rows
+from weightinit.torch.entries import Action, Block, Constant, Draw, Leave, split_rows
 
 
 class RuleFields(LayerFields, total=False):
@@ -28,7 +28,7 @@ Rule = str | float | RuleFields | None
 KEYS = (*LayerFields.__annotations__, "stddev", "parts")
 
 
-def apply_rule(rule: Rule, start: Start | None, shape: tuple[int, ...]) -> Start:
+def apply_rule(rule: Rule, start: Action | None, shape: tuple[int, ...]) -> Action:
     """Return how a block of that shape starts under a rule, `start` being how it would otherwise.
 
     Raises ModelRejected.
@@ -39,7 +39,7 @@ def apply_rule(rule: Rule, start: Start | None, shape: tuple[int, ...]) -> Start
     0.25
     """
     if rule is None:
-        return Keep()
+        return Leave()
     if isinstance(rule, int | float):
         return Constant(float(rule))
     said = read_fields({"scheme": rule} if isinstance(rule, str) else rule)

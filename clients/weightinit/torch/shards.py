@@ -76,8 +76,8 @@ def place(axes: list[Runs], placement: "Placement", size: int, index: int) -> No
     if dim is None:
         raise TensorRejected(f"a tensor placed {placement} is a sum that is not made yet: redistribute it")
     # FSDP over tensor parallelism: `factor` shards exist already, and each of them is sharded again.
-    pieces = [chunk(piece, size)[index] for piece in chunk(axes[dim], factor)]
-    axes[dim] = join(itertools.chain.from_iterable(pieces))
+    segments = [chunk(segment, size)[index] for segment in chunk(axes[dim], factor)]
+    axes[dim] = join(itertools.chain.from_iterable(segments))
 
 
 def chunk(runs: Runs, count: int) -> list[Runs]:
@@ -92,11 +92,11 @@ def chunk(runs: Runs, count: int) -> list[Runs]:
 
 def cut(runs: Runs, start: int, stop: int) -> Runs:
     """Cut the positions from start to stop out of runs laid end to end."""
-    pieces = []
+    segments = []
     for run in runs:
-        pieces.append(run[max(start, 0) : max(stop, 0)])
+        segments.append(run[max(start, 0) : max(stop, 0)])
         start, stop = start - len(run), stop - len(run)
-    return [piece for piece in pieces if piece]
+    return [segment for segment in segments if segment]
 
 
 def join(runs: itertools.chain[range]) -> Runs:

@@ -17,7 +17,7 @@ PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NamedTensor:
     """A parameter or buffer, its module and attribute, and its names: several if tied; the first counts."""
 
     parameter: torch.Tensor
@@ -48,7 +48,7 @@ def unwrap(module: nn.Module) -> nn.Module:
     return module
 
 
-def walk_parameters(root: nn.Module, prefix: str = "") -> list[Place]:
+def walk_parameters(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
     """Return the parameters of a module in the order of named_parameters, each once.
 
     >>> [place.names for place in walk_parameters(nn.Sequential(nn.Linear(1, 1)), "head")]
@@ -60,7 +60,7 @@ def walk_parameters(root: nn.Module, prefix: str = "") -> list[Place]:
     )
 
 
-def walk_buffers(root: nn.Module, prefix: str = "") -> list[Place]:
+def walk_buffers(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
     """Return the buffers of a module in the order of named_buffers, each once.
 
     >>> [place.names for place in walk_buffers(nn.BatchNorm1d(1), "norm")][:2]
@@ -74,12 +74,12 @@ def walk_buffers(root: nn.Module, prefix: str = "") -> list[Place]:
 
 def collect_places(
     modules: Iterable[tuple[str, nn.Module, Iterator[tuple[str, torch.Tensor]]]],
-) -> list[Place]:
+) -> list[NamedTensor]:
     """Collect the tensors of modules, each with its name; a tensor that comes again gets one more name."""
-    places: dict[int, Place] = {}
+    places: dict[int, NamedTensor] = {}
     for path, module, named in modules:
         for attribute, tensor in named:
-            place = places.setdefault(id(tensor), Place(tensor, module, attribute))
+            place = places.setdefault(id(tensor), NamedTensor(tensor, module, attribute))
             place.names.append(join_names(path, attribute))
     return list(places.values())
 

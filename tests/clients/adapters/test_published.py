@@ -38,8 +38,11 @@ def fetch(client, small_server, make_client):
 
 def test_what_is_published_is_put_together_with_what_is_decided(fetch):
     fc, table = fetch().tensors
-    assert fc.pieces[0].decided.scheme == "glorot"
-    assert [(piece.rows, piece.first) for piece in table.pieces] == [(slice(0, 1), 0), (slice(1, 5), 1)]
+    assert fc.segments[0].decided.scheme == "glorot"
+    assert [(segment.rows, segment.first) for segment in table.segments] == [
+        (slice(0, 1), 0),
+        (slice(1, 5), 1),
+    ]
 
 
 def change_part(number, **changes):

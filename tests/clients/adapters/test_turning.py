@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import Spec
-from weightinit.adapters.matching import find_axis, measure_axes, turn_spec
+from weightinit.adapters.matching import find_axis, measure_axes, permute_spec
 
 from tests.clients.drawing import draw
 
@@ -26,7 +26,7 @@ def draw_spec(spec):
 def test_a_kernel_that_is_turned_is_the_kernel_transposed(client, first, second):
     spec = Spec([SIZES[letter] for letter in first], layout=first, groups=2, seed=42, name="k")
     shape = tuple(SIZES[letter] for letter in second)
-    turned = turn_spec(spec, client.parameters(spec), second, shape)
+    turned = permute_spec(spec, client.parameters(spec), second, shape)
     axes = [first.index(letter) for letter in second]
     np.testing.assert_array_equal(draw_spec(turned), draw_spec(spec).transpose(axes))
 
@@ -43,7 +43,7 @@ def test_a_kernel_that_is_turned_is_the_kernel_transposed(client, first, second)
 @pytest.mark.parametrize("scheme", ["he_normal", "glorot_uniform", "lecun"])
 def test_axes_that_stand_for_one_are_taken_together(client, letters, shape, said, other, to, turn, scheme):
     spec = Spec(shape, layout=letters, scheme=scheme, seed=42, name="k", **said)
-    turned = draw_spec(turn_spec(spec, client.parameters(spec), other, to))
+    turned = draw_spec(permute_spec(spec, client.parameters(spec), other, to))
     if turn is None:
         expected = draw_spec(spec).transpose(0, 2, 1).reshape(to)
     else:

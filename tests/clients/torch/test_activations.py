@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from weightinit.torch.activations import Follower
+from weightinit.torch.activations import ActivationFinder
 
 from tests.clients.torch.models import check_rank, reversed_pair
 
@@ -20,7 +20,7 @@ COMPILE = partial(torch.compile, backend="eager")
 
 def find(module, layer):
     """Find what follows a layer, given its name."""
-    return Follower(module).find(module.get_submodule(layer))
+    return ActivationFinder(module).find(module.get_submodule(layer))
 
 
 class Net(nn.Module):
@@ -174,7 +174,9 @@ def test_a_layer_that_is_never_called_is_not_certain():
 
 def test_the_reason_says_which_module_could_not_be_traced():
     model = nn.Sequential(Choice(nn.Sequential(), Choice(nn.Linear(4, 4))))
-    assert "Choice.forward cannot be traced" in Follower(model).find(model[0].parts[1].parts[0]).reason
+    assert (
+        "Choice.forward cannot be traced" in ActivationFinder(model).find(model[0].parts[1].parts[0]).reason
+    )
 
 
 def test_the_first_use_of_a_layer_counts():
@@ -186,7 +188,7 @@ def test_the_first_use_of_a_layer_counts():
 
 def test_a_layer_alone_has_nothing_after_it():
     layer = nn.Linear(4, 4)
-    found = Follower(layer).find(layer)
+    found = ActivationFinder(layer).find(layer)
     assert (found.activation, found.certain) == (None, True)
 
 
@@ -262,13 +264,13 @@ def test_a_layer_is_a_layer_whatever_its_name():
 @pytest.mark.parametrize("wrap", [COMPILE, nn.DataParallel])
 def test_a_wrapper_is_looked_through(wrap):
     model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
-    assert Follower(wrap(model)).find(model[0]).activation == "relu"
+    assert ActivationFinder(wrap(model)).find(model[0]).activation == "relu"
 
 
 def test_a_wrapper_inside_is_looked_through():
     layer = nn.Linear(4, 4)
     model = nn.Sequential(COMPILE(nn.Sequential(layer)), nn.ReLU())
-    assert Follower(model).find(layer).activation == "relu"
+    assert ActivationFinder(model).find(layer).activation == "relu"
 
 
 def test_checkpointing_in_a_forward_does_not_hide_what_is_inside():

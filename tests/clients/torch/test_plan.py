@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.nn.utils import parametrizations
 from weightinit.torch import ModelRejected, TensorRejected, UnknownActivationWarning, plan_module
-from weightinit.torch.entries import Constant, Draw, Keep, Skip
+from weightinit.torch.entries import Constant, Draw, Leave, Unknown
 
 
 def make_mlp():
@@ -140,7 +140,7 @@ def test_unknown_parameters_are_refused():
 
 
 def test_unknown_parameters_are_skipped_where_that_is_wanted():
-    assert plan(Custom(), strict=False)["weight"].start == Skip()
+    assert plan(Custom(), strict=False)["weight"].start == Unknown()
 
 
 def test_a_rule_makes_a_parameter_known():
@@ -152,7 +152,7 @@ def test_a_list_of_parameters_needs_rules():
     model = nn.ParameterList([torch.zeros(3), torch.ones(3)])
     assert [entry.start for entry in plan(model, rules={"0": 1.0, "1": None}).values()] == [
         Constant(1.0),
-        Keep(),
+        Leave(),
     ]
 
 
@@ -188,7 +188,7 @@ def test_a_lazy_layer_is_refused_with_advice():
 def test_a_parameter_without_elements_stays():
     model = nn.Module()
     model.none = nn.Parameter(torch.empty(0, 3))
-    assert plan(model)["none"].start == Keep()
+    assert plan(model)["none"].start == Leave()
 
 
 def test_a_layer_whose_activation_cannot_be_seen_is_warned_of():

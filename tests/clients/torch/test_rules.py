@@ -4,7 +4,7 @@ import re
 
 import pytest
 from weightinit.torch import ModelRejected
-from weightinit.torch.entries import Block, Constant, Draw, Keep
+from weightinit.torch.entries import Block, Constant, Draw, Leave
 from weightinit.torch.rules import Patterns, apply_rule, matches, split_by_rule
 
 KNOWN = Draw({"layout": "OI"})
@@ -14,7 +14,7 @@ TABLE = Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None
 @pytest.mark.parametrize(
     ("rule", "start"),
     [
-        (None, Keep()),
+        (None, Leave()),
         (0.5, Constant(0.5)),
         (0, Constant(0.0)),
         ("he_normal", Draw({"layout": "OI", "scheme": "he_normal"})),
