@@ -11,10 +11,10 @@ import json
 import math
 from itertools import product
 
-from service.core import DTYPES, LayerSpec, decide
+from service.core import DTYPES, LayerSpec, resolve_parameters
 from service.core.schemes import DISTRIBUTIONS
 from service.stream import STREAM_VERSION
-from service.stream.reference import draw_box
+from service.stream.reference import draw_slices
 from service.stream.selfcheck import PATH
 
 LAYOUTS = ("IO", "OI", "WIO", "OIW", "HWIO", "OIHW", "DHWIO", "OIDHW", "GIO", "IBOO")
@@ -43,7 +43,7 @@ BOXES = {
 def make_case(values: dict[str, object], box: list[tuple[int, int]]) -> dict[str, object]:
     """Return one case: a spec, a box of it as half-open intervals, and its bytes or their digest."""
     spec = LayerSpec.parse({"activation": "relu", "seed": 42, **values})
-    drawn = draw_box(spec, decide(spec), tuple(slice(*cut) for cut in box)).tobytes()
+    drawn = draw_slices(spec, resolve_parameters(spec), tuple(slice(*cut) for cut in box)).tobytes()
     said = {"bytes": drawn.hex()} if len(drawn) <= SHORT else {"sha256": hashlib.sha256(drawn).hexdigest()}
     return {"spec": {"activation": "relu", "seed": 42, **values}, "box": box, **said}
 

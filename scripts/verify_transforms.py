@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri
 
 from service.core import TRUNCATED_UNIT_STDDEV
 from service.stream.inverse_cdf import load_tables
-from service.stream.kernels import LAWS
+from service.stream.kernels import DISTRIBUTION_CODES
 from service.stream.kernels.transforms import transform_table
 
 CHUNK = 1 << 22
@@ -39,20 +39,20 @@ class Extent(NamedTuple):
     last_value: float
 
 
-def compute_exact(law: str, x: np.ndarray) -> np.ndarray:
+def compute_exact(distribution: str, x: np.ndarray) -> np.ndarray:
     """Return the magnitudes by SciPy (Cephes' ndtri, relative error about 1e-15)."""
-    if law == "normal":
+    if distribution == "normal":
         return -ndtri(x / 2.0**32)
     central = ndtr(2.0) - 0.5
     return -ndtri(0.5 - central * (1 - x / 2.0**31)) / TRUNCATED_UNIT_STDDEV
 
 
-def verify_chunk(law: str, step: int, start: int) -> Extent:
+def verify_chunk(distribution: str, step: int, start: int) -> Extent:
     """Compare the magnitudes of one chunk."""
     words = np.arange(start, start + CHUNK * step, step, dtype=np.uint32)
     drawn, index = np.empty(CHUNK), np.empty(CHUNK, np.uint32)
-    transform_table(words, load_tables()[LAWS[law] - 1], drawn, index)
-    exact = compute_exact(law, words + 0.5)
+    transform_table(words, load_tables()[DISTRIBUTION_CODES[distribution] - 1], drawn, index)
+    exact = compute_exact(distribution, words + 0.5)
     error = np.abs(drawn - exact)
     spacing = np.spacing(exact.astype(np.float32)).astype(np.float64)
     ulps = np.abs(drawn.astype(np.float32).astype(np.float64) - exact) / spacing
@@ -70,18 +70,18 @@ def verify_chunk(law: str, step: int, start: int) -> Extent:
     )
 
 
-def verify(law: str, step: int) -> None:
+def verify(distribution: str, step: int) -> None:
     """Print what all magnitudes of one transform show."""
     starts = range(0, 2**31, CHUNK * step)
     with ProcessPoolExecutor() as pool:
-        chunks = list(pool.map(partial(verify_chunk, law, step), starts))
+        chunks = list(pool.map(partial(verify_chunk, distribution, step), starts))
     count = CHUNK * len(chunks)
     monotone = all(c.monotone for c in chunks) and all(
         before.last_value >= after.first_value for before, after in pairwise(chunks)
     )
     variance = math.fsum(c.second for c in chunks) / count
     print(
-        f"{law}: absolute error {max(c.absolute for c in chunks):.3g}, "
+        f"{distribution}: absolute error {max(c.absolute for c in chunks):.3g}, "
         f"relative {max(c.relative for c in chunks):.3g}, "
         f"float32 {max(c.ulps for c in chunks):.4f} ulp, "
         f"above {ORDINARY} {max(c.ordinary_ulps for c in chunks):.4f} ulp, monotone {monotone}, "
@@ -96,8 +96,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--step", type=int, default=1, help="look at every N-th magnitude (a power of two)")
     step = parser.parse_args().step
-    for law in ("normal", "truncated_normal"):
-        verify(law, step)
+    for distribution in ("normal", "truncated_normal"):
+        verify(distribution, step)
 
 
 if __name__ == "__main__":

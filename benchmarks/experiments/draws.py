@@ -11,7 +11,7 @@ from benchmarks.measure import Figures, Measure, alternate, measure_rate
 from benchmarks.peers.frameworks import STDDEV, make_jax, make_numpy, make_torch
 from benchmarks.peers.remote import Remote, run_remote
 from benchmarks.scale import Scale
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream import Tensor
 
 OURS = "weightinit"
@@ -73,7 +73,7 @@ def make_tensor(
     """Make a tensor of the spread that the peers draw with, or a box of it."""
     said = {"scheme": "variance_scaling", "scale": STDDEV**2, "fan_in": 1, "fan_out": 1}
     spec = LayerSpec.parse({"shape": list(shape), "layout": layout, "seed": 42, **said, **fields})
-    return Tensor.of(spec, decide(spec), box)
+    return Tensor.of(spec, resolve_parameters(spec), box)
 
 
 def make_memory(size: int) -> NDArray[np.uint8]:

@@ -8,7 +8,13 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.core import DtypeName, Parameters
-from service.core.errors import MOST_ERRORS, FieldError, SpecError, break_rule, translate_violations
+from service.core.errors import (
+    MAX_ERRORS,
+    FieldError,
+    SpecError,
+    make_rule_error,
+    translate_validation_errors,
+)
 from service.core.models import Drawn, Model, ModelTensor, Part
 from service.core.models.names import MODEL_ID, SEGMENT, ModelName
 from service.core.spec import parse_pairs
@@ -80,9 +86,9 @@ class DecidedModel:
         return cls(model_id, str(model.seed), model.stream, tensors)
 
 
-MOST_ENTRIES = 1000
-LONGEST_AUTHOR = 200
-LONGEST_NOTE = 2000
+MAX_NAMES_LISTED = 1000
+MAX_AUTHOR_LENGTH = 200
+MAX_NOTE_LENGTH = 2000
 PREFIX = re.compile(f"({SEGMENT.pattern}/){{0,2}}({SEGMENT.pattern})?")
 # Control characters, line and paragraph separators, and lone surrogates; a note may have lines and tabs.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -91,25 +97,27 @@ UNPRINTABLE_IN_NOTE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u20
 
 def _check_model(text: str) -> str:
     if not MODEL_ID.fullmatch(text):
-        raise break_rule("must be the id of a model: 64 lower-case hexadecimal digits")
+        raise make_rule_error("must be the id of a model: 64 lower-case hexadecimal digits")
     return text
 
 
 def _check_author(text: str) -> str:
-    if not text.strip() or len(text) > LONGEST_AUTHOR or UNPRINTABLE.search(text):
-        raise break_rule(f"must be 1 to {LONGEST_AUTHOR} printable characters, not all of them blank")
+    if not text.strip() or len(text) > MAX_AUTHOR_LENGTH or UNPRINTABLE.search(text):
+        raise make_rule_error(f"must be 1 to {MAX_AUTHOR_LENGTH} printable characters, not all of them blank")
     return text
 
 
 def _check_note(text: str) -> str:
-    if len(text) > LONGEST_NOTE or UNPRINTABLE_IN_NOTE.search(text):
-        raise break_rule(f"must be at most {LONGEST_NOTE} characters: printable ones, tabs and line ends")
+    if len(text) > MAX_NOTE_LENGTH or UNPRINTABLE_IN_NOTE.search(text):
+        raise make_rule_error(
+            f"must be at most {MAX_NOTE_LENGTH} characters: printable ones, tabs and line ends"
+        )
     return text
 
 
 def _check_prefix(text: str) -> str:
     if not PREFIX.fullmatch(text):
-        raise break_rule("must be how a team/name/version begins")
+        raise make_rule_error("must be how a team/name/version begins")
     return text
 
 
@@ -117,7 +125,7 @@ def _check_name(text: str) -> str:
     try:
         return str(ModelName.parse(text))
     except SpecError:
-        raise break_rule("must be a team/name/version") from None
+        raise make_rule_error("must be a team/name/version") from None
 
 
 class Statement(BaseModel):
@@ -148,10 +156,10 @@ class Statement(BaseModel):
         try:
             made = cls.model_validate(values)
         except ValidationError as error:
-            errors = [*translate_violations(error, cls.model_fields, cls.__name__.lower()), *repeated]
-            raise SpecError(errors[:MOST_ERRORS]) from None
+            errors = [*translate_validation_errors(error, cls.model_fields, cls.__name__.lower()), *repeated]
+            raise SpecError(errors[:MAX_ERRORS]) from None
         if repeated:
-            raise SpecError(repeated[:MOST_ERRORS])
+            raise SpecError(repeated[:MAX_ERRORS])
         return made
 
 
@@ -161,12 +169,12 @@ class Reason(Statement):
     author: Annotated[
         str,
         AfterValidator(_check_author),
-        Field(description=f"Who says so: 1 to {LONGEST_AUTHOR} printable characters.", examples=["ada"]),
+        Field(description=f"Who says so: 1 to {MAX_AUTHOR_LENGTH} printable characters.", examples=["ada"]),
     ]
     note: Annotated[
         str,
         AfterValidator(_check_note),
-        Field(description=f"Why: at most {LONGEST_NOTE} characters.", examples=["superseded by 1.1"]),
+        Field(description=f"Why: at most {MAX_NOTE_LENGTH} characters.", examples=["superseded by 1.1"]),
     ] = ""
 
 
@@ -192,4 +200,4 @@ class Listing(Statement):
         Annotated[str, AfterValidator(_check_name)] | None,
         Field(description="The name after which to begin.", examples=["vision/resnet50/1.0"]),
     ] = None
-    limit: Annotated[int, Field(ge=1, le=MOST_ENTRIES, description="Most names to answer with.")] = 100
+    limit: Annotated[int, Field(ge=1, le=MAX_NAMES_LISTED, description="Most names to answer with.")] = 100

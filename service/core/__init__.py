@@ -2,7 +2,7 @@
 
 from service.core.dtypes import DTYPES, Dtype, DtypeName
 from service.core.errors import FieldError, SpecError
-from service.core.parameters import Parameters, decide
+from service.core.parameters import Parameters, resolve_parameters
 from service.core.schemes import TRUNCATED_UNIT_STDDEV, DistributionName, Mode, SchemeName
 from service.core.spec import LayerSpec, check_element_count, require_seed
 
@@ -19,6 +19,6 @@ __all__ = [
     "SchemeName",
     "SpecError",
     "check_element_count",
-    "decide",
     "require_seed",
+    "resolve_parameters",
 ]

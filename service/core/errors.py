@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from service.core.spelling import find_nearest_names
 
-LONGEST_TEXT = 80
-MOST_ITEMS = 8
-MOST_DIGITS = 40
-DEEPEST_LEVEL = 2
+MAX_TEXT_LENGTH = 80
+MAX_ITEMS = 8
+MAX_DIGITS = 40
+MAX_DEPTH = 2
 
 
 class _Missing:
@@ -75,10 +75,10 @@ class SpecError(Exception):
         return "; ".join(error.message for error in self.errors)
 
 
-def refuse(field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> SpecError:
+def make_spec_error(field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> SpecError:
     """Make the error of a spec that breaks a single rule.
 
-    >>> print(refuse("scale", "must be greater than 0", -1.0))
+    >>> print(make_spec_error("scale", "must be greater than 0", -1.0))
     scale must be greater than 0; received -1.0
     """
     return SpecError([FieldError.of(field, rule, value, suggestions)])
@@ -98,7 +98,7 @@ def describe_value(value: object, level: int = 0) -> str:
         return dumps(value)
     if isinstance(value, (list, tuple)):
         return _describe_items(
-            (describe_value(item, level + 1) for item in value[:MOST_ITEMS]), len(value), level
+            (describe_value(item, level + 1) for item in value[:MAX_ITEMS]), len(value), level
         )
     if isinstance(value, Mapping):
         return "an object"
@@ -107,25 +107,25 @@ def describe_value(value: object, level: int = 0) -> str:
 
 def describe_text(text: str) -> str:
     """Quote text, cut to a readable length, its lone surrogates and control characters escaped."""
-    cut = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+    cut = text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + "…"
     return dumps(cut, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _describe_integer(value: int) -> str:
     # Python refuses to print integers beyond some thousand digits; count bits first.
     digits = math.ceil(value.bit_length() * math.log10(2))
-    return f"an integer of about {digits} digits" if digits > MOST_DIGITS else str(value)
+    return f"an integer of about {digits} digits" if digits > MAX_DIGITS else str(value)
 
 
 def _describe_items(items: Iterable[str], count: int, level: int) -> str:
-    if level >= DEEPEST_LEVEL:
+    if level >= MAX_DEPTH:
         return "[…]"
-    more = ", …" if count > MOST_ITEMS else ""
+    more = ", …" if count > MAX_ITEMS else ""
     return f"[{', '.join(items)}{more}]"
 
 
 # A hostile body may break a rule a million times; a reader needs the first few.
-MOST_ERRORS = 16
+MAX_ERRORS = 16
 
 INTEGER = "must be an integer"
 NUMBER = "must be a finite number"
@@ -158,19 +158,19 @@ RULES: dict[str, str] = {
 }
 
 
-def break_rule(rule: str, suggestions: tuple[str, ...] = ()) -> PydanticCustomError:
+def make_rule_error(rule: str, suggestions: tuple[str, ...] = ()) -> PydanticCustomError:
     """Make the error that a validator of ours raises inside pydantic."""
     return PydanticCustomError("domain_rule", "{rule}", {"rule": rule, "suggestions": suggestions})
 
 
-def translate_violations(
+def translate_validation_errors(
     error: ValidationError, fields: Mapping[str, object], what: str = "layer spec"
 ) -> tuple[FieldError, ...]:
     """Translate pydantic's findings to field errors, the first few of them.
 
     `fields` has the names of the fields, to suggest from, of what is being read.
     """
-    details = error.errors(include_url=False)[:MOST_ERRORS]
+    details = error.errors(include_url=False)[:MAX_ERRORS]
     return tuple(_translate(detail, fields, what) for detail in details if not _is_echo(detail))
 
 
@@ -211,6 +211,8 @@ def format_location(location: tuple[int | str, ...]) -> str:
     first, *rest = location
     name = str(first)
     known = (
-        name if name.isidentifier() and name.isascii() and len(name) <= LONGEST_TEXT else describe_text(name)
+        name
+        if name.isidentifier() and name.isascii() and len(name) <= MAX_TEXT_LENGTH
+        else describe_text(name)
     )
     return known + "".join(f"[{item}]" for item in rest if isinstance(item, int))

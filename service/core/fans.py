@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from service.core.errors import refuse
+from service.core.errors import make_spec_error
 from service.core.layouts import check_kernel_axes, measure_kernel
 from service.core.schemes import Mode
 
@@ -63,7 +63,7 @@ def compute_fans(
     """
     inputs, outputs, field = measure_kernel(letters, shape)
     if outputs % groups:
-        raise refuse("groups", f"must divide {outputs}, the product of the O axes", groups)
+        raise make_spec_error("groups", f"must divide {outputs}, the product of the O axes", groups)
     if fan_in is not None and fan_out is not None:
         return Fans(fan_in, fan_out)
     check_kernel_axes(letters, shape)

@@ -6,7 +6,7 @@ independent kernels. Letters may repeat: "IOO" is an attention kernel (embedding
 
 from typing import NamedTuple
 
-from service.core.errors import refuse
+from service.core.errors import make_spec_error
 
 LETTERS = "IODHWBG"
 STACKED = "BG"
@@ -40,12 +40,12 @@ def resolve_layout(layout: str, rank: int) -> str:
         if rank > len(shorthand):
             known = f"ranks 1 to {len(shorthand)}"
             rule = f"is short for {known} only, and shape has {rank} axes: write one letter for each"
-            raise refuse("layout", rule, layout)
+            raise make_spec_error("layout", rule, layout)
         return shorthand[rank - 1]
     if layout.strip(LETTERS):
-        raise refuse("layout", _state_letters(), layout, _suggest_layouts(layout))
+        raise make_spec_error("layout", _state_letters(), layout, _suggest_layouts(layout))
     if len(layout) != rank:
-        raise refuse("layout", f"must have as many letters as shape has axes, {rank}", layout)
+        raise make_spec_error("layout", f"must have as many letters as shape has axes, {rank}", layout)
     return layout
 
 
@@ -58,11 +58,11 @@ def check_kernel_axes(letters: str, shape: tuple[int, ...]) -> None:
     if "I" in letters and "O" in letters:
         return
     if len(letters) == 1:
-        raise refuse("shape", "of rank 1 has no fans to derive: give both fan_in and fan_out", shape)
+        raise make_spec_error("shape", "of rank 1 has no fans to derive: give both fan_in and fan_out", shape)
     stacked = any(letter in STACKED for letter in letters)
     if not stacked or ("I" not in letters and "O" not in letters):
         rule = "must name an I axis and an O axis, unless both fan_in and fan_out are given"
-        raise refuse("layout", rule, letters)
+        raise make_spec_error("layout", rule, letters)
 
 
 def measure_kernel(letters: str, shape: tuple[int, ...]) -> Extents:

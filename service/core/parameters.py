@@ -1,4 +1,4 @@
-"""Parameters: everything that is decided about a layer's weights before one of them is drawn."""
+"""Parameters: scheme, fans and variance of a layer's weights, resolved from its spec."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 from service.core.activations import ACTIVATIONS, Activation
 from service.core.dtypes import DTYPES, DtypeName
-from service.core.errors import FieldError, SpecError, refuse
+from service.core.errors import FieldError, SpecError, make_spec_error
 from service.core.fans import Fans, compute_fans
 from service.core.layouts import resolve_layout
 from service.core.schemes import (
@@ -50,7 +50,7 @@ def compute_leaky_scale(negative_slope: float) -> float:
 
 
 def format_formula(scale: float, mode: Mode, fan: float, negative_slope: float | None = None) -> str:
-    """Write out how the variance came about.
+    """Format how the variance was computed.
 
     >>> format_formula(2.0, "fan_in", 784)
     'σ² = 2 / fan_in = 2 / 784'
@@ -63,7 +63,7 @@ def format_formula(scale: float, mode: Mode, fan: float, negative_slope: float |
 
 
 def format_number(value: float) -> str:
-    """Write a number in the fewest digits that read back as the same number.
+    """Format a number in the fewest digits that parse to the same number.
 
     >>> format_number(2.0), format_number(0.1), format_number(1e300)
     ('2', '0.1', '1e+300')
@@ -76,8 +76,8 @@ def _format_leaky_scale(negative_slope: float) -> str:
     return f"(2 / (1 + {f'({slope})' if negative_slope < 0 else slope}²))"
 
 
-class Choice(NamedTuple):
-    """What was chosen for a layer before its shape is looked at."""
+class ResolvedScheme(NamedTuple):
+    """The scheme of a layer, its mode, distribution and scale, and the reason. The shape plays no part."""
 
     scheme: Scheme
     mode: Mode
@@ -86,11 +86,11 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose_scheme(spec: LayerSpec) -> Choice:
-    """Choose scheme, mode, distribution and scale, with the reason. Raises SpecError.
+def resolve_scheme(spec: LayerSpec) -> ResolvedScheme:
+    """Resolve scheme, mode, distribution and scale, with the reason. Raises SpecError.
 
-    >>> choice = choose_scheme(LayerSpec(shape=(784, 300), activation="selu"))
-    >>> choice.scheme.name, choice.mode, choice.distribution, choice.scale
+    >>> resolved = resolve_scheme(LayerSpec(shape=(784, 300), activation="selu"))
+    >>> resolved.scheme.name, resolved.mode, resolved.distribution, resolved.scale
     ('lecun', 'fan_in', 'normal', 1.0)
     """
     activation, spelling = ACTIVATIONS[spec.activation], SPELLINGS[spec.scheme]
@@ -102,16 +102,16 @@ def choose_scheme(spec: LayerSpec) -> Choice:
     ]
     if problems:
         raise SpecError(problems)
-    return Choice(
+    return ResolvedScheme(
         scheme,
         mode=spec.mode or scheme.mode,
         distribution=spec.distribution or spelling.distribution or scheme.distribution,
-        scale=_choose_scale(spec, scheme),
+        scale=_resolve_scale(spec, scheme),
         reason=_explain(spec, spelling, scheme, activation),
     )
 
 
-def _choose_scale(spec: LayerSpec, scheme: Scheme) -> float:
+def _resolve_scale(spec: LayerSpec, scheme: Scheme) -> float:
     if spec.negative_slope is not None:
         return compute_leaky_scale(spec.negative_slope)
     return scheme.scale if spec.scale is None else spec.scale
@@ -135,13 +135,13 @@ def _check_slope(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
 
 
 def _check_distribution(spec: LayerSpec, spelling: SchemeSpelling) -> tuple[FieldError, ...]:
-    asked, carried = spec.distribution, spelling.distribution
-    if asked is None or carried is None or asked == carried:
+    given, carried = spec.distribution, spelling.distribution
+    if given is None or carried is None or given == carried:
         return ()
-    if (asked, carried) == ("truncated_normal", "normal"):
-        return ()  # how to ask for what Keras and JAX mean by he_normal
+    if (given, carried) == ("truncated_normal", "normal"):
+        return ()  # he_normal as Keras and JAX define it
     rule = f"contradicts scheme {spelling.name}, which carries {carried}"
-    return (FieldError.of("distribution", rule, asked),)
+    return (FieldError.of("distribution", rule, given),)
 
 
 def _explain(spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme, activation: Activation) -> str:
@@ -178,39 +178,39 @@ class Parameters:
     reference: str
 
 
-def decide(spec: LayerSpec) -> Parameters:
-    """Decide scheme, fans and spread for a layer. Raises SpecError, with every rule that is broken.
+def resolve_parameters(spec: LayerSpec) -> Parameters:
+    """Resolve scheme, fans and variance of a layer. Raises SpecError, with every broken rule.
 
-    >>> decided = decide(LayerSpec(shape=(784, 300), activation="relu"))
-    >>> decided.scheme, decided.distribution, decided.formula
+    >>> parameters = resolve_parameters(LayerSpec(shape=(784, 300), activation="relu"))
+    >>> parameters.scheme, parameters.distribution, parameters.formula
     ('he', 'uniform', 'σ² = 2 / fan_in = 2 / 784')
     """
     try:
         letters, fans = derive_fans(spec)
-        choice = choose_scheme(spec)
+        resolved = resolve_scheme(spec)
     except SpecError:
         raise SpecError(_collect_errors(spec)) from None
-    fan = fans.select(choice.mode)
-    spread = Spread.of(choice.scale, fan)
-    check_spread(spec, choice, spread)
+    fan = fans.select(resolved.mode)
+    spread = Spread.of(resolved.scale, fan)
+    check_spread(spec, resolved, spread)
     return Parameters(
         shape=spec.shape,
         layout=letters,
         dtype=spec.dtype,
         activation=spec.activation,
-        scheme=choice.scheme.name,
-        mode=choice.mode,
-        distribution=choice.distribution,
+        scheme=resolved.scheme.name,
+        mode=resolved.mode,
+        distribution=resolved.distribution,
         fan_in=fans.fan_in,
         fan_out=fans.fan_out,
         fan_avg=fans.fan_avg,
-        scale=choice.scale,
+        scale=resolved.scale,
         variance=spread.variance,
         stddev=spread.stddev,
         limit=spread.limit,
-        formula=format_formula(choice.scale, choice.mode, fan, spec.negative_slope),
-        reason=choice.reason,
-        reference=choice.scheme.reference,
+        formula=format_formula(resolved.scale, resolved.mode, fan, spec.negative_slope),
+        reason=resolved.reason,
+        reference=resolved.scheme.reference,
     )
 
 
@@ -220,34 +220,34 @@ def derive_fans(spec: LayerSpec) -> tuple[str, Fans]:
     return letters, compute_fans(spec.shape, letters, spec.groups, spec.fan_in, spec.fan_out)
 
 
-def check_spread(spec: LayerSpec, choice: Choice, spread: Spread) -> None:
-    """Check that the dtype holds every value that may be drawn. Raises SpecError.
+def check_spread(spec: LayerSpec, resolved: ResolvedScheme, spread: Spread) -> None:
+    """Check that the dtype can represent the weights. Raises SpecError.
 
     The largest must not overflow, and the standard deviation must not round to zero.
     """
     dtype = DTYPES[spec.dtype]
-    largest = spread.stddev * DISTRIBUTIONS[choice.distribution].peak
+    largest = spread.stddev * DISTRIBUTIONS[resolved.distribution].peak
     if not math.isfinite(spread.limit) or largest >= dtype.max:
-        raise _refuse_spread(
+        raise _make_spread_error(
             spec, f"makes weights larger than {format_number(dtype.max)}, {dtype.name}'s largest"
         )
     if spread.stddev < dtype.smallest_subnormal:
         smallest = format_number(dtype.smallest_subnormal)
-        raise _refuse_spread(
+        raise _make_spread_error(
             spec, f"makes σ smaller than {smallest}, {dtype.name}'s smallest: weights would be zero"
         )
 
 
-def _refuse_spread(spec: LayerSpec, rule: str) -> SpecError:
+def _make_spread_error(spec: LayerSpec, rule: str) -> SpecError:
     for field, value in (("scale", spec.scale), ("negative_slope", spec.negative_slope)):
         if value is not None:
-            return refuse(field, rule, value)
-    return refuse("dtype", rule, spec.dtype)
+            return make_spec_error(field, rule, value)
+    return make_spec_error("dtype", rule, spec.dtype)
 
 
 def _collect_errors(spec: LayerSpec) -> list[FieldError]:
     errors: list[FieldError] = []
-    for stage in (derive_fans, choose_scheme):
+    for stage in (derive_fans, resolve_scheme):
         try:
             stage(spec)
         except SpecError as error:

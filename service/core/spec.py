@@ -10,14 +10,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from service.core.activations import find_activation, suggest_activations
 from service.core.dtypes import DtypeName
 from service.core.errors import (
+    MAX_ERRORS,
     MISSING,
-    MOST_ERRORS,
     UNICODE,
     FieldError,
     SpecError,
-    break_rule,
-    refuse,
-    translate_violations,
+    make_rule_error,
+    make_spec_error,
+    translate_validation_errors,
 )
 from service.core.schemes import DistributionName, Mode, find_scheme, suggest_schemes
 
@@ -84,10 +84,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
 }
 
 
-MOST_AXES = 8
-LARGEST_LENGTH = 2**63 - 1
-LARGEST_SEED = 2**64 - 1
-LONGEST_NAME = 1024
+MAX_AXES = 8
+MAX_AXIS_LENGTH = 2**63 - 1
+MAX_SEED = 2**64 - 1
+MAX_NAME_BYTES = 1024
 
 
 def _canonicalize_activation(value: object) -> str:
@@ -95,14 +95,14 @@ def _canonicalize_activation(value: object) -> str:
         return "none"
     found = find_activation(value) if isinstance(value, str) else None
     if found is None:
-        raise break_rule("must name an activation function", suggest_activations(value))
+        raise make_rule_error("must name an activation function", suggest_activations(value))
     return found.name
 
 
 def _canonicalize_scheme(value: object) -> str:
     found = find_scheme(value) if isinstance(value, str) else None
     if found is None:
-        raise break_rule("must name an initialization scheme", suggest_schemes(value))
+        raise make_rule_error("must name an initialization scheme", suggest_schemes(value))
     return found.name
 
 
@@ -110,8 +110,8 @@ def _freeze_list(value: object) -> object:
     # JSON has lists and no tuples; sets and iterators, which have no lasting order, stay refused.
     if not isinstance(value, (list, tuple)):
         return value
-    if len(value) > MOST_AXES:  # before a million items are looked at
-        raise break_rule(f"must have at most {MOST_AXES} axes")
+    if len(value) > MAX_AXES:  # before a million items are looked at
+        raise make_rule_error(f"must have at most {MAX_AXES} axes")
     return tuple(value)
 
 
@@ -124,18 +124,16 @@ def check_name(name: str) -> str:
     try:
         encoded = name.encode()
     except UnicodeEncodeError:
-        raise break_rule(UNICODE) from None
-    if len(encoded) > LONGEST_NAME:
-        raise break_rule(f"must be at most {LONGEST_NAME} bytes of UTF-8")
+        raise make_rule_error(UNICODE) from None
+    if len(encoded) > MAX_NAME_BYTES:
+        raise make_rule_error(f"must be at most {MAX_NAME_BYTES} bytes of UTF-8")
     return name
 
 
-Length = Annotated[int, Field(ge=1, le=LARGEST_LENGTH)]
-Shape = Annotated[
-    tuple[Length, ...], Field(min_length=1, max_length=MOST_AXES), BeforeValidator(_freeze_list)
-]
+Length = Annotated[int, Field(ge=1, le=MAX_AXIS_LENGTH)]
+Shape = Annotated[tuple[Length, ...], Field(min_length=1, max_length=MAX_AXES), BeforeValidator(_freeze_list)]
 Seed = Annotated[
-    int, Field(ge=0, le=LARGEST_SEED), BeforeValidator(_parse_seed, json_schema_input_type=int | str | None)
+    int, Field(ge=0, le=MAX_SEED), BeforeValidator(_parse_seed, json_schema_input_type=int | str | None)
 ]
 ActivationText = Annotated[str, BeforeValidator(_canonicalize_activation, json_schema_input_type=str | None)]
 
@@ -205,7 +203,7 @@ class LayerSpec(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise SpecError(translate_violations(error, cls.model_fields)) from None
+            raise SpecError(translate_validation_errors(error, cls.model_fields)) from None
 
     @classmethod
     def parse_query(cls, pairs: Iterable[tuple[str, str]]) -> Self:
@@ -218,10 +216,10 @@ class LayerSpec(BaseModel):
         try:
             spec = cls.model_validate(values)
         except ValidationError as error:
-            problems = [*translate_violations(error, cls.model_fields), *problems]
-            raise SpecError(problems[:MOST_ERRORS]) from None
+            problems = [*translate_validation_errors(error, cls.model_fields), *problems]
+            raise SpecError(problems[:MAX_ERRORS]) from None
         if problems:
-            raise SpecError(problems[:MOST_ERRORS])
+            raise SpecError(problems[:MAX_ERRORS])
         return spec
 
 
@@ -233,12 +231,14 @@ def check_element_count(shape: tuple[int, ...], max_elements: int) -> int:
     """
     count = math.prod(shape)
     if count > max_elements:
-        raise refuse("shape", f"must have at most {max_elements} elements in all, not {count}", shape)
+        raise make_spec_error(
+            "shape", f"must have at most {max_elements} elements in all, not {count}", shape
+        )
     return count
 
 
 def require_seed(spec: LayerSpec) -> int:
     """Return the seed, which weights cannot do without. Raises SpecError."""
     if spec.seed is None:
-        raise refuse("seed", "is required for weights", MISSING)
+        raise make_spec_error("seed", "is required for weights", MISSING)
     return spec.seed

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 # difflib is quadratic in the length: beyond this a name is noise, not a misspelling.
-LONGEST_COMPARED = 40
+MAX_COMPARED_LENGTH = 40
 
 
 def fold_name(name: str) -> str:
@@ -25,5 +25,5 @@ def find_nearest_names(name: object, known: Iterable[str], count: int = 3) -> tu
     if not isinstance(name, str):
         return ()
     spellings = {fold_name(spelling): spelling for spelling in known}
-    folded = fold_name(name[:LONGEST_COMPARED])
+    folded = fold_name(name[:MAX_COMPARED_LENGTH])
     return tuple(spellings[near] for near in get_close_matches(folded, spellings, n=count, cutoff=0.55))

@@ -77,7 +77,7 @@ POSTGRES: dict[str, str] = {
 
 
 @contextmanager
-def failures_told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Raise whatever a database, its driver or the disk says is wrong as StoreUnavailableError.
 
     The driver's own words go to the log, for those who run the service.

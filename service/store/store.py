@@ -12,7 +12,7 @@ from service.core.models.names import ModelName, NameEntry, Retirement
 from service.settings import Settings
 from service.store import queries
 from service.store.database import Database
-from service.store.errors import StoreUnavailableError, failures_told
+from service.store.errors import StoreUnavailableError, translate_errors
 from service.store.migrate import Schema
 from service.store.postgres import Postgres
 from service.store.sqlite import Sqlite
@@ -73,23 +73,23 @@ class Store:
         self._database.forget()
 
     @contextmanager
-    def _failures_told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
-            with failures_told():
+            with translate_errors():
                 yield
         except StoreUnavailableError:
             self._schema.doubt()
             raise
 
     def _read(self, find: Callable[[Connection], T], nothing: T) -> T:
-        with self._failures_told():
+        with self._translate_errors():
             if not self._schema.prepare(writing=False):
                 return nothing
             with self._database.reader.connect() as connection:
                 return find(connection)
 
     def _write(self, change: Callable[[Connection], T]) -> T:
-        with self._failures_told():
+        with self._translate_errors():
             self._schema.prepare(writing=True)
             try:
                 with self._database.writer.begin() as connection:

@@ -9,8 +9,12 @@ from typing import NamedTuple
 CANONICAL = "BGOIDHW"
 
 
-class Walk(NamedTuple):
-    """A row-major walk over a box in memory order: sizes, canonical strides and start, in elements."""
+class StridedPositions(NamedTuple):
+    """Positions of the stream that a slice of a tensor takes, in memory order.
+
+    `sizes` and `strides` have an entry for each axis, outermost first; element (i, j, …) takes position
+    `offset` + i · strides[0] + j · strides[1] + ….
+    """
 
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
@@ -35,21 +39,21 @@ def compute_strides(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def plan_walk(shape: tuple[int, ...], layout: str, box: tuple[slice, ...]) -> Walk:
-    """Return the shortest walk over a box (one half-open slice an axis, step 1) of a tensor.
+def find_positions(shape: tuple[int, ...], layout: str, slices: tuple[slice, ...]) -> StridedPositions:
+    """Return the positions of a slice of a tensor, with as few axes as possible.
 
-    Neighbouring axes that continue each other are merged and axes of size one are dropped, so a whole tensor
-    in canonical layout is one axis of stride 1.
+    `slices` has a half-open slice of step 1 for each axis. Adjacent axes that are contiguous are merged and
+    axes of size 1 are dropped, so a whole tensor in canonical layout is one axis of stride 1.
 
-    >>> plan_walk((64, 32, 3, 3), "OIHW", (slice(0, 64), slice(0, 32), slice(0, 3), slice(0, 3)))
-    Walk(sizes=(18432,), strides=(1,), offset=0)
-    >>> plan_walk((784, 300), "IO", (slice(0, 128), slice(0, 300)))
-    Walk(sizes=(128, 300), strides=(1, 784), offset=0)
+    >>> find_positions((64, 32, 3, 3), "OIHW", (slice(0, 64), slice(0, 32), slice(0, 3), slice(0, 3)))
+    StridedPositions(sizes=(18432,), strides=(1,), offset=0)
+    >>> find_positions((784, 300), "IO", (slice(0, 128), slice(0, 300)))
+    StridedPositions(sizes=(128, 300), strides=(1, 784), offset=0)
     """
     strides = compute_strides(shape, layout)
-    offset = sum(cut.start * stride for cut, stride in zip(box, strides, strict=True))
+    offset = sum(cut.start * stride for cut, stride in zip(slices, strides, strict=True))
     merged: list[tuple[int, int]] = []
-    for size, stride in ((cut.stop - cut.start, stride) for cut, stride in zip(box, strides, strict=True)):
+    for size, stride in ((cut.stop - cut.start, stride) for cut, stride in zip(slices, strides, strict=True)):
         if size == 1:
             continue
         if merged and merged[-1][1] == size * stride:
@@ -57,4 +61,4 @@ def plan_walk(shape: tuple[int, ...], layout: str, box: tuple[slice, ...]) -> Wa
         else:
             merged.append((size, stride))
     sizes = tuple(size for size, _ in merged) or (1,)
-    return Walk(sizes, tuple(stride for _, stride in merged) or (1,), offset)
+    return StridedPositions(sizes, tuple(stride for _, stride in merged) or (1,), offset)

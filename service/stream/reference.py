@@ -74,19 +74,19 @@ def draw(
     return round_to(np.clip(product, -bound, bound), dtype)
 
 
-def number_positions(shape: tuple[int, ...], layout: str, box: tuple[slice, ...]) -> NDArray[np.uint64]:
-    """Return each element's canonical position, in the box's shape: the digits of a mixed-radix number."""
-    indices = np.meshgrid(*(np.arange(cut.start, cut.stop, dtype=np.uint64) for cut in box), indexing="ij")
-    positions = np.zeros([cut.stop - cut.start for cut in box], np.uint64)
+def number_positions(shape: tuple[int, ...], layout: str, slices: tuple[slice, ...]) -> NDArray[np.uint64]:
+    """Return the canonical position of each element, in the shape of the slices."""
+    indices = np.meshgrid(*(np.arange(cut.start, cut.stop, dtype=np.uint64) for cut in slices), indexing="ij")
+    positions = np.zeros([cut.stop - cut.start for cut in slices], np.uint64)
     for letter in CANONICAL:
         for axis in (axis for axis, of_axis in enumerate(layout) if of_axis == letter):
             positions = positions * np.uint64(shape[axis]) + indices[axis]
     return positions
 
 
-def draw_box(spec: LayerSpec, parameters: Parameters, box: tuple[slice, ...]) -> NDArray[np.generic]:
-    """Return a box of the tensor that a spec describes, in memory order."""
-    positions = number_positions(parameters.shape, parameters.layout, box)
+def draw_slices(spec: LayerSpec, parameters: Parameters, slices: tuple[slice, ...]) -> NDArray[np.generic]:
+    """Return a slice of the tensor that a spec describes, in memory order."""
+    positions = number_positions(parameters.shape, parameters.layout, slices)
     key, (factor, bound) = derive_key(require_seed(spec), spec.name), compute_span(parameters)
     drawn = draw(key, positions.ravel(), parameters.distribution, parameters.dtype, factor, bound)
     return drawn.reshape(positions.shape)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream.key import STREAM_VERSION
 from service.stream.tensor import Tensor
 
@@ -14,7 +14,7 @@ PATH = Path(__file__).with_name("golden.json")
 
 
 class Case(TypedDict):
-    """A spec, a half-open interval for each axis, and that box's little-endian bytes: all, or a digest."""
+    """A spec, a half-open interval for each axis, and the slice's little-endian bytes or their SHA-256."""
 
     spec: dict[str, object]
     box: list[tuple[int, int]]
@@ -23,7 +23,7 @@ class Case(TypedDict):
 
 
 class SelfCheckError(RuntimeError):
-    """This machine draws other bytes than the stream promises: it must not serve."""
+    """This machine draws other bytes than the golden vectors, so it must not serve."""
 
 
 def load_cases() -> Iterator[Case]:
@@ -46,7 +46,7 @@ def check() -> int:
     count = 0
     for case in load_cases():
         spec = LayerSpec.parse(case["spec"])
-        tensor = Tensor.of(spec, decide(spec), tuple(slice(*cut) for cut in case["box"]))
+        tensor = Tensor.of(spec, resolve_parameters(spec), tuple(slice(*cut) for cut in case["box"]))
         if not is_drawn(case, tensor.read()):
             raise SelfCheckError(f"{case['spec']} in {case['box']} drew other bytes than it always did")
         count += 1

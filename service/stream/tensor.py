@@ -1,4 +1,4 @@
-"""Tensors: what is needed to draw any run of elements of any box of a seeded tensor, and nothing more."""
+"""Tensors: what the kernels need to draw any range of elements of a slice of a seeded tensor."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from service.core import DTYPES, DistributionName, DtypeName, LayerSpec, Parameters, require_seed
 from service.core.models import Constant, ModelTensor, Part
-from service.core.slices import Box
+from service.core.slices import Slices
 from service.stream import kernels
 from service.stream.inverse_cdf import TRUNCATED_CUT, load_tables
 from service.stream.key import Key, derive_key
-from service.stream.order import Walk, plan_walk
+from service.stream.order import StridedPositions, find_positions
 from service.stream.rounding import round_below, round_to
 
 TABLES = load_tables()
@@ -22,7 +22,7 @@ TABLES = load_tables()
 
 @dataclass(frozen=True)
 class Tensor:
-    """A box of a seeded tensor. Its elements are counted row-major, in the order of its layout.
+    """A slice of a seeded tensor. Elements are counted row-major, in the order of the layout.
 
     `factor` multiplies the standard transform: the limit of a uniform, the stddev of a normal. `bound` is the
     largest magnitude that the dtype holds inside the open interval of the distribution.
@@ -30,24 +30,25 @@ class Tensor:
 
     key: Key
     shape: tuple[int, ...]
-    walk: Walk
+    positions: StridedPositions
     distribution: DistributionName
     dtype: DtypeName
     factor: float
     bound: float
 
     @classmethod
-    def of(cls, spec: LayerSpec, parameters: Parameters, box: tuple[slice, ...] | None = None) -> Self:
-        """Return the tensor that a spec with a seed describes, or a box of it.
+    def of(cls, spec: LayerSpec, parameters: Parameters, slices: tuple[slice, ...] | None = None) -> Self:
+        """Return the tensor that a spec with a seed describes, or a slice of it.
 
-        The box is a half-open slice for each axis, in the layout's order. Raises SpecError without a seed.
+        `slices` has a half-open slice for each axis, in the order of the layout. Raises SpecError without a
+        seed.
         """
-        box = box or tuple(slice(0, size) for size in parameters.shape)
+        slices = slices or tuple(slice(0, size) for size in parameters.shape)
         factor, bound = compute_span(parameters)
         return cls(
             key=derive_key(require_seed(spec), spec.name),
-            shape=tuple(cut.stop - cut.start for cut in box),
-            walk=plan_walk(parameters.shape, parameters.layout, box),
+            shape=tuple(cut.stop - cut.start for cut in slices),
+            positions=find_positions(parameters.shape, parameters.layout, slices),
             distribution=parameters.distribution,
             dtype=parameters.dtype,
             factor=factor,
@@ -66,13 +67,13 @@ class Tensor:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that the bytes are a function of, beside the version of the stream."""
+        """Everything that determines the bytes, except the stream version."""
         numbers = (float(self.factor).hex(), float(self.bound).hex())
-        return (tuple(self.key), self.shape, tuple(self.walk), self.dtype, self.distribution, *numbers)
+        return (tuple(self.key), self.shape, tuple(self.positions), self.dtype, self.distribution, *numbers)
 
     @cached_property
     def _arguments(self) -> tuple[NDArray[np.uint32], tuple[NDArray[np.int64], NDArray[np.uint64], int]]:
-        sizes, strides, offset = self.walk
+        sizes, strides, offset = self.positions
         return np.array(self.key, np.uint32), (
             np.array(sizes, np.int64),
             np.array(strides, np.uint64),
@@ -87,16 +88,16 @@ class Tensor:
         """
         if start < 0 or start * self.itemsize + out.size > self.nbytes or out.size % self.itemsize:
             raise ValueError(f"elements from {start}, {out.size} bytes, do not fit {self.nbytes} bytes")
-        key, walk = self._arguments
+        key, positions = self._arguments
         kernels.fill(
             key,
-            walk,
+            positions,
             start,
-            kernels.LAWS[self.distribution],
+            kernels.DISTRIBUTION_CODES[self.distribution],
             TABLES,
             self.factor,
             self.bound,
-            kernels.FORMS[self.dtype],
+            kernels.DTYPE_CODES[self.dtype],
             out,
             self.itemsize,
         )
@@ -109,9 +110,10 @@ class Tensor:
 
 
 def compute_span(parameters: Parameters) -> tuple[float, float]:
-    """Return factor and bound: what multiplies the standard transform, and what the magnitude may not pass.
+    """Return factor and bound: the multiplier of the standard transform, and the largest magnitude allowed.
 
-    A rounded value never reaches the open interval's end: ±limit, or ±2σ / 0.8796… of a truncated normal.
+    A rounded value never reaches the end of the open interval: ±limit of a uniform, ±2σ / 0.8796… of a
+    truncated normal.
     """
     if parameters.distribution == "uniform":
         return parameters.limit, round_below(parameters.limit, parameters.dtype)
@@ -121,7 +123,7 @@ def compute_span(parameters: Parameters) -> tuple[float, float]:
 
 
 class Source(Protocol):
-    """Elements of one dtype, any run of which can be read alone."""
+    """Elements of one dtype, any range of which can be read alone."""
 
     @property
     def itemsize(self) -> int:
@@ -133,7 +135,7 @@ class Source(Protocol):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that the bytes are a function of."""
+        """Everything that determines the bytes, except the stream version."""
 
     def fill(self, start: int, out: NDArray[np.uint8], /) -> None:
         """Write the little-endian bytes of consecutive elements, from element start on, into out."""
@@ -159,31 +161,31 @@ class ConstantTensor:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that the bytes are a function of."""
+        """Everything that determines the bytes, except the stream version."""
         return ("constant", self.shape, self.dtype, self.value.hex())
 
     def fill(self, _start: int, out: NDArray[np.uint8], /) -> None:
-        """Write as many elements as out holds."""
+        """Fill out with the value."""
         element = round_to(np.array([self.value]), self.dtype)
         out.view(element.dtype)[:] = element
 
 
-def cut_tensor(tensor: ModelTensor, box: Box | None = None) -> tuple[Source, ...]:
-    """Return the sources of a model's tensor, or of a box of it, one after another in memory."""
-    box = box or tuple(slice(0, size) for size in tensor.shape)
+def cut_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
+    """Return the sources of a model's tensor, or of a slice of it, in memory order."""
+    slices = slices or tuple(slice(0, size) for size in tensor.shape)
     sources, first = [], 0
     for part in tensor.parts:
-        rows = slice(max(box[0].start - first, 0), min(box[0].stop - first, part.shape[0]))
+        rows = slice(max(slices[0].start - first, 0), min(slices[0].stop - first, part.shape[0]))
         if rows.start < rows.stop:
-            sources.append(cut_part(part, (rows, *box[1:])))
+            sources.append(cut_part(part, (rows, *slices[1:])))
         first += part.shape[0]
     return tuple(sources)
 
 
-def cut_part(part: Part, box: Box) -> Source:
-    """Return the source of a box of a part."""
+def cut_part(part: Part, slices: Slices) -> Source:
+    """Return the source of a slice of a part."""
     if isinstance(part, Constant):
-        return ConstantTensor(tuple(cut.stop - cut.start for cut in box), part.dtype, part.value)
-    above = part.box[0].start
-    rows = slice(box[0].start + above, box[0].stop + above)
-    return Tensor.of(part.spec, part.parameters, (rows, *box[1:]))
+        return ConstantTensor(tuple(cut.stop - cut.start for cut in slices), part.dtype, part.value)
+    above = part.slices[0].start
+    rows = slice(slices[0].start + above, slices[0].stop + above)
+    return Tensor.of(part.spec, part.parameters, (rows, *slices[1:]))

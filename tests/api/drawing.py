@@ -5,7 +5,7 @@ from io import BytesIO
 import ml_dtypes
 import numpy as np
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream import Tensor
 
 RAW = {"Accept": "application/octet-stream"}
@@ -20,7 +20,7 @@ KINDS = {"float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": ml_dt
 def draw(**values):
     """Draw the whole tensor of a spec."""
     spec = LayerSpec.parse(values)
-    data = Tensor.of(spec, decide(spec)).read()
+    data = Tensor.of(spec, resolve_parameters(spec)).read()
     return np.frombuffer(data, KINDS[spec.dtype]).reshape(spec.shape)
 
 

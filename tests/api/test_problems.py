@@ -76,7 +76,7 @@ def test_a_defect_is_a_problem_without_a_trace_of_its_cause(monkeypatch):
     def fail(*_arguments):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(service.api.endpoints.parameters, "decide_within_limits", fail)
+    monkeypatch.setattr(service.api.endpoints.parameters, "resolve_within_limits", fail)
 
     async def ask():
         transport = httpx.ASGITransport(create_app(Settings()), raise_app_exceptions=False)

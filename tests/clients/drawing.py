@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream import Tensor
 
 DTYPES = {"float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": ml_dtypes.bfloat16}
@@ -12,7 +12,7 @@ DTYPES = {"float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": ml_d
 def draw(*shape, **said):
     """Draw a tensor, of seed 42 unless said otherwise."""
     spec = LayerSpec.parse({"shape": list(shape), "seed": 42, **said})
-    return np.frombuffer(Tensor.of(spec, decide(spec)).read(), DTYPES[spec.dtype]).reshape(shape)
+    return np.frombuffer(Tensor.of(spec, resolve_parameters(spec)).read(), DTYPES[spec.dtype]).reshape(shape)
 
 
 class CountingClient:

@@ -1,13 +1,13 @@
 import pytest
 
-from service.core import LayerSpec, SpecError, decide
+from service.core import LayerSpec, SpecError, resolve_parameters
 from service.core.schemes import SCHEMES
 
 CARRIED = ["uniform", "normal", "truncated_normal"]
 
 
 def decide_dense(**fields):
-    return decide(LayerSpec(shape=(784, 300), **fields))
+    return resolve_parameters(LayerSpec(shape=(784, 300), **fields))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core import LayerSpec, SpecError, decide
+from service.core import LayerSpec, SpecError, resolve_parameters
 from service.core.fans import Fans, compute_fans
 
 # in = 32, out = 64, 3×3: what each unit really sums, and what each input really feeds.
@@ -47,14 +47,14 @@ def test_given_fans_replace_derived_ones(given_fans, fans):
 
 
 def test_rank_1_takes_both_fans_as_given():
-    decided = decide(LayerSpec(shape=(300,), fan_in=784, fan_out=300))
+    decided = resolve_parameters(LayerSpec(shape=(300,), fan_in=784, fan_out=300))
     assert (decided.layout, decided.fan_in, decided.fan_out) == ("O", 784, 300)
 
 
 @pytest.mark.parametrize("given_fans", [{}, {"fan_in": 784}, {"fan_out": 300}])
 def test_rank_1_without_both_fans_is_refused(given_fans):
     with pytest.raises(SpecError, match=r"shape of rank 1 .* give both fan_in and fan_out"):
-        decide(LayerSpec(shape=(300,), **given_fans))
+        resolve_parameters(LayerSpec(shape=(300,), **given_fans))
 
 
 def test_groups_that_do_not_divide_the_outputs_are_refused():
@@ -86,7 +86,7 @@ def test_fan_geo_avg_is_the_geometric_mean():
 
 def test_the_largest_shape_keeps_exact_fans():
     length = 2**63 - 1
-    decided = decide(LayerSpec(shape=(length,) * 8, layout="IIIIOOOO", dtype="float64"))
+    decided = resolve_parameters(LayerSpec(shape=(length,) * 8, layout="IIIIOOOO", dtype="float64"))
     assert decided.fan_in == length**4
 
 

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core import DTYPES, TRUNCATED_UNIT_STDDEV, LayerSpec, SpecError, decide
+from service.core import DTYPES, TRUNCATED_UNIT_STDDEV, LayerSpec, SpecError, resolve_parameters
 from service.core.schemes import DISTRIBUTIONS
 
 
 def decide_scaled(scale, **fields):
     """Fans of 1, so that the variance is the scale itself."""
-    return decide(LayerSpec(shape=(1, 1), scheme="variance_scaling", scale=scale, **fields))
+    return resolve_parameters(LayerSpec(shape=(1, 1), scheme="variance_scaling", scale=scale, **fields))
 
 
 @pytest.mark.parametrize(
@@ -26,18 +26,18 @@ def decide_scaled(scale, **fields):
     ],
 )
 def test_the_formula_shows_how_the_variance_came_about(fields, formula):
-    assert decide(LayerSpec(shape=(784, 300), **fields)).formula == formula
+    assert resolve_parameters(LayerSpec(shape=(784, 300), **fields)).formula == formula
 
 
 def test_parameters_cannot_be_changed():
-    decided = decide(LayerSpec(shape=(784, 300)))
+    decided = resolve_parameters(LayerSpec(shape=(784, 300)))
     with pytest.raises(dataclasses.FrozenInstanceError):
         decided.scale = 3.0
 
 
 @given(st.floats(1e-30, 1e30), st.integers(1, 10**9), st.integers(1, 10**9))
 def test_stddev_and_limit_follow_from_the_variance(scale, fan_in, fan_out):
-    decided = decide(
+    decided = resolve_parameters(
         LayerSpec(shape=(1,), fan_in=fan_in, fan_out=fan_out, scheme="variance_scaling", scale=scale)
     )
     assert decided.stddev**2 == pytest.approx(scale / fan_in, rel=1e-14)
@@ -104,9 +104,11 @@ def test_a_limit_beyond_every_float_is_refused():
 
 def test_a_variance_below_every_float_is_refused():
     with pytest.raises(SpecError, match="negative_slope makes σ smaller than"):
-        decide(LayerSpec(shape=(1, 1), activation="leaky_relu", negative_slope=1e200, dtype="float64"))
+        resolve_parameters(
+            LayerSpec(shape=(1, 1), activation="leaky_relu", negative_slope=1e200, dtype="float64")
+        )
 
 
 def test_given_fans_too_large_for_the_dtype_blame_the_dtype():
     with pytest.raises(SpecError, match="dtype makes σ smaller than"):
-        decide(LayerSpec(shape=(1, 1), fan_in=2**62, fan_out=2**62, dtype="float16"))
+        resolve_parameters(LayerSpec(shape=(1, 1), fan_in=2**62, fan_out=2**62, dtype="float16"))

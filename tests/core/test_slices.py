@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import SpecError
-from service.core.slices import format_box, parse_box
+from service.core.slices import format_slices, parse_slices
 
 
 @pytest.mark.parametrize(
-    ("text", "box"),
+    ("text", "slices"),
     [
         (":", ((0, 784), (0, 300))),
         (":,:", ((0, 784), (0, 300))),
@@ -19,8 +19,8 @@ from service.core.slices import format_box, parse_box
         ("007:0008", ((7, 8), (0, 300))),
     ],
 )
-def test_a_cut_means_what_it_means_in_numpy(text, box):
-    assert [(cut.start, cut.stop) for cut in parse_box(text, (784, 300))] == list(box)
+def test_a_cut_means_what_it_means_in_numpy(text, slices):
+    assert [(cut.start, cut.stop) for cut in parse_slices(text, (784, 300))] == list(slices)
 
 
 FORM = "slice[0] must be start:stop, either of which may be left out"
@@ -47,28 +47,28 @@ FORM = "slice[0] must be start:stop, either of which may be left out"
 )  # fmt: skip
 def test_a_cut_that_is_not_one_says_why(text, message):
     with pytest.raises(SpecError) as caught:
-        parse_box(text, (784, 300))
+        parse_slices(text, (784, 300))
     assert str(caught.value) == message
 
 
 def test_every_wrong_cut_is_reported():
     with pytest.raises(SpecError) as caught:
-        parse_box("x,9:9", (784, 300))
+        parse_slices("x,9:9", (784, 300))
     assert [error.field for error in caught.value.errors] == ["slice[0]", "slice[1]"]
 
 
 def test_digits_beyond_what_python_converts_are_refused():
     with pytest.raises(SpecError, match="must stay within the axis"):
-        parse_box("0:" + "1" * 5000, (784, 300))
+        parse_slices("0:" + "1" * 5000, (784, 300))
 
 
 @given(st.data(), st.lists(st.integers(1, 9), min_size=1, max_size=4))
 def test_a_box_is_written_as_the_text_that_cuts_it_out(data, shape):
-    box = []
+    slices = []
     for length in shape:
         start = data.draw(st.integers(0, length - 1))
-        box.append(slice(start, data.draw(st.integers(start + 1, length))))
-    text = format_box(tuple(box), tuple(shape))
-    assert parse_box(text or ":", tuple(shape)) == tuple(box)
+        slices.append(slice(start, data.draw(st.integers(start + 1, length))))
+    text = format_slices(tuple(slices), tuple(shape))
+    assert parse_slices(text or ":", tuple(shape)) == tuple(slices)
     whole = np.arange(np.prod(shape)).reshape(shape)
-    assert np.array_equal(whole[tuple(box)], eval(f"whole[{text or ':'}]"))
+    assert np.array_equal(whole[tuple(slices)], eval(f"whole[{text or ':'}]"))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from service.core import LayerSpec, SpecError, check_element_count, decide, require_seed
+from service.core import LayerSpec, SpecError, check_element_count, require_seed, resolve_parameters
 from service.core.activations import ACTIVATION_NAMES
 from service.core.schemes import SCHEME_NAMES
 
@@ -244,7 +244,7 @@ def test_any_json_value_is_parsed_or_refused_in_utf_8(field, value):
 @given(SPECS)
 def test_any_spec_is_decided_or_refused_in_utf_8(values):
     try:
-        told = decide(LayerSpec.parse(values)).formula
+        told = resolve_parameters(LayerSpec.parse(values)).formula
     except SpecError as error:
         told = str(error)
     assert told.encode()

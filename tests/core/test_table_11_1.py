@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 
 FAN_IN, FAN_OUT = 784, 300
 FAN_AVG = 542  # (784 + 300) / 2
@@ -32,21 +32,23 @@ TABLE = [
 
 @pytest.mark.parametrize(("activation", "scheme", "variance"), TABLE)
 def test_auto_chooses_the_scheme_and_variance_of_the_row(activation, scheme, variance):
-    decided = decide(LayerSpec(shape=(FAN_IN, FAN_OUT), activation=activation))
+    decided = resolve_parameters(LayerSpec(shape=(FAN_IN, FAN_OUT), activation=activation))
     assert (decided.scheme, decided.variance) == (scheme, variance)
 
 
 @pytest.mark.parametrize(("activation", "scheme", "variance"), TABLE)
 def test_uniform_limit_is_the_root_of_three_variances(activation, scheme, variance):
     """The book, below the table: r = √(3σ²)."""
-    decided = decide(LayerSpec(shape=(FAN_IN, FAN_OUT), activation=activation, distribution="uniform"))
+    decided = resolve_parameters(
+        LayerSpec(shape=(FAN_IN, FAN_OUT), activation=activation, distribution="uniform")
+    )
     assert decided.limit == math.sqrt(3 * variance)
 
 
 def test_he_uniform_on_fan_avg_is_one_spec():
     """The book's VarianceScaling(scale=2., mode="fan_avg", distribution="uniform")."""
-    by_name = decide(LayerSpec(shape=(784, 300), scheme="he_uniform", mode="fan_avg"))
-    by_hand = decide(
+    by_name = resolve_parameters(LayerSpec(shape=(784, 300), scheme="he_uniform", mode="fan_avg"))
+    by_hand = resolve_parameters(
         LayerSpec(
             shape=(784, 300), scheme="variance_scaling", scale=2.0, mode="fan_avg", distribution="uniform"
         )
@@ -55,9 +57,9 @@ def test_he_uniform_on_fan_avg_is_one_spec():
 
 
 def test_selu_prefers_normal():
-    assert decide(LayerSpec(shape=(784, 300), activation="selu")).distribution == "normal"
+    assert resolve_parameters(LayerSpec(shape=(784, 300), activation="selu")).distribution == "normal"
 
 
 @pytest.mark.parametrize("activation", ["none", "tanh", "relu"])
 def test_other_activations_default_to_uniform(activation):
-    assert decide(LayerSpec(shape=(784, 300), activation=activation)).distribution == "uniform"
+    assert resolve_parameters(LayerSpec(shape=(784, 300), activation=activation)).distribution == "uniform"

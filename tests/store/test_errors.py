@@ -5,7 +5,7 @@ import pytest
 from psycopg import errors
 
 from service.store import StoreUnavailableError
-from service.store.errors import explain, failures_told
+from service.store.errors import explain, translate_errors
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_a_code_of_postgresql_is_explained(error, message):
     ["at postgresql://ada:sword-47@db/x it broke", "host=db password=sword-47 dbname=x", "PASSWORD=sword-47"],
 )
 def test_a_password_in_what_a_driver_says_is_not_logged(text, caplog):
-    with caplog.at_level(logging.WARNING), pytest.raises(StoreUnavailableError), failures_told():
+    with caplog.at_level(logging.WARNING), pytest.raises(StoreUnavailableError), translate_errors():
         raise OSError(text)
     assert "the store failed: OSError" in caplog.text
     assert "sword-47" not in caplog.text
 
 
 def test_an_error_of_ours_is_not_blamed_on_the_storage():
-    with pytest.raises(KeyError), failures_told():
+    with pytest.raises(KeyError), translate_errors():
         raise KeyError("a defect")

@@ -27,8 +27,10 @@ class Independent:
         return subprocess.run(command, input=lines.encode(), stdout=subprocess.PIPE, check=True).stdout
 
 
-def format_request(*, seed, name, distribution, dtype, layout, shape, box, factor, bound):
-    axes = (",".join(map(str, axis)) for axis in (shape, [cut[0] for cut in box], [cut[1] for cut in box]))
+def format_request(*, seed, name, distribution, dtype, layout, shape, slices, factor, bound):
+    axes = (
+        ",".join(map(str, axis)) for axis in (shape, [cut[0] for cut in slices], [cut[1] for cut in slices])
+    )
     fields = (seed, name.encode().hex() or "-", distribution, dtype, layout, *axes, factor.hex(), bound.hex())
     return " ".join(map(str, fields))
 

@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream import Tensor, reference
 from service.stream.inverse_cdf import load_tables
-from service.stream.kernels import FORMS, LAWS
+from service.stream.kernels import DISTRIBUTION_CODES, DTYPE_CODES
 from service.stream.kernels.fill import convert
 
 DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
@@ -25,22 +25,22 @@ def make_spec(**values):
     return LayerSpec.parse({"layout": "OI", "activation": "relu", "seed": 42, "name": "test"} | values)
 
 
-def make_tensor(box=None, **values):
+def make_tensor(slices=None, **values):
     spec = make_spec(**values)
-    return Tensor.of(spec, decide(spec), box)
+    return Tensor.of(spec, resolve_parameters(spec), slices)
 
 
-def draw(box=None, **values):
+def draw(slices=None, **values):
     """A box of a tensor as the kernels draw it, as an array of its dtype in memory order."""
-    drawn = make_tensor(box, **values)
+    drawn = make_tensor(slices, **values)
     return np.frombuffer(drawn.read(), DTYPES[drawn.dtype]).reshape(drawn.shape)
 
 
-def draw_reference(box=None, **values):
+def draw_reference(slices=None, **values):
     """The same box as the NumPy reference draws it."""
     spec = make_spec(**values)
-    box = box or tuple(slice(0, size) for size in spec.shape)
-    return reference.draw_box(spec, decide(spec), box).view(DTYPES[spec.dtype])
+    slices = slices or tuple(slice(0, size) for size in spec.shape)
+    return reference.draw_slices(spec, resolve_parameters(spec), slices).view(DTYPES[spec.dtype])
 
 
 def draw_bytes(drawn, start, count):
@@ -56,8 +56,8 @@ def convert_words(words, distribution, dtype, factor, bound):
     padded[: words.size] = words
     y, index = np.empty(padded.size), np.empty(padded.size, np.uint32)
     out = np.empty(words.size * DTYPES[dtype].itemsize, np.uint8)
-    law, form = LAWS[distribution], FORMS[dtype]
-    convert(padded, words.size, law, load_tables(), factor, bound, form, index, y, out)
+    distribution_code, dtype_code = DISTRIBUTION_CODES[distribution], DTYPE_CODES[dtype]
+    convert(padded, words.size, distribution_code, load_tables(), factor, bound, dtype_code, index, y, out)
     return out.view(DTYPES[dtype])
 
 
@@ -79,12 +79,12 @@ def cuts(draw):
         largest = min(room, draw(st.sampled_from([9, 5000, 2**40, 2**63])))
         shape.append(draw(st.integers(1, largest)))
         room //= shape[-1]
-    budget, box = 6000, [slice(0, 1)] * len(shape)
+    budget, slices = 6000, [slice(0, 1)] * len(shape)
     for axis in draw(st.permutations(range(len(shape)))):
         extent = draw(st.integers(1, min(budget, shape[axis])))
         last = shape[axis] - extent
         start = draw(st.sampled_from([0, last]) | st.integers(0, last))
-        box[axis] = slice(start, start + extent)
+        slices[axis] = slice(start, start + extent)
         budget //= extent
     values = {
         "shape": shape,
@@ -97,4 +97,4 @@ def cuts(draw):
         "seed": draw(st.integers(0, 2**64 - 1)),
         "name": draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=100)),
     }
-    return values, tuple(box)
+    return values, tuple(slices)

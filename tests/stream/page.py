@@ -31,8 +31,8 @@ def compute_span(variance, distribution, dtype):
     return factor, find_largest_below(end, dtype)
 
 
-def make_request(spec, box):
+def make_request(spec, slices):
     """A spec and a box in the program's terms."""
     fields = ("seed", "name", "distribution", "dtype", "layout", "shape")
     factor, bound = compute_span(compute_he_variance(spec), spec["distribution"], spec["dtype"])
-    return {field: spec[field] for field in fields} | {"box": box, "factor": factor, "bound": bound}
+    return {field: spec[field] for field in fields} | {"slices": slices, "factor": factor, "bound": bound}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream import reference, selfcheck
 from tests.stream.drawing import DISTRIBUTIONS, DTYPES, make_tensor
 from tests.stream.page import make_request
@@ -23,7 +23,9 @@ def check_reference():
     """Tell whether the reference draws every golden vector."""
     for case in selfcheck.load_cases():
         spec = LayerSpec.parse(case["spec"])
-        drawn = reference.draw_box(spec, decide(spec), tuple(slice(*cut) for cut in case["box"]))
+        drawn = reference.draw_slices(
+            spec, resolve_parameters(spec), tuple(slice(*cut) for cut in case["box"])
+        )
         if not selfcheck.is_drawn(case, drawn.tobytes()):
             return False
     return True
@@ -155,8 +157,8 @@ class TestGolden:
         near, far = set(), set()
         for case in selfcheck.load_cases():
             spec = LayerSpec.parse(case["spec"])
-            box = tuple(slice(*cut) for cut in case["box"])
-            positions = reference.number_positions(spec.shape, spec.layout, box)
+            slices = tuple(slice(*cut) for cut in case["box"])
+            positions = reference.number_positions(spec.shape, spec.layout, slices)
             kind = (spec.distribution, spec.dtype, spec.layout)
             if positions.max() > 2**40:
                 far.add(kind)

@@ -16,7 +16,7 @@ from service.stream.reference import transform_table
 from tests.stream.scripts import ROOT, load_script
 
 PAGE = (ROOT / "docs" / "stream.md").read_text("utf-8")
-LAWS = ("normal", "truncated_normal")
+DISTRIBUTIONS = ("normal", "truncated_normal")
 # Every 2048th magnitude, the first and last 4096, and 4 on either side of each segment's border.
 BORDERS = [2**octave * (1 + f / 32) - 0.5 for octave in range(31) for f in range(32)]
 MAGNITUDES = np.unique(
@@ -35,20 +35,20 @@ MAGNITUDES = np.unique(
 )
 
 
-def compute_exact(law, magnitudes):
+def compute_exact(distribution, magnitudes):
     """The transforms as docs/stream.md, section 4, defines them, by SciPy's ndtri."""
     tail = (magnitudes + 0.5) / 2**31
-    if law == "normal":
+    if distribution == "normal":
         return -ndtri(tail / 2)
     central = ndtr(2.0) - 0.5
     return -ndtri(0.5 - central * (1 - tail)) / 0.87962566103423978
 
 
-def compute_exactly(law, magnitude):
+def compute_exactly(distribution, magnitude):
     """The same with 40 digits, from the definition: the root of P(|Z| > z) = tail."""
     with mp.workdps(40):
         tail = (mp.mpf(magnitude) + 0.5) / 2**31
-        if law == "normal":
+        if distribution == "normal":
             return mp.sqrt(2) * mp.erfinv(1 - tail)
         return mp.sqrt(2) * mp.erfinv((1 - tail) * mp.erf(mp.sqrt(2))) / mp.mpf("0.87962566103423978")
 
@@ -59,15 +59,19 @@ def number_rows(magnitudes):
     return (32 * exponent + np.floor((2 * fraction - 1) * 32).astype(int)).tolist()
 
 
-@pytest.fixture(params=LAWS)
-def law(request):
+def load_table(distribution):
+    return tables.load_tables()[DISTRIBUTIONS.index(distribution)]
+
+
+@pytest.fixture(params=DISTRIBUTIONS)
+def distribution(request):
     return request.param
 
 
 @pytest.fixture
-def drawn(law):
+def drawn(distribution):
     """|T| of the spread magnitudes."""
-    return transform_table(MAGNITUDES, tables.load_tables()[LAWS.index(law)])
+    return transform_table(MAGNITUDES, load_table(distribution))
 
 
 class TestData:
@@ -101,11 +105,11 @@ class TestTransforms:
         small = set(number_rows(np.arange(64)))  # from x = 32 on, every segment holds a magnitude
         assert set(number_rows(MAGNITUDES)) == small | set(range(6 * 32, 1024))
 
-    def test_absolute_error_is_below_1e_9(self, law, drawn):
-        assert np.abs(drawn - compute_exact(law, MAGNITUDES)).max() < 1e-9
+    def test_absolute_error_is_below_1e_9(self, distribution, drawn):
+        assert np.abs(drawn - compute_exact(distribution, MAGNITUDES)).max() < 1e-9
 
-    def test_rounded_to_float32_error_is_below_0_55_ulp(self, law, drawn):
-        exact = compute_exact(law, MAGNITUDES)
+    def test_rounded_to_float32_error_is_below_0_55_ulp(self, distribution, drawn):
+        exact = compute_exact(distribution, MAGNITUDES)
         error = np.abs(drawn.astype(np.float32).astype(np.float64) - exact)
         ulps = error / np.spacing(exact.astype(np.float32))
         assert ulps[exact > 1e-7].max() < 0.55
@@ -115,14 +119,14 @@ class TestTransforms:
         assert (np.diff(drawn) < 0).all()
         assert drawn[-1] > 0
 
-    def test_the_definition_by_40_digits_agrees(self, law):
+    def test_the_definition_by_40_digits_agrees(self, distribution):
         some = np.unique(np.concatenate([MAGNITUDES[:40], MAGNITUDES[::10007], MAGNITUDES[-40:]]))
-        approximated = transform_table(some, tables.load_tables()[LAWS.index(law)])
+        approximated = transform_table(some, load_table(distribution))
         for magnitude, value in zip(some.tolist(), approximated.tolist(), strict=True):
-            assert abs(value - compute_exactly(law, magnitude)) < 1e-9
+            assert abs(value - compute_exactly(distribution, magnitude)) < 1e-9
 
-    def test_sign_is_the_top_bit(self, law, drawn):
-        negative = transform_table(MAGNITUDES | np.uint32(2**31), tables.load_tables()[LAWS.index(law)])
+    def test_sign_is_the_top_bit(self, distribution, drawn):
+        negative = transform_table(MAGNITUDES | np.uint32(2**31), load_table(distribution))
         assert np.array_equal(negative, -drawn)
 
     def test_truncated_normal_stays_within_its_cut(self):
@@ -134,16 +138,15 @@ def read_figures(line):
     """The figures that scripts/verify_transforms.py prints on one line."""
     number = r"[-+\d.e]+"
     found = re.match(
-        rf"(?P<law>\w+): absolute error (?P<absolute>{number}), relative (?P<relative>{number}), "
+        rf"(?P<distribution>\w+): absolute error (?P<absolute>{number}), relative (?P<relative>{number}), "
         rf"float32 (?P<ulps>{number}) ulp, above 1e-07 (?P<ordinary>{number}) ulp, "
         rf"monotone (?P<monotone>\w+), largest (?P<largest>{number}), "
         rf"smallest (?P<smallest>{number}), variance 1(?P<variance>{number}), "
         rf"kurtosis (?P<kurtosis>{number})$",
         line,
     )
-    return {
-        name: text if name in ("law", "monotone") else float(text) for name, text in found.groupdict().items()
-    }
+    words = ("distribution", "monotone")
+    return {name: text if name in words else float(text) for name, text in found.groupdict().items()}
 
 
 @pytest.mark.slow
@@ -159,7 +162,7 @@ def test_all_magnitudes_are_verified():
         text=True,
     ).stdout
     normal, truncated = map(read_figures, printed.splitlines())
-    assert (normal["law"], truncated["law"]) == LAWS
+    assert (normal["distribution"], truncated["distribution"]) == DISTRIBUTIONS
     for figures in (normal, truncated):
         assert figures["monotone"] == "True"
         assert figures["absolute"] < 1e-9

@@ -26,7 +26,7 @@ from tests.stream.drawing import (
     draw_reference,
     make_tensor,
 )
-from tests.stream.walks import FANS, digest_walks, list_tensors
+from tests.stream.positions import FANS, digest_positions, list_tensors
 
 ROOT = Path(__file__).parents[2]
 WORDS = st.integers(0, 2**32 - 1)
@@ -49,14 +49,14 @@ class TestReference:
     @given(cut=cuts())
     @settings(deadline=None, max_examples=200)
     def test_any_box(self, cut):
-        spec, box = cut
-        assert make_tensor(box, **spec).read() == draw_reference(box, **spec).tobytes()
+        spec, slices = cut
+        assert make_tensor(slices, **spec).read() == draw_reference(slices, **spec).tobytes()
 
     @given(cut=cuts(), data=st.data())
     @settings(deadline=None, max_examples=200)
     def test_any_range_of_any_box(self, cut, data):
-        spec, box = cut
-        tensor, whole = make_tensor(box, **spec), draw_reference(box, **spec).ravel()
+        spec, slices = cut
+        tensor, whole = make_tensor(slices, **spec), draw_reference(slices, **spec).ravel()
         start = data.draw(st.integers(0, whole.size - 1))
         count = data.draw(st.integers(1, whole.size - start))
         assert draw_bytes(tensor, start, count) == whole[start : start + count].tobytes()
@@ -92,7 +92,7 @@ class TestRuns:
     @pytest.fixture(
         params=[
             {"shape": (9001,), "layout": "O", **FANS},
-            {"shape": (90, 120), "layout": "OI", "box": (slice(0, 90), slice(1, 101))},
+            {"shape": (90, 120), "layout": "OI", "slices": (slice(0, 90), slice(1, 101))},
             {"shape": (100, 90), "layout": "IO"},
         ],
         ids=["dense", "runs with holes", "strided"],
@@ -137,18 +137,18 @@ def run_python(arguments, environment):
 
 @pytest.fixture(scope="module")
 def digests():
-    return digest_walks()
+    return digest_positions()
 
 
 @pytest.mark.parametrize("count", ["1", "8"])
 def test_thread_settings_change_no_byte(digests, count):
     environment = {"NUMBA_NUM_THREADS": count, "OMP_NUM_THREADS": count}
-    assert json.loads(run_python(["-m", "tests.stream.walks"], environment)) == digests
+    assert json.loads(run_python(["-m", "tests.stream.positions"], environment)) == digests
 
 
 def test_a_processor_without_avx_draws_the_same_bytes(digests, tmp_path):
     environment = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
-    assert json.loads(run_python(["-m", "tests.stream.walks"], environment)) == digests
+    assert json.loads(run_python(["-m", "tests.stream.positions"], environment)) == digests
 
 
 # A fused multiply-add rounds once where the page rounds twice. The control, with fastmath, shows that the

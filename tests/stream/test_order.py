@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.stream.order import compute_strides, plan_walk
+from service.stream.order import compute_strides, find_positions
 from service.stream.reference import number_positions
 from tests.stream.drawing import cuts, make_tensor
 
@@ -60,22 +60,22 @@ def test_canonical_order_is_row_major_over_the_axes_sorted(axes):
 @given(cut=cuts())
 @settings(deadline=None)
 def test_a_walk_visits_the_positions_of_its_box_in_memory_order(cut):
-    values, box = cut
-    walk = plan_walk(tuple(values["shape"]), values["layout"], box)
-    steps = [np.arange(size, dtype=np.uint64) for size in walk.sizes]
-    visited = np.uint64(walk.offset) + sum(
+    values, slices = cut
+    strided = find_positions(tuple(values["shape"]), values["layout"], slices)
+    steps = [np.arange(size, dtype=np.uint64) for size in strided.sizes]
+    visited = np.uint64(strided.offset) + sum(
         index * np.uint64(stride)
-        for index, stride in zip(np.meshgrid(*steps, indexing="ij"), walk.strides, strict=True)
+        for index, stride in zip(np.meshgrid(*steps, indexing="ij"), strided.strides, strict=True)
     )
-    positions = number_positions(tuple(values["shape"]), values["layout"], box)
+    positions = number_positions(tuple(values["shape"]), values["layout"], slices)
     assert visited.ravel().tolist() == positions.ravel().tolist()
-    assert math.prod(walk.sizes) == positions.size
+    assert math.prod(strided.sizes) == positions.size
 
 
 @pytest.mark.parametrize("layout", ["OI", "OIW", "OIHW", "OIDHW", "BOI", "GOIHW", "O"])
 def test_a_whole_tensor_in_canonical_layout_is_one_run(layout):
     shape = tuple(range(2, 2 + len(layout)))
-    assert plan_walk(shape, layout, tuple(slice(0, size) for size in shape)) == (
+    assert find_positions(shape, layout, tuple(slice(0, size) for size in shape)) == (
         (math.prod(shape),),
         (1,),
         0,
@@ -83,7 +83,7 @@ def test_a_whole_tensor_in_canonical_layout_is_one_run(layout):
 
 
 def test_one_element_is_a_walk_of_one():
-    assert plan_walk((7, 9), "IO", (slice(3, 4), slice(5, 6))) == ((1,), (1,), 3 + 5 * 7)
+    assert find_positions((7, 9), "IO", (slice(3, 4), slice(5, 6))) == ((1,), (1,), 3 + 5 * 7)
 
 
 def test_axes_of_one_element_change_nothing():

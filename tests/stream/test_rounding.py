@@ -62,8 +62,8 @@ class TestDtypes:
 
 def sizes(dtype):
     """Positive numbers in the range of a dtype: its own, powers of two, neighbours of both, and any."""
-    form = FORMATS[dtype]
-    low, high = form.smallest_subnormal, form.max
+    row = FORMATS[dtype]
+    low, high = row.smallest_subnormal, row.max
     powers = st.integers(math.frexp(low)[1], math.frexp(high)[1] - 1).map(lambda n: math.ldexp(1.0, n))
     own = st.floats(low, high).map(lambda value: float(DTYPES[dtype].type(value))).filter(math.isfinite)
     near = (own | powers).flatmap(

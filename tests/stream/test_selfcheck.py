@@ -44,10 +44,10 @@ class TestCheck:
         with pytest.raises(selfcheck.SelfCheckError, match="stream 2, not 1"):
             selfcheck.check()
 
-    @pytest.mark.parametrize("law", [0, 1])
-    def test_a_table_that_changed_in_memory_is_seen(self, law, monkeypatch):
+    @pytest.mark.parametrize("distribution_code", [0, 1])
+    def test_a_table_that_changed_in_memory_is_seen(self, distribution_code, monkeypatch):
         changed = load_tables().copy()
-        changed[law, :, 0] = np.nextafter(changed[law, :, 0], 9)
+        changed[distribution_code, :, 0] = np.nextafter(changed[distribution_code, :, 0], 9)
         changed.setflags(write=False)
         monkeypatch.setattr(tensor, "TABLES", changed)
         with pytest.raises(selfcheck.SelfCheckError):

@@ -23,7 +23,7 @@ CHUNK = 2**20
 COUNT = 96 * CHUNK  # 1.007e8
 LAGS, PIECE = 4096, 2**16
 
-LAWS = {
+SCIPY_DISTRIBUTIONS = {
     "uniform": stats.uniform(-np.sqrt(3), 2 * np.sqrt(3)),
     "normal": stats.norm(),
     "truncated_normal": stats.truncnorm(-2, 2, scale=1 / 0.87962566103423978),
@@ -64,7 +64,7 @@ class TestOneStream:
             values = chunk.astype(np.float64)
             squares = values * values
             sums += [CHUNK, values.sum(), squares.sum(), squares @ values, squares @ squares]
-        exact = [LAWS[distribution].moment(order) for order in range(9)]
+        exact = [SCIPY_DISTRIBUTIONS[distribution].moment(order) for order in range(9)]
         for order, name in enumerate(("mean", "variance", "skewness", "kurtosis"), 1):
             error = np.sqrt((exact[2 * order] - exact[order] ** 2) / COUNT)
             z = (sums[order] / COUNT - exact[order]) / error
@@ -78,7 +78,9 @@ class TestOneStream:
             counts += np.bincount(chunk.view(np.uint32) >> 14, minlength=2**18)
         finite = np.arange(0x7F800000 >> 14, dtype=np.uint32) << 14
         borders = finite.view(np.float32).astype(np.float64)
-        above = LAWS[distribution].sf(borders)  # small magnitudes first; the same below zero, by symmetry
+        above = SCIPY_DISTRIBUTIONS[distribution].sf(
+            borders
+        )  # small magnitudes first; the same below zero, by symmetry
         observed = np.concatenate([counts[2**17 :][: borders.size][::-1], counts[: borders.size]])
         half = -np.diff(above, append=0.0)
         expected = np.concatenate([half[::-1], half]) * COUNT

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core import LayerSpec, SpecError, decide
+from service.core import LayerSpec, SpecError, resolve_parameters
 from service.stream import Tensor
 from tests.stream.drawing import DISTRIBUTIONS, DTYPES, draw, draw_bytes, make_tensor
 
@@ -32,8 +32,8 @@ class TestParts:
     @given(spec=whole_tensors(), data=st.data())
     @settings(deadline=None)
     def test_a_slice_is_the_same_slice_of_the_whole(self, spec, data):
-        box = tuple(slice(*data.draw(intervals(size))) for size in spec["shape"])
-        assert draw(box, **spec).tobytes() == draw(**spec)[box].tobytes()
+        slices = tuple(slice(*data.draw(intervals(size))) for size in spec["shape"])
+        assert draw(slices, **spec).tobytes() == draw(**spec)[slices].tobytes()
 
     @given(spec=whole_tensors(), data=st.data())
     @settings(deadline=None)
@@ -46,10 +46,10 @@ class TestParts:
     @given(spec=whole_tensors(), data=st.data())
     @settings(deadline=None)
     def test_a_range_of_a_slice_is_a_range_of_that_slice_of_the_whole(self, spec, data):
-        box = tuple(slice(*data.draw(intervals(size))) for size in spec["shape"])
-        tensor = make_tensor(box, **spec)
+        slices = tuple(slice(*data.draw(intervals(size))) for size in spec["shape"])
+        tensor = make_tensor(slices, **spec)
         start, stop = data.draw(intervals(tensor.nbytes // tensor.itemsize))
-        expected = draw(**spec)[box].ravel()[start:stop].tobytes()
+        expected = draw(**spec)[slices].ravel()[start:stop].tobytes()
         assert draw_bytes(tensor, start, stop - start) == expected
 
     @given(spec=whole_tensors(), data=st.data())
@@ -192,4 +192,4 @@ class TestFill:
     def test_a_spec_without_a_seed_is_refused(self):
         spec = LayerSpec(shape=(10, 10))
         with pytest.raises(SpecError, match="seed"):
-            Tensor.of(spec, decide(spec))
+            Tensor.of(spec, resolve_parameters(spec))

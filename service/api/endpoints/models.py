@@ -40,10 +40,10 @@ from service.api.openapi import (
 from service.api.router import make_router
 from service.api.schemas import PublishedModel
 from service.api.sending.respond import respond_get
-from service.core.errors import refuse
+from service.core.errors import make_spec_error
 from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
 from service.core.models.names import MODEL_ID
-from service.core.slices import Box
+from service.core.slices import Slices
 from service.core.spelling import find_nearest_names
 from service.settings import Settings
 from service.stream import STREAM_VERSION, cut_tensor
@@ -52,7 +52,7 @@ router = make_router("models")
 
 VALUES = 64  # of JSON, for each tensor
 
-MOST_COMPARED = 200  # names among which the nearest to a wrong one are looked for
+MAX_NAMES_COMPARED = 200  # names among which the nearest to a wrong one are looked for
 
 EXAMPLES: Schema = {
     "digits": {
@@ -227,8 +227,8 @@ async def get_model_tensor(request: Request) -> Response:
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     published = await find_model(request)
     tensor = find_tensor(published.model, read_tensor_name(request))
-    box = parse_cut_query(request.scope["query_string"], tensor.shape)
-    content = await asyncio.to_thread(make_tensor_content, published, tensor, box, media_type)
+    slices = parse_cut_query(request.scope["query_string"], tensor.shape)
+    content = await asyncio.to_thread(make_tensor_content, published, tensor, slices, media_type)
     return await respond_get(request, content)
 
 
@@ -239,7 +239,7 @@ def parse_body(body: bytes, settings: Settings) -> Model:
     model = parse_model(parse_json(body), STREAM_VERSION, limits)
     if len(model.canonical) > settings.max_model_bytes:
         rule = f"must come to at most {settings.max_model_bytes} bytes in their canonical form"
-        raise refuse("tensors", rule, len(model.canonical))
+        raise make_spec_error("tensors", rule, len(model.canonical))
     return model
 
 
@@ -259,7 +259,7 @@ def read_tensor_name(request: Request) -> str:
     try:
         decode_text(request.scope["raw_path"])
     except ValueError:
-        raise refuse("tensor", RULE, name) from None
+        raise make_spec_error("tensor", RULE, name) from None
     return name
 
 
@@ -267,15 +267,17 @@ def find_tensor(model: Model, name: str) -> ModelTensor:
     """Find a tensor of a model. Raises HTTPException 404."""
     if tensor := model.by_name.get(name):
         return tensor
-    near = find_nearest_names(name, model.by_name) if len(model.tensors) <= MOST_COMPARED else ()
+    near = find_nearest_names(name, model.by_name) if len(model.tensors) <= MAX_NAMES_COMPARED else ()
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     raise HTTPException(404, f"The model has no tensor of that name.{hint}")
 
 
-def make_tensor_content(published: Published, tensor: ModelTensor, box: Box, media_type: str) -> Content:
+def make_tensor_content(
+    published: Published, tensor: ModelTensor, slices: Slices, media_type: str
+) -> Content:
     """Content a box of a tensor, with how it was decided on where it is drawn in one part."""
-    shape = tuple(cut.stop - cut.start for cut in box)
-    whole = Representation.of_sources(cut_tensor(tensor, box), shape, tensor.dtype, media_type)
+    shape = tuple(cut.stop - cut.start for cut in slices)
+    whole = Representation.of_sources(cut_tensor(tensor, slices), shape, tensor.dtype, media_type)
     said = {
         "Content-Disposition": format_disposition(tensor.name, SUFFIXES[media_type]),
         **published.headers,

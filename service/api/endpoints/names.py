@@ -27,7 +27,7 @@ from service.api.openapi import (
 from service.api.problems import NameRecord, NameRetiredError
 from service.api.router import make_router
 from service.api.schemas import Listing, Publication, Reason
-from service.core.errors import refuse
+from service.core.errors import make_spec_error
 from service.core.models.names import SEGMENT, SEGMENT_RULE, ModelName
 from service.store import NameEntry, UnknownModelError
 
@@ -126,7 +126,7 @@ async def put_name(request: Request) -> Response:
             context, context.store.put_name, name, said.model, said.author, said.note
         )
     except UnknownModelError:
-        raise refuse("model", "must be the id of a published model", said.model) from None
+        raise make_spec_error("model", "must be the id of a published model", said.model) from None
     return Response(render(NameRecord.of(entry)), 201 if new else 200, NOT_STORED, JSON)
 
 

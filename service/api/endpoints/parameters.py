@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.context import get_context
-from service.api.endpoints.specs import decide_within_limits, refuse_query
+from service.api.endpoints.specs import refuse_query, resolve_within_limits
 from service.api.http.body import read_json
 from service.api.http.media_types import JSON
 from service.api.http.negotiation import choose_media_type, join_lines
@@ -57,7 +57,7 @@ async def get_parameters(request: Request) -> Response:
     """
     choose_media_type(join_lines(request, "accept"), [JSON])
     spec = LayerSpec.parse_query(decode_query(request.scope["query_string"]))
-    return respond(decide_within_limits(spec, get_context(request).settings), {})
+    return respond(resolve_within_limits(spec, get_context(request).settings), {})
 
 
 @router.post(
@@ -73,7 +73,7 @@ async def post_parameters(request: Request) -> Response:
     refuse_query(request.scope["query_string"])
     settings = get_context(request).settings
     spec = LayerSpec.parse(await read_json(request, settings.max_body_bytes))
-    parameters = decide_within_limits(spec, settings)
+    parameters = resolve_within_limits(spec, settings)
     return respond(parameters, {"Content-Location": link_parameters(spec, settings.root_path)})
 
 

@@ -12,11 +12,11 @@ from service.core import (
     Parameters,
     SpecError,
     check_element_count,
-    decide,
     require_seed,
+    resolve_parameters,
 )
-from service.core.errors import refuse
-from service.core.slices import Box, format_box, parse_box
+from service.core.errors import make_spec_error
+from service.core.slices import Slices, format_slices, parse_slices
 from service.settings import Settings
 from service.stream import Tensor
 
@@ -28,35 +28,35 @@ class WeightsSpec(NamedTuple):
 
     spec: LayerSpec
     parameters: Parameters
-    box: Box
+    slices: Slices
 
     @classmethod
     def of(cls, spec: LayerSpec, cut: object, settings: Settings) -> Self:
         """Complete a spec and the text of a cut, None for the whole. Raises SpecError."""
         require_seed(spec)
-        parameters = decide_within_limits(spec, settings)
+        parameters = resolve_within_limits(spec, settings)
         if cut is None:
             return cls(spec, parameters, tuple(slice(0, length) for length in spec.shape))
         if not isinstance(cut, str):
-            raise refuse(CUT, "must be text, such as 0:128,:", cut)
-        return cls(spec, parameters, parse_box(cut, spec.shape))
+            raise make_spec_error(CUT, "must be text, such as 0:128,:", cut)
+        return cls(spec, parameters, parse_slices(cut, spec.shape))
 
     @property
     def cut(self) -> str:
         """The box as text, empty for the whole tensor."""
-        return format_box(self.box, self.spec.shape)
+        return format_slices(self.slices, self.spec.shape)
 
     def make_tensor(self) -> Tensor:
         """Make the tensor that will be drawn."""
-        return Tensor.of(self.spec, self.parameters, self.box)
+        return Tensor.of(self.spec, self.parameters, self.slices)
 
 
-def decide_within_limits(spec: LayerSpec, settings: Settings) -> Parameters:
+def resolve_within_limits(spec: LayerSpec, settings: Settings) -> Parameters:
     """Decide for a spec that keeps to the service's limits. Raises SpecError."""
     if len(spec.shape) > settings.max_rank:
-        raise refuse("shape", f"must have at most {settings.max_rank} axes", spec.shape)
+        raise make_spec_error("shape", f"must have at most {settings.max_rank} axes", spec.shape)
     check_element_count(spec.shape, settings.max_elements)
-    return decide(spec)
+    return resolve_parameters(spec)
 
 
 def parse_weights_query(query: bytes, settings: Settings) -> WeightsSpec:
@@ -69,15 +69,15 @@ def parse_weights_query(query: bytes, settings: Settings) -> WeightsSpec:
     return WeightsSpec.of(spec, cuts[0] if cuts else None, settings)
 
 
-def parse_cut_query(query: bytes, shape: tuple[int, ...]) -> Box:
+def parse_cut_query(query: bytes, shape: tuple[int, ...]) -> Slices:
     """Parse the query of a request for a tensor that is known: a cut of it, or nothing. Raises SpecError."""
     pairs = decode_query(query)
     for name, value in pairs:
         if name != CUT:
-            raise refuse(name, "is not a parameter of this path", value)
+            raise make_spec_error(name, "is not a parameter of this path", value)
     if len(pairs) > 1:
-        raise refuse(CUT, "must be given once", pairs[1][1])
-    return parse_box(pairs[0][1], shape) if pairs else tuple(slice(0, size) for size in shape)
+        raise make_spec_error(CUT, "must be given once", pairs[1][1])
+    return parse_slices(pairs[0][1], shape) if pairs else tuple(slice(0, size) for size in shape)
 
 
 async def read_weights_body(request: Request, settings: Settings) -> WeightsSpec:

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from service.api.http.media_types import JSON
 from service.core import FieldError, SpecError
 
-LONGEST_INTEGER = 4000  # digits; Python turns no more than 4300 to an integer
+MAX_INTEGER_DIGITS = 4000  # digits; Python turns no more than 4300 to an integer
 
 
 async def read_json(request: Request, limit: int) -> Mapping[str, object]:
@@ -77,7 +77,7 @@ def _parse_plain(body: bytes) -> dict[str, object] | None:
     A name is followed by a colon, and a name that is there twice by two: with as many names as colons there
     is none. In a short body no integer is too long.
     """
-    if len(body) > LONGEST_INTEGER:
+    if len(body) > MAX_INTEGER_DIGITS:
         return None
     try:
         value = from_json(body)
@@ -112,4 +112,4 @@ def _parse_strictly(body: bytes) -> dict[str, object]:
 
 
 def _parse_integer(text: str) -> int | str:
-    return int(text) if len(text) <= LONGEST_INTEGER else text
+    return int(text) if len(text) <= MAX_INTEGER_DIGITS else text

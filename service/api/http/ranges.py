@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 RANGE_SET = re.compile(r"bytes=(.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
 RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
-LONGEST_POSITION = 30  # digits: beyond any length, and quick to turn to an integer
+MAX_POSITION_DIGITS = 30  # digits: beyond any length, and quick to turn to an integer
 
 
 class RangeError(ValueError):
@@ -69,7 +69,7 @@ def _parse_range(text: str) -> ByteRange:
 
 
 def _parse_position(digits: str) -> int:
-    return int(digits.lstrip("0")[:LONGEST_POSITION] or 0)
+    return int(digits.lstrip("0")[:MAX_POSITION_DIGITS] or 0)
 
 
 def resolve_range(wanted: ByteRange, length: int) -> Span:

@@ -11,7 +11,7 @@ import rfc8785
 
 from service.core.dtypes import DTYPES, DtypeName
 from service.core.parameters import Parameters
-from service.core.slices import Box, format_box
+from service.core.slices import Slices, format_slices
 from service.core.spec import LayerSpec
 
 DEFAULT_DTYPE: DtypeName = "float32"
@@ -23,7 +23,7 @@ class Drawn:
 
     spec: LayerSpec
     parameters: Parameters
-    box: Box
+    slices: Slices
 
     @property
     def name(self) -> str:
@@ -33,7 +33,7 @@ class Drawn:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the rows."""
-        return tuple(cut.stop - cut.start for cut in self.box)
+        return tuple(cut.stop - cut.start for cut in self.slices)
 
     @property
     def dtype(self) -> DtypeName:
@@ -43,7 +43,7 @@ class Drawn:
     @property
     def cut(self) -> str:
         """Which rows of the spec's tensor these are, as text; empty for all."""
-        return format_box(self.box, self.spec.shape)
+        return format_slices(self.slices, self.spec.shape)
 
     def describe(self) -> dict[str, Any]:
         """Return the fields of the canonical form; those that equal their default are left out."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from service.core.errors import FieldError, SpecError, refuse
+from service.core.errors import FieldError, SpecError, make_spec_error
 
 MODEL_ID = re.compile(r"[0-9a-f]{64}")
 SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -46,7 +46,7 @@ class ModelName(NamedTuple):
         """
         segments = text.split("/", 3)
         if len(segments) != 3:
-            raise refuse("name", "must be team/name/version", text)
+            raise make_spec_error("name", "must be team/name/version", text)
         return cls.of(*segments)
 
     def __str__(self) -> str:

@@ -8,17 +8,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from service.core.dtypes import DTYPES, DtypeName
 from service.core.errors import (
+    MAX_ERRORS,
     MISSING,
-    MOST_ERRORS,
     FieldError,
     SpecError,
     describe_text,
-    refuse,
-    translate_violations,
+    make_spec_error,
+    translate_validation_errors,
 )
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
-from service.core.parameters import decide
-from service.core.slices import Box, parse_box
+from service.core.parameters import resolve_parameters
+from service.core.slices import Slices, parse_slices
 from service.core.spec import LayerSpec, Seed, Shape, check_element_count, check_name
 
 Fields = dict[str, Any]
@@ -31,9 +31,9 @@ OWN = frozenset({"shape", "seed", "name"})
 RESERVED = "__metadata__"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: More than anything that is said has: a hostile object has a million, each an error to describe.
-MOST_FIELDS = 32
+MAX_FIELDS = 32
 #: RFC 8785 writes numbers as doubles, which hold every integer up to here (RFC 7493, section 2.2).
-LARGEST_INTEGER = 2**53 - 1
+MAX_INTEGER = 2**53 - 1
 
 
 class Said(BaseModel):
@@ -83,13 +83,13 @@ def validate(kind: type[M], values: Mapping[str, object], what: str) -> M:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise SpecError(translate_violations(error, kind.model_fields, what)) from None
+        raise SpecError(translate_validation_errors(error, kind.model_fields, what)) from None
 
 
 def check_fields(values: Mapping[str, object], what: str) -> None:
     """Check that there are not more fields than anything has, before each is looked at. Raises SpecError."""
-    if len(values) > MOST_FIELDS:
-        raise SpecError([FieldError.of(what, f"must have at most {MOST_FIELDS} fields", len(values))])
+    if len(values) > MAX_FIELDS:
+        raise SpecError([FieldError.of(what, f"must have at most {MAX_FIELDS} fields", len(values))])
 
 
 def check_defaults(defaults: Fields) -> None:
@@ -97,7 +97,7 @@ def check_defaults(defaults: Fields) -> None:
     check_fields(defaults, "defaults")
     for name, value in defaults.items():
         if name in OWN:
-            raise refuse(
+            raise make_spec_error(
                 f"defaults.{name}",
                 "is no default: the model says the seed, and each tensor its name and shape",
                 value,
@@ -115,30 +115,32 @@ def check_tensor_name(name: object) -> None:
     Of other names than text, the spec's own rules speak.
     """
     if name is MISSING or name == "":
-        raise refuse("name", "is required of each tensor", name)
+        raise make_spec_error("name", "is required of each tensor", name)
     if not isinstance(name, str):
         return
     if CONTROL.search(name):
-        raise refuse("name", "must not have control characters", name)
+        raise make_spec_error("name", "must not have control characters", name)
     if name == RESERVED:
-        raise refuse("name", "is kept for the metadata of safetensors", name)
+        raise make_spec_error("name", "is kept for the metadata of safetensors", name)
     if ".." in name or any(segment in {"", "."} for segment in name.split("/")):
-        raise refuse("name", "must not have .. in it, nor . or nothing between slashes", name)
+        raise make_spec_error("name", "must not have .. in it, nor . or nothing between slashes", name)
 
 
 def check_value(said: ConstantSpec) -> None:
     """Check that a dtype holds a constant. Raises SpecError."""
     largest = DTYPES[said.dtype].max
     if abs(said.constant) > largest:
-        raise refuse("constant", f"must be at most {largest:g}, {said.dtype}'s largest", said.constant)
+        raise make_spec_error(
+            "constant", f"must be at most {largest:g}, {said.dtype}'s largest", said.constant
+        )
 
 
 def check_integers(spec: LayerSpec) -> None:
     """Check that the canonical form can hold a spec's integers. Raises SpecError."""
     for field in ("shape", "groups", "fan_in", "fan_out"):
         value = getattr(spec, field) or 0
-        if max(value if isinstance(value, tuple) else (value,)) > LARGEST_INTEGER:
-            raise refuse(field, f"must be at most {LARGEST_INTEGER} in a model", value)
+        if max(value if isinstance(value, tuple) else (value,)) > MAX_INTEGER:
+            raise make_spec_error(field, f"must be at most {MAX_INTEGER} in a model", value)
 
 
 class Limits(NamedTuple):
@@ -154,12 +156,12 @@ class Limits(NamedTuple):
             return
         count = sum(count_parts(said) for said in listed)
         if not 1 <= count <= self.tensors:
-            raise refuse("tensors", f"must be 1 to {self.tensors}, each part counting as one", count)
+            raise make_spec_error("tensors", f"must be 1 to {self.tensors}, each part counting as one", count)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Check a tensor's shape. Raises SpecError."""
         if len(shape) > self.rank:
-            raise refuse("shape", f"must have at most {self.rank} axes", shape)
+            raise make_spec_error("shape", f"must have at most {self.rank} axes", shape)
         check_element_count(shape, self.elements)
 
 
@@ -179,12 +181,14 @@ def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Mo
     limits.check_tensors(values.get("tensors"))  # before a million of them are looked at
     spec = validate(ModelSpec, values, "model")
     if spec.stream != stream:
-        raise refuse("stream", f"must be {stream}, the version that is served here", spec.stream)
+        raise make_spec_error("stream", f"must be {stream}, the version that is served here", spec.stream)
     check_defaults(spec.defaults)
     parser = Parser(spec.seed, spec.defaults, limits)
     model = Model.of(spec.seed, stream, parser.parse_tensors(spec.tensors))
     if model.elements > limits.elements:
-        raise refuse("tensors", f"must have at most {limits.elements} elements in all", model.elements)
+        raise make_spec_error(
+            "tensors", f"must have at most {limits.elements} elements in all", model.elements
+        )
     return model
 
 
@@ -203,13 +207,13 @@ class Parser(NamedTuple):
             try:
                 tensor = self.parse_tensor(said)
                 if tensors.setdefault(tensor.name, tensor) is not tensor:
-                    raise refuse("name", "must be given once", tensor.name)
+                    raise make_spec_error("name", "must be given once", tensor.name)
             except SpecError as error:
                 errors += error.within(name_tensor(number, said)).errors
-            if len(errors) >= MOST_ERRORS:
+            if len(errors) >= MAX_ERRORS:
                 break
         if errors:
-            raise SpecError(errors[:MOST_ERRORS])
+            raise SpecError(errors[:MAX_ERRORS])
         return list(tensors.values())
 
     def parse_tensor(self, said: Fields) -> ModelTensor:
@@ -219,7 +223,7 @@ class Parser(NamedTuple):
         if "parts" in said:
             return self.parse_stack(said)
         if "slice" in said:
-            raise refuse("slice", "is for the parts of a tensor", said["slice"])
+            raise make_spec_error("slice", "is for the parts of a tensor", said["slice"])
         part = self.parse_part(said)
         return ModelTensor(part.name, part.shape, part.dtype, (part,))
 
@@ -230,7 +234,7 @@ class Parser(NamedTuple):
         parts = tuple(self.parse_piece(stack, number) for number in range(len(stack.parts)))
         rows = sum(part.shape[0] for part in parts)
         if rows != stack.shape[0]:
-            raise refuse("parts", f"must have {stack.shape[0]} rows in all", rows)
+            raise make_spec_error("parts", f"must have {stack.shape[0]} rows in all", rows)
         return ModelTensor(stack.name, stack.shape, stack.dtype, parts)
 
     def parse_piece(self, stack: StackSpec, number: int) -> Part:
@@ -241,10 +245,12 @@ class Parser(NamedTuple):
         said = stack.parts[number]
         try:
             if "dtype" in said:
-                raise refuse("dtype", "is the tensor's, not a part's, to say", said["dtype"])
+                raise make_spec_error("dtype", "is the tensor's, not a part's, to say", said["dtype"])
             part = self.parse_part({"name": stack.name, **said, "dtype": stack.dtype})
             if part.shape[1:] != stack.shape[1:]:
-                raise refuse("shape", f"must end as the tensor's, in {list(stack.shape[1:])}", part.shape)
+                raise make_spec_error(
+                    "shape", f"must end as the tensor's, in {list(stack.shape[1:])}", part.shape
+                )
         except SpecError as error:
             raise error.within(f"parts[{number}]") from None
         return part
@@ -258,14 +264,14 @@ class Parser(NamedTuple):
             # A zero has no sign in RFC 8785.
             return Constant(constant.name, constant.shape, constant.dtype, constant.constant + 0.0)
         if "seed" in said:
-            raise refuse("seed", "is the model's, not a tensor's, to say", said["seed"])
+            raise make_spec_error("seed", "is the model's, not a tensor's, to say", said["seed"])
         check_fields(said, "tensor")
         fields = {**self.defaults, **said, "seed": self.seed}
         cut = fields.pop("slice", None)
         spec = LayerSpec.parse(fields)
         self.limits.check_shape(spec.shape)
         check_integers(spec)
-        return Drawn(spec, decide(spec), parse_rows(cut, spec.shape))
+        return Drawn(spec, resolve_parameters(spec), parse_rows(cut, spec.shape))
 
     @property
     def common(self) -> Fields:
@@ -273,17 +279,17 @@ class Parser(NamedTuple):
         return {name: value for name, value in self.defaults.items() if name == "dtype"}
 
 
-def parse_rows(cut: object, shape: tuple[int, ...]) -> Box:
+def parse_rows(cut: object, shape: tuple[int, ...]) -> Slices:
     """Parse the cut of some rows, None being all. Raises SpecError."""
     whole = tuple(slice(0, size) for size in shape)
     if cut is None:
         return whole
     if not isinstance(cut, str):
-        raise refuse("slice", "must be text, such as 0:128", cut)
-    box = parse_box(cut, shape)
-    if box[1:] != whole[1:]:
-        raise refuse("slice", "must cut the first axis only", cut)
-    return box
+        raise make_spec_error("slice", "must be text, such as 0:128", cut)
+    slices = parse_slices(cut, shape)
+    if slices[1:] != whole[1:]:
+        raise make_spec_error("slice", "must cut the first axis only", cut)
+    return slices
 
 
 def name_tensor(number: int, said: Fields) -> str:

@@ -1,11 +1,11 @@
-"""Stream version 1 as machine code: words, transforms and rounding, in blocks that stay in the L1 cache.
+"""Stream version 1 compiled by Numba: Philox, transforms and rounding, in blocks that fit the L1 cache.
 
-Every step is a plain loop that LLVM vectorises; reference.py states the same in NumPy, bit for bit. Nothing
-here may be contracted into FMA, so fastmath stays off.
+Every loop is plain, so that LLVM vectorises it; reference.py computes the same bits in NumPy. fastmath stays
+off: it would contract products and sums into FMA, which rounds differently.
 """
 
-from service.stream.kernels.encode import FORMS
+from service.stream.kernels.encode import DTYPE_CODES
 from service.stream.kernels.fill import fill
-from service.stream.kernels.transforms import LAWS
+from service.stream.kernels.transforms import DISTRIBUTION_CODES
 
-__all__ = ["FORMS", "LAWS", "fill"]
+__all__ = ["DISTRIBUTION_CODES", "DTYPE_CODES", "fill"]

@@ -1,4 +1,4 @@
-"""Stores: from words and magnitudes to a dtype's elements, each with its word's sign."""
+"""Encoding: from words and magnitudes to the elements of a dtype, each with the sign of its word."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,19 +9,19 @@ from numba import float32, float64, int32, njit, uint16, uint32, uint64
 from service.core import DtypeName
 from service.stream.kernels.intrinsics import HIGH, MAGNITUDE, SIGN, bits32, bits64
 
-FORMS: dict[DtypeName, int] = {"float64": 0, "float32": 1, "float16": 2, "bfloat16": 3}
-FLOAT64, FLOAT32, BFLOAT16 = FORMS["float64"], FORMS["float32"], FORMS["bfloat16"]
+DTYPE_CODES: dict[DtypeName, int] = {"float64": 0, "float32": 1, "float16": 2, "bfloat16": 3}
+FLOAT64, FLOAT32, BFLOAT16 = DTYPE_CODES["float64"], DTYPE_CODES["float32"], DTYPE_CODES["bfloat16"]
 
 
 @njit(nogil=True, inline="always")
 def encode_float64(size, bound, sign):
-    """Return the bits of a magnitude as it is, held at the bound."""
+    """Return the bits of a magnitude, clipped to the bound."""
     return uint64(bits64(min(size, bound))) | uint64(sign) << HIGH
 
 
 @njit(nogil=True, inline="always")
 def round_once(size, bound):
-    """Return the bits of the float32, held at the bound, which is one itself: either may come first."""
+    """Return the bits of a magnitude rounded to float32 and clipped to the bound, itself a float32."""
     return bits32(min(float32(size), float32(bound)))
 
 
@@ -33,7 +33,7 @@ def encode_float32(size, bound, sign):
 
 @njit(nogil=True, inline="always")
 def encode_bfloat16(size, bound, sign):
-    """Return the float32 rounded to its upper half, ties to even."""
+    """Return the float32 rounded to bfloat16, its upper half, ties to even."""
     bits = round_once(size, bound)
     last = uint32(uint32(bits >> uint32(16)) & uint32(1))
     rounded = uint32(uint32(bits + uint32(0x7FFF)) + last)
@@ -42,10 +42,11 @@ def encode_bfloat16(size, bound, sign):
 
 @njit(nogil=True, inline="always")
 def encode_float16(size, bound, sign):
-    """Return the float32 rounded to binary16, ties to even, by integer arithmetic: not every CPU has F16C.
+    """Return the float32 rounded to binary16, ties to even, in integer arithmetic: not every CPU has F16C.
 
-    A normal result drops 13 mantissa bits after the exponent's bias went from 127 to 15. A subnormal one is
-    rounded by adding 1/2, whose last mantissa bit has just the weight of binary16's smallest step, 2^-24.
+    For a normal result the exponent bias changes from 127 to 15 and 13 fraction bits are dropped. A subnormal
+    result is rounded by adding 1/2, whose last fraction bit has the weight of binary16's smallest
+    subnormal, 2^-24.
     """
     single = min(float32(size), float32(bound))
     bits = bits32(single)
@@ -56,23 +57,23 @@ def encode_float16(size, bound, sign):
     return uint16(rounded | (sign >> uint32(16)))
 
 
-def make_store(measure: Callable[..., Any], flip: np.uint32) -> Any:
-    """Make the store of magnitudes that measure(words[j], y[j]) finds; flip tells which sign a word has."""
+def make_encode(measure: Callable[..., Any], flip: np.uint32) -> Any:
+    """Make the kernel that encodes the magnitudes `measure(words[j], y, j)`; `flip` inverts the sign bit."""
 
     @njit(nogil=True)
-    def store(form, words, y, factor, bound, out):
-        """Write the elements of words to out, which holds bytes: the products, rounded."""
-        if form == FLOAT32:
+    def encode(dtype_code, words, y, factor, bound, out):
+        """Write magnitude · factor, rounded to the dtype, for each word to out, a buffer of bytes."""
+        if dtype_code == FLOAT32:
             out32 = out.view(np.uint32)
             for j in range(out32.size):
                 sign = (words[j] ^ flip) & SIGN
                 out32[j] = encode_float32(measure(words[j], y, j) * factor, bound, sign)
-        elif form == FLOAT64:
+        elif dtype_code == FLOAT64:
             out64 = out.view(np.uint64)
             for j in range(out64.size):
                 sign = (words[j] ^ flip) & SIGN
                 out64[j] = encode_float64(measure(words[j], y, j) * factor, bound, sign)
-        elif form == BFLOAT16:
+        elif dtype_code == BFLOAT16:
             out16 = out.view(np.uint16)
             for j in range(out16.size):
                 sign = (words[j] ^ flip) & SIGN
@@ -83,21 +84,21 @@ def make_store(measure: Callable[..., Any], flip: np.uint32) -> Any:
                 sign = (words[j] ^ flip) & SIGN
                 out16[j] = encode_float16(measure(words[j], y, j) * factor, bound, sign)
 
-    return store
+    return encode
 
 
 @njit(nogil=True, inline="always")
 def measure_uniform(word, _y, _j):
-    """Return 2^31 times the magnitude of the odd multiple of 2^-32, which falls over half the words."""
+    """Return 2^31 times the magnitude of a uniform draw, an odd multiple of 2^-32."""
     upper_half = int32(word) >> int32(31)
     return float64(int32((word ^ ~uint32(upper_half)) & MAGNITUDE)) + 0.5
 
 
 @njit(nogil=True, inline="always")
 def measure_tabled(_word, y, j):
-    """Return the magnitude that the table gave."""
+    """Return the magnitude that the table transform computed."""
     return y[j]
 
 
-store_uniform = make_store(measure_uniform, SIGN)
-store_tabled = make_store(measure_tabled, np.uint32(0))
+encode_uniform = make_encode(measure_uniform, SIGN)
+encode_tabled = make_encode(measure_tabled, np.uint32(0))

@@ -1,4 +1,4 @@
-"""Fill: the one kernel that the service calls, compiled once and kept."""
+"""Fill: the kernel that the service calls, compiled once and cached on disk."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numba import config, float64, int64, njit, types, uint32, uint64
 
-from service.stream.kernels.encode import store_tabled, store_uniform
+from service.stream.kernels.encode import encode_tabled, encode_uniform
 from service.stream.kernels.intrinsics import prefetch
 from service.stream.kernels.philox import TILE, draw_tile
 from service.stream.kernels.positions import draw_scattered, is_dense, list_steps, locate
@@ -19,21 +19,21 @@ BLOCK = 1024
 
 
 @njit(nogil=True)
-def convert(words, count, law, tables, factor, bound, form, index, y, out):
-    """Turn count words, at most a block, into the elements of out, which holds bytes."""
-    if law == UNIFORM:
-        store_uniform(form, words, y, factor * UNIT, bound, out)
+def convert(words, count, distribution_code, tables, factor, bound, dtype_code, index, y, out):
+    """Convert count words, at most a block, to the elements of out, a buffer of bytes."""
+    if distribution_code == UNIFORM:
+        encode_uniform(dtype_code, words, y, factor * UNIT, bound, out)
     else:
-        transform_table(words[: (count + 3) & ~3], tables[law - 1], y, index)
-        store_tabled(form, words, y, factor, bound, out)
+        transform_table(words[: (count + 3) & ~3], tables[distribution_code - 1], y, index)
+        encode_tabled(dtype_code, words, y, factor, bound, out)
 
 
 @njit(nogil=True)
-def copy_words(key, walk, start, tile_words, held, words):
-    """Copy the draws of consecutive elements out of whole tiles; return the tile now in tile_words."""
+def copy_words(key, positions, start, tile_words, held, words):
+    """Copy the draws of consecutive elements from whole tiles; return the tile in tile_words."""
     done = 0
     while done < words.size:
-        position, left = locate(walk, start + done)
+        position, left = locate(positions, start + done)
         tile, first = position >> uint64(12), int64(position & uint64(TILE - 1))
         held = hold_tile(key, tile, tile_words, held)
         count = min(left, TILE - first, words.size - done)
@@ -44,18 +44,21 @@ def copy_words(key, walk, start, tile_words, held, words):
 
 
 @njit(nogil=True)
-def take_words(key, walk, start, count, tile_words, held, words):
-    """Return the tile now in tile_words, and what the draws of count elements begin: it, or words."""
-    position, left = locate(walk, start)
+def take_words(key, positions, start, count, tile_words, held, words):
+    """Return the tile in tile_words, and the array that begins with the draws of count elements.
+
+    That array is a view of tile_words where one tile holds them all, else words.
+    """
+    position, left = locate(positions, start)
     first = int64(position & uint64(TILE - 1))
     if min(left, TILE - first) >= count:
         return hold_tile(key, position >> uint64(12), tile_words, held), tile_words[first:]
-    return copy_words(key, walk, start, tile_words, held, words[:count]), words
+    return copy_words(key, positions, start, tile_words, held, words[:count]), words
 
 
 @njit(nogil=True)
 def hold_tile(key, tile, tile_words, held):
-    """Draw a tile unless it is the one at hand; return it."""
+    """Draw a tile unless tile_words holds it already; return its number."""
     if tile != held:
         draw_tile(key, tile, tile_words[:TILE])
     return tile
@@ -67,16 +70,16 @@ def digest_sources(folder: Path) -> str:
     return hashlib.sha256(sources).hexdigest()[:16]
 
 
-# Numba looks for changes only in the file of the function that it caches, so a kernel that another one calls
-# from another file would go on in its old form: compiled kernels have a folder for each state of the sources.
-# The setting is Numba's own and holds for the whole process, which is the service's alone.
+# Numba invalidates its cache by the file of the cached function only, and misses changes in the files of its
+# callees, so the cache directory has the digest of all kernel sources in its name. The setting is global to
+# the process.
 config.CACHE_DIR = str(Path(config.CACHE_DIR or HERE / "__pycache__") / digest_sources(HERE))
 
 
 @njit(
     types.void(
         uint32[::1],  # key
-        types.Tuple((int64[::1], uint64[::1], uint64)),  # walk: sizes, strides, offset
+        types.Tuple((int64[::1], uint64[::1], uint64)),  # positions: sizes, strides, offset
         int64,  # start
         int64,  # law
         types.Array(float64, 3, "C", readonly=True),  # tables
@@ -89,30 +92,30 @@ config.CACHE_DIR = str(Path(config.CACHE_DIR or HERE / "__pycache__") / digest_s
     nogil=True,
     cache=True,
 )
-def fill(key, walk, start, law, tables, factor, bound, form, out, itemsize):
-    """Fill out, the bytes of consecutive elements of a walk, from element start on."""
+def fill(key, positions, start, distribution_code, tables, factor, bound, dtype_code, out, itemsize):
+    """Fill out with the bytes of consecutive elements of strided positions, from element start on."""
     words, tile_words = np.zeros(BLOCK, np.uint32), np.zeros(TILE + 3, np.uint32)
     y, index = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.uint32)
-    dense, held = is_dense(walk[0], walk[1]), NO_TILE
+    dense, held = is_dense(positions[0], positions[1]), NO_TILE
     total, at = out.size // itemsize, 0
-    listed = list_steps(walk, 1 if dense else max(min(BLOCK, total), 1))
+    listed = list_steps(positions, 1 if dense else max(min(BLOCK, total), 1))
     while at < total:
         count, source = min(BLOCK, total - at), words
-        # Stores to memory that is in no cache would wait, all at once, at the end of a block.
+        # Without a prefetch the stores of a block wait for memory.
         for line in range((at + BLOCK) * itemsize, (at + BLOCK + count) * itemsize, 64):
             prefetch(out, line)
         if dense:
-            held, source = take_words(key, walk, start + at, count, tile_words, held, words)
+            held, source = take_words(key, positions, start + at, count, tile_words, held, words)
         else:
-            draw_scattered(key, walk, start + at, listed, words[:count])
+            draw_scattered(key, positions, start + at, listed, words[:count])
         convert(
             source,
             count,
-            law,
+            distribution_code,
             tables,
             factor,
             bound,
-            form,
+            dtype_code,
             index,
             y,
             out[at * itemsize : (at + count) * itemsize],

@@ -1,4 +1,4 @@
-"""Words: the 32-bit draws of positions, by whole tiles or one by one."""
+"""Philox4x32-10: the 32-bit draws of positions, by whole tiles or one by one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ def mix(c0, c1, c2, c3, k0, k1):
 
 @njit(nogil=True, inline="always")
 def philox(c0, c1, c2, c3, k0, k1):
-    """Return the four words of Philox4x32-10, each the low half of a u64: a product is two as it comes."""
+    """Return the four words of Philox4x32-10, each in the low half of a u64 whose high half is undefined."""
     for _ in range(10):
         c0, c1, c2, c3 = mix(c0, c1, c2, c3, k0, k1)
         k0, k1 = uint32(k0 + W0), uint32(k1 + W1)
@@ -31,7 +31,7 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 @njit(nogil=True, inline="always")
 def philox_twice(c0, d0, c1, c2, c3, k0, k1):
-    """Return the words of two blocks that differ in c0, in step: one alone waits for its own products."""
+    """Return the words of two blocks that differ in c0, interleaved to hide the latency of the products."""
     d1, d2, d3 = c1, c2, c3
     for _ in range(10):
         c0, c1, c2, c3 = mix(c0, c1, c2, c3, k0, k1)
@@ -42,7 +42,7 @@ def philox_twice(c0, d0, c1, c2, c3, k0, k1):
 
 @njit(nogil=True)
 def draw_tile(key, tile, words):
-    """Fill words[4096] with the draws of one tile; lane by lane, so that stores are contiguous."""
+    """Fill words, shape (4096,), with the draws of one tile, lane by lane so that stores are contiguous."""
     k0, k1, key2, key3 = key[0], key[1], uint64(key[2]), uint64(key[3])
     first = tile << uint64(10)
     lanes, high = words.reshape((4, 2, HALF)), first >> HIGH
@@ -56,11 +56,11 @@ def draw_tile(key, tile, words):
 
 
 def make_draw(pick: Callable[..., Any]) -> Any:
-    """Make the draw of positions by their blocks, of each of which pick(position, words) is wanted."""
+    """Make a kernel that draws single positions; `pick(position, *words)` selects one word of a block."""
 
     @njit(nogil=True)
     def draw(key, position, steps, words):
-        """Fill words with the draws at some steps from a position, all of one high word of the counter."""
+        """Fill words with the draws at steps from a position, all with the same high word of the counter."""
         k0, k1, c2, c3 = key[0], key[1], uint64(key[2]), uint64(key[3])
         high, half = position >> uint64(34), (steps.size + 1) // 2
         upper_steps, upper_words = steps[steps.size - half :], words[steps.size - half :]
@@ -81,14 +81,14 @@ def to_block(position):
 
 @njit(nogil=True, inline="always")
 def pick_lane(position, w0, w1, w2, w3):
-    """Return the word of a position's lane, bits 10 and 11; by masks, for LLVM merges them."""
+    """Return the word of a position's lane, its bits 10 and 11, by masks, which LLVM vectorises."""
     odd, upper = -(position >> uint64(10) & uint64(1)), -(position >> uint64(11) & uint64(1))
     even_word, odd_word = w0 ^ ((w0 ^ w2) & upper), w1 ^ ((w1 ^ w3) & upper)
     return even_word ^ ((even_word ^ odd_word) & odd)
 
 
 draw_any_lane = make_draw(pick_lane)
-# Where all positions have one lane, the last round of the others and the choice fall away.
+# With a known lane LLVM removes the last round of the other lanes, and the selection.
 draw_lane0 = make_draw(njit(inline="always")(lambda _n, word, _1, _2, _3: word))
 draw_lane1 = make_draw(njit(inline="always")(lambda _n, _0, word, _2, _3: word))
 draw_lane2 = make_draw(njit(inline="always")(lambda _n, _0, _1, word, _3: word))
@@ -97,13 +97,13 @@ draw_lane3 = make_draw(njit(inline="always")(lambda _n, _0, _1, _2, word: word))
 
 @njit(nogil=True)
 def draw_steps(key, position, steps, last, reach, words):
-    """Fill words with the draws of the positions at some steps from a position.
+    """Fill words with the draws at steps from a position.
 
-    No step is beyond the last, nor beyond a multiple of a tile by more than the reach. Four times the work of
-    a tile, for each block yields four words and one is used.
+    No step is larger than `last`, nor larger than `reach` modulo a tile. This costs four times as much per
+    draw as a tile, since one of the four words of each block is used.
     """
     lane = position >> uint64(10) & uint64(3)
-    if (position + last) >> uint64(34) != position >> uint64(34):  # another high word: nearly never
+    if (position + last) >> uint64(34) != position >> uint64(34):  # the high word changes: rare
         alone = np.zeros(1, np.uint32)
         for j in range(steps.size):
             draw_any_lane(key, position + uint64(steps[j]), alone, words[j : j + 1])

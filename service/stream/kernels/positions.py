@@ -1,7 +1,8 @@
-"""Steps: how far the elements of a walk lie from the first of their line, and their draws by them.
+"""Strided positions: which positions the elements of a slice take, and the draws at them.
 
-A line is one element, or one short axis or several: what a walk repeats, from another position each time. So
-the steps of a few lines are listed once, and the draws of a block add them to one position.
+A line is one element, or the innermost axes that together are short. All lines have the same steps, the
+distances of their elements from the first one. The steps of a few lines are computed once and added to the
+first position of each block.
 """
 
 import numpy as np
@@ -9,13 +10,13 @@ from numba import int64, njit, uint32, uint64
 
 from service.stream.kernels.philox import LANE, TILE, draw_steps
 
-FARTHEST = np.uint64(2**32 - 1)  # a step is a u32: so more of them fit a register's load
+FARTHEST = np.uint64(2**32 - 1)  # a step is a u32, so that more fit a register
 
 
 @njit(nogil=True)
-def locate(walk, start):
-    """Return the canonical position of a walk's element, and how many its innermost axis has left."""
-    sizes, strides, position = walk
+def locate(positions, start):
+    """Return the position of element `start`, and how many elements its innermost axis has from there on."""
+    sizes, strides, position = positions
     rest = start
     for axis in range(sizes.size - 1, -1, -1):
         position += uint64(rest % sizes[axis]) * strides[axis]
@@ -25,9 +26,10 @@ def locate(walk, start):
 
 @njit(nogil=True)
 def is_dense(sizes, strides):
-    """Tell whether a walk wants enough of each tile for whole tiles to cost less than single positions.
+    """Tell whether drawing whole tiles costs less than drawing single positions.
 
-    Long runs do, and short ones with small holes between, unless a further axis jumps away after a few.
+    It does for long contiguous runs, and for short runs with small gaps, unless the next axis leaves the tile
+    after a few.
     """
     if strides[-1] != uint64(1) or sizes[-1] >= LANE or sizes.size == 1:
         return strides[-1] == uint64(1)
@@ -36,12 +38,13 @@ def is_dense(sizes, strides):
 
 
 @njit(nogil=True)
-def list_steps(walk, count):
-    """Return the steps of some lines, the last, the furthest within a tile, a line's size and their axis.
+def list_steps(positions, count):
+    """Return steps, their last, their largest within a tile, the size of a line and the axis of the lines.
 
-    From anywhere in the first line there are count steps, unless the axis, or what a u32 holds, ends before.
+    There are enough lines for `count` steps from any element of the first line, unless the axis or the range
+    of a u32 ends before.
     """
-    sizes, strides = walk[0], walk[1]
+    sizes, strides = positions[0], positions[1]
     steps, last = np.zeros(3 * count, np.uint32), uint64(0)
     line, axis = 1, sizes.size - 1
     while True:
@@ -60,9 +63,9 @@ def list_steps(walk, count):
 
 
 @njit(nogil=True)
-def find_steps(walk, start, steps, line, axis):
-    """Return the canonical position that steps count from at an element, and the steps from there on."""
-    sizes, strides, position = walk
+def find_steps(positions, start, steps, line, axis):
+    """Return the first position of the line of element `start`, and the steps from that element on."""
+    sizes, strides, position = positions
     rest, first = start // line, start % line
     left = (sizes[axis] - rest % sizes[axis]) * line - first
     while axis >= 0:
@@ -73,12 +76,12 @@ def find_steps(walk, start, steps, line, axis):
 
 
 @njit(nogil=True)
-def draw_scattered(key, walk, start, listed, words):
-    """Set words to the draws of consecutive elements of a walk, by the blocks of single positions."""
+def draw_scattered(key, positions, start, listed, words):
+    """Fill words with the draws of consecutive elements, computing the Philox block of each position."""
     steps, last, reach, line, axis = listed
     done = 0
     while done < words.size:
-        position, found = find_steps(walk, start + done, steps, line, axis)
+        position, found = find_steps(positions, start + done, steps, line, axis)
         count = min(found.size, words.size - done)
         draw_steps(key, position, found[:count], last, reach, words[done : done + count])
         done += count

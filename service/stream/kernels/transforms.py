@@ -9,19 +9,19 @@ from numba.extending import intrinsic
 from service.core import DistributionName
 from service.stream.kernels.intrinsics import MAGNITUDE, bits64
 
-LAWS: dict[DistributionName, int] = {"uniform": 0, "normal": 1, "truncated_normal": 2}
-UNIFORM = LAWS["uniform"]
+DISTRIBUTION_CODES: dict[DistributionName, int] = {"uniform": 0, "normal": 1, "truncated_normal": 2}
+UNIFORM = DISTRIBUTION_CODES["uniform"]
 
-# A row's offset in its table: exponent and 5 leading mantissa bits of x, less those of 1/2, times the row's
-# 4 coefficients.
+# The offset of a row in its table: exponent and 5 leading fraction bits of x, less those of 1/2, times 4
+# coefficients.
 OFFSET_SHIFT, OFFSET_MASK, OFFSET_BASE = 52 - 5 - 2, ~3, 1022 << (5 + 2)
 
 
 @intrinsic
 def evaluate_cubics(_typing: Any, table: Any, index: Any, y: Any, start: Any) -> Any:
-    """Turn y[start:start+4] into the cubics of four table rows at them, by Horner's rule.
+    """Replace y[start:start+4] by the cubics of four table rows at those points, by Horner's rule.
 
-    LLVM leaves the plain loop scalar, for want of a cheap gather. Four whole-row loads and a 4 by 4 transpose
+    LLVM does not vectorise the plain loop, which needs a gather. Four whole-row loads and a 4 by 4 transpose
     in registers are twice as fast as the loop and as the gather instruction on Zen 3.
     """
     double, i32, i64 = ir.DoubleType(), ir.IntType(32), ir.IntType(64)

@@ -7,7 +7,7 @@ from service.api.content.digests import REMEMBERED, Digests, choose_algorithm
 from service.api.content.representation import NPY, Representation
 from service.api.http.ranges import Span
 from service.api.workers import Workers
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream import Tensor
 
 
@@ -45,7 +45,7 @@ def workers():
 
 def represent(seed, shape=(600, 500)):
     spec = LayerSpec(shape=shape, seed=seed)
-    return Representation.of(Tensor.of(spec, decide(spec)), NPY)
+    return Representation.of(Tensor.of(spec, resolve_parameters(spec)), NPY)
 
 
 def test_a_digest_is_that_of_all_the_bytes(workers):

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from service.api.content.representation import NPY, OCTET_STREAM, Representation, compute_etag
 from service.api.http.ranges import Span
-from service.core import LayerSpec, decide
-from service.core.slices import parse_box
+from service.core import LayerSpec, resolve_parameters
+from service.core.slices import parse_slices
 from service.stream import Tensor
 
 BASE = {"shape": [6, 4], "activation": "relu", "seed": 42, "name": "a"}
@@ -13,7 +13,9 @@ BASE = {"shape": [6, 4], "activation": "relu", "seed": 42, "name": "a"}
 
 def represent(values, cut=":", media_type=NPY):
     spec = LayerSpec.parse({**BASE, **values})
-    return Representation.of(Tensor.of(spec, decide(spec), parse_box(cut, spec.shape)), media_type)
+    return Representation.of(
+        Tensor.of(spec, resolve_parameters(spec), parse_slices(cut, spec.shape)), media_type
+    )
 
 
 def tag(values, cut=":", media_type=NPY):

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from service.api.content import representation as representations
 from service.api.content.representation import NPY, OCTET_STREAM, Representation
 from service.api.http.ranges import Span
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 from service.stream import Tensor
 from service.stream.tensor import ConstantTensor
 
 
 def make_tensor(**values):
     spec = LayerSpec.parse({"shape": [37, 23], "seed": 1, **values})
-    return Tensor.of(spec, decide(spec))
+    return Tensor.of(spec, resolve_parameters(spec))
 
 
 def represent(media_type, **values):

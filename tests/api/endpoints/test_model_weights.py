@@ -159,7 +159,7 @@ def test_one_tensor_is_what_the_file_has(client, url, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "cut", "box"),
+    ("name", "cut", "slices"),
     [
         ("table", "0:1", np.s_[0:1]),
         ("table", "0:5,2:3", np.s_[0:5, 2:3]),
@@ -170,8 +170,8 @@ def test_one_tensor_is_what_the_file_has(client, url, name):
         ("conv.weight", ":,1:2,:,0:1", np.s_[:, 1:2, :, 0:1]),
     ],
 )
-def test_a_slice_is_the_same_cut_of_the_tensor(client, url, name, cut, box):
-    expected = read_file(client, url)[name][box]
+def test_a_slice_is_the_same_cut_of_the_tensor(client, url, name, cut, slices):
+    expected = read_file(client, url)[name][slices]
     kind = KINDS.get(name, "<f4")
     assert (read_tensor(client, url, name, expected.shape, kind, slice=cut) == expected).all()
 

@@ -1,6 +1,6 @@
 import pytest
 
-from service.core import LayerSpec, Parameters, decide
+from service.core import LayerSpec, Parameters, resolve_parameters
 
 
 def test_the_first_example_of_all(client):
@@ -17,7 +17,7 @@ def test_the_first_example_of_all(client):
 def test_all_that_is_decided_is_answered(client):
     response = client.get("/v1/parameters?shape=3,3,64,128&activation=leaky_relu&negative_slope=0.1")
     spec = LayerSpec(shape=(3, 3, 64, 128), activation="leaky_relu", negative_slope=0.1)
-    expected = {name: getattr(decide(spec), name) for name in Parameters.__slots__}
+    expected = {name: getattr(resolve_parameters(spec), name) for name in Parameters.__slots__}
     assert response.json() == {**expected, "shape": [3, 3, 64, 128]}
     assert response.headers["Content-Type"] == "application/json"
 

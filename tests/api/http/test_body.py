@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
-from service.api.http.body import LONGEST_INTEGER, parse_json
+from service.api.http.body import MAX_INTEGER_DIGITS, parse_json
 from service.core import SpecError
 
 NO_NAME = "Expecting property name enclosed in double quotes"
@@ -37,7 +37,7 @@ def test_what_is_plain_is_read_as_strictly_as_what_is_not(pairs, end):
         except (SpecError, HTTPException) as error:
             return repr(error)
 
-    assert read(text.encode()) == read(text.encode() + b" " * LONGEST_INTEGER)  # too long to be plain
+    assert read(text.encode()) == read(text.encode() + b" " * MAX_INTEGER_DIGITS)  # too long to be plain
 
 
 @given(st.binary())

@@ -8,7 +8,7 @@ from torch import nn
 from weightinit.torch.entries import Constant, Draw
 from weightinit.torch.layers import LAYERS, describe_parameter
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 
 
 def describe(module, attribute="weight"):
@@ -38,7 +38,7 @@ FANS = {
 def test_fans_are_those_of_a_unit(make, fans):
     module = make()
     (block,) = describe(module)
-    decided = decide(LayerSpec.parse({"shape": list(module.weight.shape), **block.start.layer}))
+    decided = resolve_parameters(LayerSpec.parse({"shape": list(module.weight.shape), **block.start.layer}))
     assert (decided.fan_in, decided.fan_out) == fans
 
 
@@ -60,7 +60,7 @@ def test_fans_of_torch_are_those_on_the_page(name, fans):
 
 def test_an_embedding_has_the_spread_of_torch():
     (block,) = describe(nn.Embedding(100, 16))
-    decided = decide(LayerSpec.parse({"shape": [100, 16], **block.start.layer}))
+    decided = resolve_parameters(LayerSpec.parse({"shape": [100, 16], **block.start.layer}))
     assert (decided.distribution, decided.stddev) == ("normal", 1.0)
 
 
@@ -88,7 +88,7 @@ def test_attention_of_several_sizes_has_kernels_of_its_own(attribute):
 def test_positions_that_attention_adds_have_the_spread_of_torch(attribute):
     module = nn.MultiheadAttention(8, 2, add_bias_kv=True)
     (block,) = describe(module, attribute)
-    decided = decide(LayerSpec.parse({"shape": [1, 1, 8], **block.start.layer}))
+    decided = resolve_parameters(LayerSpec.parse({"shape": [1, 1, 8], **block.start.layer}))
     assert (decided.distribution, decided.variance) == ("normal", 1 / 8)
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.core import LayerSpec, decide
+from service.core import LayerSpec, resolve_parameters
 
 MODELS = json.loads((Path(__file__).parent / "data" / "models.json").read_text(encoding="utf-8"))
 TENSORS = [
@@ -30,7 +30,7 @@ def test_shapes_and_the_rest_add_up_to_the_published_parameter_count(model):
 def decide_limits(shape, layout, cases):
     """The limits of several schemes for one tensor, each case a pair (scheme, mode)."""
     return [
-        decide(LayerSpec(shape=tuple(shape), layout=layout, scheme=scheme, mode=mode)).limit
+        resolve_parameters(LayerSpec(shape=tuple(shape), layout=layout, scheme=scheme, mode=mode)).limit
         for scheme, mode in cases
     ]
 
@@ -65,7 +65,7 @@ def test_limits_equal_keras(keras_shape, torch_shape, monkeypatch):
 def test_fans_equal_keras(keras_shape, torch_shape):
     from keras.src.initializers.random_initializers import compute_fans
 
-    decided = decide(LayerSpec(shape=tuple(keras_shape)))
+    decided = resolve_parameters(LayerSpec(shape=tuple(keras_shape)))
     assert (decided.fan_in, decided.fan_out) == compute_fans(keras_shape)
 
 
@@ -99,7 +99,7 @@ def test_fans_equal_torch(keras_shape, torch_shape):
     import torch
     from torch.nn import init
 
-    decided = decide(LayerSpec(shape=tuple(torch_shape), layout="torch"))
+    decided = resolve_parameters(LayerSpec(shape=tuple(torch_shape), layout="torch"))
     fans = init._calculate_fan_in_and_fan_out(torch.empty(torch_shape, device="meta"))
     assert (decided.fan_in, decided.fan_out) == fans
 
@@ -108,7 +108,7 @@ def test_fans_equal_torch(keras_shape, torch_shape):
 def test_leaky_scale_is_the_square_of_the_gain_of_torch(slope):
     from torch.nn.init import calculate_gain
 
-    decided = decide(LayerSpec(shape=(784, 300), activation="leaky_relu", negative_slope=slope))
+    decided = resolve_parameters(LayerSpec(shape=(784, 300), activation="leaky_relu", negative_slope=slope))
     assert decided.scale == pytest.approx(calculate_gain("leaky_relu", slope) ** 2, rel=1e-15)
 
 

@@ -1,6 +1,6 @@
 """Walks that differ in how the kernels take them, and a digest of what is drawn along each.
 
-python -m tests.stream.walks prints the digests as JSON: to compare one process, or machine, with another.
+python -m tests.stream.positions prints the digests as JSON: to compare one process, or machine, with another.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ FANS = {"fan_in": 50, "fan_out": 50}
 
 # Shape, layout, box: half-open intervals. Together they take whole tiles, pieces of tiles, runs with holes,
 # and single positions, near the start, around the 2^34 positions that a u32 block number covers, and far out.
-WALKS = {
+POSITIONS = {
     "one element": ((9, 9), "OI", ((4, 5), (7, 8))),
     "odd offset": ((20000,), "O", ((12347, 19999),)),
     "across a lane": ((20000,), "O", ((1021, 1028),)),
@@ -37,18 +37,18 @@ WALKS = {
 
 def list_tensors():
     """Every walk in every distribution and dtype: a label, and what make_tensor wants."""
-    for (name, (shape, layout, box)), distribution, dtype in itertools.product(
-        WALKS.items(), DISTRIBUTIONS, DTYPES
+    for (name, (shape, layout, slices)), distribution, dtype in itertools.product(
+        POSITIONS.items(), DISTRIBUTIONS, DTYPES
     ):
         spec = {"shape": shape, "layout": layout, "distribution": distribution, "dtype": dtype, **FANS}
-        yield f"{name}, {distribution}, {dtype}", {"box": tuple(slice(*cut) for cut in box), **spec}
+        yield f"{name}, {distribution}, {dtype}", {"slices": tuple(slice(*cut) for cut in slices), **spec}
 
 
-def digest_walks():
+def digest_positions():
     return {
         label: hashlib.sha256(make_tensor(**tensor).read()).hexdigest() for label, tensor in list_tensors()
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(digest_walks()))
+    print(json.dumps(digest_positions()))
