@@ -15,7 +15,7 @@ from service.api.http.media_types import JSON, PROBLEM_JSON
 from service.api.problems import NameProblem, NameRecord, Problem
 from service.api.schemas import DecidedModel, Listing, Publication, PublishedModel, Reason
 from service.core import LayerSpec, Parameters
-from service.core.models.parsing import OWN, ConstantSpec, ModelSpec, StackSpec
+from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT, ConstantSpec, ModelSpec, StackSpec
 
 Schema = dict[str, Any]
 
@@ -50,7 +50,7 @@ def make_weights_schema() -> Schema:
 def make_model_schemas() -> dict[str, Schema]:
     """Make the schemas of a model, whose tensors are of three kinds, and of a part of a tensor."""
     model, stack = ModelSpec.model_json_schema(), StackSpec.model_json_schema()
-    common = omit(SPEC["properties"], *OWN)
+    common = omit(SPEC["properties"], *FIELDS_WITHOUT_DEFAULT)
     model["properties"]["defaults"] |= {"properties": common, "additionalProperties": False}
     kinds = [refer(name) for name in ("DrawnSpec", "ConstantSpec", "StackSpec")]
     model["properties"]["tensors"]["items"] = {"anyOf": kinds}

@@ -16,7 +16,7 @@ from service.core.errors import (
     translate_validation_errors,
 )
 from service.core.models import Drawn, Model, ModelTensor, Part
-from service.core.models.names import MODEL_ID, SEGMENT, ModelName
+from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MODEL_ID, SEGMENT, ModelName
 from service.core.spec import parse_pairs
 
 
@@ -50,7 +50,7 @@ class DecidedPart:
     def of(cls, part: Part) -> Self:
         """Tell what was decided for a part."""
         if isinstance(part, Drawn):
-            return cls(part.name, part.shape, part.cut or None, None, part.parameters)
+            return cls(part.name, part.shape, part.slice_text or None, None, part.parameters)
         return cls(part.name, part.shape, None, part.value, None)
 
 
@@ -87,8 +87,6 @@ class DecidedModel:
 
 
 MAX_NAMES_LISTED = 1000
-MAX_AUTHOR_LENGTH = 200
-MAX_NOTE_LENGTH = 2000
 PREFIX = re.compile(f"({SEGMENT.pattern}/){{0,2}}({SEGMENT.pattern})?")
 # Control characters, line and paragraph separators, and lone surrogates; a note may have lines and tabs.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -9,6 +9,8 @@ from sqlalchemy import CheckConstraint, DateTime, Dialect, ForeignKey, LargeBina
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MAX_SEGMENT_LENGTH
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment, in UTC also where the database knows no time zones."""
@@ -66,16 +68,16 @@ class NameRow(Base):
         ),
     )
 
-    team: Mapped[str] = mapped_column(make_text(100), primary_key=True)
-    name: Mapped[str] = mapped_column(make_text(100), primary_key=True)
-    version: Mapped[str] = mapped_column(make_text(100), primary_key=True)
+    team: Mapped[str] = mapped_column(make_text(MAX_SEGMENT_LENGTH), primary_key=True)
+    name: Mapped[str] = mapped_column(make_text(MAX_SEGMENT_LENGTH), primary_key=True)
+    version: Mapped[str] = mapped_column(make_text(MAX_SEGMENT_LENGTH), primary_key=True)
     model: Mapped[str] = mapped_column(make_text(64), ForeignKey("models.id"))
-    author: Mapped[str] = mapped_column(String(200))
-    note: Mapped[str] = mapped_column(String(2000))
+    author: Mapped[str] = mapped_column(String(MAX_AUTHOR_LENGTH))
+    note: Mapped[str] = mapped_column(String(MAX_NOTE_LENGTH))
     published_at: Mapped[datetime] = mapped_column(UtcDateTime)
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    retired_author: Mapped[str | None] = mapped_column(String(200))
-    retired_note: Mapped[str | None] = mapped_column(String(2000))
+    retired_author: Mapped[str | None] = mapped_column(String(MAX_AUTHOR_LENGTH))
+    retired_note: Mapped[str | None] = mapped_column(String(MAX_NOTE_LENGTH))
 
 
 METADATA = Base.metadata

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import config
 
+from service.core import dtypes
 from service.stream.kernels.fill import HERE, digest_sources
 from tests.stream.drawing import (
     DISTRIBUTIONS,
@@ -187,3 +189,11 @@ def test_kernels_compiled_from_other_sources_are_kept_apart(tmp_path):
         source.write_bytes(content + b"\n")
         assert digest_sources(tmp_path) != original, source.name
         source.write_bytes(content)
+
+
+def test_kernels_compiled_with_other_dtype_codes_are_kept_apart(tmp_path):
+    other = tmp_path / "dtypes.py"
+    other.write_bytes(Path(dtypes.__file__).read_bytes())
+    assert digest_sources(HERE, other) == Path(config.CACHE_DIR).name
+    other.write_bytes(other.read_bytes().replace(b"code=1", b"code=4"))
+    assert digest_sources(HERE, other) != Path(config.CACHE_DIR).name

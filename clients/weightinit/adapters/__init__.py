@@ -14,14 +14,14 @@ from weightinit.adapters.published import (
 
 __all__ = [
     "Cuts",
-    "Segment",
     "PublishedModel",
     "Rename",
+    "Segment",
     "Target",
     "fetch_published",
     "find_letters",
-    "match_model",
     "is_reference",
+    "match_model",
     "name_segments",
     "read_box",
     "span",

@@ -27,8 +27,8 @@ from weightinit.torch.publish import publish
 from weightinit.torch.report import Report, Row
 
 __all__ = [
-    "PlannedTensor",
     "ModelRejected",
+    "PlannedTensor",
     "Report",
     "Row",
     "TensorRejected",

@@ -12,16 +12,10 @@ from itertools import accumulate, pairwise
 import orjson
 from numpy.lib.format import write_array_header_1_0
 
-from service.core import DtypeName
+from service.core import DTYPES, DtypeName
 from service.core.models import Model, ModelTensor
 
-# NumPy has no bfloat16 of its own; ml_dtypes' arrays are saved, and loaded, as two bytes of anything.
-DESCRIPTIONS: dict[DtypeName, str] = {
-    "float32": "<f4",
-    "float64": "<f8",
-    "float16": "<f2",
-    "bfloat16": "<V2",
-}
+ALIGNMENT = 8
 
 
 @lru_cache(1024)
@@ -32,20 +26,23 @@ def make_npy_header(shape: tuple[int, ...], dtype: DtypeName) -> bytes:
     128
     """
     header = BytesIO()
-    description = {"descr": DESCRIPTIONS[dtype], "fortran_order": False, "shape": shape}
+    description = {"descr": DTYPES[dtype].npy, "fortran_order": False, "shape": shape}
     write_array_header_1_0(header, description)
     return header.getvalue()
 
 
-#: In the order that the reference writes them in, the largest first, so that each is aligned.
-DTYPES: dict[DtypeName, str] = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}
-ALIGNMENT = 8
-
-
 def sort_tensors(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
-    """Sort tensors as the reference does: by dtype, then by name."""
-    order = list(DTYPES)
-    return sorted(tensors, key=lambda tensor: (order.index(tensor.dtype), tensor.name.encode()))
+    """Sort tensors as the reference implementation does.
+
+    The order is that of the dtypes, the largest first so that every tensor is aligned, and BF16 before F16;
+    then that of the names.
+    """
+    return sorted(tensors, key=_make_sort_key)
+
+
+def _make_sort_key(tensor: ModelTensor) -> tuple[int, str, bytes]:
+    dtype = DTYPES[tensor.dtype]
+    return -dtype.itemsize, dtype.safetensors, tensor.name.encode()
 
 
 def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTensor]) -> bytes:
@@ -61,7 +58,7 @@ def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTens
     }
     spans = pairwise(accumulate((tensor.nbytes for tensor in tensors), initial=0))
     rows = {
-        tensor.name: {"dtype": DTYPES[tensor.dtype], "shape": tensor.shape, "data_offsets": span}
+        tensor.name: {"dtype": DTYPES[tensor.dtype].safetensors, "shape": tensor.shape, "data_offsets": span}
         for tensor, span in zip(tensors, spans, strict=True)
     }
     text = orjson.dumps({"__metadata__": metadata, **rows})

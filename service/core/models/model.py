@@ -19,7 +19,7 @@ DEFAULT_DTYPE: DtypeName = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Rows that are drawn: a box of the tensor that a spec with a seed describes, whole in all axes but 0."""
+    """A part that is drawn: rows of the tensor that a spec describes. All axes but 0 are whole."""
 
     spec: LayerSpec
     parameters: Parameters
@@ -27,7 +27,7 @@ class Drawn:
 
     @property
     def name(self) -> str:
-        """The name that the draws depend on."""
+        """The name that the draws are keyed by."""
         return self.spec.name
 
     @property
@@ -37,24 +37,24 @@ class Drawn:
 
     @property
     def dtype(self) -> DtypeName:
-        """The dtype."""
+        """The dtype of the rows."""
         return self.spec.dtype
 
     @property
-    def cut(self) -> str:
-        """Which rows of the spec's tensor these are, as text; empty for all."""
+    def slice_text(self) -> str:
+        """The rows as text, `start:stop`; empty for all of them."""
         return format_slices(self.slices, self.spec.shape)
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of the canonical form; those that equal their default are left out."""
-        said = self.spec.model_dump(exclude_defaults=True, exclude={"seed"})
-        said |= {"name": self.name, "shape": list(self.spec.shape), "layout": self.parameters.layout}
-        return said | ({"slice": self.cut} if self.cut else {})
+        """Return the fields of the canonical form, without those that equal their default."""
+        fields = self.spec.model_dump(exclude_defaults=True, exclude={"seed"})
+        fields |= {"name": self.name, "shape": list(self.spec.shape), "layout": self.parameters.layout}
+        return fields | ({"slice": self.slice_text} if self.slice_text else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """Rows of one value."""
+    """A part of one value."""
 
     name: str
     shape: tuple[int, ...]
@@ -62,9 +62,9 @@ class Constant:
     value: float
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of the canonical form; those that equal their default are left out."""
-        said = {"name": self.name, "shape": list(self.shape), "constant": self.value}
-        return said | describe_dtype(self.dtype)
+        """Return the fields of the canonical form, without those that equal their default."""
+        fields = {"name": self.name, "shape": list(self.shape), "constant": self.value}
+        return fields | describe_dtype(self.dtype)
 
 
 Part = Drawn | Constant
@@ -81,7 +81,7 @@ class ModelTensor:
 
     @property
     def elements(self) -> int:
-        """How many elements it has."""
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
@@ -95,7 +95,7 @@ class ModelTensor:
         return self.elements * self.itemsize
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of the canonical form, in which a tensor's only part stands in its place."""
+        """Return the fields of the canonical form. A part that is a whole tensor is inlined."""
         described = [part.describe() for part in self.parts]
         if len(described) == 1 and described[0]["name"] == self.name and "slice" not in described[0]:
             return described[0]
@@ -103,8 +103,8 @@ class ModelTensor:
             part.pop("dtype", None)
             if part["name"] == self.name:
                 del part["name"]
-        said = {"name": self.name, "shape": list(self.shape), "parts": described}
-        return said | describe_dtype(self.dtype)
+        fields = {"name": self.name, "shape": list(self.shape), "parts": described}
+        return fields | describe_dtype(self.dtype)
 
 
 def describe_dtype(dtype: DtypeName) -> dict[str, DtypeName]:
@@ -114,7 +114,7 @@ def describe_dtype(dtype: DtypeName) -> dict[str, DtypeName]:
 
 @dataclass(frozen=True)
 class Model:
-    """What a model starts from. Its tensors are in the order of their names' bytes."""
+    """A model: its seed, stream version, and tensors in the order of their names' bytes."""
 
     seed: int
     stream: int
@@ -122,14 +122,14 @@ class Model:
 
     @classmethod
     def of(cls, seed: int, stream: int, tensors: Iterable[ModelTensor]) -> Self:
-        """Make a model of tensors in any order."""
+        """Make a model of tensors, given in any order."""
         return cls(seed, stream, tuple(sorted(tensors, key=lambda tensor: tensor.name.encode())))
 
     @cached_property
     def canonical(self) -> bytes:
-        """The canonical form: JSON as RFC 8785 writes it, so that anyone who has it can compute the id.
+        """The canonical form: JSON by RFC 8785, of which anyone can compute the id.
 
-        The seed is text, since numbers are doubles there.
+        The seed is text, since RFC 8785 writes numbers as doubles.
         """
         tensors = [tensor.describe() for tensor in self.tensors]
         return rfc8785.dumps({"seed": str(self.seed), "stream": self.stream, "tensors": tensors})
@@ -146,10 +146,10 @@ class Model:
 
     @property
     def elements(self) -> int:
-        """How many elements all tensors have."""
+        """The number of elements of all tensors."""
         return sum(tensor.elements for tensor in self.tensors)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes they take."""
+        """Bytes of all tensors."""
         return sum(tensor.nbytes for tensor in self.tensors)

@@ -1,4 +1,4 @@
-"""Entries: what the store knows of a name."""
+"""Names: `team/name/version`, each of which refers to one published model."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,12 @@ from typing import NamedTuple, Self
 from service.core.errors import FieldError, SpecError, make_spec_error
 
 MODEL_ID = re.compile(r"[0-9a-f]{64}")
-SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-SEGMENT_RULE = "must be 1 to 100 of A-Z a-z 0-9 . _ -, and begin with a letter or digit"
-LAST = "\x7f"  # beyond every character that a segment may have
+MAX_SEGMENT_LENGTH = 100
+MAX_AUTHOR_LENGTH = 200
+MAX_NOTE_LENGTH = 2000
+SEGMENT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_SEGMENT_LENGTH - 1}}}")
+SEGMENT_RULE = f"must be 1 to {MAX_SEGMENT_LENGTH} of A-Z a-z 0-9 . _ -, and begin with a letter or digit"
+LAST = "\x7f"  # greater than every character that a segment may have
 
 
 class ModelName(NamedTuple):
@@ -22,20 +25,20 @@ class ModelName(NamedTuple):
 
     @classmethod
     def of(cls, team: str, name: str, version: str) -> Self:
-        """Make a name of its segments. Raises SpecError, with every segment that is wrong.
+        """Make a name of its segments. Raises SpecError, with every invalid segment.
 
         >>> str(ModelName.of("vision", "resnet50", "1.0"))
         'vision/resnet50/1.0'
         """
-        made = cls(team, name, version)
+        result = cls(team, name, version)
         errors = [
             FieldError.of(field, SEGMENT_RULE, text)
-            for field, text in made._asdict().items()
+            for field, text in result._asdict().items()
             if not SEGMENT.fullmatch(text)
         ]
         if errors:
             raise SpecError(errors)
-        return made
+        return result
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -54,7 +57,7 @@ class ModelName(NamedTuple):
 
 
 def span_prefix(prefix: str) -> tuple[ModelName, ModelName]:
-    r"""Return the ends of the interval, half-open, of the names whose text begins with a prefix.
+    r"""Return the half-open interval of the names that begin with a prefix.
 
     >>> span_prefix("vision/res")
     (ModelName(team='vision', name='res', version=''), ModelName(team='vision', name='res\x7f', version=''))
@@ -78,7 +81,7 @@ class Retirement:
 
 @dataclass(frozen=True, slots=True)
 class NameEntry:
-    """A name, the id of the model that it stands for, who published it, why, and when (UTC)."""
+    """A name, the id of its model, who published it, why, and when (UTC)."""
 
     name: ModelName
     model: str

@@ -1,4 +1,4 @@
-"""Parsing: from what a client says to a model."""
+"""Parsing: from the JSON of a request to a model."""
 
 import re
 from collections.abc import Mapping
@@ -23,26 +23,26 @@ from service.core.spec import LayerSpec, Seed, Shape, check_element_count, check
 
 Fields = dict[str, Any]
 Name = Annotated[str, AfterValidator(check_name)]
-M = TypeVar("M", bound="Said")
+M = TypeVar("M", bound="StrictModel")
 
-#: What each tensor has to say itself.
-OWN = frozenset({"shape", "seed", "name"})
-#: What safetensors keeps for itself.
-RESERVED = "__metadata__"
+#: Fields that `defaults` cannot have: the seed is the model's, shape and name each tensor's own.
+FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})
+#: The key of the metadata in a safetensors header, which no tensor can have.
+SAFETENSORS_METADATA = "__metadata__"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-#: More than anything that is said has: a hostile object has a million, each an error to describe.
+#: More than any object of a model has. A hostile one may have a million, each an error to describe.
 MAX_FIELDS = 32
 #: RFC 8785 writes numbers as doubles, which hold every integer up to here (RFC 7493, section 2.2).
 MAX_INTEGER = 2**53 - 1
 
 
-class Said(BaseModel):
-    """What is read strictly, from JSON."""
+class StrictModel(BaseModel):
+    """Base of the models that are parsed from JSON: no coercion, no unknown fields."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
-class ModelSpec(Said):
+class ModelSpec(StrictModel):
     """A model: a seed, what its tensors have in common, and the tensors."""
 
     seed: Annotated[Seed, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")]
@@ -59,7 +59,7 @@ class ModelSpec(Said):
     ]
 
 
-class ConstantSpec(Said):
+class ConstantSpec(StrictModel):
     """A tensor, or a part of one, that is one value everywhere."""
 
     name: Name
@@ -68,7 +68,7 @@ class ConstantSpec(Said):
     dtype: DtypeName = "float32"
 
 
-class StackSpec(Said):
+class StackSpec(StrictModel):
     """A tensor of parts."""
 
     name: Name
@@ -78,7 +78,7 @@ class StackSpec(Said):
 
 
 def validate(kind: type[M], values: Mapping[str, object], what: str) -> M:
-    """Read JSON-like values. Raises SpecError, with every field that is wrong."""
+    """Validate JSON-like values as a model. Raises SpecError, with every invalid field."""
     check_fields(values, what)
     try:
         return kind.model_validate(values)
@@ -87,32 +87,31 @@ def validate(kind: type[M], values: Mapping[str, object], what: str) -> M:
 
 
 def check_fields(values: Mapping[str, object], what: str) -> None:
-    """Check that there are not more fields than anything has, before each is looked at. Raises SpecError."""
+    """Check the number of fields before any of them is validated. Raises SpecError."""
     if len(values) > MAX_FIELDS:
         raise SpecError([FieldError.of(what, f"must have at most {MAX_FIELDS} fields", len(values))])
 
 
 def check_defaults(defaults: Fields) -> None:
-    """Check that defaults are fields which tensors can have in common. Raises SpecError."""
+    """Check that defaults are fields that a layer spec may share. Raises SpecError."""
     check_fields(defaults, "defaults")
     for name, value in defaults.items():
-        if name in OWN:
+        if name in FIELDS_WITHOUT_DEFAULT:
             raise make_spec_error(
                 f"defaults.{name}",
                 "is no default: the model says the seed, and each tensor its name and shape",
                 value,
             )
-    said = {name: value for name, value in defaults.items() if name not in OWN}
     try:
-        LayerSpec.parse({"shape": (1,), **said})
+        LayerSpec.parse({"shape": (1,), **defaults})
     except SpecError as error:
         raise error.within("defaults") from None
 
 
 def check_tensor_name(name: object) -> None:
-    """Check that a name can stand in a path and in a safetensors file. Raises SpecError.
+    """Check that a name is valid in a URL path and in a safetensors file. Raises SpecError.
 
-    Of other names than text, the spec's own rules speak.
+    A name that is not text is left to the validation of the spec.
     """
     if name is MISSING or name == "":
         raise make_spec_error("name", "is required of each tensor", name)
@@ -120,23 +119,23 @@ def check_tensor_name(name: object) -> None:
         return
     if CONTROL.search(name):
         raise make_spec_error("name", "must not have control characters", name)
-    if name == RESERVED:
+    if name == SAFETENSORS_METADATA:
         raise make_spec_error("name", "is kept for the metadata of safetensors", name)
     if ".." in name or any(segment in {"", "."} for segment in name.split("/")):
         raise make_spec_error("name", "must not have .. in it, nor . or nothing between slashes", name)
 
 
-def check_value(said: ConstantSpec) -> None:
-    """Check that a dtype holds a constant. Raises SpecError."""
-    largest = DTYPES[said.dtype].max
-    if abs(said.constant) > largest:
+def check_constant(spec: ConstantSpec) -> None:
+    """Check that the dtype can represent a constant. Raises SpecError."""
+    largest = DTYPES[spec.dtype].max
+    if abs(spec.constant) > largest:
         raise make_spec_error(
-            "constant", f"must be at most {largest:g}, {said.dtype}'s largest", said.constant
+            "constant", f"must be at most {largest:g}, {spec.dtype}'s largest", spec.constant
         )
 
 
 def check_integers(spec: LayerSpec) -> None:
-    """Check that the canonical form can hold a spec's integers. Raises SpecError."""
+    """Check that the canonical form can represent the integers of a spec. Raises SpecError."""
     for field in ("shape", "groups", "fan_in", "fan_out"):
         value = getattr(spec, field) or 0
         if max(value if isinstance(value, tuple) else (value,)) > MAX_INTEGER:
@@ -144,17 +143,17 @@ def check_integers(spec: LayerSpec) -> None:
 
 
 class Limits(NamedTuple):
-    """How many tensors a model may have, and how many elements and axes a tensor."""
+    """The most tensors and elements that a model may have, and the most axes of a tensor."""
 
     tensors: int
     elements: int
     rank: int
 
     def check_tensors(self, listed: object) -> None:
-        """Check how many tensors are listed, each part counting as one. Raises SpecError."""
+        """Check the number of tensors, each part counting as one. Raises SpecError."""
         if not isinstance(listed, list):
             return
-        count = sum(count_parts(said) for said in listed)
+        count = sum(count_parts(tensor) for tensor in listed)
         if not 1 <= count <= self.tensors:
             raise make_spec_error("tensors", f"must be 1 to {self.tensors}, each part counting as one", count)
 
@@ -165,20 +164,20 @@ class Limits(NamedTuple):
         check_element_count(shape, self.elements)
 
 
-def count_parts(said: object) -> int:
-    """Count the parts of a tensor, of which nothing has been checked yet."""
-    parts = said.get("parts") if isinstance(said, dict) else None
+def count_parts(tensor: object) -> int:
+    """Count the parts of a tensor that has not been validated yet."""
+    parts = tensor.get("parts") if isinstance(tensor, dict) else None
     return len(parts) if isinstance(parts, list) and parts else 1
 
 
 def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Model:
-    """Parse a model for a version of the stream. Raises SpecError, with the first few rules that are broken.
+    """Parse a model for a version of the stream. Raises SpecError, with the first MAX_ERRORS broken rules.
 
-    >>> said = {"seed": 42, "tensors": [{"name": "fc1", "shape": [784, 300], "activation": "ReLU"}]}
-    >>> parse_model(said, 1, Limits(tensors=9, elements=10**9, rank=8)).canonical
+    >>> values = {"seed": 42, "tensors": [{"name": "fc1", "shape": [784, 300], "activation": "ReLU"}]}
+    >>> parse_model(values, 1, Limits(tensors=9, elements=10**9, rank=8)).canonical
     b'{"seed":"42","stream":1,"tensors":[{"activation":"relu","layout":"IO","name":"fc1","shape":[784,300]}]}'
     """
-    limits.check_tensors(values.get("tensors"))  # before a million of them are looked at
+    limits.check_tensors(values.get("tensors"))  # before any of them is validated
     spec = validate(ModelSpec, values, "model")
     if spec.stream != stream:
         raise make_spec_error("stream", f"must be {stream}, the version that is served here", spec.stream)
@@ -193,60 +192,57 @@ def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Mo
 
 
 class Parser(NamedTuple):
-    """What holds for every tensor of a model."""
+    """Parses the tensors of one model, with its seed, defaults and limits."""
 
     seed: int
     defaults: Fields
     limits: Limits
 
     def parse_tensors(self, listed: list[Fields]) -> list[ModelTensor]:
-        """Parse all tensors. Raises SpecError, in which each field is named within its tensor."""
+        """Parse all tensors. Raises SpecError, whose fields have the path of their tensor."""
         tensors: dict[str, ModelTensor] = {}
         errors: list[FieldError] = []
-        for number, said in enumerate(listed):
+        for number, fields in enumerate(listed):
             try:
-                tensor = self.parse_tensor(said)
+                tensor = self.parse_tensor(fields)
                 if tensors.setdefault(tensor.name, tensor) is not tensor:
                     raise make_spec_error("name", "must be given once", tensor.name)
             except SpecError as error:
-                errors += error.within(name_tensor(number, said)).errors
+                errors += error.within(name_tensor(number, fields)).errors
             if len(errors) >= MAX_ERRORS:
                 break
         if errors:
             raise SpecError(errors[:MAX_ERRORS])
         return list(tensors.values())
 
-    def parse_tensor(self, said: Fields) -> ModelTensor:
+    def parse_tensor(self, fields: Fields) -> ModelTensor:
         """Parse a tensor. Raises SpecError."""
-        check_fields(said, "tensor")
-        check_tensor_name(said.get("name", MISSING))
-        if "parts" in said:
-            return self.parse_stack(said)
-        if "slice" in said:
-            raise make_spec_error("slice", "is for the parts of a tensor", said["slice"])
-        part = self.parse_part(said)
+        check_fields(fields, "tensor")
+        check_tensor_name(fields.get("name", MISSING))
+        if "parts" in fields:
+            return self.parse_stack(fields)
+        if "slice" in fields:
+            raise make_spec_error("slice", "is for the parts of a tensor", fields["slice"])
+        part = self.parse_part(fields)
         return ModelTensor(part.name, part.shape, part.dtype, (part,))
 
-    def parse_stack(self, said: Fields) -> ModelTensor:
+    def parse_stack(self, fields: Fields) -> ModelTensor:
         """Parse a tensor of parts. Raises SpecError."""
-        stack = validate(StackSpec, {**self.common, **said}, "tensor with parts")
+        stack = validate(StackSpec, {**self.common, **fields}, "tensor with parts")
         self.limits.check_shape(stack.shape)
-        parts = tuple(self.parse_piece(stack, number) for number in range(len(stack.parts)))
+        parts = tuple(self.parse_stacked_part(stack, number) for number in range(len(stack.parts)))
         rows = sum(part.shape[0] for part in parts)
         if rows != stack.shape[0]:
             raise make_spec_error("parts", f"must have {stack.shape[0]} rows in all", rows)
         return ModelTensor(stack.name, stack.shape, stack.dtype, parts)
 
-    def parse_piece(self, stack: StackSpec, number: int) -> Part:
-        """Parse a part of a tensor, of which it has the dtype and, unless it says one, the name.
-
-        Raises SpecError.
-        """
-        said = stack.parts[number]
+    def parse_stacked_part(self, stack: StackSpec, number: int) -> Part:
+        """Parse a part of a stack, whose dtype it has, and whose name by default. Raises SpecError."""
+        fields = stack.parts[number]
         try:
-            if "dtype" in said:
-                raise make_spec_error("dtype", "is the tensor's, not a part's, to say", said["dtype"])
-            part = self.parse_part({"name": stack.name, **said, "dtype": stack.dtype})
+            if "dtype" in fields:
+                raise make_spec_error("dtype", "is the tensor's, not a part's, to say", fields["dtype"])
+            part = self.parse_part({"name": stack.name, **fields, "dtype": stack.dtype})
             if part.shape[1:] != stack.shape[1:]:
                 raise make_spec_error(
                     "shape", f"must end as the tensor's, in {list(stack.shape[1:])}", part.shape
@@ -255,48 +251,48 @@ class Parser(NamedTuple):
             raise error.within(f"parts[{number}]") from None
         return part
 
-    def parse_part(self, said: Fields) -> Part:
-        """Parse what is drawn, or is one value everywhere. Raises SpecError."""
-        if "constant" in said:
-            constant = validate(ConstantSpec, {**self.common, **said}, "constant tensor")
+    def parse_part(self, fields: Fields) -> Part:
+        """Parse a drawn or constant part. Raises SpecError."""
+        if "constant" in fields:
+            constant = validate(ConstantSpec, {**self.common, **fields}, "constant tensor")
             self.limits.check_shape(constant.shape)
-            check_value(constant)
+            check_constant(constant)
             # A zero has no sign in RFC 8785.
             return Constant(constant.name, constant.shape, constant.dtype, constant.constant + 0.0)
-        if "seed" in said:
-            raise make_spec_error("seed", "is the model's, not a tensor's, to say", said["seed"])
-        check_fields(said, "tensor")
-        fields = {**self.defaults, **said, "seed": self.seed}
-        cut = fields.pop("slice", None)
-        spec = LayerSpec.parse(fields)
+        if "seed" in fields:
+            raise make_spec_error("seed", "is the model's, not a tensor's, to say", fields["seed"])
+        check_fields(fields, "tensor")
+        merged = {**self.defaults, **fields, "seed": self.seed}
+        rows = merged.pop("slice", None)
+        spec = LayerSpec.parse(merged)
         self.limits.check_shape(spec.shape)
         check_integers(spec)
-        return Drawn(spec, resolve_parameters(spec), parse_rows(cut, spec.shape))
+        return Drawn(spec, resolve_parameters(spec), parse_rows(rows, spec.shape))
 
     @property
     def common(self) -> Fields:
-        """What a tensor that is not drawn takes of the defaults."""
+        """The defaults that constants and stacks have: the dtype."""
         return {name: value for name, value in self.defaults.items() if name == "dtype"}
 
 
-def parse_rows(cut: object, shape: tuple[int, ...]) -> Slices:
-    """Parse the cut of some rows, None being all. Raises SpecError."""
+def parse_rows(text: object, shape: tuple[int, ...]) -> Slices:
+    """Parse a slice of the first axis, None being the whole tensor. Raises SpecError."""
     whole = tuple(slice(0, size) for size in shape)
-    if cut is None:
+    if text is None:
         return whole
-    if not isinstance(cut, str):
-        raise make_spec_error("slice", "must be text, such as 0:128", cut)
-    slices = parse_slices(cut, shape)
+    if not isinstance(text, str):
+        raise make_spec_error("slice", "must be text, such as 0:128", text)
+    slices = parse_slices(text, shape)
     if slices[1:] != whole[1:]:
-        raise make_spec_error("slice", "must cut the first axis only", cut)
+        raise make_spec_error("slice", "must cut the first axis only", text)
     return slices
 
 
-def name_tensor(number: int, said: Fields) -> str:
-    """Name a tensor for an error: by its name where it has one, else by its number.
+def name_tensor(number: int, fields: Fields) -> str:
+    """Format the path of a tensor in an error: by its name, or by its index if it has none.
 
     >>> name_tensor(3, {"name": "fc1"}), name_tensor(3, {})
     ('tensors["fc1"]', 'tensors[3]')
     """
-    name = said.get("name")
+    name = fields.get("name")
     return f"tensors[{describe_text(name) if isinstance(name, str) and name else number}]"

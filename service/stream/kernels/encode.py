@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numba import float32, float64, int32, njit, uint16, uint32, uint64
 
-from service.core import DtypeName
+from service.core import DTYPES, DtypeName
 from service.stream.kernels.intrinsics import HIGH, MAGNITUDE, SIGN, bits32, bits64
 
-DTYPE_CODES: dict[DtypeName, int] = {"float64": 0, "float32": 1, "float16": 2, "bfloat16": 3}
+DTYPE_CODES: dict[DtypeName, int] = {row.name: row.code for row in DTYPES.values()}
 FLOAT64, FLOAT32, BFLOAT16 = DTYPE_CODES["float64"], DTYPE_CODES["float32"], DTYPE_CODES["bfloat16"]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numba import config, float64, int64, njit, types, uint32, uint64
 
+from service.core import dtypes
 from service.stream.kernels.encode import encode_tabled, encode_uniform
 from service.stream.kernels.intrinsics import prefetch
 from service.stream.kernels.philox import TILE, draw_tile
@@ -64,16 +65,17 @@ def hold_tile(key, tile, tile_words, held):
     return tile
 
 
-def digest_sources(folder: Path) -> str:
-    """Return a digest of every source file in a folder."""
-    sources = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+def digest_sources(folder: Path, *others: Path) -> str:
+    """Return a digest, 16 hexadecimal digits, of the source files in a folder and some others."""
+    sources = b"".join(path.read_bytes() for path in (*sorted(folder.glob("*.py")), *others))
     return hashlib.sha256(sources).hexdigest()[:16]
 
 
 # Numba invalidates its cache by the file of the cached function only, and misses changes in the files of its
-# callees, so the cache directory has the digest of all kernel sources in its name. The setting is global to
-# the process.
-config.CACHE_DIR = str(Path(config.CACHE_DIR or HERE / "__pycache__") / digest_sources(HERE))
+# callees, so the cache directory has in its name the digest of all sources that it depends on: the kernels,
+# and the dtype codes. The setting is global to the process.
+DIGEST = digest_sources(HERE, Path(dtypes.__file__))
+config.CACHE_DIR = str(Path(config.CACHE_DIR or HERE / "__pycache__") / DIGEST)
 
 
 @njit(

@@ -68,7 +68,7 @@ def test_parts_have_the_tensors_dtype_and_name_unless_they_say_one():
 def test_a_cut_of_what_is_drawn_is_a_part():
     (tensor,) = parse(stack({"shape": [4, 3], "slice": "1:4"}, {"shape": [1, 3], "constant": 0})).tensors
     assert [part.shape for part in tensor.parts] == [(3, 3), (1, 3)]
-    assert tensor.parts[0].cut == "1:4"
+    assert tensor.parts[0].slice_text == "1:4"
 
 
 @pytest.mark.parametrize(
