@@ -9,6 +9,12 @@ from tests.contributing.page import ROOT
 
 PACKAGES = {"service": ROOT / "service", "weightinit": ROOT / "clients/weightinit"}
 
+# Modules that are short and imported once, and why they are modules all the same.
+EXEMPT = {
+    "weightinit.cli.": "a command a module, so that it is found by its name",
+    "weightinit.default": "`weightinit.weights` and its like: __init__ has exports, and no code",
+}
+
 
 @pytest.fixture(scope="module")
 def house():
@@ -64,3 +70,30 @@ def test_a_function_is_counted_from_def_to_its_last_line(package):
 def test_no_folder_has_more_than_15_modules(name, house):
     folders = house.count_folders(house.read_package(name, PACKAGES[name]))
     assert {folder: count for folder, count in folders.items() if count > 15} == {}
+
+
+def list_short(house):
+    """List the short modules that only one other imports."""
+    packages = (house.read_package(name, folder) for name, folder in PACKAGES.items())
+    return [
+        name
+        for modules in packages
+        for name in house.find_imported_once(modules)
+        if modules[name].lines < house.SHORT
+    ]
+
+
+def test_no_short_module_is_imported_by_only_one_other(house):
+    assert [name for name in list_short(house) if not name.startswith(tuple(EXEMPT))] == []
+
+
+@pytest.mark.parametrize("exempt", EXEMPT)
+def test_an_exemption_is_needed(exempt, house):
+    assert any(name.startswith(exempt) for name in list_short(house))
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_function_is_longer_than_60_lines(name, house):
+    modules = house.read_package(name, PACKAGES[name]).values()
+    functions = {function: lines for module in modules for function, lines in module.functions.items()}
+    assert {function: lines for function, lines in functions.items() if lines > 60} == {}
