@@ -3,7 +3,7 @@
 from itertools import count
 
 import keras
-from weightinit.keras import HeNormal
+from weightinit.keras import HeTruncatedNormal, Initializer
 
 from benchmarks.experiments.draws import MILLION, OURS
 from benchmarks.experiments.transfer import make_client
@@ -14,13 +14,13 @@ from benchmarks.servers import run_service
 
 
 def race_keras(scale: Scale) -> Figures:
-    """Race Keras' own HeNormal, all cores. Each draw is of a new initializer, as for a new layer."""
+    """Race Keras' own HeNormal, all cores: truncated. Each draw is of a new layer's initializer."""
     shape = scale.pick((4096, 16384), (256, 1024))
     numbers = count()
     with run_service() as service, make_client(service) as client:
 
-        def make_ours() -> HeNormal:
-            return HeNormal(seed=42, name=f"dense_{next(numbers)}/kernel", client=client)
+        def make_ours() -> Initializer:
+            return HeTruncatedNormal(seed=42, name=f"dense_{next(numbers)}/kernel", client=client)
 
         amount = shape[0] * shape[1] / MILLION
         contestants = {

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike, DTypeLike
 
 from weightinit import Client, Spec, default_client
+from weightinit.adapters.initializers import NAMED, read_distribution
 from weightinit.jax.arrays import name_dtype, sharded, take_over
 from weightinit.spec.layer import LayerFields
 from weightinit.spec.layouts import Axes, spell_layout
@@ -123,3 +124,94 @@ def _read_words(key: ArrayLike | None) -> jax.Array:
     if words.ndim != 1:
         raise ValueError(f"an initializer takes one key, not an array of shape {words.shape[:-1]}")
     return words
+
+
+class Options(TypedDict, total=False):
+    """Which tensor it is, and which client requests it: as for `initializer`."""
+
+    seed: int | str | None
+    name: str | None
+    client: Client | None
+
+
+class NamedInitializer(Protocol):
+    """A function that makes initializers, with the arguments of those in jax.nn.initializers."""
+
+    def __call__(
+        self,
+        in_axis: Axes = -2,
+        out_axis: Axes = -1,
+        batch_axis: Axes = (),
+        dtype: DTypeLike | None = None,
+        **options: Unpack[Options],
+    ) -> Initializer:
+        """Make an initializer."""
+
+
+def variance_scaling(
+    scale: float = 1.0,
+    mode: str = "fan_in",
+    distribution: str = "uniform",
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: DTypeLike | None = None,
+    **options: Unpack[Options],
+) -> Initializer:
+    """Make an initializer with σ² = scale / fan, with JAX's arguments and the service's defaults.
+
+    Args:
+        scale: positive.
+        mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
+        distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
+        in_axis: axis or axes of inputs.
+        out_axis: axis or axes of outputs.
+        batch_axis: axis or axes of stacked, independent kernels.
+        dtype: for calls without one. Default: JAX's.
+        **options: seed, name and client, as for `initializer`.
+    """
+    layer = LayerFields(
+        scheme="variance_scaling", scale=scale, mode=mode, distribution=read_distribution(distribution)
+    )
+    return _make(layer, (in_axis, out_axis, batch_axis), dtype, options)
+
+
+def make_named_initializer(name: str) -> NamedInitializer:
+    """Make the function of a row of NAMED: its initializers have that scheme.
+
+    >>> make_named_initializer("he_normal").__name__
+    'he_normal'
+    """
+
+    def make(
+        in_axis: Axes = -2,
+        out_axis: Axes = -1,
+        batch_axis: Axes = (),
+        dtype: DTypeLike | None = None,
+        **options: Unpack[Options],
+    ) -> Initializer:
+        return _make(LayerFields(scheme=row.name), (in_axis, out_axis, batch_axis), dtype, options)
+
+    row = NAMED[name]
+    make.__name__ = make.__qualname__ = row.name
+    make.__doc__ = f"Make an initializer, with the arguments of `variance_scaling`. {row.describe()}"
+    return make
+
+
+def _make(
+    layer: LayerFields, axes: tuple[Axes, Axes, Axes], dtype: DTypeLike | None, options: Options
+) -> Initializer:
+    spec = make_spec(options.get("seed"), options.get("name"), layer)
+    inputs, outputs, stacked = (found if isinstance(found, int) else tuple(found) for found in axes)
+    return Initializer(spec, dtype, (inputs, outputs, stacked), options.get("client"))
+
+
+glorot_uniform = xavier_uniform = make_named_initializer("glorot_uniform")
+glorot_normal = xavier_normal = make_named_initializer("glorot_normal")
+glorot_truncated_normal = xavier_truncated_normal = make_named_initializer("glorot_truncated_normal")
+he_uniform = kaiming_uniform = make_named_initializer("he_uniform")
+he_normal = kaiming_normal = make_named_initializer("he_normal")
+he_truncated_normal = kaiming_truncated_normal = make_named_initializer("he_truncated_normal")
+lecun_uniform = make_named_initializer("lecun_uniform")
+lecun_normal = make_named_initializer("lecun_normal")
+lecun_truncated_normal = make_named_initializer("lecun_truncated_normal")

@@ -2,29 +2,49 @@
 
 from weightinit.adapters.rules import ModelRejected
 from weightinit.keras.initialize import initialize
-from weightinit.keras.initializers import Initializer, SharedWeights, placeholders
-from weightinit.keras.named import (
+from weightinit.keras.initializers import (
     GlorotNormal,
+    GlorotTruncatedNormal,
     GlorotUniform,
     HeNormal,
+    HeTruncatedNormal,
     HeUniform,
+    Initializer,
+    KaimingNormal,
+    KaimingTruncatedNormal,
+    KaimingUniform,
     LecunNormal,
+    LecunTruncatedNormal,
     LecunUniform,
+    SharedWeights,
     VarianceScaling,
+    XavierNormal,
+    XavierTruncatedNormal,
+    XavierUniform,
+    placeholders,
 )
 from weightinit.keras.publish import publish
 
 __all__ = [
     "GlorotNormal",
+    "GlorotTruncatedNormal",
     "GlorotUniform",
     "HeNormal",
+    "HeTruncatedNormal",
     "HeUniform",
     "Initializer",
+    "KaimingNormal",
+    "KaimingTruncatedNormal",
+    "KaimingUniform",
     "LecunNormal",
+    "LecunTruncatedNormal",
     "LecunUniform",
     "ModelRejected",
     "SharedWeights",
     "VarianceScaling",
+    "XavierNormal",
+    "XavierTruncatedNormal",
+    "XavierUniform",
     "initialize",
     "placeholders",
     "publish",

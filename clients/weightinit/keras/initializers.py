@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from weightinit import Client, default_client
+from weightinit.adapters.initializers import NAMED, read_distribution
 from weightinit.keras.types import Tensor
 from weightinit.spec.layer import LayerFields, Spec
 from weightinit.spec.layouts import spell_layout
@@ -182,3 +183,51 @@ def _is_tracing() -> bool:
     """Tell whether Keras only infers shapes, and will ask for the same tensor again."""
     with keras.StatelessScope(initialize_variables=False) as scope:
         return scope.original_scope is not None
+
+
+class VarianceScaling(Initializer):
+    """Weights of σ² = scale / fan, with Keras' arguments and the service's defaults.
+
+    Args:
+        scale: positive.
+        mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
+        distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
+        named: `seed`, `name` and the rest, as for Initializer.
+    """
+
+    LAYER: ClassVar[LayerFields] = {"scheme": "variance_scaling"}
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "uniform",
+        **named: Any,
+    ) -> None:
+        super().__init__(scale=scale, mode=mode, distribution=read_distribution(distribution), **named)
+
+
+def make_named_initializer(name: str) -> type[Initializer]:
+    """Make the class of a row of NAMED: Initializer with that scheme.
+
+    >>> make_named_initializer("he_normal").__name__
+    'HeNormal'
+    """
+    row = NAMED[name]
+    layer = LayerFields(scheme=row.name)
+    body = {"LAYER": layer, "__doc__": row.describe(), "__module__": __name__}
+    return type(row.name.title().replace("_", ""), (Initializer,), body)
+
+
+GlorotUniform = XavierUniform = make_named_initializer("glorot_uniform")
+GlorotNormal = XavierNormal = make_named_initializer("glorot_normal")
+GlorotTruncatedNormal = XavierTruncatedNormal = make_named_initializer("glorot_truncated_normal")
+HeUniform = KaimingUniform = make_named_initializer("he_uniform")
+HeNormal = KaimingNormal = make_named_initializer("he_normal")
+HeTruncatedNormal = KaimingTruncatedNormal = make_named_initializer("he_truncated_normal")
+LecunUniform = make_named_initializer("lecun_uniform")
+LecunNormal = make_named_initializer("lecun_normal")
+LecunTruncatedNormal = make_named_initializer("lecun_truncated_normal")
+
+for kind in (Initializer, *Initializer.__subclasses__()):
+    keras.saving.register_keras_serializable(package="weightinit")(kind)

@@ -1,10 +1,11 @@
-"""Initializers: one tensor at a time, with the names of torch.nn.init's functions beside."""
+"""Initializers: one tensor at a time, in place, as the functions of torch.nn.init do it."""
 
-from typing import Protocol, Unpack
+from typing import Protocol, TypedDict, Unpack
 
 import torch
 
 from weightinit import Client, Spec, default_client
+from weightinit.adapters.initializers import NAMED, read_distribution
 from weightinit.spec.layer import LayerFields
 from weightinit.torch.fill import check_tensor, draw_, name_dtype
 
@@ -24,6 +25,15 @@ class Initializer(Protocol):
         **layer: Unpack[LayerFields],
     ) -> torch.Tensor:
         """Fill the tensor."""
+
+
+class KernelFields(TypedDict, total=False):
+    """Which axis of a kernel is which, and its fans where the axes do not tell them."""
+
+    layout: str
+    groups: int
+    fan_in: int | None
+    fan_out: int | None
 
 
 def init_(
@@ -47,10 +57,46 @@ def init_(
     return tensor
 
 
-def name_scheme(scheme: str) -> Initializer:
-    """Make the initializer of a scheme, called as in torch.nn.init.
+def variance_scaling_(
+    tensor: torch.Tensor,
+    scale: float = 1.0,
+    mode: str = "fan_in",
+    distribution: str = "uniform",
+    *,
+    seed: int,
+    name: str = "",
+    client: Client | None = None,
+    **kernel: Unpack[KernelFields],
+) -> torch.Tensor:
+    """Fill a tensor in place with weights of σ² = scale / fan, and return it.
 
-    >>> name_scheme("he_normal").__name__
+    Args:
+        tensor: what is filled.
+        scale: positive.
+        mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
+        distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
+        seed: 0 to 2⁶⁴ - 1.
+        name: which tensor this is.
+        client: which client requests it. Default: the one that the environment configures.
+        **kernel: which axis is which, and fans, as for `init_`.
+    """
+    return init_(
+        tensor,
+        seed=seed,
+        name=name,
+        client=client,
+        scheme="variance_scaling",
+        scale=scale,
+        mode=mode,
+        distribution=read_distribution(distribution),
+        **kernel,
+    )
+
+
+def make_named_initializer(name: str) -> Initializer:
+    """Make the initializer of a row of NAMED: `init_` with that scheme.
+
+    >>> make_named_initializer("he_normal").__name__
     'he_normal_'
     """
 
@@ -62,18 +108,21 @@ def name_scheme(scheme: str) -> Initializer:
         client: Client | None = None,
         **layer: Unpack[LayerFields],
     ) -> torch.Tensor:
-        layer["scheme"] = scheme
+        layer["scheme"] = row.name
         return init_(tensor, seed=seed, name=name, client=client, **layer)
 
-    initialize.__name__ = initialize.__qualname__ = f"{scheme}_"
-    initialize.__doc__ = f"Fill a tensor in place by scheme {scheme}: `init_` with that scheme."
+    row = NAMED[name]
+    initialize.__name__ = initialize.__qualname__ = f"{row.name}_"
+    initialize.__doc__ = f"Fill a tensor in place, and return it. {row.describe()}"
     return initialize
 
 
-glorot_normal_ = xavier_normal_ = name_scheme("glorot_normal")
-glorot_uniform_ = xavier_uniform_ = name_scheme("glorot_uniform")
-he_normal_ = kaiming_normal_ = name_scheme("he_normal")
-he_uniform_ = kaiming_uniform_ = name_scheme("he_uniform")
-lecun_normal_ = name_scheme("lecun_normal")
-lecun_uniform_ = name_scheme("lecun_uniform")
-variance_scaling_ = name_scheme("variance_scaling")
+glorot_uniform_ = xavier_uniform_ = make_named_initializer("glorot_uniform")
+glorot_normal_ = xavier_normal_ = make_named_initializer("glorot_normal")
+glorot_truncated_normal_ = xavier_truncated_normal_ = make_named_initializer("glorot_truncated_normal")
+he_uniform_ = kaiming_uniform_ = make_named_initializer("he_uniform")
+he_normal_ = kaiming_normal_ = make_named_initializer("he_normal")
+he_truncated_normal_ = kaiming_truncated_normal_ = make_named_initializer("he_truncated_normal")
+lecun_uniform_ = make_named_initializer("lecun_uniform")
+lecun_normal_ = make_named_initializer("lecun_normal")
+lecun_truncated_normal_ = make_named_initializer("lecun_truncated_normal")

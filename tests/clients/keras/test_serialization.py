@@ -37,6 +37,30 @@ def test_keras_knows_it_by_its_registered_name():
     assert isinstance(keras.initializers.get(said), weightinit.keras.HeNormal)
 
 
+@pytest.mark.parametrize("name", ["GlorotNormal", "HeUniform", "LecunNormal"])
+def test_a_configuration_that_an_earlier_release_serialized_loads(name):
+    said = {
+        "module": "weightinit.keras.named",
+        "class_name": name,
+        "config": {"seed": 42, "name": "k"},
+        "registered_name": f"weightinit>{name}",
+    }
+    made = keras.saving.deserialize_keras_object(said)
+    assert type(made) is getattr(weightinit.keras, name)
+
+
+def test_variance_scaling_of_an_earlier_release_keeps_its_distribution():
+    config = {"scale": 2.0, "mode": "fan_in", "distribution": "untruncated_normal", "seed": 42, "name": "k"}
+    said = {
+        "module": "weightinit.keras.named",
+        "class_name": "VarianceScaling",
+        "config": config,
+        "registered_name": "weightinit>VarianceScaling",
+    }
+    made = keras.saving.deserialize_keras_object(said)
+    assert made.get_config() == {**config, "distribution": "normal"}
+
+
 def test_a_configuration_has_what_was_said_and_no_more():
     made = VarianceScaling(0.5, seed=42, name="k", input_axes=[0], output_axes=[1])
     assert made.get_config() == {
@@ -46,7 +70,7 @@ def test_a_configuration_has_what_was_said_and_no_more():
         "output_axes": [1],
         "scale": 0.5,
         "mode": "fan_in",
-        "distribution": "truncated_normal",
+        "distribution": "uniform",
     }
 
 

@@ -18,15 +18,20 @@ SHAPES = {
 }
 NAMED = {
     "glorot_normal_": "glorot_normal",
+    "glorot_truncated_normal_": "glorot_truncated_normal",
     "glorot_uniform_": "glorot_uniform",
     "he_normal_": "he_normal",
+    "he_truncated_normal_": "he_truncated_normal",
     "he_uniform_": "he_uniform",
     "kaiming_normal_": "he_normal",
+    "kaiming_truncated_normal_": "he_truncated_normal",
     "kaiming_uniform_": "he_uniform",
     "lecun_normal_": "lecun_normal",
+    "lecun_truncated_normal_": "lecun_truncated_normal",
     "lecun_uniform_": "lecun_uniform",
     "variance_scaling_": "variance_scaling",
     "xavier_normal_": "glorot_normal",
+    "xavier_truncated_normal_": "glorot_truncated_normal",
     "xavier_uniform_": "glorot_uniform",
 }
 

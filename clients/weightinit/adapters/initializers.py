@@ -1,0 +1,83 @@
+"""Named initializers: one table for every framework, so that a name means one distribution in all of them.
+
+A row becomes `he_normal_` in weightinit.torch, `HeNormal` in weightinit.keras and `he_normal` in
+weightinit.jax, each of one line in that module, so that editors and type checkers know the name. As in
+the service, `normal` never means truncated; docs/initializers.md compares the frameworks' own.
+"""
+
+from typing import NamedTuple
+
+from weightinit.spec.layer import refuse
+
+GLOROT = "Glorot & Bengio 2010, equation 12"
+GLOROT_UNIFORM = "Glorot & Bengio 2010, equation 16"
+HE = "He et al. 2015, equation 10"
+LECUN = "LeCun et al. 1998, section 4.6"
+
+
+class NamedInitializer(NamedTuple):
+    """A name that stands for a scheme and a distribution, and the variance that it gives."""
+
+    name: str
+    scheme: str
+    distribution: str
+    variance: str
+    source: str
+    aliases: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Describe the initializer in one line.
+
+        >>> NAMED["he_normal"].describe()
+        'Normal, not truncated, of σ² = 2 / fan_in (He et al. 2015, equation 10).'
+        """
+        return f"{DISTRIBUTIONS[self.distribution]}, of σ² = {self.variance} ({self.source})."
+
+
+# The distributions of the service, in words.
+DISTRIBUTIONS = {
+    "uniform": "Uniform",
+    "normal": "Normal, not truncated",
+    "truncated_normal": "Normal, truncated at ±2 standard deviations and rescaled",
+}
+
+# Keras' word → the service's.
+SYNONYMS = {"untruncated_normal": "normal"}
+
+NAMED: dict[str, NamedInitializer] = {
+    row.name: row
+    for row in (
+        NamedInitializer(
+            "glorot_uniform", "glorot", "uniform", "1 / fan_avg", GLOROT_UNIFORM, ("xavier_uniform",)
+        ),
+        NamedInitializer("glorot_normal", "glorot", "normal", "1 / fan_avg", GLOROT, ("xavier_normal",)),
+        NamedInitializer(
+            "glorot_truncated_normal",
+            "glorot",
+            "truncated_normal",
+            "1 / fan_avg",
+            GLOROT,
+            ("xavier_truncated_normal",),
+        ),
+        NamedInitializer("he_uniform", "he", "uniform", "2 / fan_in", HE, ("kaiming_uniform",)),
+        NamedInitializer("he_normal", "he", "normal", "2 / fan_in", HE, ("kaiming_normal",)),
+        NamedInitializer(
+            "he_truncated_normal", "he", "truncated_normal", "2 / fan_in", HE, ("kaiming_truncated_normal",)
+        ),
+        NamedInitializer("lecun_uniform", "lecun", "uniform", "1 / fan_in", LECUN),
+        NamedInitializer("lecun_normal", "lecun", "normal", "1 / fan_in", LECUN),
+        NamedInitializer("lecun_truncated_normal", "lecun", "truncated_normal", "1 / fan_in", LECUN),
+    )
+}
+
+
+def read_distribution(word: str) -> str:
+    """Read a distribution of variance scaling, in the service's word or in Keras'. Raises SpecRejected.
+
+    >>> read_distribution("untruncated_normal"), read_distribution("truncated_normal")
+    ('normal', 'truncated_normal')
+    """
+    distribution = SYNONYMS.get(word, word)
+    if distribution not in DISTRIBUTIONS:
+        raise refuse("distribution", f"must be one of {', '.join([*DISTRIBUTIONS, *SYNONYMS])}", word)
+    return distribution
