@@ -19,14 +19,14 @@ def link_parameters(spec: LayerSpec, root_path: str = "") -> str:
     return _link(root_path + PARAMETERS, spec, exclude={"seed", "name"})
 
 
-def link_weights(spec: LayerSpec, cut: str, root_path: str = "") -> str:
-    """Write the URL of a spec's weights, or of a cut of them.
+def link_weights(spec: LayerSpec, slice_text: str, root_path: str = "") -> str:
+    """Write the URL of a spec's weights, or of a slice of them.
 
     >>> link_weights(LayerSpec(shape=(784, 300), activation="ReLU", seed=42, name="a b"), "0:128")
     '/v1/weights?shape=784,300&activation=relu&seed=42&name=a%20b&slice=0:128'
     """
     url = _link(root_path + WEIGHTS, spec, exclude=set())
-    return f"{url}&slice={cut}" if cut else url
+    return f"{url}&slice={slice_text}" if slice_text else url
 
 
 def link_model(model_id: str, root_path: str = "") -> str:

@@ -15,7 +15,7 @@ from service.api.http.media_types import JSON
 from service.api.schemas import DecidedModel
 from service.core.models import Limits, Model, parse_model
 from service.store import StoreUnavailableError
-from service.stream import STREAM_VERSION, cut_tensor
+from service.stream import STREAM_VERSION, slice_tensor
 
 #: What is in the store was within the limits of its day.
 NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
@@ -53,7 +53,7 @@ class Published:
         if media_type not in self.files:
             tensors = sort_tensors(self.model.tensors)
             header = make_safetensors_header(self.model, self.id, tensors)
-            sources = tuple(source for tensor in tensors for source in cut_tensor(tensor))
+            sources = tuple(source for tensor in tensors for source in slice_tensor(tensor))
             disposition = f'attachment; filename="{self.id[:16]}.safetensors"'
             headers = {"Content-Disposition": disposition, **self.headers}
             self.files[media_type] = Content.of(Representation(media_type, header, sources), headers)

@@ -6,6 +6,8 @@ kernel ("IO") and its PyTorch twin ("OI") thus share every draw.
 
 from typing import NamedTuple
 
+from service.core.slices import Slices, compute_shape
+
 CANONICAL = "BGOIDHW"
 
 
@@ -39,7 +41,7 @@ def compute_strides(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def find_positions(shape: tuple[int, ...], layout: str, slices: tuple[slice, ...]) -> StridedPositions:
+def find_positions(shape: tuple[int, ...], layout: str, slices: Slices) -> StridedPositions:
     """Return the positions of a slice of a tensor, with as few axes as possible.
 
     `slices` has a half-open slice of step 1 for each axis. Adjacent axes that are contiguous are merged and
@@ -51,9 +53,9 @@ def find_positions(shape: tuple[int, ...], layout: str, slices: tuple[slice, ...
     StridedPositions(sizes=(128, 300), strides=(1, 784), offset=0)
     """
     strides = compute_strides(shape, layout)
-    offset = sum(cut.start * stride for cut, stride in zip(slices, strides, strict=True))
+    offset = sum(axis.start * stride for axis, stride in zip(slices, strides, strict=True))
     merged: list[tuple[int, int]] = []
-    for size, stride in ((cut.stop - cut.start, stride) for cut, stride in zip(slices, strides, strict=True)):
+    for size, stride in zip(compute_shape(slices), strides, strict=True):
         if size == 1:
             continue
         if merged and merged[-1][1] == size * stride:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core import LayerSpec, Parameters, require_seed
+from service.core.slices import Slices, compute_shape
 from service.stream.inverse_cdf import SEGMENT_BITS, load_tables
 from service.stream.key import Key, derive_key
 from service.stream.order import CANONICAL
@@ -74,17 +75,19 @@ def draw(
     return round_to(np.clip(product, -bound, bound), dtype)
 
 
-def number_positions(shape: tuple[int, ...], layout: str, slices: tuple[slice, ...]) -> NDArray[np.uint64]:
+def number_positions(shape: tuple[int, ...], layout: str, slices: Slices) -> NDArray[np.uint64]:
     """Return the canonical position of each element, in the shape of the slices."""
-    indices = np.meshgrid(*(np.arange(cut.start, cut.stop, dtype=np.uint64) for cut in slices), indexing="ij")
-    positions = np.zeros([cut.stop - cut.start for cut in slices], np.uint64)
+    indices = np.meshgrid(
+        *(np.arange(axis.start, axis.stop, dtype=np.uint64) for axis in slices), indexing="ij"
+    )
+    positions = np.zeros(compute_shape(slices), np.uint64)
     for letter in CANONICAL:
         for axis in (axis for axis, of_axis in enumerate(layout) if of_axis == letter):
             positions = positions * np.uint64(shape[axis]) + indices[axis]
     return positions
 
 
-def draw_slices(spec: LayerSpec, parameters: Parameters, slices: tuple[slice, ...]) -> NDArray[np.generic]:
+def draw_slices(spec: LayerSpec, parameters: Parameters, slices: Slices) -> NDArray[np.generic]:
     """Return a slice of the tensor that a spec describes, in memory order."""
     positions = number_positions(parameters.shape, parameters.layout, slices)
     key, (factor, bound) = derive_key(require_seed(spec), spec.name), compute_span(parameters)

@@ -46,7 +46,7 @@ def check() -> int:
     count = 0
     for case in load_cases():
         spec = LayerSpec.parse(case["spec"])
-        tensor = Tensor.of(spec, resolve_parameters(spec), tuple(slice(*cut) for cut in case["box"]))
+        tensor = Tensor.of(spec, resolve_parameters(spec), tuple(slice(*bounds) for bounds in case["box"]))
         if not is_drawn(case, tensor.read()):
             raise SelfCheckError(f"{case['spec']} in {case['box']} drew other bytes than it always did")
         count += 1

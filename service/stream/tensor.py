@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.core import DTYPES, DistributionName, DtypeName, LayerSpec, Parameters, require_seed
 from service.core.models import Constant, ModelTensor, Part
-from service.core.slices import Slices
+from service.core.slices import Slices, compute_shape, select_all
 from service.stream import kernels
 from service.stream.inverse_cdf import TRUNCATED_CUT, load_tables
 from service.stream.key import Key, derive_key
@@ -37,17 +37,17 @@ class Tensor:
     bound: float
 
     @classmethod
-    def of(cls, spec: LayerSpec, parameters: Parameters, slices: tuple[slice, ...] | None = None) -> Self:
+    def of(cls, spec: LayerSpec, parameters: Parameters, slices: Slices | None = None) -> Self:
         """Return the tensor that a spec with a seed describes, or a slice of it.
 
         `slices` has a half-open slice for each axis, in the order of the layout. Raises SpecError without a
         seed.
         """
-        slices = slices or tuple(slice(0, size) for size in parameters.shape)
+        slices = slices or select_all(parameters.shape)
         factor, bound = compute_span(parameters)
         return cls(
             key=derive_key(require_seed(spec), spec.name),
-            shape=tuple(cut.stop - cut.start for cut in slices),
+            shape=compute_shape(slices),
             positions=find_positions(parameters.shape, parameters.layout, slices),
             distribution=parameters.distribution,
             dtype=parameters.dtype,
@@ -170,22 +170,22 @@ class ConstantTensor:
         out.view(element.dtype)[:] = element
 
 
-def cut_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
+def slice_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
     """Return the sources of a model's tensor, or of a slice of it, in memory order."""
-    slices = slices or tuple(slice(0, size) for size in tensor.shape)
+    slices = slices or select_all(tensor.shape)
     sources, first = [], 0
     for part in tensor.parts:
         rows = slice(max(slices[0].start - first, 0), min(slices[0].stop - first, part.shape[0]))
         if rows.start < rows.stop:
-            sources.append(cut_part(part, (rows, *slices[1:])))
+            sources.append(slice_part(part, (rows, *slices[1:])))
         first += part.shape[0]
     return tuple(sources)
 
 
-def cut_part(part: Part, slices: Slices) -> Source:
+def slice_part(part: Part, slices: Slices) -> Source:
     """Return the source of a slice of a part."""
     if isinstance(part, Constant):
-        return ConstantTensor(tuple(cut.stop - cut.start for cut in slices), part.dtype, part.value)
+        return ConstantTensor(compute_shape(slices), part.dtype, part.value)
     above = part.slices[0].start
     rows = slice(slices[0].start + above, slices[0].stop + above)
     return Tensor.of(part.spec, part.parameters, (rows, *slices[1:]))

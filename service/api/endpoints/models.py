@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
 from service.api.context import call_store, get_context
-from service.api.endpoints.specs import parse_cut_query, refuse_query
+from service.api.endpoints.specs import parse_slice_query, refuse_query
 from service.api.endpoints.weights import describe_decision, describe_shape
 from service.api.http.body import check_content_type, check_values, parse_json, read_body
 from service.api.http.disposition import format_disposition
@@ -43,10 +43,10 @@ from service.api.sending.respond import respond_get
 from service.core.errors import make_spec_error
 from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
 from service.core.models.names import MODEL_ID
-from service.core.slices import Slices
+from service.core.slices import Slices, compute_shape
 from service.core.spelling import find_nearest_names
 from service.settings import Settings
-from service.stream import STREAM_VERSION, cut_tensor
+from service.stream import STREAM_VERSION, slice_tensor
 
 router = make_router("models")
 
@@ -123,7 +123,7 @@ ONE = {name: f"{text} Where one spec draws all of the tensor." for name, text in
 
 CONDITIONAL = describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST})
 
-CUT: Schema = {"name": "slice", "in": "query", "required": False, "schema": SLICE}
+SLICE_PARAMETER: Schema = {"name": "slice", "in": "query", "required": False, "schema": SLICE}
 
 
 @router.post(
@@ -218,7 +218,7 @@ async def get_model_weights(request: Request) -> Response:
 @router.get(
     MODEL_PATH + "/weights/{tensor:path}",
     openapi_extra={
-        "parameters": [*describe_path("tensor"), CUT, *CONDITIONAL],
+        "parameters": [*describe_path("tensor"), SLICE_PARAMETER, *CONDITIONAL],
         "responses": describe_answers({**TENSOR, **ONE}, NPY, OCTET_STREAM),
     },
 )
@@ -227,7 +227,7 @@ async def get_model_tensor(request: Request) -> Response:
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     published = await find_model(request)
     tensor = find_tensor(published.model, read_tensor_name(request))
-    slices = parse_cut_query(request.scope["query_string"], tensor.shape)
+    slices = parse_slice_query(request.scope["query_string"], tensor.shape)
     content = await asyncio.to_thread(make_tensor_content, published, tensor, slices, media_type)
     return await respond_get(request, content)
 
@@ -276,8 +276,8 @@ def make_tensor_content(
     published: Published, tensor: ModelTensor, slices: Slices, media_type: str
 ) -> Content:
     """Content a box of a tensor, with how it was decided on where it is drawn in one part."""
-    shape = tuple(cut.stop - cut.start for cut in slices)
-    whole = Representation.of_sources(cut_tensor(tensor, slices), shape, tensor.dtype, media_type)
+    shape = compute_shape(slices)
+    whole = Representation.of_sources(slice_tensor(tensor, slices), shape, tensor.dtype, media_type)
     said = {
         "Content-Disposition": format_disposition(tensor.name, SUFFIXES[media_type]),
         **published.headers,

@@ -16,34 +16,34 @@ from service.core import (
     resolve_parameters,
 )
 from service.core.errors import make_spec_error
-from service.core.slices import Slices, format_slices, parse_slices
+from service.core.slices import Slices, format_slices, parse_slices, select_all
 from service.settings import Settings
 from service.stream import Tensor
 
-CUT = "slice"
+SLICE = "slice"
 
 
 class WeightsSpec(NamedTuple):
-    """A spec with a seed, what is decided for it, and the box of the tensor that is asked for."""
+    """A spec with a seed, its parameters, and the slices of the tensor that are requested."""
 
     spec: LayerSpec
     parameters: Parameters
     slices: Slices
 
     @classmethod
-    def of(cls, spec: LayerSpec, cut: object, settings: Settings) -> Self:
-        """Complete a spec and the text of a cut, None for the whole. Raises SpecError."""
+    def of(cls, spec: LayerSpec, text: object, settings: Settings) -> Self:
+        """Resolve a spec, and the text of its slices, None for the whole tensor. Raises SpecError."""
         require_seed(spec)
         parameters = resolve_within_limits(spec, settings)
-        if cut is None:
-            return cls(spec, parameters, tuple(slice(0, length) for length in spec.shape))
-        if not isinstance(cut, str):
-            raise make_spec_error(CUT, "must be text, such as 0:128,:", cut)
-        return cls(spec, parameters, parse_slices(cut, spec.shape))
+        if text is None:
+            return cls(spec, parameters, select_all(spec.shape))
+        if not isinstance(text, str):
+            raise make_spec_error(SLICE, "must be text, such as 0:128,:", text)
+        return cls(spec, parameters, parse_slices(text, spec.shape))
 
     @property
-    def cut(self) -> str:
-        """The box as text, empty for the whole tensor."""
+    def slice_text(self) -> str:
+        """The slices as text, empty for the whole tensor."""
         return format_slices(self.slices, self.spec.shape)
 
     def make_tensor(self) -> Tensor:
@@ -52,7 +52,7 @@ class WeightsSpec(NamedTuple):
 
 
 def resolve_within_limits(spec: LayerSpec, settings: Settings) -> Parameters:
-    """Decide for a spec that keeps to the service's limits. Raises SpecError."""
+    """Resolve the parameters of a spec within the service's limits. Raises SpecError."""
     if len(spec.shape) > settings.max_rank:
         raise make_spec_error("shape", f"must have at most {settings.max_rank} axes", spec.shape)
     check_element_count(spec.shape, settings.max_elements)
@@ -62,29 +62,29 @@ def resolve_within_limits(spec: LayerSpec, settings: Settings) -> Parameters:
 def parse_weights_query(query: bytes, settings: Settings) -> WeightsSpec:
     """Parse the query of a request for weights. Raises SpecError."""
     pairs = decode_query(query)
-    cuts = [value for name, value in pairs if name == CUT]
-    spec = LayerSpec.parse_query(pair for pair in pairs if pair[0] != CUT)
-    if len(cuts) > 1:
-        raise SpecError([FieldError.of(CUT, "must be given once", cuts[1])])
-    return WeightsSpec.of(spec, cuts[0] if cuts else None, settings)
+    texts = [value for name, value in pairs if name == SLICE]
+    spec = LayerSpec.parse_query(pair for pair in pairs if pair[0] != SLICE)
+    if len(texts) > 1:
+        raise SpecError([FieldError.of(SLICE, "must be given once", texts[1])])
+    return WeightsSpec.of(spec, texts[0] if texts else None, settings)
 
 
-def parse_cut_query(query: bytes, shape: tuple[int, ...]) -> Slices:
-    """Parse the query of a request for a tensor that is known: a cut of it, or nothing. Raises SpecError."""
+def parse_slice_query(query: bytes, shape: tuple[int, ...]) -> Slices:
+    """Parse the query of a request for a published tensor: a slice of it, or nothing. Raises SpecError."""
     pairs = decode_query(query)
     for name, value in pairs:
-        if name != CUT:
+        if name != SLICE:
             raise make_spec_error(name, "is not a parameter of this path", value)
     if len(pairs) > 1:
-        raise make_spec_error(CUT, "must be given once", pairs[1][1])
-    return parse_slices(pairs[0][1], shape) if pairs else tuple(slice(0, size) for size in shape)
+        raise make_spec_error(SLICE, "must be given once", pairs[1][1])
+    return parse_slices(pairs[0][1], shape) if pairs else select_all(shape)
 
 
 async def read_weights_body(request: Request, settings: Settings) -> WeightsSpec:
     """Read the body of a request for weights. Raises SpecError, HTTPException 400, 413 or 415."""
     values = dict(await read_json(request, settings.max_body_bytes))
-    cut = values.pop(CUT, None)
-    return WeightsSpec.of(LayerSpec.parse(values), cut, settings)
+    text = values.pop(SLICE, None)
+    return WeightsSpec.of(LayerSpec.parse(values), text, settings)
 
 
 def refuse_query(query: bytes) -> None:

@@ -103,7 +103,7 @@ async def post_weights(request: Request) -> Response:
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     refuse_query(request.scope["query_string"])
     asked = await read_weights_body(request, settings)
-    location = link_weights(asked.spec, asked.cut, settings.root_path)
+    location = link_weights(asked.spec, asked.slice_text, settings.root_path)
     return await respond_post(request, make_content(asked, media_type, settings.root_path), location)
 
 

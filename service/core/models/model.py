@@ -11,7 +11,7 @@ import rfc8785
 
 from service.core.dtypes import DTYPES, DtypeName
 from service.core.parameters import Parameters
-from service.core.slices import Slices, format_slices
+from service.core.slices import Slices, compute_shape, format_slices
 from service.core.spec import LayerSpec
 
 DEFAULT_DTYPE: DtypeName = "float32"
@@ -33,7 +33,7 @@ class Drawn:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the rows."""
-        return tuple(cut.stop - cut.start for cut in self.slices)
+        return compute_shape(self.slices)
 
     @property
     def dtype(self) -> DtypeName:

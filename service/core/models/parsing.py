@@ -18,7 +18,7 @@ from service.core.errors import (
 )
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
 from service.core.parameters import resolve_parameters
-from service.core.slices import Slices, parse_slices
+from service.core.slices import Slices, parse_slices, select_all
 from service.core.spec import LayerSpec, Seed, Shape, check_element_count, check_name
 
 Fields = dict[str, Any]
@@ -277,7 +277,7 @@ class Parser(NamedTuple):
 
 def parse_rows(text: object, shape: tuple[int, ...]) -> Slices:
     """Parse a slice of the first axis, None being the whole tensor. Raises SpecError."""
-    whole = tuple(slice(0, size) for size in shape)
+    whole = select_all(shape)
     if text is None:
         return whole
     if not isinstance(text, str):
