@@ -14,6 +14,7 @@ from weightinit.adapters.initializers import NAMED
 
 from service.core.schemes import SCHEMES, SPELLINGS
 from tests.clients.drawing import draw
+from tests.clients.pages import read_page, run_page
 
 DISTRIBUTIONS = {
     **{alias: (row.scheme, row.distribution) for row in NAMED.values() for alias in (row.name, *row.aliases)},
@@ -124,3 +125,35 @@ def test_a_row_says_the_service_s_scheme_and_variance(row):
     spelling = SPELLINGS[row.name]
     assert (row.scheme, row.distribution) == (spelling.scheme.name, spelling.distribution)
     assert row.variance == f"{spelling.scheme.scale:g} / {spelling.scheme.mode}"
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+def test_a_distribution_that_contradicts_the_name_is_refused(framework, client):
+    with pytest.raises(SpecRejected, match="contradicts scheme he_uniform, which carries uniform"):
+        MAKERS[framework]("he_uniform", (6, 4), client, distribution="normal")
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+def test_a_normal_is_truncated_where_the_distribution_says_so(framework, client):
+    weights = MAKERS[framework]("he_normal", (6, 4), client, distribution="truncated_normal")
+    np.testing.assert_array_equal(weights, MAKERS[framework]("he_truncated_normal", (6, 4), client))
+
+
+def test_the_page_s_example_runs(service):
+    assert run_page("initializers.md") == 1
+
+
+@pytest.mark.parametrize("row", NAMED.values(), ids=NAMED)
+def test_the_page_has_a_row_for_each_name(row):
+    spelled = [
+        ", ".join(f"`{spell(framework, name)}`" for name in (row.name, *row.aliases))
+        for framework in PACKAGES
+    ]
+    distribution = {"normal": "normal, not truncated", "truncated_normal": "normal, truncated"}
+    cells = [*spelled, distribution.get(row.distribution, row.distribution), row.variance, row.source]
+    assert f"| {' | '.join(cells)} |" in read_page("initializers.md").splitlines()
+
+
+@pytest.mark.parametrize("page", ["pytorch.md", "keras.md", "jax.md", "three-frameworks.md"])
+def test_the_frameworks_pages_link_to_the_page(page):
+    assert "(initializers.md)" in read_page(page)
