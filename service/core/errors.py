@@ -1,4 +1,4 @@
-"""Errors of the domain: what is wrong with a spec, field by field."""
+"""Errors of specs, field by field."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ class FieldError:
 
     @classmethod
     def of(cls, field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> Self:
-        """Describe a broken rule, with a message made of its parts.
+        """Make the error of a broken rule, whose message has all parts.
 
         >>> FieldError.of("groups", "must divide 64, the product of the O axes", 5).message
         'groups must divide 64, the product of the O axes; received 5'
@@ -51,7 +51,7 @@ class FieldError:
         return cls(field, rule, received, message, suggestions)
 
     def within(self, place: str) -> Self:
-        """Say the same of a field of something larger.
+        """Return the error with the path of its object before the field.
 
         >>> FieldError.of("groups", "must be at least 1", 0).within('tensors["conv1"]').message
         'tensors["conv1"].groups must be at least 1; received 0'
@@ -61,14 +61,14 @@ class FieldError:
 
 
 class SpecError(Exception):
-    """A spec, of a layer or a model, that cannot be honoured; `errors` has an entry for each broken rule."""
+    """A spec of a layer or a model is invalid; `errors` has an entry for each broken rule."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
         super().__init__(self.errors)
 
     def within(self, place: str) -> Self:
-        """Say the same of fields of something larger."""
+        """Return the errors with the path of their object before each field."""
         return type(self)(error.within(place) for error in self.errors)
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class SpecError(Exception):
 
 
 def make_spec_error(field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> SpecError:
-    """Make the error of a spec that breaks a single rule.
+    """Make the error of a spec that breaks one rule.
 
     >>> print(make_spec_error("scale", "must be greater than 0", -1.0))
     scale must be greater than 0; received -1.0
@@ -85,7 +85,7 @@ def make_spec_error(field: str, rule: str, value: object, suggestions: tuple[str
 
 
 def describe_value(value: object, level: int = 0) -> str:
-    r"""Describe any value in short, printable, UTF-8-safe, JSON-like text.
+    r"""Describe any value in short, printable, JSON-like text that can be encoded as UTF-8.
 
     >>> describe_value(float("nan")), describe_value(True), describe_value("\ud800"), describe_value([1, "a"])
     ('NaN', 'true', '"\\ud800"', '[1, "a"]')
@@ -106,9 +106,9 @@ def describe_value(value: object, level: int = 0) -> str:
 
 
 def describe_text(text: str) -> str:
-    """Quote text, cut to a readable length, its lone surrogates and control characters escaped."""
-    cut = text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + "…"
-    return dumps(cut, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    """Quote text, truncated to MAX_TEXT_LENGTH, with lone surrogates and control characters escaped."""
+    short = text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + "…"
+    return dumps(short, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _describe_integer(value: int) -> str:
@@ -124,7 +124,7 @@ def _describe_items(items: Iterable[str], count: int, level: int) -> str:
     return f"[{', '.join(items)}{more}]"
 
 
-# A hostile body may break a rule a million times; a reader needs the first few.
+# A hostile body may break a rule a million times; only the first few are described.
 MAX_ERRORS = 16
 
 INTEGER = "must be an integer"
@@ -159,23 +159,23 @@ RULES: dict[str, str] = {
 
 
 def make_rule_error(rule: str, suggestions: tuple[str, ...] = ()) -> PydanticCustomError:
-    """Make the error that a validator of ours raises inside pydantic."""
+    """Make the error that our validators raise within pydantic."""
     return PydanticCustomError("domain_rule", "{rule}", {"rule": rule, "suggestions": suggestions})
 
 
 def translate_validation_errors(
     error: ValidationError, fields: Mapping[str, object], what: str = "layer spec"
 ) -> tuple[FieldError, ...]:
-    """Translate pydantic's findings to field errors, the first few of them.
+    """Translate pydantic's errors to field errors, the first MAX_ERRORS of them.
 
-    `fields` has the names of the fields, to suggest from, of what is being read.
+    `fields` has the field names of the model, for suggestions; `what` names the model in messages.
     """
     details = error.errors(include_url=False)[:MAX_ERRORS]
     return tuple(_translate(detail, fields, what) for detail in details if not _is_echo(detail))
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """Tell whether pydantic calls a list too short because its items, reported already, were wrong."""
+    """Return whether a list is too short only without its invalid items, which have errors of their own."""
     return detail["type"] == "too_short" and detail["ctx"]["actual_length"] < len(detail["input"])
 
 
@@ -201,7 +201,7 @@ def _suggest(
 
 
 def format_location(location: tuple[int | str, ...]) -> str:
-    """Name the place of a value: a field, or an item of one.
+    """Format the location of a value: a field, or an item of one.
 
     >>> format_location(("shape", 1)), format_location(("seed",)), format_location(())
     ('shape[1]', 'seed', 'spec')

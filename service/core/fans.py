@@ -16,7 +16,7 @@ class Fans(NamedTuple):
 
     @property
     def fan_avg(self) -> float:
-        """The arithmetic mean: an int where it is whole, so that it stays exact.
+        """The arithmetic mean: an int if it is whole, so that it is exact.
 
         >>> Fans(784, 300).fan_avg, Fans(2, 3).fan_avg
         (542, 2.5)
@@ -34,7 +34,7 @@ class Fans(NamedTuple):
         return math.sqrt(self.fan_in * self.fan_out)
 
     def select(self, mode: Mode) -> float:
-        """Select the fan that a mode names.
+        """Return the fan of a mode.
 
         >>> Fans(784, 300).select("fan_out")
         300
@@ -50,7 +50,7 @@ def compute_fans(
     fan_in: int | None = None,
     fan_out: int | None = None,
 ) -> Fans:
-    """Compute the fans of a kernel whose axes the letters name; those given are taken as they are.
+    """Compute the fans of a kernel, except those that are given. `letters` has one letter for each axis.
 
     With field = product of the D, H and W axes: fan_in = I × field, fan_out = O / groups × field (He et al.
     2015, section 2.2; in a group an input reaches only that group's units). Stacked axes (B, G) count

@@ -13,7 +13,7 @@ STACKED = "BG"
 
 
 class Extents(NamedTuple):
-    """How many inputs, outputs and receptive-field positions one kernel of a tensor has."""
+    """The number of inputs, outputs and receptive-field positions of one kernel of a tensor."""
 
     inputs: int
     outputs: int
@@ -30,7 +30,7 @@ SHORTHANDS: dict[str, tuple[str, ...]] = {
 def resolve_layout(layout: str, rank: int) -> str:
     """Resolve a layout to one letter for each axis.
 
-    Raises SpecError where it is not a layout of that rank.
+    Raises SpecError if it is not a layout of that rank.
 
     >>> resolve_layout("keras", 4), resolve_layout("torch", 4), resolve_layout("IOO", 3)
     ('HWIO', 'OIHW', 'IOO')
@@ -50,10 +50,10 @@ def resolve_layout(layout: str, rank: int) -> str:
 
 
 def check_kernel_axes(letters: str, shape: tuple[int, ...]) -> None:
-    """Check that fans can be derived: that there are inputs and outputs to count.
+    """Check that a layout has the axes to derive fans from. Raises SpecError.
 
-    In a stack of independent kernels a missing I or O counts as one channel, so that "HWGO" is a depthwise
-    kernel of Keras; both may not be missing. Raises SpecError.
+    In a stack of independent kernels one of I and O may be missing and counts as one channel, so that "HWGO"
+    is a depthwise kernel of Keras.
     """
     if "I" in letters and "O" in letters:
         return
@@ -66,7 +66,7 @@ def check_kernel_axes(letters: str, shape: tuple[int, ...]) -> None:
 
 
 def measure_kernel(letters: str, shape: tuple[int, ...]) -> Extents:
-    """Measure one kernel, exactly: the products of the I axes, the O axes, and the D, H and W axes.
+    """Return the exact products of the I axes, of the O axes, and of the D, H and W axes of one kernel.
 
     >>> measure_kernel("HWIO", (3, 5, 32, 64))
     Extents(inputs=32, outputs=64, field=15)

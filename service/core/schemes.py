@@ -1,6 +1,6 @@
-"""Schemes: how large a layer's weights should be, and every name that says so.
+"""Schemes: the variance of a layer's weights, and every name of a scheme.
 
-A name may carry the distribution too: `he_uniform`, `glorot_normal`, `lecun_truncated_normal`.
+A name may include the distribution: `he_uniform`, `glorot_normal`, `lecun_truncated_normal`.
 `normal` never means truncated. Keras and JAX draw `he_normal` and its like from a normal cut at ±2σ,
 PyTorch from a plain one; here `he_normal` is plain, and with `distribution=truncated_normal`, or
 as `he_truncated_normal`, it is what Keras and JAX draw from.

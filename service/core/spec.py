@@ -1,4 +1,4 @@
-"""Specs: what a layer's weights should be, as a client says it."""
+"""Specs: the description of a layer's weights in a request."""
 
 import math
 import re
@@ -21,7 +21,7 @@ from service.core.errors import (
 )
 from service.core.schemes import DistributionName, Mode, find_scheme, suggest_schemes
 
-# Python turns at most 4300 digits to an integer; longer text is refused as it is.
+# Python converts at most 4300 digits to an integer; longer text stays text, which is refused.
 INTEGER = re.compile(r"-?[0-9]{1,4000}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 
@@ -107,10 +107,10 @@ def _canonicalize_scheme(value: object) -> str:
 
 
 def _freeze_list(value: object) -> object:
-    # JSON has lists and no tuples; sets and iterators, which have no lasting order, stay refused.
+    # JSON has lists and no tuples. Sets and iterators, which have no stable order, are refused.
     if not isinstance(value, (list, tuple)):
         return value
-    if len(value) > MAX_AXES:  # before a million items are looked at
+    if len(value) > MAX_AXES:  # before any of the items is validated
         raise make_rule_error(f"must have at most {MAX_AXES} axes")
     return tuple(value)
 
@@ -120,7 +120,7 @@ def _parse_seed(value: object) -> object:
 
 
 def check_name(name: str) -> str:
-    """Check that a name is UTF-8 of some length at most, inside pydantic."""
+    """Check that a name is at most MAX_NAME_BYTES of valid UTF-8. Raises PydanticCustomError."""
     try:
         encoded = name.encode()
     except UnicodeEncodeError:
@@ -195,7 +195,7 @@ class LayerSpec(BaseModel):
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:
-        """Parse a spec from JSON-like values. Raises SpecError, with every field that is wrong.
+        """Parse a spec from JSON-like values. Raises SpecError, with every invalid field.
 
         >>> LayerSpec.parse({"shape": [784, 300], "activation": "ReLU", "seed": "42"}).seed
         42
@@ -224,7 +224,7 @@ class LayerSpec(BaseModel):
 
 
 def check_element_count(shape: tuple[int, ...], max_elements: int) -> int:
-    """Count a tensor's elements, exactly, and refuse more than the limit. Raises SpecError.
+    """Return the exact number of elements of a tensor. Raises SpecError if it is above the limit.
 
     >>> check_element_count((784, 300), max_elements=10**9)
     235200
@@ -238,7 +238,7 @@ def check_element_count(shape: tuple[int, ...], max_elements: int) -> int:
 
 
 def require_seed(spec: LayerSpec) -> int:
-    """Return the seed, which weights cannot do without. Raises SpecError."""
+    """Return the seed. Raises SpecError if there is none."""
     if spec.seed is None:
         raise make_spec_error("seed", "is required for weights", MISSING)
     return spec.seed

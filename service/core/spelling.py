@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# difflib is quadratic in the length: beyond this a name is noise, not a misspelling.
+# difflib is quadratic in the length, and longer names are no misspellings.
 MAX_COMPARED_LENGTH = 40
 
 
@@ -17,7 +17,7 @@ def fold_name(name: str) -> str:
 
 
 def find_nearest_names(name: object, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
-    """Find the known names nearest to a wrong one, best first; none where nothing is near.
+    """Find the known names nearest to a wrong one, best first.
 
     >>> find_nearest_names("Leakyrelo", ["relu", "leaky_relu", "tanh"])
     ('leaky_relu',)

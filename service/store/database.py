@@ -1,4 +1,4 @@
-"""Databases: what the store needs of one, whichever it is."""
+"""Database: the interface that SQLite and PostgreSQL have in common for the store."""
 
 from collections.abc import Hashable
 from typing import Protocol
@@ -7,24 +7,24 @@ from sqlalchemy import Connection, Engine
 
 
 class Database(Protocol):
-    """A database that the store lies in. Nothing is touched before it is asked for."""
+    """A database of the store. Making one connects to nothing."""
 
     @property
     def reader(self) -> Engine:
-        """What makes connections for reading; each statement is on its own."""
+        """The engine of connections for reading, where each statement is a transaction."""
 
     @property
     def writer(self) -> Engine:
-        """What makes connections whose transactions write."""
+        """The engine of connections whose transactions write."""
 
     def identify(self) -> Hashable:
-        """Say which database is there now: another one is unequal. None where there is none yet."""
+        """Return a value that identifies the database: another one has another. None if it does not exist."""
 
     def create(self) -> None:
-        """Make the database, empty, unless it is there."""
+        """Create the database, empty, unless it exists."""
 
-    def forget(self) -> None:
-        """Close the connections that nobody is using."""
+    def dispose(self) -> None:
+        """Close the idle connections."""
 
     def lock(self, connection: Connection) -> None:
-        """Keep other processes from migrating until the transaction ends."""
+        """Lock out migrations by other processes until the transaction ends."""

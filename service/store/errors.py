@@ -13,7 +13,7 @@ from service.core.models.names import NameEntry
 
 
 class NameTakenError(Exception):
-    """A name stands for another model, or is retired; `entry` is what there is."""
+    """The name is taken by another model, or is retired; `entry` is the existing one."""
 
     def __init__(self, entry: NameEntry) -> None:
         self.entry = entry
@@ -36,7 +36,7 @@ class UnknownModelError(Exception):
 
 
 class StoreUnavailableError(Exception):
-    """The store cannot answer now. The message is safe to send: no password, no host, no statement."""
+    """The store is unavailable. The message is safe to send: no password, host or statement."""
 
 
 LOG = logging.getLogger("service.store")
@@ -50,7 +50,7 @@ UNREACHABLE = "cannot be reached"
 SLOW = "did not answer in time"
 
 # Primary result code of SQLite → what it means (https://www.sqlite.org/rescode.html).
-SQLITE: dict[int, str] = {
+SQLITE_CODES: dict[int, str] = {
     sqlite3.SQLITE_BUSY: LOCKED,
     sqlite3.SQLITE_LOCKED: LOCKED,
     sqlite3.SQLITE_FULL: FULL,
@@ -61,8 +61,8 @@ SQLITE: dict[int, str] = {
     sqlite3.SQLITE_NOTADB: DAMAGED,
     sqlite3.SQLITE_IOERR: "lies on a disk that fails or is full",
 }
-# SQLSTATE of PostgreSQL, or how it begins → what it means (its manual, appendix A). The longest wins.
-POSTGRES: dict[str, str] = {
+# SQLSTATE of PostgreSQL, or its prefix → what it means (PostgreSQL manual, appendix A). The longest wins.
+SQLSTATES: dict[str, str] = {
     "08": UNREACHABLE,
     "25006": READ_ONLY,
     "42501": "does not grant what is needed",
@@ -78,9 +78,9 @@ POSTGRES: dict[str, str] = {
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Raise whatever a database, its driver or the disk says is wrong as StoreUnavailableError.
+    """Raise errors of the database, its driver or the disk as StoreUnavailableError.
 
-    The driver's own words go to the log, for those who run the service.
+    The original message is logged, without passwords.
     """
     try:
         yield
@@ -92,21 +92,21 @@ def translate_errors() -> Iterator[None]:
 
 
 def explain(cause: BaseException) -> str:
-    """Say what an error means, by the code that it has.
+    """Return what an error means, by its code.
 
     >>> explain(OSError(28, "No space left on device"))
     'cannot be written to'
     """
     if isinstance(cause, sqlite3.Error):
-        # An extended code has the primary one in its low byte; an error of the module's own has none.
-        return SQLITE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "failed")
+        # The low byte of an extended code is the primary one; errors of the sqlite3 module have no code.
+        return SQLITE_CODES.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "failed")
     if isinstance(cause, PoolTimeoutError):
         return SLOW
     if isinstance(cause, OSError):
         return READ_ONLY
     if isinstance(cause, ValueError | TypeError):
-        return DAMAGED  # a column has what nobody writes to it
+        return DAMAGED  # a column has a value that the store never writes
     if isinstance(cause, SQLAlchemyError):
         return "failed"
     state = getattr(cause, "sqlstate", None) or "08"
-    return next((POSTGRES[state[:size]] for size in (5, 2) if state[:size] in POSTGRES), "failed")
+    return next((SQLSTATES[state[:size]] for size in (5, 2) if state[:size] in SQLSTATES), "failed")

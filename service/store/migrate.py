@@ -1,4 +1,4 @@
-"""Schema: whether the tables are what the code expects, and making them so."""
+"""Migrations: whether the tables have the schema that the code expects, and migrating them to it."""
 
 import threading
 from pathlib import Path
@@ -18,60 +18,60 @@ NEWER = "The storage was migrated by a newer version of the service; this one ca
 GONE = "The storage is gone. It has to be put back, or the service started again to begin with an empty one."
 DAMAGED = "The storage is damaged: its tables do not say which version of the service made them."
 
-# Alembic keeps the migration under way in a module of its own.
-ONE_AT_A_TIME = threading.Lock()
+# Alembic keeps the current migration in module state.
+ALEMBIC_LOCK = threading.Lock()
 
 
 class Schema:
-    """The tables of a database; they are looked at once, and again where the database became another."""
+    """The schema of a database. It is checked once, and again after the database was replaced."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
         self._identity: object = None
-        self._good = False
-        self._seen = False
+        self._is_valid = False
+        self._existed = False
 
     def prepare(self, *, writing: bool) -> bool:
-        """Have the tables there and as expected. False if there were never any, which only writing makes.
+        """Check the schema, and migrate it if necessary. Return False if there are no tables to read.
 
-        Raises StoreUnavailableError where a newer version made them or they are there no more, and what the
-        database raises; then the next call tries again.
+        Raises StoreUnavailableError if a newer version made the tables or they are gone, and the errors of
+        the database; the next call tries again.
         """
         if self._is_current():
             return True
         with self._lock:
-            return self._is_current() or self._look(writing=writing)
+            return self._is_current() or self._check(writing=writing)
 
-    def doubt(self) -> None:
-        """Have the tables looked at again: something is wrong, and they may be."""
-        self._good = False
+    def invalidate(self) -> None:
+        """Have the next call check the schema again."""
+        self._is_valid = False
 
     def _is_current(self) -> bool:
-        return self._good and self._identity == self._database.identify()
+        return self._is_valid and self._identity == self._database.identify()
 
-    def _look(self, *, writing: bool) -> bool:
-        making = writing and not self._seen
-        if making:
+    def _check(self, *, writing: bool) -> bool:
+        creating = writing and not self._existed
+        if creating:
             self._database.create()
         identity = self._database.identify()
         if identity != self._identity:
-            self._good = False
-            self._database.forget()
+            self._is_valid = False
+            self._database.dispose()
             self._identity = identity
-        self._good = identity is not None and self._have_tables(making=making)
-        if self._seen and not self._good:
+        self._is_valid = identity is not None and self._has_tables(creating=creating)
+        if self._existed and not self._is_valid:
             raise StoreUnavailableError(GONE)
-        self._seen = self._good
-        return self._good
+        self._existed = self._is_valid
+        return self._is_valid
 
-    def _have_tables(self, *, making: bool) -> bool:
+    def _has_tables(self, *, creating: bool) -> bool:
         with self._database.reader.connect() as connection:
             has_models = inspect(connection).has_table(ModelRow.__tablename__)  # before others migrate
             revisions = read_revisions(connection)
         if has_models and not revisions:
             raise StoreUnavailableError(DAMAGED)
-        if not revisions and not making:
+        if not revisions and not creating:
             return False
         if revisions != find_heads():
             migrate(self._database)
@@ -79,8 +79,8 @@ class Schema:
 
 
 def migrate(database: Database) -> None:
-    """Migrate to the newest version, unless another process just has. Raises StoreUnavailableError."""
-    with ONE_AT_A_TIME, database.writer.begin() as connection:
+    """Migrate to the newest version, unless another process has. Raises StoreUnavailableError."""
+    with ALEMBIC_LOCK, database.writer.begin() as connection:
         database.lock(connection)
         revisions = read_revisions(connection)
         if not revisions <= list_revisions():
@@ -92,23 +92,23 @@ def migrate(database: Database) -> None:
 
 
 def make_config() -> Config:
-    """Make Alembic's configuration, which is none but where the migrations are."""
+    """Make Alembic's configuration: the directory of the migrations."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
 
 def read_revisions(connection: Connection) -> set[str]:
-    """Read which migration was the last; empty where there was none."""
+    """Read the last migration of a database, an empty set if there was none."""
     return set(MigrationContext.configure(connection).get_current_heads())
 
 
 def find_heads() -> set[str]:
-    """Find the newest migration there is."""
+    """Find the newest migration."""
     return set(ScriptDirectory.from_config(make_config()).get_heads())
 
 
 def list_revisions() -> set[str]:
-    """List all migrations there are."""
+    """List all migrations."""
     scripts = ScriptDirectory.from_config(make_config())
     return {script.revision for script in scripts.walk_revisions()}

@@ -1,19 +1,19 @@
-"""PostgreSQL: the database that a URL names."""
+"""PostgreSQL: a database by URL."""
 
 from collections.abc import Hashable
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 POOL_SIZE = 4
-CONNECT_SECONDS = 3
-POOL_SECONDS = 5
+CONNECT_TIMEOUT = 3  # seconds
+POOL_TIMEOUT = 5  # seconds
 DRIVER = "postgresql+psycopg"
-MIGRATION_LOCK = 0x77656967687469  # "weighti": any number that nobody else locks
+MIGRATION_LOCK = 0x77656967687469  # "weighti" in ASCII; other applications lock other numbers
 
-# What the server gives up after, in milliseconds, and the kernel after, in seconds.
+# Timeouts of the server in milliseconds, and of the TCP connection in seconds, but for tcp_user_timeout.
 OPTIONS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000"
-LIVELINESS = {
-    "connect_timeout": CONNECT_SECONDS,
+CONNECTION_DEFAULTS = {
+    "connect_timeout": CONNECT_TIMEOUT,
     "tcp_user_timeout": 5000,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -22,36 +22,36 @@ LIVELINESS = {
 
 
 class Postgres:
-    """A database of a server. What the URL says of itself, such as `?connect_timeout=10`, goes before."""
+    """A PostgreSQL database. Parameters of the URL, such as `?connect_timeout=10`, override the defaults."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url).set(drivername=DRIVER)
         given = {str(name) for name in parsed.query}
-        own = {name: value for name, value in LIVELINESS.items() if name not in given}
+        own = {name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given}
         options = f"{OPTIONS} {parsed.query.get('options', '')}"
         self.writer: Engine = create_engine(
             parsed.difference_update_query(["options"]),
-            # Prepared statements do not get along with poolers that hand out another connection each time.
+            # Prepared statements fail behind a pooler that assigns another connection to each transaction.
             connect_args={**own, "options": options, "prepare_threshold": None},
             pool_pre_ping=True,
             pool_size=POOL_SIZE,
             max_overflow=0,
-            pool_timeout=POOL_SECONDS,
+            pool_timeout=POOL_TIMEOUT,
         )
         self.reader: Engine = self.writer.execution_options(isolation_level="AUTOCOMMIT")
 
     def identify(self) -> Hashable:
-        """Say that there is a database: the server itself says if there is none."""
+        """Return True: if the database does not exist, the server reports it."""
         return True
 
     def create(self) -> None:
-        """Do nothing: a database is the administrator's to make."""
+        """Do nothing: an administrator creates the database."""
 
-    def forget(self) -> None:
-        """Close the connections that nobody is using."""
+    def dispose(self) -> None:
+        """Close the idle connections."""
         self.writer.dispose()
 
     def lock(self, connection: Connection) -> None:
-        """Take the lock of migrations, and the time that one needs."""
+        """Take the migration lock, and lift the statement timeout for the migration."""
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("SET LOCAL statement_timeout = 0"))

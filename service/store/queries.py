@@ -1,4 +1,4 @@
-"""Queries: what is asked of the tables and written to them, within a transaction of the caller's."""
+"""Queries: reads and writes of the tables, each in a transaction of the caller."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from service.store.errors import NameTakenError, UnknownModelError
 from service.store.tables import ModelRow, NameRow
 
 KEY = (NameRow.team, NameRow.name, NameRow.version)
-ENTRY = select(
+SELECT_ENTRY = select(
     *KEY,
     NameRow.model,
     NameRow.author,
@@ -23,7 +23,7 @@ Fields = tuple[str, str, str, str, str, str, datetime, datetime | None, str | No
 
 
 def find_model(connection: Connection, identity: str) -> bytes | None:
-    """Find the canonical form of a model."""
+    """Return the canonical form of a model, None if it does not exist."""
     canonical = connection.scalar(select(ModelRow.canonical).where(ModelRow.id == identity))
     if not isinstance(canonical, bytes | None):
         raise TypeError("a row has what are no bytes")
@@ -31,12 +31,12 @@ def find_model(connection: Connection, identity: str) -> bytes | None:
 
 
 def has_model(connection: Connection, identity: str) -> bool:
-    """Tell whether a model is there."""
+    """Return whether a model exists."""
     return connection.scalar(select(literal(1)).where(ModelRow.id == identity)) is not None
 
 
 def add_model(connection: Connection, identity: str, canonical: bytes) -> bool:
-    """Add a model unless it is there, and tell whether it was not. Raises IntegrityError after a race."""
+    """Add a model unless it exists. Return whether it is new. Raises IntegrityError after a race."""
     if has_model(connection, identity):
         return False
     connection.execute(insert(ModelRow).values(id=identity, canonical=canonical))
@@ -44,13 +44,13 @@ def add_model(connection: Connection, identity: str, canonical: bytes) -> bool:
 
 
 def find_name(connection: Connection, name: ModelName) -> NameEntry | None:
-    """Find what a name stands for."""
-    row = connection.execute(ENTRY.where(_is_row_of(name))).one_or_none()
+    """Return the entry of a name, None if it does not exist."""
+    row = connection.execute(SELECT_ENTRY.where(_is_row_of(name))).one_or_none()
     return None if row is None else _make_entry(row)
 
 
 def add_name(connection: Connection, entry: NameEntry) -> tuple[NameEntry, bool]:
-    """Add a name unless it stands for the same model already, and tell whether it did not.
+    """Add a name unless it exists with the same model. Return its entry and whether it is new.
 
     Raises NameTakenError, UnknownModelError, and IntegrityError after a race.
     """
@@ -68,7 +68,7 @@ def add_name(connection: Connection, entry: NameEntry) -> tuple[NameEntry, bool]
 
 
 def retire_name(connection: Connection, name: ModelName, retired: Retirement) -> NameEntry | None:
-    """Retire a name unless it is retired, and return what it is then; None where there is no such name."""
+    """Retire a name unless it is retired, and return its entry. None if it does not exist."""
     values = {
         "retired_at": retired.when,
         "retired_author": retired.author,
@@ -79,16 +79,16 @@ def retire_name(connection: Connection, name: ModelName, retired: Retirement) ->
 
 
 def list_names(connection: Connection, prefix: str, after: ModelName | None, limit: int) -> list[NameEntry]:
-    """List names in order."""
+    """List a page of names, in order."""
     return [_make_entry(row) for row in connection.execute(select_names(prefix, after, limit))]
 
 
 def select_names(prefix: str, after: ModelName | None, limit: int) -> Select[*Fields]:
-    """Select a page of names, whose ends the primary key finds, however many there are."""
+    """Select a page of names as a range of the primary key, so that its cost does not grow with the table."""
     start, stop = span_prefix(prefix)
     key = tuple_(*KEY)
-    begun = key >= _bind(start) if after is None or after < start else key > _bind(after)
-    return ENTRY.where(begun, key < _bind(stop)).order_by(*KEY).limit(limit)
+    is_after = key >= _bind(start) if after is None or after < start else key > _bind(after)
+    return SELECT_ENTRY.where(is_after, key < _bind(stop)).order_by(*KEY).limit(limit)
 
 
 def _is_row_of(name: ModelName) -> ColumnElement[bool]:

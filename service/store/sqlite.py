@@ -1,4 +1,4 @@
-"""SQLite: the database in a file of the data directory."""
+"""SQLite: a database file in the data directory."""
 
 import os
 import sqlite3
@@ -10,16 +10,16 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 FILE = "weightinit.sqlite3"
-PATIENCE = 3.0  # seconds to wait for another's lock
+LOCK_TIMEOUT = 3.0  # seconds
 POOL_SIZE = 4
-WRITING = "weightinit_writing"
+WRITE_OPTION = "weightinit_writing"
 
 # WAL with FULL: a commit is on the disk before it is acknowledged (https://www.sqlite.org/pragma.html).
 PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
 
 
 class Sqlite:
-    """The file `weightinit.sqlite3`: readers never wait for the writer, nor it for them (WAL)."""
+    """The file `weightinit.sqlite3` in WAL mode, where readers and the writer do not block each other."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
@@ -29,13 +29,13 @@ class Sqlite:
             poolclass=QueuePool,
             pool_size=POOL_SIZE,
             max_overflow=0,
-            pool_timeout=PATIENCE,
+            pool_timeout=LOCK_TIMEOUT,
         )
-        self.writer: Engine = self.reader.execution_options(**{WRITING: True})
+        self.writer: Engine = self.reader.execution_options(**{WRITE_OPTION: True})
         event.listen(self.reader, "begin", begin)
 
     def identify(self) -> Hashable:
-        """Return device and inode of the file: a file put in its place is another database."""
+        """Return device and inode of the file, None if there is none. A replaced file is another database."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -43,30 +43,30 @@ class Sqlite:
         return status.st_dev, status.st_ino
 
     def create(self) -> None:
-        """Make the directory and the file, and have it log ahead (WAL), which it keeps to for good."""
+        """Create the directory and the file, and switch it to WAL mode, which is persistent."""
         make_directory(self.path.parent)
         self.path.touch()
         connection = self._connect()
         try:
-            deadline = time.monotonic() + PATIENCE
-            while not enter_wal(connection, last=time.monotonic() > deadline):
+            deadline = time.monotonic() + LOCK_TIMEOUT
+            while not enable_wal(connection, last=time.monotonic() > deadline):
                 time.sleep(0.01)
         finally:
             connection.close()
 
-    def forget(self) -> None:
-        """Close the connections that nobody is using."""
+    def dispose(self) -> None:
+        """Close the idle connections."""
         self.reader.dispose()
 
     def lock(self, connection: Connection) -> None:
-        """Do nothing: a transaction that writes has the lock from its beginning."""
+        """Do nothing: a transaction that writes holds the lock from its beginning."""
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",  # never makes a file
+            f"{self.path.absolute().as_uri()}?mode=rw",  # does not create the file
             uri=True,
-            timeout=PATIENCE,
-            isolation_level=None,  # transactions are ours to begin
+            timeout=LOCK_TIMEOUT,
+            isolation_level=None,  # begin() begins transactions
             check_same_thread=False,
         )
         try:
@@ -79,13 +79,16 @@ class Sqlite:
 
 
 def begin(connection: Connection) -> None:
-    """Take the lock at the beginning: to take it after a read fails at once where another has written."""
-    if connection.get_execution_options().get(WRITING):
+    """Take the write lock at the beginning: upgrading after a read fails if another process has written."""
+    if connection.get_execution_options().get(WRITE_OPTION):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def enter_wal(connection: sqlite3.Connection, *, last: bool) -> bool:
-    """Have the file log ahead. False where another process is in the way, which SQLite does not wait for."""
+def enable_wal(connection: sqlite3.Connection, *, last: bool) -> bool:
+    """Switch the file to WAL mode. Return False if another process has it locked, unless it is the last try.
+
+    SQLite does not wait for that lock. Raises sqlite3.OperationalError.
+    """
     try:
         connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError as error:
@@ -96,7 +99,7 @@ def enter_wal(connection: sqlite3.Connection, *, last: bool) -> bool:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory and its parents, and have the disk know of each before anything lies in it."""
+    """Make a directory and its parents, syncing each to disk before anything is written to it."""
     if path.is_dir():
         return
     make_directory(path.parent)

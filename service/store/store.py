@@ -1,4 +1,4 @@
-"""Store: published models and their names, for any number of threads and processes at once."""
+"""Store: published models and their names. Threads and processes may share one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,10 +21,9 @@ T = TypeVar("T")
 
 
 class Store:
-    """Models and names. Every method may wait for the database, for seconds, and raise StoreUnavailableError.
+    """Models and names. Every method may block for seconds and raise StoreUnavailableError.
 
-    What was written is on the disk when the method returns. Nothing is touched before the first call, and a
-    call that failed leaves nothing half written.
+    Writes are on disk when the method returns, and are atomic. The database is opened by the first call.
     """
 
     def __init__(self, database: Database) -> None:
@@ -33,44 +32,44 @@ class Store:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Make the store that the settings say: PostgreSQL where there is a URL, else SQLite in a file."""
+        """Make the store of the settings: PostgreSQL if there is a URL, else a SQLite file."""
         url = settings.database_url.get_secret_value()
         return cls(Postgres(url) if url else Sqlite(settings.data_directory))
 
     def put_model(self, identity: str, canonical: bytes) -> bool:
-        """Keep a model under its id, the SHA-256 of its canonical form, and tell whether it is new."""
+        """Store a model under its id, the SHA-256 of its canonical form. Return whether it is new."""
         return self._write(lambda connection: queries.add_model(connection, identity, canonical))
 
     def get_model(self, identity: str) -> bytes | None:
-        """Return the canonical form of a model, None where there is none."""
+        """Return the canonical form of a model, None if it does not exist."""
         return self._read(lambda connection: queries.find_model(connection, identity), None)
 
     def put_name(self, name: ModelName, model: str, author: str, note: str) -> tuple[NameEntry, bool]:
-        """Have a name stand for a model, and tell whether it is new; who publishes it first has it.
+        """Publish a name for a model. Return its entry and whether it is new.
 
-        Raises NameTakenError where it stands for another or is retired, UnknownModelError.
+        Raises NameTakenError if the name is retired or of another model, UnknownModelError.
         """
         entry = NameEntry(name, model, author, note, datetime.now(UTC))
         return self._write(lambda connection: queries.add_name(connection, entry))
 
     def get_name(self, name: ModelName) -> NameEntry | None:
-        """Return what a name stands for, retired or not; None where there is no such name."""
+        """Return the entry of a name, retired or not, None if it does not exist."""
         return self._read(lambda connection: queries.find_name(connection, name), None)
 
     def list_names(self, prefix: str, after: ModelName | None, limit: int) -> list[NameEntry]:
-        """List the names that begin with a prefix, in order, from after one of them, so many at most."""
+        """List up to `limit` names that begin with a prefix, in order, after one of them."""
         return self._read(lambda connection: queries.list_names(connection, prefix, after, limit), [])
 
     def retire_name(self, name: ModelName, author: str, note: str) -> NameEntry | None:
-        """Retire a name for good, and return it; once retired it stays as it is. None where there is none."""
+        """Retire a name and return its entry; a retired one is unchanged. None if it does not exist."""
         if self.get_name(name) is None:
             return None
         retired = Retirement(author, note, datetime.now(UTC))
         return self._write(lambda connection: queries.retire_name(connection, name, retired))
 
     def close(self) -> None:
-        """Close the connections that nobody is using."""
-        self._database.forget()
+        """Close the idle connections."""
+        self._database.dispose()
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -78,13 +77,13 @@ class Store:
             with translate_errors():
                 yield
         except StoreUnavailableError:
-            self._schema.doubt()
+            self._schema.invalidate()
             raise
 
-    def _read(self, find: Callable[[Connection], T], nothing: T) -> T:
+    def _read(self, find: Callable[[Connection], T], default: T) -> T:
         with self._translate_errors():
             if not self._schema.prepare(writing=False):
-                return nothing
+                return default
             with self._database.reader.connect() as connection:
                 return find(connection)
 
@@ -94,6 +93,6 @@ class Store:
             try:
                 with self._database.writer.begin() as connection:
                     return change(connection)
-            except IntegrityError:  # another was first: now theirs is there to be seen
+            except IntegrityError:  # another process was first: now its row is visible
                 with self._database.writer.begin() as connection:
                     return change(connection)

@@ -1,4 +1,4 @@
-"""Tables: how models and names lie in the database.
+"""Tables: models and names.
 
 Text is ordered by code points on both databases: SQLite's BINARY collation, PostgreSQL's "C".
 """
@@ -13,24 +13,24 @@ from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MAX_SE
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, in UTC also where the database knows no time zones."""
+    """A time in UTC, also in databases without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Turn a moment to UTC."""
+        """Convert a time to UTC."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Read a moment that has no time zone as UTC."""
+        """Return the time in UTC, which it is in if it has no time zone."""
         if value is None or value.tzinfo is None:
             return None if value is None else value.replace(tzinfo=UTC)
         return value.astimezone(UTC)
 
 
 def make_text(length: int) -> String:
-    """Make the type of a text that is compared by code points."""
+    """Make the type of text that is compared by code points."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
@@ -57,7 +57,7 @@ class ModelRow(Base):
 
 
 class NameRow(Base):
-    """A name, the model that it stands for, and its retirement if there was one."""
+    """A name, its model, and its retirement if it is retired."""
 
     __tablename__ = "names"
     __table_args__ = (

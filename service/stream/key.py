@@ -1,4 +1,4 @@
-"""The 128 bits that separate one tensor's draws from every other's."""
+"""Keys: the 128 bits that separate the draws of one tensor from those of all others."""
 
 import hashlib
 import struct

@@ -1,4 +1,4 @@
-"""Stream version 1 in plain NumPy: slow, obvious, and bit for bit what the kernels must draw.
+"""Stream version 1 in plain NumPy: slow, simple, and bit for bit what the kernels must draw.
 
 It follows docs/stream.md line by line. Positions are u64 arrays in canonical order.
 """
