@@ -2,7 +2,7 @@
 
 Drawn by the NumPy reference, which the compiled kernels never touch: each distribution, dtype and layout, at
 the start of a small tensor and beyond position 2^40 of a huge one; runs through all lanes of several tiles;
-draws held at the bound; boxes that take the other ways through the kernels. Cases may be added; only a new
+draws held at the bound; slices that take the other paths through the kernels. Cases may be added; only a new
 stream version may change one.
 """
 
@@ -30,7 +30,7 @@ AT_BOUND = (
     ("truncated_normal", "float16", 9119),
 )
 LANE_STARTS = (500, 1524, 2548, 3572)
-BOXES = {
+SLICES = {
     "golden/rows with holes": ([40, 8], "OI", [(0, 40), (0, 5)]),
     **{
         f"golden/lane {lane}": ([9, 4096], "OI", [(0, 9), (at, at + 3)])
@@ -40,12 +40,14 @@ BOXES = {
 }
 
 
-def make_case(values: dict[str, object], box: list[tuple[int, int]]) -> dict[str, object]:
-    """Return one case: a spec, a box of it as half-open intervals, and its bytes or their digest."""
+def make_case(values: dict[str, object], intervals: list[tuple[int, int]]) -> dict[str, object]:
+    """Return one case: a spec, a slice of it as half-open intervals, and its bytes or their digest."""
     spec = LayerSpec.parse({"activation": "relu", "seed": 42, **values})
-    drawn = draw_slices(spec, resolve_parameters(spec), tuple(slice(*cut) for cut in box)).tobytes()
-    said = {"bytes": drawn.hex()} if len(drawn) <= SHORT else {"sha256": hashlib.sha256(drawn).hexdigest()}
-    return {"spec": {"activation": "relu", "seed": 42, **values}, "box": box, **said}
+    drawn = draw_slices(
+        spec, resolve_parameters(spec), tuple(slice(*bounds) for bounds in intervals)
+    ).tobytes()
+    content = {"bytes": drawn.hex()} if len(drawn) <= SHORT else {"sha256": hashlib.sha256(drawn).hexdigest()}
+    return {"spec": {"activation": "relu", "seed": 42, **values}, "box": intervals, **content}
 
 
 def make_corner(distribution: str, dtype: str, layout: str, sizes: tuple[int, ...]) -> dict[str, object]:
@@ -56,7 +58,9 @@ def make_corner(distribution: str, dtype: str, layout: str, sizes: tuple[int, ..
             size * 2 ** math.ceil((44 - math.log2(math.prod(shape))) / len(shape)) for size in shape
         )
     width = max(2, round(ACROSS ** (2 / len(shape))))
-    box = [(size - min(size, width), size) if sizes is LARGE else (0, min(size, width)) for size in shape]
+    intervals = [
+        (size - min(size, width), size) if sizes is LARGE else (0, min(size, width)) for size in shape
+    ]
     values = {
         "shape": list(shape),
         "layout": layout,
@@ -65,7 +69,7 @@ def make_corner(distribution: str, dtype: str, layout: str, sizes: tuple[int, ..
         "seed": 2**64 - 1 if sizes is LARGE else 42,
         "name": f"golden/{layout}/ключ",
     }
-    return make_case(values, box)
+    return make_case(values, intervals)
 
 
 def make_line(distribution: str, dtype: str, start: int, length: int, name: str) -> dict[str, object]:
@@ -82,9 +86,9 @@ def make_line(distribution: str, dtype: str, start: int, length: int, name: str)
     return make_case(values, [(start, start + length)])
 
 
-def make_box(distribution: str, name: str) -> dict[str, object]:
-    """Return a case of one of the boxes that ask for another way through the kernels."""
-    shape, layout, box = BOXES[name]
+def make_slices(distribution: str, name: str) -> dict[str, object]:
+    """Return a case of one of the slices that take other paths through the kernels."""
+    shape, layout, intervals = SLICES[name]
     values = {
         "shape": shape,
         "layout": layout,
@@ -92,7 +96,7 @@ def make_box(distribution: str, name: str) -> dict[str, object]:
         "dtype": "float32",
         "name": name,
     }
-    return make_case(values, box)
+    return make_case(values, intervals)
 
 
 def main() -> None:
@@ -101,7 +105,7 @@ def main() -> None:
         *(make_corner(*row) for row in product(DISTRIBUTIONS, DTYPES, LAYOUTS, (SMALL, LARGE))),
         *(make_line(*row, 2**35 + 1235, 9001, "golden/run") for row in product(DISTRIBUTIONS, DTYPES)),
         *(make_line(*row, 1, "golden/bound") for row in AT_BOUND),
-        *(make_box(*row) for row in product(DISTRIBUTIONS, BOXES)),
+        *(make_slices(*row) for row in product(DISTRIBUTIONS, SLICES)),
     ]
     origin = "scripts/make_golden.py: the NumPy reference of docs/stream.md"
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)

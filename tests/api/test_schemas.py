@@ -14,8 +14,8 @@ def refuse(kind, **values):
 
 
 def test_a_publication_has_a_model_an_author_and_a_note_that_may_be_empty():
-    said = Publication.parse({"model": MODEL, "author": "ada"})
-    assert (said.model, said.author, said.note) == (MODEL, "ada", "")
+    publication = Publication.parse({"model": MODEL, "author": "ada"})
+    assert (publication.model, publication.author, publication.note) == (MODEL, "ada", "")
 
 
 def test_every_field_that_is_wrong_is_told():

@@ -115,8 +115,8 @@ def test_fans_agree_with_jax_for_single_kernels(axes):
 
     axes = [("I", 3), ("O", 5), *axes]
     places = {
-        wanted: [place for place, (letter, _) in enumerate(axes) if letter in wanted]
-        for wanted in ("I", "O", "BG")
+        letters_of_kind: [place for place, (letter, _) in enumerate(axes) if letter in letters_of_kind]
+        for letters_of_kind in ("I", "O", "BG")
     }
     shape = tuple(length for _, length in axes)
     expected = _compute_fans(shape, places["I"], places["O"], places["BG"])

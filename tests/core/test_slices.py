@@ -19,7 +19,7 @@ from service.core.slices import format_slices, parse_slices
         ("007:0008", ((7, 8), (0, 300))),
     ],
 )
-def test_a_cut_means_what_it_means_in_numpy(text, slices):
+def test_a_slice_means_what_it_means_in_numpy(text, slices):
     assert [(cut.start, cut.stop) for cut in parse_slices(text, (784, 300))] == list(slices)
 
 
@@ -45,13 +45,13 @@ FORM = "slice[0] must be start:stop, either of which may be left out"
         (":,1:0", 'slice[1] must not be empty: start must be less than stop; received "1:0"'),
     ],
 )  # fmt: skip
-def test_a_cut_that_is_not_one_says_why(text, message):
+def test_a_wrong_slice_is_refused_with_its_rule(text, message):
     with pytest.raises(SpecError) as caught:
         parse_slices(text, (784, 300))
     assert str(caught.value) == message
 
 
-def test_every_wrong_cut_is_reported():
+def test_every_wrong_slice_is_reported():
     with pytest.raises(SpecError) as caught:
         parse_slices("x,9:9", (784, 300))
     assert [error.field for error in caught.value.errors] == ["slice[0]", "slice[1]"]
@@ -63,7 +63,7 @@ def test_digits_beyond_what_python_converts_are_refused():
 
 
 @given(st.data(), st.lists(st.integers(1, 9), min_size=1, max_size=4))
-def test_a_box_is_written_as_the_text_that_cuts_it_out(data, shape):
+def test_slices_are_formatted_as_the_text_that_selects_them(data, shape):
     slices = []
     for length in shape:
         start = data.draw(st.integers(0, length - 1))

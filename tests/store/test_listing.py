@@ -93,8 +93,8 @@ def test_a_page_among_100_000_names_is_found_by_the_index_alone(place, store):
         connection.execute(text("ANALYZE"))
     with store._database.reader.connect() as connection:
         page = select_names("t50/", make_name("t50/n500/1"), 100)
-        asked = page.compile(connection, compile_kwargs={"literal_binds": True})
-        plan = "\n".join(map(str, connection.exec_driver_sql(f"{EXPLAIN[place.kind]} {asked}")))
+        statement = page.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = "\n".join(map(str, connection.exec_driver_sql(f"{EXPLAIN[place.kind]} {statement}")))
     assert "SEARCH names USING INDEX" in plan or "Index Scan using pk_names" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan

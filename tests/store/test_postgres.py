@@ -107,9 +107,9 @@ def test_what_is_wrong_with_a_url_is_logged_without_its_password(cluster, wrong,
     with pytest.raises(StoreUnavailableError, match="The storage cannot be reached") as told:
         store.get_model("0" * 64)
     assert reason in caplog.text
-    said = caplog.text + str(told.value) + repr(told.value)
-    assert PASSWORD not in said
-    assert "octopus-53" not in said
+    texts = caplog.text + str(told.value) + repr(told.value)
+    assert PASSWORD not in texts
+    assert "octopus-53" not in texts
 
 
 def test_a_host_that_is_not_there_is_told():

@@ -110,5 +110,5 @@ def test_processes_migrate_an_empty_database_once_and_of_each_name_one_process_w
                 publisher.stdin.flush()
             results = [publisher.stdout.readline().split() for publisher in publishers]
             entry = store.get_name(make_name(f"team/net/{attempt}"))
-            assert sorted(said for said, _ in results) == ["new", "taken", "taken", "taken"]
+            assert sorted(outcome for outcome, _ in results) == ["new", "taken", "taken", "taken"]
             assert {model for _, model in results} == {entry.model}

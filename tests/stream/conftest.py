@@ -1,4 +1,4 @@
-"""The program of independent.c, and the one place that says how to ask it for a box."""
+"""The program of independent.c, and the one place that says how to request a slice."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What the tests of the stream share: specs, boxes, and what kernels and reference draw for them."""
+"""Helpers of the stream's tests: specs, slices, and what kernels and reference draw for them."""
 
 import ml_dtypes
 import numpy as np
@@ -21,7 +21,7 @@ LAST_POSITION = 2**63 - 1
 
 
 def make_spec(**values):
-    """A spec of He's scheme (variance 2 / fan_in) with seed 42, unless said otherwise."""
+    """A spec of He's scheme (variance 2 / fan_in) with seed 42 by default."""
     return LayerSpec.parse({"layout": "OI", "activation": "relu", "seed": 42, "name": "test"} | values)
 
 
@@ -31,13 +31,13 @@ def make_tensor(slices=None, **values):
 
 
 def draw(slices=None, **values):
-    """A box of a tensor as the kernels draw it, as an array of its dtype in memory order."""
+    """A slice of a tensor as the kernels draw it, as an array of its dtype in memory order."""
     drawn = make_tensor(slices, **values)
     return np.frombuffer(drawn.read(), DTYPES[drawn.dtype]).reshape(drawn.shape)
 
 
 def draw_reference(slices=None, **values):
-    """The same box as the NumPy reference draws it."""
+    """The same slice as the NumPy reference draws it."""
     spec = make_spec(**values)
     slices = slices or tuple(slice(0, size) for size in spec.shape)
     return reference.draw_slices(spec, resolve_parameters(spec), slices).view(DTYPES[spec.dtype])
@@ -69,9 +69,9 @@ def convert_words_by_reference(words, distribution, dtype, factor, bound):
 
 @st.composite
 def cuts(draw):
-    """Specs of any rank, layout, distribution and dtype, each with a box of at most 6000 elements.
+    """Specs of any rank, layout, distribution and dtype, each with a slice of at most 6000 elements.
 
-    Some axes are huge, so that positions go up to 2^63; boxes like to touch the borders of the tensor.
+    Some axes are huge, so that positions go up to 2^63; slices often touch the borders of the tensor.
     """
     layout = draw(st.text("BGOIDHW", min_size=1, max_size=8))
     room, shape = LAST_POSITION, []

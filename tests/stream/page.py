@@ -1,4 +1,4 @@
-"""What independent.c is asked for: section 5 of docs/stream.md by plain formulas, without the service's."""
+"""The requests to independent.c: section 5 of docs/stream.md by plain formulas, without the service's."""
 
 import math
 
@@ -32,7 +32,7 @@ def compute_span(variance, distribution, dtype):
 
 
 def make_request(spec, slices):
-    """A spec and a box in the program's terms."""
+    """The request for a slice of a spec's tensor."""
     fields = ("seed", "name", "distribution", "dtype", "layout", "shape")
     factor, bound = compute_span(compute_he_variance(spec), spec["distribution"], spec["dtype"])
     return {field: spec[field] for field in fields} | {"slices": slices, "factor": factor, "bound": bound}

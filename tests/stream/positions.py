@@ -1,4 +1,4 @@
-"""Walks that differ in how the kernels take them, and a digest of what is drawn along each.
+"""Strided positions of every kind that the kernels distinguish, and a digest of the draws at each.
 
 python -m tests.stream.positions prints the digests as JSON: to compare one process, or machine, with another.
 """
@@ -12,7 +12,7 @@ from tests.stream.drawing import DISTRIBUTIONS, DTYPES, make_tensor
 FAR = 2**62
 FANS = {"fan_in": 50, "fan_out": 50}
 
-# Shape, layout, box: half-open intervals. Together they take whole tiles, pieces of tiles, runs with holes,
+# Shape, layout, slices: half-open intervals. Together they take whole tiles, parts of tiles, runs with gaps,
 # and single positions, near the start, around the 2^34 positions that a u32 block number covers, and far out.
 POSITIONS = {
     "one element": ((9, 9), "OI", ((4, 5), (7, 8))),
@@ -36,7 +36,7 @@ POSITIONS = {
 
 
 def list_tensors():
-    """Every walk in every distribution and dtype: a label, and what make_tensor wants."""
+    """All of them in every distribution and dtype: a label, and the arguments of make_tensor."""
     for (name, (shape, layout, slices)), distribution, dtype in itertools.product(
         POSITIONS.items(), DISTRIBUTIONS, DTYPES
     ):

@@ -26,7 +26,7 @@ def test_the_page_alone_gives_the_golden_vectors(independent, distribution, dtyp
 
 @given(cut=cuts())
 @settings(max_examples=100, deadline=None)
-def test_the_page_alone_gives_any_box_that_the_kernels_draw(independent, cut):
+def test_the_page_alone_gives_any_slice_that_the_kernels_draw(independent, cut):
     spec, slices = cut
     request = make_request(spec, [(cut.start, cut.stop) for cut in slices])
     assert independent.draw([request]) == make_tensor(slices, **spec).read()

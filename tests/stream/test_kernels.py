@@ -45,18 +45,18 @@ TURNS = sorted(
 
 class TestReference:
     @pytest.mark.parametrize("tensor", [pytest.param(t, id=label) for label, t in list_tensors()])
-    def test_walk(self, tensor):
+    def test_strided_positions(self, tensor):
         assert make_tensor(**tensor).read() == draw_reference(**tensor).tobytes()
 
     @given(cut=cuts())
     @settings(deadline=None, max_examples=200)
-    def test_any_box(self, cut):
+    def test_any_slice(self, cut):
         spec, slices = cut
         assert make_tensor(slices, **spec).read() == draw_reference(slices, **spec).tobytes()
 
     @given(cut=cuts(), data=st.data())
     @settings(deadline=None, max_examples=200)
-    def test_any_range_of_any_box(self, cut, data):
+    def test_any_range_of_any_slice(self, cut, data):
         spec, slices = cut
         tensor, whole = make_tensor(slices, **spec), draw_reference(slices, **spec).ravel()
         start = data.draw(st.integers(0, whole.size - 1))

@@ -59,7 +59,7 @@ def test_canonical_order_is_row_major_over_the_axes_sorted(axes):
 
 @given(cut=cuts())
 @settings(deadline=None)
-def test_a_walk_visits_the_positions_of_its_box_in_memory_order(cut):
+def test_strided_positions_are_those_of_the_slices_in_memory_order(cut):
     values, slices = cut
     strided = find_positions(tuple(values["shape"]), values["layout"], slices)
     steps = [np.arange(size, dtype=np.uint64) for size in strided.sizes]
@@ -82,7 +82,7 @@ def test_a_whole_tensor_in_canonical_layout_is_one_run(layout):
     )
 
 
-def test_one_element_is_a_walk_of_one():
+def test_one_element_takes_one_position():
     assert find_positions((7, 9), "IO", (slice(3, 4), slice(5, 6))) == ((1,), (1,), 3 + 5 * 7)
 
 

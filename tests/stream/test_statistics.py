@@ -32,7 +32,7 @@ each_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 
 
 def make_unit(shape=(COUNT,), layout="O", **values):
-    """A tensor of unit variance: one run of the stream unless said otherwise."""
+    """A tensor of unit variance: one run of the stream by default."""
     unit = {"fan_in": 1, "fan_out": 1, "scheme": "variance_scaling", "scale": 1.0, "activation": "none"}
     return make_tensor(shape=shape, layout=layout, **unit, **values)
 
@@ -91,11 +91,11 @@ class TestOneStream:
 
         # Neighbours are merged to about 1000 bins as likely as each other.
         groups = np.floor(np.cumsum(expected) / COUNT * 1000 * (1 - 1e-12)).astype(int)
-        merged, wanted = np.bincount(groups, observed), np.bincount(groups, expected)
-        merged, wanted = merged[wanted > 0], wanted[wanted > 0]
+        merged, merged_expected = np.bincount(groups, observed), np.bincount(groups, expected)
+        merged, merged_expected = merged[merged_expected > 0], merged_expected[merged_expected > 0]
         assert merged.size > 400
-        assert wanted.min() > 1000
-        assert_chi_square(((merged - wanted) ** 2 / wanted).sum(), merged.size - 1)
+        assert merged_expected.min() > 1000
+        assert_chi_square(((merged - merged_expected) ** 2 / merged_expected).sum(), merged.size - 1)
 
     @each_distribution
     def test_serial_correlation_at_every_lag_up_to_4096(self, distribution):

@@ -174,7 +174,7 @@ class TestIdentity:
 class TestFill:
     TENSOR = make_tensor(shape=(10, 10), dtype="float32")
 
-    def test_size_of_a_box(self):
+    def test_size_of_a_slice(self):
         tensor = make_tensor((slice(2, 5), slice(0, 7)), shape=(10, 10), dtype="bfloat16")
         assert (tensor.shape, tensor.itemsize, tensor.nbytes) == ((3, 7), 2, 42)
         assert len(tensor.read()) == 42

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
 from service.api.context import call_store, get_context
 from service.api.endpoints.specs import parse_slice_query, refuse_query
-from service.api.endpoints.weights import describe_decision, describe_shape
+from service.api.endpoints.weights import describe_parameters, describe_shape
 from service.api.http.body import check_content_type, check_values, parse_json, read_body
 from service.api.http.disposition import format_disposition
 from service.api.http.media_types import JSON, NPY, OCTET_STREAM, SAFETENSORS
@@ -278,12 +278,12 @@ def make_tensor_content(
     """Content a box of a tensor, with how it was decided on where it is drawn in one part."""
     shape = compute_shape(slices)
     whole = Representation.of_sources(slice_tensor(tensor, slices), shape, tensor.dtype, media_type)
-    said = {
+    headers = {
         "Content-Disposition": format_disposition(tensor.name, SUFFIXES[media_type]),
         **published.headers,
         "Weightinit-Dtype": tensor.dtype,
         **describe_shape(shape),
     }
     if len(tensor.parts) == 1 and isinstance(part := tensor.parts[0], Drawn):
-        said |= describe_decision(part.parameters)
-    return Content.of(whole, said)
+        headers |= describe_parameters(part.parameters)
+    return Content.of(whole, headers)

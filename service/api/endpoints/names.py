@@ -120,13 +120,13 @@ async def put_name(request: Request) -> Response:
     """
     context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
-    said = Publication.parse(await read_json(request, context.settings.max_body_bytes))
+    publication = Publication.parse(await read_json(request, context.settings.max_body_bytes))
     try:
         entry, new = await call_store(
-            context, context.store.put_name, name, said.model, said.author, said.note
+            context, context.store.put_name, name, publication.model, publication.author, publication.note
         )
     except UnknownModelError:
-        raise make_spec_error("model", "must be the id of a published model", said.model) from None
+        raise make_spec_error("model", "must be the id of a published model", publication.model) from None
     return Response(render(NameRecord.of(entry)), 201 if new else 200, NOT_STORED, JSON)
 
 
@@ -173,8 +173,8 @@ async def delete_name(request: Request) -> Response:
     A name that is retired stays as it is, and is answered as it is.
     """
     context, name = get_context(request), read_name(request)
-    said = Reason.parse_query(decode_query(request.scope["query_string"]))
-    found = await call_store(context, context.store.retire_name, name, said.author, said.note)
+    reason = Reason.parse_query(decode_query(request.scope["query_string"]))
+    found = await call_store(context, context.store.retire_name, name, reason.author, reason.note)
     return Response(render(NameRecord.of(require_entry(name, found))), 200, NOT_STORED, JSON)
 
 
@@ -204,12 +204,12 @@ async def list_names(request: Request) -> Response:
     """
     context = get_context(request)
     choose_media_type(join_lines(request, "accept"), [JSON])
-    asked = Listing.parse_query(decode_query(request.scope["query_string"]))
-    after = ModelName.parse(asked.after) if asked.after else None
-    found = await call_store(context, context.store.list_names, asked.prefix, after, asked.limit + 1)
-    page, headers = found[: asked.limit], {}
-    if len(found) > asked.limit:
-        following = link_names(asked.prefix, asked.limit, page[-1].name, context.settings.root_path)
+    query = Listing.parse_query(decode_query(request.scope["query_string"]))
+    after = ModelName.parse(query.after) if query.after else None
+    found = await call_store(context, context.store.list_names, query.prefix, after, query.limit + 1)
+    page, headers = found[: query.limit], {}
+    if len(found) > query.limit:
+        following = link_names(query.prefix, query.limit, page[-1].name, context.settings.root_path)
         headers["Link"] = f'<{following}>; rel="next"'
     return respond(request, render({"names": [NameRecord.of(entry) for entry in page]}), headers)
 

@@ -79,8 +79,8 @@ async def get_weights(request: Request) -> Response:
     """
     settings = get_context(request).settings
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
-    asked = parse_weights_query(request.scope["query_string"], settings)
-    return await respond_get(request, make_content(asked, media_type, settings.root_path))
+    requested = parse_weights_query(request.scope["query_string"], settings)
+    return await respond_get(request, make_content(requested, media_type, settings.root_path))
 
 
 @router.post(
@@ -102,38 +102,38 @@ async def post_weights(request: Request) -> Response:
     settings = get_context(request).settings
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     refuse_query(request.scope["query_string"])
-    asked = await read_weights_body(request, settings)
-    location = link_weights(asked.spec, asked.slice_text, settings.root_path)
-    return await respond_post(request, make_content(asked, media_type, settings.root_path), location)
+    requested = await read_weights_body(request, settings)
+    location = link_weights(requested.spec, requested.slice_text, settings.root_path)
+    return await respond_post(request, make_content(requested, media_type, settings.root_path), location)
 
 
-def make_content(asked: WeightsSpec, media_type: str, root_path: str) -> Content:
-    """Content the tensor that was asked for, with how it was decided on."""
-    tensor = asked.make_tensor()
+def make_content(requested: WeightsSpec, media_type: str, root_path: str) -> Content:
+    """Make the content of requested weights, with headers of their shape and parameters."""
+    tensor = requested.make_tensor()
     whole = Representation.of(tensor, media_type)
-    link = f'<{link_parameters(asked.spec, root_path)}>; rel="describedby"; type="application/json"'
-    said = {
-        "Content-Disposition": format_disposition(asked.spec.name, SUFFIXES[media_type]),
+    link = f'<{link_parameters(requested.spec, root_path)}>; rel="describedby"; type="application/json"'
+    headers = {
+        "Content-Disposition": format_disposition(requested.spec.name, SUFFIXES[media_type]),
         "Link": link,
         **describe_shape(tensor.shape),
-        **describe_decision(asked.parameters),
+        **describe_parameters(requested.parameters),
     }
-    return Content.of(whole, said)
+    return Content.of(whole, headers)
 
 
 def describe_shape(shape: tuple[int, ...]) -> dict[str, str]:
-    """Make the header that tells the shape of what is sent."""
+    """Make the header of the shape of the content."""
     return {"Weightinit-Shape": ",".join(map(str, shape))}
 
 
-def describe_decision(decided: Parameters) -> dict[str, str]:
-    """Make the headers that tell how weights were decided on."""
+def describe_parameters(parameters: Parameters) -> dict[str, str]:
+    """Make the headers of the parameters of weights."""
     return {
-        "Weightinit-Dtype": decided.dtype,
-        "Weightinit-Layout": decided.layout,
-        "Weightinit-Scheme": decided.scheme,
-        "Weightinit-Mode": decided.mode,
-        "Weightinit-Distribution": decided.distribution,
-        "Weightinit-Variance": repr(decided.variance),
-        "Weightinit-Limit": repr(decided.limit),
+        "Weightinit-Dtype": parameters.dtype,
+        "Weightinit-Layout": parameters.layout,
+        "Weightinit-Scheme": parameters.scheme,
+        "Weightinit-Mode": parameters.mode,
+        "Weightinit-Distribution": parameters.distribution,
+        "Weightinit-Variance": repr(parameters.variance),
+        "Weightinit-Limit": repr(parameters.limit),
     }

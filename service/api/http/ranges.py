@@ -25,7 +25,7 @@ class UnsatisfiableError(Exception):
 
 
 class ByteRange(NamedTuple):
-    """A range as it was asked for; its end is included. A suffix has no first."""
+    """A range as requested; its end is included. A suffix has no first."""
 
     first: int | None
     last: int | None
@@ -72,13 +72,13 @@ def _parse_position(digits: str) -> int:
     return int(digits.lstrip("0")[:MAX_POSITION_DIGITS] or 0)
 
 
-def resolve_range(wanted: ByteRange, length: int) -> Span:
+def resolve_range(requested: ByteRange, length: int) -> Span:
     """Resolve a range against the length of what there is. Raises UnsatisfiableError.
 
     >>> resolve_range(ByteRange(None, 500), 1200)
     Span(start=700, stop=1200)
     """
-    first, last = wanted
+    first, last = requested
     if first is None:
         span = Span(max(length - (last or 0), 0), length)
     else:

@@ -86,9 +86,9 @@ def url(client):
 
 
 def test_the_model_is_the_one_that_was_released(client):
-    said = client.post("/v1/models", json=LLAMA).json()
+    body = client.post("/v1/models", json=LLAMA).json()
     # 8.03 billion parameters: the sum of the shapes in the release's model.safetensors.index.json.
-    assert (said["tensors"], said["elements"], said["bytes"]) == (291, 8_030_261_248, 16_060_522_496)
+    assert (body["tensors"], body["elements"], body["bytes"]) == (291, 8_030_261_248, 16_060_522_496)
 
 
 def test_sixteen_gigabytes_come_as_one_stream_while_the_servers_memory_stays_flat(

@@ -21,10 +21,10 @@ def test_a_model_is_created_once_and_is_there_from_then_on(client):
 
 def test_what_is_published_is_counted(client):
     elements = 8 * 27 + 8 + 5 + 700 + 48 * 16 + 300 * 401
-    said = client.post("/v1/models", json=MODEL).json()
-    assert said["tensors"] == 6
-    assert said["elements"] == elements
-    assert said["bytes"] == 4 * elements - 2 * 5 + 4 * 48 * 16
+    body = client.post("/v1/models", json=MODEL).json()
+    assert body["tensors"] == 6
+    assert body["elements"] == elements
+    assert body["bytes"] == 4 * elements - 2 * 5 + 4 * 48 * 16
 
 
 def test_the_sha_256_of_what_is_shown_is_the_id(client, url):
@@ -85,9 +85,9 @@ def test_another_method_is_405_with_those_there_are(client, method, path, allowe
 
 
 def test_what_is_decided_is_said_for_every_part(client, url):
-    said = client.get(f"{url}/parameters").json()
-    tensors = {tensor["name"]: tensor for tensor in said["tensors"]}
-    assert (said["model"], said["seed"], said["stream"]) == (url.rpartition("/")[2], "42", 1)
+    body = client.get(f"{url}/parameters").json()
+    tensors = {tensor["name"]: tensor for tensor in body["tensors"]}
+    assert (body["model"], body["seed"], body["stream"]) == (url.rpartition("/")[2], "42", 1)
     (convolution,) = tensors["conv.weight"]["parts"]
     assert convolution["parameters"]["formula"] == "σ² = 2 / fan_in = 2 / 27"
     (bias,) = tensors["conv.bias"]["parts"]

@@ -61,7 +61,7 @@ def test_what_is_no_set_of_byte_ranges_is_an_error(text):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "span"),
+    ("requested", "span"),
     [
         ((0, 0), (0, 1)),
         ((0, None), (0, 1200)),
@@ -71,14 +71,14 @@ def test_what_is_no_set_of_byte_ranges_is_an_error(text):
         ((None, 99999), (0, 1200)),
     ],
 )
-def test_a_range_is_resolved_to_half_open_positions(wanted, span):
-    assert resolve_range(ByteRange(*wanted), 1200) == Span(*span)
+def test_a_range_is_resolved_to_half_open_positions(requested, span):
+    assert resolve_range(ByteRange(*requested), 1200) == Span(*span)
 
 
-@pytest.mark.parametrize("wanted", [(1200, None), (1200, 1300), (10**29, None), (None, 0)])
-def test_a_range_without_a_byte_is_unsatisfiable(wanted):
+@pytest.mark.parametrize("requested", [(1200, None), (1200, 1300), (10**29, None), (None, 0)])
+def test_a_range_without_a_byte_is_unsatisfiable(requested):
     with pytest.raises(UnsatisfiableError) as caught:
-        resolve_range(ByteRange(*wanted), 1200)
+        resolve_range(ByteRange(*requested), 1200)
     assert caught.value.length == 1200
 
 
@@ -88,12 +88,12 @@ def test_positions_beyond_what_python_converts_are_read():
 
 @given(st.integers(0, 2000), st.integers(0, 2000), st.integers(1, 2000))
 def test_a_range_covers_the_positions_from_first_to_last(first, extra, length):
-    wanted = ByteRange(first, first + extra)
+    requested = ByteRange(first, first + extra)
     covered = [position for position in range(first, first + extra + 1) if position < length]
     if not covered:
         with pytest.raises(UnsatisfiableError):
-            resolve_range(wanted, length)
+            resolve_range(requested, length)
         return
-    span = resolve_range(wanted, length)
+    span = resolve_range(requested, length)
     assert list(range(*span)) == covered
     assert format_content_range(span, length) == f"bytes {covered[0]}-{covered[-1]}/{length}"

@@ -30,8 +30,8 @@ TENSORS = [
 ]
 
 
-def parse(*tensors, seed=42, **said):
-    return parse_model({"seed": seed, "tensors": list(tensors), **said}, 1, LIMITS)
+def parse(*tensors, seed=42, **fields):
+    return parse_model({"seed": seed, "tensors": list(tensors), **fields}, 1, LIMITS)
 
 
 def test_the_canonical_form_is_written_so_for_ever():

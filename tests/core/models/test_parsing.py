@@ -7,20 +7,20 @@ LIMITS = Limits(tensors=5, elements=10**6, rank=4)
 DENSE = {"name": "fc1/kernel", "shape": [784, 300], "activation": "relu"}
 
 
-def parse(*tensors, seed=42, **said):
-    return parse_model({"seed": seed, "tensors": list(tensors), **said}, 1, LIMITS)
+def parse(*tensors, seed=42, **fields):
+    return parse_model({"seed": seed, "tensors": list(tensors), **fields}, 1, LIMITS)
 
 
-def find_error(*tensors, **said):
+def find_error(*tensors, **fields):
     """Return the only rule that a model breaks, as its message."""
     with pytest.raises(SpecError) as caught:
-        parse(*tensors, **said)
+        parse(*tensors, **fields)
     (error,) = caught.value.errors
     return error.message
 
 
-def stack(*parts, shape=(4, 3), **said):
-    return {"name": "stack", "shape": list(shape), "parts": list(parts), **said}
+def stack(*parts, shape=(4, 3), **fields):
+    return {"name": "stack", "shape": list(shape), "parts": list(parts), **fields}
 
 
 def test_a_tensor_is_drawn_with_the_seed_of_the_model_and_its_own_name():
@@ -72,7 +72,7 @@ def test_a_cut_of_what_is_drawn_is_a_part():
 
 
 @pytest.mark.parametrize(
-    ("tensors", "said", "message"),
+    ("tensors", "fields", "message"),
     [
         ([], {}, "tensors must be 1 to 5, each part counting as one; received 0"),
         ([DENSE] * 6, {}, "tensors must be 1 to 5, each part counting as one; received 6"),
@@ -152,8 +152,8 @@ def test_a_cut_of_what_is_drawn_is_a_part():
         ),
     ],
 )
-def test_a_rule_that_is_broken_is_said_with_the_tensor_and_the_value(tensors, said, message):
-    assert message in find_error(*tensors, **said)
+def test_a_broken_rule_is_reported_with_the_tensor_and_the_value(tensors, fields, message):
+    assert message in find_error(*tensors, **fields)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_one_bad_tensor_among_a_thousand_is_named():
     assert "relu" in error.suggestions
 
 
-def test_of_many_bad_tensors_the_first_few_are_said():
+def test_of_many_bad_tensors_the_first_few_are_reported():
     tensors = [{"name": str(number)} for number in range(1000)]
     with pytest.raises(SpecError) as caught:
         parse_model({"seed": 1, "tensors": tensors}, 1, LIMITS._replace(tensors=1000))
