@@ -36,17 +36,21 @@ def make_in_torch(name, shape, client, *said, **fields):
     *field, inputs, outputs = shape
     function = getattr(weightinit.torch, spell("torch", name))
     tensor = torch.empty(outputs, inputs, *field)
-    weights = function(tensor, *said, seed=42, name="k", client=client, **fields).numpy()
+    weights = function(tensor, *said, name="k", client=client, **{"seed": 42, **fields}).numpy()
     return weights.transpose(2, 3, 1, 0) if field else weights.T
 
 
 def make_in_keras(name, shape, client, *said, **fields):
-    made = getattr(weightinit.keras, spell("keras", name))(*said, seed=42, name="k", client=client, **fields)
+    made = getattr(weightinit.keras, spell("keras", name))(
+        *said, name="k", client=client, **{"seed": 42, **fields}
+    )
     return keras.ops.convert_to_numpy(made(shape))
 
 
 def make_in_jax(name, shape, client, *said, **fields):
-    made = getattr(weightinit.jax, spell("jax", name))(*said, seed=42, name="k", client=client, **fields)
+    made = getattr(weightinit.jax, spell("jax", name))(
+        *said, name="k", client=client, **{"seed": 42, **fields}
+    )
     return np.asarray(made(None, shape))
 
 
@@ -125,6 +129,12 @@ def test_a_row_says_the_service_s_scheme_and_variance(row):
     spelling = SPELLINGS[row.name]
     assert (row.scheme, row.distribution) == (spelling.scheme.name, spelling.distribution)
     assert row.variance == f"{spelling.scheme.scale:g} / {spelling.scheme.mode}"
+
+
+@pytest.mark.parametrize("framework", MAKERS)
+def test_a_seed_may_be_decimal_text(framework, client):
+    weights = MAKERS[framework]("he_normal", (6, 4), client, seed="42")
+    np.testing.assert_array_equal(weights, draw(6, 4, name="k", scheme="he_normal"))
 
 
 @pytest.mark.parametrize("framework", ["torch", "keras"])

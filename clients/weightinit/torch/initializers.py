@@ -19,7 +19,7 @@ class Initializer(Protocol):
         self,
         tensor: torch.Tensor,
         *,
-        seed: int,
+        seed: int | str,
         name: str = "",
         client: Client | None = None,
         **layer: Unpack[LayerFields],
@@ -39,7 +39,7 @@ class KernelFields(TypedDict, total=False):
 def init_(
     tensor: torch.Tensor,
     *,
-    seed: int,
+    seed: int | str,
     name: str = "",
     client: Client | None = None,
     **layer: Unpack[LayerFields],
@@ -63,7 +63,7 @@ def variance_scaling_(
     mode: str = "fan_in",
     distribution: str = "uniform",
     *,
-    seed: int,
+    seed: int | str,
     name: str = "",
     client: Client | None = None,
     **kernel: Unpack[KernelFields],
@@ -75,7 +75,7 @@ def variance_scaling_(
         scale: positive.
         mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
         distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
-        seed: 0 to 2⁶⁴ - 1.
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
         name: which tensor this is.
         client: which client requests it. Default: the one that the environment configures.
         **kernel: which axis is which, and fans, as for `init_`.
@@ -103,7 +103,7 @@ def make_named_initializer(name: str) -> Initializer:
     def initialize(
         tensor: torch.Tensor,
         *,
-        seed: int,
+        seed: int | str,
         name: str = "",
         client: Client | None = None,
         **layer: Unpack[LayerFields],
