@@ -31,23 +31,23 @@ def spell(framework, name):
     return spellings[framework]
 
 
-def make_in_torch(name, shape, client, *said, **fields):
+def make_in_torch(name, shape, client, *said, seed=42, **fields):
     """Fill a tensor of PyTorch, (out, in, *field), and turn it to (*field, in, out)."""
     *field, inputs, outputs = shape
     function = getattr(weightinit.torch, spell("torch", name))
     tensor = torch.empty(outputs, inputs, *field)
-    weights = function(tensor, *said, name="k", client=client, **{"seed": 42, **fields}).numpy()
+    weights = function(tensor, *said, seed=seed, name="k", client=client, **fields).numpy()
     return weights.transpose(2, 3, 1, 0) if field else weights.T
 
 
-def make_in_keras(name, shape, client, *said, **fields):
+def make_in_keras(name, shape, client, *said, seed=42, **fields):
     made = getattr(weightinit.keras, spell("keras", name))(
         *said, name="k", client=client, **{"seed": 42, **fields}
     )
     return keras.ops.convert_to_numpy(made(shape))
 
 
-def make_in_jax(name, shape, client, *said, **fields):
+def make_in_jax(name, shape, client, *said, seed=42, **fields):
     made = getattr(weightinit.jax, spell("jax", name))(
         *said, name="k", client=client, **{"seed": 42, **fields}
     )
