@@ -41,16 +41,14 @@ def make_in_torch(name, shape, client, *said, seed=42, **fields):
 
 
 def make_in_keras(name, shape, client, *said, seed=42, **fields):
-    made = getattr(weightinit.keras, spell("keras", name))(
-        *said, name="k", client=client, **{"seed": 42, **fields}
-    )
+    make = getattr(weightinit.keras, spell("keras", name))
+    made = make(*said, seed=seed, name="k", client=client, **fields)
     return keras.ops.convert_to_numpy(made(shape))
 
 
 def make_in_jax(name, shape, client, *said, seed=42, **fields):
-    made = getattr(weightinit.jax, spell("jax", name))(
-        *said, name="k", client=client, **{"seed": 42, **fields}
-    )
+    make = getattr(weightinit.jax, spell("jax", name))
+    made = make(*said, seed=seed, name="k", client=client, **fields)
     return np.asarray(made(None, shape))
 
 
