@@ -40,7 +40,7 @@ def in_torch(published, client):
 def in_keras(published, client):
     """The network in Keras, started from the same."""
     model = resnet.build_in_keras()
-    weightinit.keras.initialize(model, published, name=resnet.name_as_torch, client=client)
+    weightinit.keras.initialize(model, published, rename=resnet.name_as_torch, client=client)
     return model
 
 
@@ -84,8 +84,8 @@ class Mixed(nn.Module):
 def mixed(client):
     """Such a model in PyTorch, started, and what it is published as."""
     model = Mixed()
-    rules = {"out.weight": {"parts": {"a": 2, "b": 6}}}
-    said = {"activations": {"*": "none"}, "rules": rules, "client": client}
+    rules = {"out.weight": {"parts": {"a": 2, "b": 6}, "activation": "none"}, "*": {"activation": "none"}}
+    said = {"rules": rules, "client": client}
     weightinit.torch.initialize_(model, 42, **said)
     return model, weightinit.torch.publish(Mixed(), 42, **said).id
 
@@ -114,7 +114,7 @@ def build_mixed():
 def mixed_in_keras(mixed, client):
     """What Keras makes of it, by path."""
     model = build_mixed()
-    weightinit.keras.initialize(model, mixed[1], name=name_in_keras, strict=False, client=client)
+    weightinit.keras.initialize(model, mixed[1], rename=name_in_keras, strict=False, client=client)
     places = weightinit.keras.walk.walk_variables(model)
     return {place.path: keras.ops.convert_to_numpy(place.variable) for place in places}
 
@@ -170,10 +170,9 @@ IN_JAX = {
 def mixed_in_jax(mixed, client):
     """What JAX makes of it, by path."""
     params = nnx.state(MixedInJax(nnx.Rngs(0)), nnx.Param)
-    drawn = weightinit.jax.initialize(params, mixed[1], name=name_in_jax, strict=False, client=client)
+    drawn = weightinit.jax.initialize(params, mixed[1], rename=name_in_jax, strict=False, client=client)
     return {
-        weightinit.jax.layers.name_path(path): leaf
-        for path, leaf in jax.tree_util.tree_leaves_with_path(drawn)
+        weightinit.jax.walk.name_path(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(drawn)
     }
 
 
@@ -202,7 +201,7 @@ def test_gates_go_by_their_names_from_pytorch_to_keras(row, client):
         return f"{names[kernel]}.{gate}" if gate else names[kernel]
 
     weightinit.keras.initialize(
-        twin, published, name=name, rules={"*/bias": None}, strict=False, client=client
+        twin, published, rename=name, rules={"*/bias": None}, strict=False, client=client
     )
     kernel = dict(zip(torch_gates, np.split(in_numpy(model.weight_ih_l0), len(torch_gates)), strict=True))
     expected = np.concatenate([kernel[gate].T for gate in keras_gates], axis=1)
@@ -223,7 +222,7 @@ def test_gates_go_by_their_names_from_keras_to_pytorch(row, client):
         called = names.get(kernel, kernel)
         return f"{called}.{gate}" if gate else called
 
-    report = weightinit.torch.initialize_(twin, published, name=name, strict=False, client=client)
+    report = weightinit.torch.initialize_(twin, published, rename=name, strict=False, client=client)
     kernel = dict(zip(keras_gates, np.split(model.get_weights()[0], len(keras_gates), axis=1), strict=True))
     expected = np.concatenate([kernel[gate].T for gate in torch_gates])
     np.testing.assert_array_equal(in_numpy(twin.weight_ih_l0), expected)
@@ -250,7 +249,7 @@ def test_a_model_of_keras_is_turned_for_pytorch(client):
     weightinit.keras.initialize(model, 42, client=client)
     published = weightinit.keras.publish(model, 42, client=client).id
     name = lambda name: name.replace(".weight", "/kernel").replace(".", "/")  # noqa: E731
-    weightinit.torch.initialize_(twin, published, name=name, client=client)
+    weightinit.torch.initialize_(twin, published, rename=name, client=client)
     kernels = [in_numpy(twin[layer].weight) for layer in ("depthwise", "conv", "out")]
     depthwise, _, conv, _, out, _ = model.get_weights()
     np.testing.assert_array_equal(kernels[0], depthwise.transpose(2, 3, 0, 1).reshape(8, 1, 3, 3))

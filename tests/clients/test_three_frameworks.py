@@ -39,7 +39,7 @@ def test_the_gates_of_an_lstm_are_the_same(client):
         kernel, gate = path.split(".")
         return f"{names[kernel]}.{gate}"
 
-    weightinit.keras.initialize(in_keras, 42, name=name, client=client)
+    weightinit.keras.initialize(in_keras, 42, rename=name, client=client)
     weightinit.torch.initialize_(in_torch, 42, client=client)
     kernel, recurrent, _ = in_keras.get_weights()
     np.testing.assert_array_equal(kernel.T, in_torch.weight_ih_l0.detach())
@@ -49,7 +49,7 @@ def test_the_gates_of_an_lstm_are_the_same(client):
 def test_a_depthwise_kernel_is_the_same(client):
     in_keras, in_torch = keras.layers.DepthwiseConv2D(3, depth_multiplier=2), nn.Conv2d(4, 8, 3, groups=4)
     in_keras.build((None, 8, 8, 4))
-    weightinit.keras.initialize(in_keras, 42, name=lambda _path: "weight", client=client)
+    weightinit.keras.initialize(in_keras, 42, rename=lambda _path: "weight", client=client)
     weightinit.torch.initialize_(in_torch, 42, client=client)
     kernel = in_keras.get_weights()[0].transpose(2, 3, 0, 1).reshape(8, 1, 3, 3)
     np.testing.assert_array_equal(kernel, in_torch.weight.detach())

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weightinit.adapters.published import PublishedModel, Segment, Source
-from weightinit.adapters.rules import ModelRejected, Rules, find_value
-from weightinit.spec.layer import LayerFields, Spec
+from weightinit.adapters.rules import ModelRejected, Patterns, Rule
+from weightinit.spec.layer import Spec
 from weightinit.spec.layouts import write_out
 from weightinit.spec.parameters import Parameters
 
@@ -147,7 +147,7 @@ def _resize(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
 
 Rename = Callable[[str], str]
 
-ADVICE = "Published names are said with name=; strict=False leaves alone what only one of the two has"
+ADVICE = "Published names are given with rename=; strict=False leaves alone what only one of the two has"
 
 
 def match_model(
@@ -215,19 +215,21 @@ class Matcher:
         return [one for found in gates for one in found] if all(gates) else []
 
 
-def find_letters(rules: Rules, name: str, known: LayerFields | None, rank: int) -> str | None:
-    """Find the axes of a tensor, "" where nobody says them; None where a rule leaves the tensor alone.
+def find_letters(rules: Patterns[Rule], names: Sequence[str], known: str, rank: int) -> str | None:
+    """Return the axes of a tensor, "" where nothing names them; None where a rule leaves the tensor alone.
 
-    `known` is what a framework's kernel is, in Keras' order unless it says another. Raises ModelRejected for
-    a rule that says more than a layout: how tensors start is the published model's to say.
+    `known` are the axes that its layer has. Raises ModelRejected for a rule that gives more than a layout:
+    the published model says how its tensors are initialized.
 
-    >>> find_letters({"query/*": {"layout": "IOO"}}, "query/kernel", {}, 3), find_letters({}, "bias", None, 1)
-    ('IOO', '')
+    >>> find_letters(Patterns("rules", {"query/*": {"layout": "IOO"}}), ["query/kernel"], "", 3)
+    'IOO'
     """
-    said = find_value(rules, name, LayerFields())
-    if said is None:
+    found = rules.find(names)
+    if found is None:
+        return known
+    _, rule = found
+    if rule is None:
         return None
-    if set(said) - {"layout"}:
-        raise ModelRejected(f"rules may say only the layout of {name}: the published model says the rest")
-    default = "" if known is None else known.get("layout", "keras")
-    return write_out(said.get("layout", default), rank)
+    if not isinstance(rule, Mapping) or set(rule) - {"layout"}:
+        raise ModelRejected(f"rules may say only the layout of {names[0]}: the published model says the rest")
+    return write_out(rule.get("layout", known), rank)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -178,15 +178,6 @@ def check_parameters(reference: str, model: Model, decided: Mapping[str, Decided
             f"what is decided for {wrong[0]!r} of {reference} must have the shape and the parts that are "
             f"published; received {received}; check the URL"
         )
-
-
-def is_reference(start: object) -> TypeGuard[str]:
-    """Tell whether what a model starts from is a reference, and not a seed, which may be decimal text.
-
-    >>> is_reference("vision/resnet50/1"), is_reference("42"), is_reference(42)
-    (True, False, False)
-    """
-    return isinstance(start, str) and (is_model_id(start) or not start.isdecimal())
 
 
 def fetch_published(reference: str, client: Client) -> PublishedModel:

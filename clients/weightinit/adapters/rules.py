@@ -1,4 +1,4 @@
-"""Patterns: what is said of tensors by their names, for the adapters that walk a model.
+"""Rules: what a user says, by pattern of a tensor's name, about how it is initialized.
 
 ```
 WeightinitError
@@ -7,21 +7,21 @@ WeightinitError
 ```
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
-from typing import TypeVar, cast
+from fnmatch import translate
+from typing import Generic, TypeVar, cast
 
+from weightinit.adapters.actions import Action, Block, Constant, Draw, Leave, split_axis
 from weightinit.errors import WeightinitError
 from weightinit.spec.layer import LayerFields
 
 T = TypeVar("T")
 
-# What is known of the tensors that a glob matches (`*` matches separators too); None leaves them alone.
-Rules = Mapping[str, LayerFields | None]
-
-# The fields that say nothing of the spread but what follows from the shape and from what comes next.
+# The fields that say nothing of the variance but what follows from the shape and from what comes next.
 AXES = frozenset(["layout", "groups", "activation"])
+ACTIVATION = frozenset(["activation"])
 
 
 class ModelRejected(WeightinitError, ValueError):  # noqa: N818 - it says what went wrong, as all do here
@@ -33,46 +33,155 @@ class TensorRejected(WeightinitError, ValueError):  # noqa: N818
 
 
 class UnknownActivationWarning(UserWarning):
-    """It could not be seen which activations follow some layers: they start as if none did."""
+    """It could not be seen which activations follow some layers: none is assumed."""
 
 
-def check_patterns(patterns: Iterable[str], names: Iterable[str]) -> None:
-    """Check that each pattern matches a name: one that matches none is a slip. Raises ModelRejected.
+class RuleFields(LayerFields, total=False):
+    """A rule of several fields: those of a layer, and two more.
 
-    >>> check_patterns(["hidden*/kernel"], ["hidden1/kernel", "hidden2/kernel"])
+    `stddev` asks for a normal distribution of that standard deviation, whatever the fans. `parts` names
+    kernels that are packed along one axis, of equal lengths or of those that a mapping gives.
     """
-    known = list(names)
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            near = get_close_matches(pattern, known, n=3, cutoff=0.5)
-            advice = f". Did you mean {' or '.join(near)}?" if near else ""
-            raise ModelRejected(f"rules[{pattern!r}] matches none of the {len(known)} tensors{advice}")
+
+    stddev: float
+    parts: Iterable[str] | Mapping[str, int]
 
 
-def find_value(rules: Mapping[str, T], name: str, default: T) -> T:
-    """Find what the first matching pattern says of a tensor, or the default where none matches.
+# The name of a scheme, one value for all elements, several fields, or None to leave the tensor as it is.
+Rule = str | float | RuleFields | None
+# A glob, in which `*` matches separators too, or a compiled regular expression; of the whole name.
+Pattern = str | re.Pattern[str]
+Rules = Mapping[Pattern, Rule]
 
-    >>> find_value({"*/kernel": 1, "*": 2}, "out/kernel", 0), find_value({}, "out/kernel", 0)
-    (1, 0)
+FIELDS = (*LayerFields.__annotations__, "stddev", "parts")
+
+
+def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Action:
+    """Return the action for a tensor or block of a shape under a rule; `action` is the one without it.
+
+    A rule that names no axes is about kernels: it leaves other tensors to their own action. Raises
+    ModelRejected where a tensor is to be drawn and nothing names its axes.
+
+    >>> apply_rule("he_normal", Draw({"layout": "OI"}), (4, 3))
+    Draw(layer={'layout': 'OI', 'scheme': 'he_normal'})
+    >>> apply_rule({"stddev": 0.5}, None, (4, 3)).layer["scale"]
+    0.25
     """
-    return next((said for pattern, said in rules.items() if fnmatchcase(name, pattern)), default)
+    if rule is None:
+        return Leave()
+    if isinstance(rule, int | float):
+        return Constant(float(rule))
+    fields = read_fields({"scheme": rule} if isinstance(rule, str) else rule)
+    known: LayerFields = action.layer if isinstance(action, Draw) else {}
+    if "scheme" in fields or "activation" in fields:
+        known = drop_scheme(known)
+    layer: LayerFields = {**known, **fields}
+    if "layout" in layer:
+        return Draw(layer)
+    if "fan_in" in layer and "fan_out" in layer:
+        return Draw({**layer, "layout": "B" * len(shape)})  # canonical order is then the order in memory
+    if action is not None and not isinstance(action, Draw):
+        return action
+    raise ModelRejected("must say layout, a letter for each axis, or fan_in and fan_out, or stddev")
 
 
-def find_rule(rules: Rules, name: str, default: LayerFields | None) -> LayerFields | None:
-    """Find what the first matching pattern says of a tensor, added to what is known of it by default.
+def read_fields(rule: RuleFields) -> LayerFields:
+    """Return the fields of a layer that a rule gives. Raises ModelRejected."""
+    for key in rule:
+        if key not in FIELDS:
+            near = get_close_matches(key, FIELDS, n=1)
+            raise ModelRejected(f"must not say {key!r}" + (f". Did you mean {near[0]}?" if near else ""))
+    fields = {key: value for key, value in rule.items() if key in LayerFields.__annotations__}
+    if "stddev" in rule:
+        fields = spell_stddev(rule["stddev"]) | fields
+    return cast("LayerFields", fields)
 
-    Whoever says the scheme chooses the spread: the default then says only which axis is which. What is no
-    kernel by default becomes one by its layout.
 
-    >>> find_rule({"*/query/*": {"layout": "IOO"}}, "attention/query/kernel", {"activation": "relu"})
-    {'activation': 'relu', 'layout': 'IOO'}
-    >>> find_rule({"*": None}, "out/kernel", {}), find_rule({"*": {"scheme": "he"}}, "out/bias", None)
-    (None, None)
+def spell_stddev(stddev: float) -> dict[str, object]:
+    """Return a standard deviation as fields of a layer: σ² = scale / fan, with a fan of 1."""
+    return {
+        "scheme": "variance_scaling",
+        "scale": stddev * stddev,
+        "mode": "fan_in",
+        "fan_in": 1,
+        "fan_out": 1,
+        "distribution": "normal",
+    }
+
+
+def drop_scheme(layer: LayerFields) -> LayerFields:
+    """Return a layer without a scheme of its own, and without the fields that were made for it."""
+    if "scheme" not in layer:
+        return layer
+    return cast("LayerFields", {key: value for key, value in layer.items() if key in AXES})
+
+
+def split_by_rule(rule: Rule, blocks: list[Block], shape: tuple[int, ...], axis: int = 0) -> list[Block]:
+    """Return the blocks that a rule's `parts` split a tensor into along an axis; its own without `parts`.
+
+    Raises ModelRejected.
     """
-    said = find_value(rules, name, LayerFields())
-    if said is None or (default is None and "layout" not in said):
-        return None
-    known = {**(default or {})}
-    if "scheme" in said:
-        known = {field: value for field, value in known.items() if field in AXES}
-    return cast("LayerFields", {**known, **said})
+    if not isinstance(rule, Mapping) or "parts" not in rule:
+        return blocks
+    parts, length = rule["parts"], shape[axis]
+    names = list(parts)
+    rows = dict(parts) if isinstance(parts, Mapping) else dict.fromkeys(names, length // max(1, len(names)))
+    if not names or sum(rows.values()) != length or min(rows.values()) < 1:
+        raise ModelRejected(f"must split {length} rows; received parts {parts!r}")
+    # The rest of the rule says how each is initialized, over what was known of the whole.
+    action = blocks[0].action if blocks else Draw({})
+    return split_axis(rows, dict.fromkeys(names, action), dict.fromkeys(names, ""), axis)
+
+
+class Patterns(Generic[T]):
+    """Values by pattern, given as the argument of that name."""
+
+    def __init__(self, argument: str, values: Mapping[Pattern, T] | None) -> None:
+        self._argument = argument
+        self._values = dict(values or {})
+        self._matched: set[Pattern] = set()
+
+    def find(
+        self, names: Iterable[str], modules: Sequence[str] = (), *, is_drawn: bool = True
+    ) -> tuple[str, T] | None:
+        """Return how to cite the first pattern that matches one of the names, and its value.
+
+        A value that gives an activation alone is about what is drawn, and its pattern may match the name of
+        a module (or layer) as well.
+        """
+        names, modules = list(names), list(modules)
+        hits = []
+        for pattern, value in self._values.items():
+            is_activation = isinstance(value, Mapping) and value.keys() == ACTIVATION
+            candidates = [*names, *modules] if is_activation else names
+            if (is_drawn or not is_activation) and any(matches(pattern, name) for name in candidates):
+                hits.append(pattern)
+        self._matched.update(hits)
+        return (self._cite(hits[0]), self._values[hits[0]]) if hits else None
+
+    def check_matched(self, names: Iterable[str]) -> None:
+        """Check that every pattern has matched. Raises ModelRejected, with the nearest of the names."""
+        names = list(names)
+        for pattern in self._values:
+            if pattern not in self._matched:
+                near = get_close_matches(read_text(pattern), names, n=3, cutoff=0.5)
+                advice = f". Did you mean {' or '.join(near)}?" if near else ""
+                raise ModelRejected(f"{self._cite(pattern)} matches none of the {len(names)} tensors{advice}")
+
+    def _cite(self, pattern: Pattern) -> str:
+        return f"{self._argument}[{read_text(pattern)!r}]"
+
+
+def matches(pattern: Pattern, name: str) -> bool:
+    """Return whether a pattern matches a whole name.
+
+    >>> matches("blocks.*.weight", "blocks.0.mlp.weight"), matches(re.compile(r"fc[0-9]"), "fc10")
+    (True, False)
+    """
+    compiled = re.compile(translate(pattern)) if isinstance(pattern, str) else pattern
+    return compiled.fullmatch(name) is not None
+
+
+def read_text(pattern: Pattern) -> str:
+    """Return the text of a pattern."""
+    return pattern if isinstance(pattern, str) else pattern.pattern

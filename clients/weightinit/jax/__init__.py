@@ -1,8 +1,10 @@
 """JAX: initializers with JAX's signature, arrays over devices, and pytrees, over the client."""
 
+from weightinit.adapters.deprecation import make_getattr
+from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected
 from weightinit.jax.arrays import sharded
-from weightinit.jax.initialize import describe, initialize
+from weightinit.jax.initialize import initialize, plan
 from weightinit.jax.initializers import (
     Initializer,
     glorot_normal,
@@ -23,11 +25,13 @@ from weightinit.jax.initializers import (
     xavier_truncated_normal,
     xavier_uniform,
 )
+from weightinit.jax.publish import publish
 
 __all__ = [
     "Initializer",
     "ModelRejected",
-    "describe",
+    "Report",
+    "Row",
     "glorot_normal",
     "glorot_truncated_normal",
     "glorot_uniform",
@@ -42,9 +46,17 @@ __all__ = [
     "lecun_normal",
     "lecun_truncated_normal",
     "lecun_uniform",
+    "plan",
+    "publish",
     "sharded",
     "variance_scaling",
     "xavier_normal",
     "xavier_truncated_normal",
     "xavier_uniform",
 ]
+
+__getattr__ = make_getattr(
+    __name__,
+    {"describe": ("weightinit.jax.initialize", "describe_leaves")},
+    {"describe": "weightinit.jax.plan"},
+)

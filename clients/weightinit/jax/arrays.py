@@ -10,7 +10,7 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
 from jax.typing import DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters import Cuts
+from weightinit.adapters.published import Cuts
 from weightinit.spec.layer import Shape, SpecFields
 
 

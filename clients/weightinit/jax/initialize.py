@@ -1,6 +1,5 @@
-"""Trees: every kernel of a pytree of parameters, named by its path."""
+"""Trees: every kernel of a pytree of parameters initialized at once, named by its path."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,131 +7,176 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import tree_map_with_path
 
-from weightinit import Client, Parameters, Spec, default_client
-from weightinit.adapters import (
+from weightinit import Client, Parameters, default_client
+from weightinit.adapters.actions import Block, Draw, Leave
+from weightinit.adapters.deprecation import deprecate_keywords
+from weightinit.adapters.matching import Target, find_letters, match_model
+from weightinit.adapters.plan import (
+    Inference,
+    PlannedTensor,
+    Planner,
     Rename,
-    Segment,
-    Target,
-    fetch_published,
-    find_letters,
+    ResolvedTensor,
     is_reference,
-    match_model,
-    read_box,
-    span,
+    plan_segments,
+    read_seed,
+    resolve_plan,
 )
-from weightinit.adapters.rules import Rules, check_patterns, find_rule
-from weightinit.jax.arrays import distribute, name_dtype, sharded, take_over
-from weightinit.jax.layers import Leaf, PyTree, check_untraced, find_kernel, name_path, walk_leaves
-from weightinit.models.decisions import Decider
+from weightinit.adapters.published import PublishedModel, Segment, fetch_published, read_box, span
+from weightinit.adapters.report import Origin, Report
+from weightinit.adapters.rules import Patterns, Rules
+from weightinit.jax.arrays import distribute, name_dtype, take_over
+from weightinit.jax.layers import find_kernel
+from weightinit.jax.walk import Leaf, PyTree, check_untraced, name_path, walk_leaves
 from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.layouts import write_out
 
 
-def initialize_published(
-    params: PyTree, reference: str, rules: Rules, rename: Rename, client: Client, *, strict: bool
-) -> PyTree:
-    """Return a pytree whose leaves start as a published model says.
-
-    Raises ModelRejected, which lists all that does not fit, before anything is fetched.
-    """
-    leaves = walk_leaves(params)
-    check_patterns(rules, leaves)
-    targets = {path: found for path, leaf in leaves.items() if (found := make_target(path, leaf, rules))}
-    matched = match_model(fetch_published(reference, client), targets, rename, strict=strict)
-
-    def start(path: tuple[object, ...], leaf: Leaf) -> Leaf:
-        segments = matched.get(name_path(path))
-        return make_leaf(segments, leaf, client) if segments else leaf
-
-    return tree_map_with_path(start, params)
-
-
-def make_target(path: str, leaf: Leaf, rules: Rules) -> Target | None:
-    """Say what a leaf is; None where a rule leaves it alone, or it is no tensor of weights.
-
-    Raises ModelRejected.
-    """
-    letters = find_letters(rules, path, find_kernel(path, jnp.ndim(leaf)), jnp.ndim(leaf))
-    if letters is None or leaf.dtype.name not in DTYPES:
-        return None
-    return Target((path,), tuple(leaf.shape), letters)
-
-
-def make_leaf(segments: list[Segment], leaf: Leaf, client: Client) -> jax.Array:
-    """Make the array that pieces make up, on the devices of the leaf that it stands for."""
-    dtype = name_dtype(leaf.dtype)
-    read = partial(read_box, segments, dtype=dtype, client=client)
-    if leaf.sharding is None:
-        return take_over(read(span(leaf.shape)))
-    return distribute(tuple(leaf.shape), dtype, leaf.sharding, read)
-
-
+@deprecate_keywords({"name": "rename", "params": "model"})
 def initialize(
-    params: PyTree,
+    model: PyTree,
     seed: int | str,
     *,
     rules: Rules | None = None,
-    name: Callable[[str], str] = str,
+    rename: Rename = str,
     strict: bool = True,
     client: Client | None = None,
 ) -> PyTree:
     """Return a pytree of parameters with its kernels drawn; what is no kernel stays as it is.
 
-    Kernels are known by Flax' names: the last part of their path is `kernel` or `embedding`. A tree does not
-    say which activations follow, so kernels are Glorot uniform but for what rules say. Leaves may be arrays
-    or jax.ShapeDtypeStruct, as jax.eval_shape returns them. One with a sharding gets the same, and each
-    device fetches its own part.
+    Trees are immutable, so the new one is returned; `plan` returns the report. Kernels are known by Flax'
+    names: the last part of their path is `kernel` or `embedding`. A tree does not show which activations
+    follow, so none is assumed unless a rule gives one. Leaves may be arrays or jax.ShapeDtypeStruct, as
+    jax.eval_shape returns them. One with a sharding gets the same, and each device fetches its own part. A
+    published model says how all leaves are initialized, biases too; its kernels are permuted to the order of
+    axes that Flax' have.
 
-    A published model says how all leaves start, biases too; its kernels are turned to the order of axes that
-    Flax' have. Its shapes have to fit: whatever does not is listed in one ModelRejected.
+    Everything is checked before the first leaf is drawn. Raises ModelRejected and the client's errors, and
+    TypeError for traced leaves.
 
     Args:
-        params: dictionaries, nnx.State or any other pytree.
-        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or a published model, by its name, which is
-            team/name/version, or by its id.
-        rules: by glob of paths (`encoder/*/kernel`), what is known better: the keywords of a layer, or None
-            to leave leaves alone. A layout makes a kernel of what is not known as one. The first that
-            matches counts, and each has to match something: raises ModelRejected. With a published model:
-            a layout, or None.
-        name: the tensor's name, given its path. Default: the path.
-        strict: of a published model, refuse what only one of the two has; otherwise it is left alone.
-        client: whom to ask. Default: the one that the environment configures.
+        model: dictionaries, nnx.State or any other pytree of parameters.
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or the reference of a published model, which is
+            team/name/version or an id.
+        rules: by pattern of a path (`encoder/*/kernel`), the name of a scheme, a constant, the fields of a
+            layer, or None to leave leaves alone. A layout makes a kernel of what is not known as one. The
+            first that matches decides, and each has to match something. A rule that gives an activation alone
+            may match the path of a layer. With a published model: a layout, or None.
+        rename: makes the name that a leaf's draws depend on, or under which it is published, of its path.
+        strict: of a published model, refuse what only one of the two has; otherwise it is left as it is.
+        client: of the service. Default: the one that the environment configures.
     """
-    check_untraced(params)
-    if is_reference(seed):
-        return initialize_published(
-            params, seed, rules or {}, name, client or default_client(), strict=strict
-        )
-    specs = find_kernels(params, rules)
+    check_untraced(model)
+    source = client or default_client()
+    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    blocks: dict[str, list[ResolvedTensor]] = {}
+    for tensor in resolve_plan(tensors, origin.seed, rename, source):
+        blocks.setdefault(tensor.planned.target, []).append(tensor)
 
-    def draw(path: tuple[Any, ...], leaf: Leaf) -> Leaf:
-        called = name_path(path)
-        spec = specs[called]
-        return leaf if spec is None else _draw(Spec.of(spec, seed=seed, name=name(called)), leaf, client)
+    def make(path: tuple[Any, ...], leaf: Leaf) -> Leaf:
+        found = blocks.get(name_path(path), [])
+        if not found or isinstance(found[0].planned.action, Leave):
+            return leaf
+        return _make_leaf([block.planned.make_segment(block.spec) for block in found], leaf, source)
 
-    return tree_map_with_path(draw, params)
+    return tree_map_with_path(make, model)
 
 
-def describe(
+@deprecate_keywords({"params": "model"})
+def plan(
+    model: PyTree,
+    seed: int | str,
+    *,
+    rules: Rules | None = None,
+    rename: Rename = str,
+    strict: bool = True,
+    client: Client | None = None,
+) -> Report:
+    """Return how `initialize` would initialize a tree, and why; nothing is drawn.
+
+    The arguments and errors are those of `initialize`.
+    """
+    source = client or default_client()
+    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
+
+
+def describe_leaves(
     params: PyTree, *, rules: Rules | None = None, client: Client | None = None
 ) -> dict[str, Parameters | None]:
-    """Ask what `initialize` decides for each leaf, by path, and why; None for what it leaves alone."""
-    decider = Decider((client or default_client()).parameters)
-    specs = find_kernels(params, rules)
-    return {path: None if spec is None else decider.decide(spec, path) for path, spec in specs.items()}
+    """Return the parameters of each leaf, by path; None for what is left as it is. Deprecated for `plan`."""
+    resolved = resolve_plan(plan_leaves(params, rules), 0, str, client or default_client())
+    return {tensor.planned.name: tensor.parameters for tensor in resolved}
 
 
-def find_kernels(params: PyTree, rules: Rules | None) -> dict[str, Spec | None]:
-    """Find which leaves are kernels: a spec without seed and name for each path, or None."""
-    leaves = walk_leaves(params)
-    check_patterns(rules or {}, leaves)
-    specs: dict[str, Spec | None] = {}
+def plan_leaves(model: PyTree, rules: Rules | None) -> list[PlannedTensor]:
+    """Plan how each leaf of a tree is initialized. Raises ModelRejected."""
+    planner, leaves = Planner(rules, axis=-1), walk_leaves(model)
+    tensors = []
     for path, leaf in leaves.items():
-        said = find_rule(rules or {}, path, find_kernel(path, jnp.ndim(leaf)))
-        specs[path] = None if said is None else Spec.of(leaf.shape, dtype=leaf.dtype, **said)
-    return specs
+        kernel = find_kernel(path, jnp.ndim(leaf))
+        blocks = [Block(Leave(), "It is no kernel: the tree's own value stays.")]
+        if kernel is not None:
+            blocks = [Block(Draw({"layout": "keras", **kernel}))]
+        blocks = planner.plan_tensor(
+            [path], [path.rpartition("/")[0]], tuple(jnp.shape(leaf)), blocks, _infer_nothing
+        )
+        tensors += [make_planned(path, leaf, block) for block in blocks]
+    planner.check_matched(list(leaves))
+    return tensors
 
 
-def _draw(spec: Spec, leaf: Leaf, client: Client | None) -> jax.Array:
-    if leaf.sharding is not None:
-        return sharded(spec, leaf.sharding, client=client)
-    return take_over((client or default_client()).weights(spec))
+def plan_published(
+    model: PyTree, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+) -> tuple[list[PlannedTensor], PublishedModel]:
+    """Plan how a published model initializes the leaves of a tree; return the plan and the published model.
+
+    Raises ModelRejected, which lists all that does not match, and the client's errors.
+    """
+    leaves, patterns = walk_leaves(model), Patterns("rules", rules)
+    targets: dict[str, Target] = {}
+    for path, leaf in leaves.items():
+        rank, kernel = jnp.ndim(leaf), find_kernel(path, jnp.ndim(leaf))
+        known = "" if kernel is None else write_out(kernel.get("layout", "keras"), rank)
+        letters = find_letters(patterns, [path], known, rank)
+        if letters is not None and leaf.dtype.name in DTYPES:
+            targets[path] = Target((path,), tuple(leaf.shape), letters)
+    patterns.check_matched(list(leaves))
+    published = fetch_published(reference, client)
+    matched = match_model(published, targets, rename, strict=strict)
+    left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
+    tensors = [
+        make_planned(path, leaf, block)
+        for path, leaf in leaves.items()
+        for block in list(plan_segments(matched.get(path, []), published)) or left
+    ]
+    return tensors, published
+
+
+def make_planned(path: str, leaf: Leaf, block: Block) -> PlannedTensor:
+    """Make the planned tensor of a block of a leaf."""
+    shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
+    return PlannedTensor.of([path], shape, dtype, block, path)
+
+
+def _plan(
+    model: PyTree, seed: int | str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+) -> tuple[list[PlannedTensor], Origin]:
+    """Plan a tree for a seed or a reference."""
+    if not is_reference(seed):
+        return plan_leaves(model, rules), Origin(read_seed(seed))
+    tensors, published = plan_published(model, seed, rules, rename, client, strict=strict)
+    return tensors, Origin(published.seed, seed, published.id)
+
+
+def _infer_nothing() -> Inference:
+    return Inference(None, "A tree does not show which activation follows; none is assumed.")
+
+
+def _make_leaf(segments: list[Segment], leaf: Leaf, client: Client) -> jax.Array:
+    """Make the array that segments make up, on the devices of the leaf that it replaces."""
+    shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
+    read = partial(read_box, segments, dtype=dtype, client=client)
+    if getattr(leaf, "sharding", None) is None:
+        return take_over(read(span(shape)))
+    return distribute(shape, dtype, leaf.sharding, read)

@@ -1,15 +1,8 @@
-"""Leaves: what each leaf of a pytree of parameters is, by its path."""
+"""Layers: which leaves of a pytree are kernels, and which axis of each is which, by Flax' names."""
 
 from fnmatch import fnmatchcase
-from typing import Any
-
-import jax
-from jax.tree_util import GetAttrKey, keystr, tree_leaves_with_path
 
 from weightinit.spec.layer import LayerFields
-
-PyTree = Any
-Leaf = Any  # a jax.Array, or a jax.ShapeDtypeStruct
 
 # Flax' embeddings have σ² = 1 / features.
 LOOKUP: LayerFields = {
@@ -29,28 +22,6 @@ KERNELS: tuple[tuple[str, int | None, LayerFields], ...] = (
 )
 
 
-def walk_leaves(params: PyTree) -> dict[str, Leaf]:
-    """Return the leaves of a pytree by their paths."""
-    return {name_path(path): leaf for path, leaf in tree_leaves_with_path(params)}
-
-
-def check_untraced(params: PyTree) -> None:
-    """Check that leaves are not traced: nothing could be fetched for them. Raises TypeError."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(params)):
-        raise TypeError("initialize cannot be traced: call it outside of jit, or give layers an initializer")
-
-
-def name_path(path: tuple[Any, ...]) -> str:
-    """Name a path of a pytree as Flax names modules. What boxes a leaf, as nnx.Param does, is no part of it.
-
-    >>> from jax.tree_util import DictKey, GetAttrKey
-    >>> name_path((DictKey("hidden1"), DictKey("kernel"), GetAttrKey("value")))
-    'hidden1/kernel'
-    """
-    boxed = path and isinstance(path[-1], GetAttrKey) and path[-1].name == "value"
-    return keystr(path[:-1] if boxed else path, simple=True, separator="/")
-
-
 def find_kernel(path: str, rank: int) -> LayerFields | None:
     """Find what a kernel is, by its path; None for no kernel.
 
@@ -59,3 +30,16 @@ def find_kernel(path: str, rank: int) -> LayerFields | None:
     """
     rows = (layer for glob, ranks, layer in KERNELS if ranks in {None, rank} and fnmatchcase(path, glob))
     return next(rows, None)
+
+
+# The constants that Flax initializes other parameters to, by the last part of their path.
+CONSTANTS = {"bias": 0.0, "scale": 1.0}
+
+
+def find_constant(path: str) -> float | None:
+    """Return the constant that Flax initializes a parameter to, by its path; None where there is none.
+
+    >>> find_constant("norm/scale"), find_constant("table")
+    (1.0, None)
+    """
+    return CONSTANTS.get(path.rpartition("/")[2])

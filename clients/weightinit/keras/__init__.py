@@ -1,7 +1,8 @@
 """Keras 3: initializers that serialize, over the client."""
 
+from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected
-from weightinit.keras.initialize import initialize
+from weightinit.keras.initialize import initialize, plan
 from weightinit.keras.initializers import (
     GlorotNormal,
     GlorotTruncatedNormal,
@@ -40,6 +41,8 @@ __all__ = [
     "LecunTruncatedNormal",
     "LecunUniform",
     "ModelRejected",
+    "Report",
+    "Row",
     "SharedWeights",
     "VarianceScaling",
     "XavierNormal",
@@ -47,5 +50,6 @@ __all__ = [
     "XavierUniform",
     "initialize",
     "placeholders",
+    "plan",
     "publish",
 ]

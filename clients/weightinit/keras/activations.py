@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import keras
 
-from weightinit.keras.types import Activation, Layer, Operation, Tensor
+from weightinit.keras.layers import Activation, Layer, Operation, Tensor
 
 # The names of keras.activations, and those that Keras has as layers alone.
 ACTIVATIONS = frozenset(

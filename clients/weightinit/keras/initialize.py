@@ -1,162 +1,188 @@
-"""Models: every kernel of a Keras model, named by its place."""
+"""Models: every variable of a Keras model initialized at once."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-import keras
-import numpy as np
-
-from weightinit import Client, Parameters, Spec, default_client
-from weightinit.adapters import (
+from weightinit import Client, default_client
+from weightinit.adapters.actions import Block, Constant, Draw, Leave, split_axis
+from weightinit.adapters.deprecation import deprecate_keywords
+from weightinit.adapters.matching import Target, find_letters, match_model
+from weightinit.adapters.plan import (
+    Inference,
+    PlannedTensor,
+    Planner,
     Rename,
-    Segment,
-    Target,
-    fetch_published,
-    find_letters,
+    ResolvedTensor,
     is_reference,
-    match_model,
-    name_segments,
-    read_box,
-    span,
+    plan_segments,
+    read_seed,
+    resolve_plan,
 )
-from weightinit.adapters.rules import Rules, check_patterns, find_rule
+from weightinit.adapters.published import PublishedModel, fetch_published, read_box, span
+from weightinit.adapters.report import Origin, Report
+from weightinit.adapters.rules import Patterns, Rule, Rules
 from weightinit.keras.activations import Graph
-from weightinit.keras.layers import Kernel, find_kernel
-from weightinit.keras.types import Layer, Variable
-from weightinit.keras.walk import NamedTensor, walk_variables
-from weightinit.models.decisions import Decider
+from weightinit.keras.layers import Layer, find_kernel
+from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables
 from weightinit.spec.dtypes import DTYPES
-from weightinit.spec.layer import LayerFields
+from weightinit.spec.layouts import write_out
 
-# What a norm keeps of the data that it has seen starts as Keras made it, unless it is published.
+if TYPE_CHECKING:
+    from weightinit.spec.layer import LayerFields
+
+# What a norm keeps of the data that it has seen stays as Keras made it, unless it is published.
 STATISTICS = frozenset(["moving_mean", "moving_variance"])
 
 
-def initialize_published(
-    model: Layer, reference: str, rules: Rules, rename: Rename, client: Client, *, strict: bool
-) -> dict[str, Parameters | None]:
-    """Start the variables of a model as a published one says; return what was decided for each, by path.
-
-    Raises ModelRejected, which lists all that does not fit, before the first variable changes.
-    """
-    places = [place for place in walk_variables(model) if name_dtype(place.variable) in DTYPES]
-    check_patterns(rules, [place.path for place in places])
-    targets = {place.path: found for place in places if (found := make_target(place, rules))}
-    matched = match_model(fetch_published(reference, client), targets, rename, strict=strict)
-    report: dict[str, Parameters | None] = {}
-    for place in places:
-        segments = matched.get(place.path, [])
-        if segments:
-            box = span(place.variable.shape)
-            place.variable.assign(read_box(segments, box, name_dtype(place.variable), client))
-        report |= describe(place.path, segments)
-    return report
-
-
-def make_target(place: NamedTensor, rules: Rules) -> Target | None:
-    """Say what a variable is; None where a rule leaves it alone. Raises ModelRejected."""
-    kernel = find_kernel(place.layer, place.variable.name)
-    shape = tuple(place.variable.shape)
-    layer, gates = (kernel.layer, kernel.gates) if kernel else (None, ())
-    letters = find_letters(rules, place.path, layer, len(shape))
-    if letters is None:
-        return None
-    return Target((place.path,), shape, letters, gates, len(shape) - 1, place.variable.name in STATISTICS)
-
-
-def describe(path: str, segments: list[Segment]) -> dict[str, Parameters | None]:
-    """Describe what was decided for a variable, by the paths of its pieces; None where nothing is drawn."""
-    if not segments:
-        return {path: None}
-    return {
-        f"{path}{name}": segment.decided
-        for segment, name in zip(segments, name_segments(segments), strict=True)
-    }
-
-
-def name_dtype(variable: Variable) -> str:
-    """Name the dtype of a variable."""
-    return str(keras.backend.standardize_dtype(variable.dtype))
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """How a variable starts: by path the kernels that its last axis packs, None where it is left alone."""
-
-    place: NamedTensor
-    parts: dict[str, Spec | None]
-
-
+@deprecate_keywords({"name": "rename"})
 def initialize(
     model: Layer,
     seed: int | str,
     *,
     rules: Rules | None = None,
-    name: Callable[[str], str] = str,
+    rename: Rename = str,
     strict: bool = True,
     client: Client | None = None,
-) -> dict[str, Parameters | None]:
-    """Give every kernel of a built model its weights, and return what was decided for each variable, by path.
+) -> Report:
+    """Initialize every kernel of a built model in place; return how, and why.
 
     A kernel is drawn for the type of its layer and for the activation that follows: the layer's own, or the
     one found in the graph of a Sequential or functional model. Recurrent kernels are drawn gate by gate.
-    Biases, norms and the variables of layers that are not Keras' stay as they are: None in the answer.
-
-    A published model says how all variables start, biases and norms too; its kernels are turned to Keras'
-    order of axes. Its shapes have to fit: whatever does not is listed in one ModelRejected.
+    Biases, norms and the variables of layers that are not Keras' stay as they are, unless a rule says more. A
+    published model says how all variables are initialized, biases and norms too; its kernels are permuted to
+    Keras' order of axes.
 
     Everything is checked before the first variable changes. Raises ModelRejected and the client's errors;
     after one that came while weights were on their way, call it again.
 
     Args:
         model: a model or a layer, built.
-        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or a published model, by its name, which is
-            team/name/version, or by its id.
-        rules: by glob of paths (`encoder/*/kernel`), what is known better: the keywords of a layer, or None
-            to leave variables alone. A layout makes a kernel of what is not known as one. The first that
-            matches counts, and each has to match something. With a published model: a layout, or None.
-        name: the tensor's name, given its path: `hidden1/kernel`, or `lstm/lstm_cell/kernel.i` for a gate.
-        strict: of a published model, refuse what only one of the two has; otherwise it is left alone.
-        client: whom to ask. Default: the one that the environment configures.
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or the reference of a published model, which is
+            team/name/version or an id.
+        rules: by pattern of a path (`encoder/*/kernel`), the name of a scheme, a constant, the fields of a
+            layer, or None to leave variables alone. A layout makes a kernel of what is not known as one. The
+            first that matches decides, and each has to match something. A rule that gives an activation alone
+            may match the path of a layer. With a published model: a layout, or None.
+        rename: makes the name that a variable's draws depend on, or under which it is published, of its path:
+            `hidden1/kernel`, or `lstm/lstm_cell/kernel.i` for a gate.
+        strict: of a published model, refuse what only one of the two has; otherwise it is left as it is.
+        client: of the service. Default: the one that the environment configures.
     """
-    asked = client or default_client()
-    if is_reference(seed):
-        return initialize_published(model, seed, rules or {}, name, asked, strict=strict)
-    plan = list(plan_model(model, seed, rules or {}))
-    parts = {path: spec for start in plan for path, spec in start.parts.items()}
-    decider = Decider(asked.parameters)
-    report = {path: None if spec is None else decider.decide(spec, path) for path, spec in parts.items()}
-    for start in plan:
-        drawn = [asked.weights(spec, name=name(path)) for path, spec in start.parts.items() if spec]
-        if drawn:
-            start.place.variable.assign(drawn[0] if len(drawn) == 1 else np.concatenate(drawn, axis=-1))
-    return report
+    source = client or default_client()
+    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    resolved = resolve_plan(tensors, origin.seed, rename, source)
+    for _, blocks in groupby(resolved, key=lambda tensor: id(tensor.planned.target)):
+        _assign(list(blocks), source)
+    return origin.make_report(resolved)
 
 
-def plan_model(model: Layer, seed: int | str, rules: Rules) -> Iterator[Start]:
-    """Plan how each variable of a model starts. Raises ModelRejected and SpecRejected."""
-    places = walk_variables(model)
-    check_patterns(rules, [place.path for place in places])
-    graph = Graph(model)
-    for place in places:
-        kernel = find_kernel(place.layer, place.variable.name)
-        known = None if kernel is None else _describe(kernel, place.layer, graph)
-        said = find_rule(rules, place.path, known)
-        if said is None:
-            yield Start(place, {place.path: None})
-        else:
-            yield Start(place, dict(_split(place, kernel.gates if kernel else (), said, seed)))
+def plan(
+    model: Layer,
+    seed: int | str,
+    *,
+    rules: Rules | None = None,
+    rename: Rename = str,
+    strict: bool = True,
+    client: Client | None = None,
+) -> Report:
+    """Return how `initialize` would initialize a model, and why; nothing is drawn or changed.
+
+    The arguments and errors are those of `initialize`.
+    """
+    source = client or default_client()
+    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
-def _describe(kernel: Kernel, layer: Layer, graph: Graph) -> LayerFields:
-    return {**kernel.layer, "activation": graph.find_activation(layer) if kernel.activated else None}
+def plan_variables(model: Layer, rules: Rules | None) -> list[PlannedTensor]:
+    """Plan how each variable of a model is initialized. Raises ModelRejected and SpecRejected."""
+    planner, graph = Planner(rules, axis=-1), Graph(model)
+    variables = walk_variables(model)
+    tensors = []
+    for named in variables:
+        blocks = planner.plan_tensor(
+            [named.path],
+            [named.path.rpartition("/")[0]],
+            tuple(named.variable.shape),
+            describe_variable(named, graph),
+            lambda: Inference(None),
+        )
+        tensors += [make_planned(named, block) for block in blocks]
+    planner.check_matched([named.path for named in variables])
+    return tensors
 
 
-def _split(
-    place: NamedTensor, gates: tuple[str, ...], said: LayerFields, seed: int | str
-) -> Iterator[tuple[str, Spec]]:
-    paths = [f"{place.path}.{gate}" for gate in gates] or [place.path]
-    *field, outputs = place.variable.shape
-    spec = Spec.of((*field, outputs // len(paths)), seed=seed, dtype=place.variable.dtype, **said)
-    for path in paths:
-        yield path, spec
+def describe_variable(named: NamedTensor, graph: Graph) -> list[Block]:
+    """Describe the blocks of a variable: the gates that its last axis packs, each a kernel of its own."""
+    kernel = find_kernel(named.layer, named.variable.name)
+    if kernel is None:
+        return [Block(Leave(), "Keras' own initializer gives its value.")]
+    activation = graph.find_activation(named.layer) if kernel.activated else None
+    layer: LayerFields = {"layout": "keras", **kernel.layer, "activation": activation}
+    reason = f"{activation} follows." if activation else "No activation follows."
+    if not kernel.gates:
+        return [Block(Draw(layer), reason)]
+    units = named.variable.shape[-1] // len(kernel.gates)
+    actions = dict.fromkeys(kernel.gates, Draw(layer))
+    reasons = {gate: f"Gate {gate} is a kernel of its own." for gate in kernel.gates}
+    return split_axis(dict.fromkeys(kernel.gates, units), actions, reasons, -1)
+
+
+def plan_published(
+    model: Layer, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+) -> tuple[list[PlannedTensor], PublishedModel]:
+    """Return the plan by which a published model initializes a model, and the published model.
+
+    Raises ModelRejected, which lists all that does not match, and the client's errors.
+    """
+    variables = [named for named in walk_variables(model) if name_dtype(named.variable) in DTYPES]
+    patterns = Patterns("rules", rules)
+    targets = {named.path: found for named in variables if (found := make_target(named, patterns))}
+    patterns.check_matched([named.path for named in variables])
+    published = fetch_published(reference, client)
+    matched = match_model(published, targets, rename, strict=strict)
+    left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
+    tensors = [
+        make_planned(named, block)
+        for named in variables
+        for block in list(plan_segments(matched.get(named.path, []), published)) or left
+    ]
+    return tensors, published
+
+
+def make_target(named: NamedTensor, rules: Patterns[Rule]) -> Target | None:
+    """Make the target that a variable is; None where a rule leaves it alone. Raises ModelRejected."""
+    kernel = find_kernel(named.layer, named.variable.name)
+    shape = tuple(named.variable.shape)
+    known = write_out(kernel.layer.get("layout", "keras"), len(shape)) if kernel else ""
+    letters = find_letters(rules, [named.path], known, len(shape))
+    if letters is None:
+        return None
+    gates, is_optional = kernel.gates if kernel else (), named.variable.name in STATISTICS
+    return Target((named.path,), shape, letters, gates, len(shape) - 1, optional=is_optional)
+
+
+def make_planned(named: NamedTensor, block: Block) -> PlannedTensor:
+    """Make the planned tensor of a block of a variable."""
+    variable = named.variable
+    return PlannedTensor.of([named.path], tuple(variable.shape), name_dtype(variable), block, named)
+
+
+def _plan(
+    model: Layer, seed: int | str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+) -> tuple[list[PlannedTensor], Origin]:
+    """Plan a model for a seed or a reference."""
+    if not is_reference(seed):
+        return plan_variables(model, rules), Origin(read_seed(seed))
+    tensors, published = plan_published(model, seed, rules, rename, client, strict=strict)
+    return tensors, Origin(published.seed, seed, published.id)
+
+
+def _assign(blocks: Sequence[ResolvedTensor], client: Client) -> None:
+    """Assign the variable that some blocks make up, unless it is left as it is."""
+    planned = blocks[0].planned
+    if blocks[0].spec or isinstance(planned.action, Constant):
+        segments = [block.planned.make_segment(block.spec) for block in blocks]
+        variable = planned.target.variable
+        variable.assign(read_box(segments, span(variable.shape), planned.dtype, client))

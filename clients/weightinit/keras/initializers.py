@@ -13,7 +13,7 @@ import numpy as np
 
 from weightinit import Client, default_client
 from weightinit.adapters.initializers import NAMED, read_distribution
-from weightinit.keras.types import Tensor
+from weightinit.keras.layers import Tensor
 from weightinit.spec.layer import LayerFields, Spec
 from weightinit.spec.layouts import spell_layout
 

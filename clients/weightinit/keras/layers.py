@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from keras import layers
 
-from weightinit.keras.types import Layer
 from weightinit.spec.layer import LayerFields
+
+# Keras is published without types.
+Layer = Any  # a keras.Layer; models are layers
+Operation = Any  # a keras.Operation: a layer, or a function of keras.ops in a model's graph
+Variable = Any  # a keras.Variable
+Tensor = Any  # of the backend, or symbolic
+Activation = Any  # a function, a layer or None
 
 
 @dataclass(frozen=True, slots=True)

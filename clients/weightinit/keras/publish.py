@@ -1,7 +1,7 @@
 """Publishing: a Keras model and a seed as a model that everybody can start from."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from numbers import Real
 from typing import Unpack
 
@@ -9,15 +9,15 @@ import keras
 from keras import layers
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters.rules import ModelRejected, find_value
-from weightinit.keras.initialize import Start, name_dtype, plan_model
-from weightinit.keras.layers import find_kernel
-from weightinit.keras.types import Layer
+from weightinit.adapters.actions import Constant
+from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.rules import ModelRejected, Rules
+from weightinit.keras.initialize import plan_variables
+from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.walk import NamedTensor
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
 from weightinit.spec.dtypes import DTYPES
-from weightinit.spec.layer import LayerFields
 from weightinit.spec.layouts import write_out
 
 # Keras' initializers of one value, and the value of each.
@@ -55,68 +55,77 @@ def fill_gates(value: float, units: int) -> list[Part]:
     return [Part.constant(units, value), Part.constant(units, 1.0), Part.constant(2 * units, value)]
 
 
-# What is said of a variable: the keywords of a layer, or the value that it starts at.
-Rule = LayerFields | float | None
-
-
 def publish(
     model: Layer,
     seed: int | str,
     *,
-    rules: Mapping[str, Rule] | None = None,
-    rename: Callable[[str], str] = str,
+    rules: Rules | None = None,
+    rename: Rename = str,
     client: Client | None = None,
     **naming: Unpack[Naming],
 ) -> Publication:
-    """Publish how `initialize` would start a built model from a seed, and what Keras starts at one value.
+    """Publish how `initialize` initializes a built model from a seed, and what Keras sets to one value.
 
     The tensors are the variables, under their paths and in Keras' order of axes; each gate of a recurrent
-    kernel is one. `name`, `author` and `note` are those of Client.publish, the rest those of `initialize`,
-    whose `name` is called `rename` here. A rule may also be a number, which a variable then starts at.
+    kernel is one. `name`, `author` and `note` are those of Client.publish, the rest those of `initialize`.
 
-    Raises ModelRejected, which lists the variables of which nobody knows how they start.
+    Raises ModelRejected, which lists the variables that nothing says how to initialize.
     """
-    said = rules or {}
-    kernels = {glob: None if isinstance(rule, int | float) else rule for glob, rule in said.items()}
+    number = read_seed(seed)
     tensors: list[TensorSpec] = []
     problems: list[str] = []
-    for start in plan_model(model, seed, kernels):
+    for _, group in groupby(plan_variables(model, rules), key=lambda tensor: id(tensor.target)):
+        blocks = list(group)
         try:
-            tensors += describe_start(start, find_value(said, start.place.path, LayerFields()), rename)
+            tensors += describe_variable(blocks, number, rename)
         except ModelRejected as error:
-            problems.append(f"{start.place.path} {error}")
+            problems.append(f"{blocks[0].target.path} {error}")
     if problems:
         raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
-    published = Model(seed, tuple(tensors))  # type: ignore[arg-type]  # decimal text is read there
-    return (client or default_client()).publish(published, **naming)
+    return (client or default_client()).publish(Model(number, tuple(tensors)), **naming)
 
 
-def describe_start(start: Start, rule: Rule, rename: Callable[[str], str]) -> list[TensorSpec]:
-    """Describe how a variable starts: as one tensor, as one for each gate, or as none where it is no weight.
+def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> list[TensorSpec]:
+    """Describe a variable: as one tensor, as one for each gate, or as none where it is no weight.
 
     Raises ModelRejected.
     """
-    place, dtype = start.place, name_dtype(start.place.variable)
-    drawn = {rename(path): spec for path, spec in start.parts.items() if spec}
-    for spec in drawn.values():
-        check_layout(place, spec)
-    if drawn:
-        return [TensorSpec.of(name, Part.of(replace(spec, name=name))) for name, spec in drawn.items()]
+    named, dtype = blocks[0].target, blocks[0].dtype
     if dtype not in DTYPES:
         return []
-    return [TensorSpec.of(rename(place.path), *find_parts(place, rule), dtype=dtype)]
+    specs = [block.make_spec(seed, rename) for block in blocks]
+    for spec in specs:
+        if spec:
+            check_layout(named, spec)
+    if any(specs):
+        return [
+            TensorSpec.of(rename(block.name), find_part(block, spec), dtype=dtype)
+            for block, spec in zip(blocks, specs, strict=True)
+        ]
+    return [TensorSpec.of(rename(named.path), *find_parts(blocks[0]), dtype=dtype)]
 
 
-def find_parts(place: NamedTensor, rule: Rule) -> list[Part]:
+def find_part(block: PlannedTensor, spec: Spec | None) -> Part:
+    """Find the part that a block is. Raises ModelRejected for one that is left as it is."""
+    if spec:
+        return Part.of(spec)
+    if isinstance(block.action, Constant):
+        return Part.constant(block.shape, block.action.value)
+    raise ModelRejected("is left alone by a rule")
+
+
+def find_parts(planned: PlannedTensor) -> list[Part]:
     """Find the parts of a variable that is no kernel. Raises ModelRejected where no value is known."""
-    if rule is None:
+    named, action = planned.target, planned.action
+    shape = planned.shape or (1,)
+    if isinstance(action, Constant):
+        return [Part.constant(shape, action.value)]
+    if planned.reason.startswith("rules"):
         raise ModelRejected("is left alone by a rule")
-    shape = tuple(place.variable.shape) or (1,)
-    parts = [Part.constant(shape, rule)] if isinstance(rule, int | float) else find_constant(place)
+    parts = find_constant(named)
     if not parts:
-        raise ModelRejected(
-            f"{list(shape)} of {type(place.layer).__name__} starts at no known value: say it in rules"
-        )
+        kind = type(named.layer).__name__
+        raise ModelRejected(f"{list(shape)} of {kind} has no known initial value: say it in rules")
     return parts
 
 

@@ -1,13 +1,14 @@
-"""Places: where in a model each variable is, whatever Keras has built before."""
+"""Walk: the variables of a model, at paths that do not depend on what Keras has built before."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import keras
+
 from weightinit.adapters.rules import ModelRejected
-from weightinit.keras.layers import is_known
-from weightinit.keras.types import Layer, Variable
+from weightinit.keras.layers import Layer, Variable, is_known
 
 # Keras calls a layer that nobody named by its type and a number; Bidirectional puts a word before.
 NUMBER = re.compile(r"_[0-9]+\Z")
@@ -57,3 +58,8 @@ def _name_children(layer: Layer) -> Iterator[tuple[Layer, str]]:
         else:
             yield child, f"{base}_{counts[base]}" if counts[base] else base
             counts[base] += 1
+
+
+def name_dtype(variable: Variable) -> str:
+    """Return the name of a variable's dtype."""
+    return str(keras.backend.standardize_dtype(variable.dtype))

@@ -1,13 +1,14 @@
-"""PyTorch: tensors, modules and sharded models started from the service.
+"""PyTorch: tensors, modules and sharded models initialized from the service.
 
 >>> import weightinit.torch
 >>> weightinit.torch.init_(model.fc1.weight, activation="relu", seed=42, name="fc1")  # doctest: +SKIP
 >>> print(weightinit.torch.initialize_(model, seed=42))  # doctest: +SKIP
 """
 
+from weightinit.adapters.deprecation import make_getattr
+from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected, TensorRejected, UnknownActivationWarning
-from weightinit.torch.entries import PlannedTensor
-from weightinit.torch.initialize import initialize_
+from weightinit.torch.initialize import initialize, initialize_, plan
 from weightinit.torch.initializers import (
     glorot_normal_,
     glorot_truncated_normal_,
@@ -27,9 +28,7 @@ from weightinit.torch.initializers import (
     xavier_truncated_normal_,
     xavier_uniform_,
 )
-from weightinit.torch.plan import plan_module
 from weightinit.torch.publish import publish
-from weightinit.torch.report import Report, Row
 
 __all__ = [
     "ModelRejected",
@@ -45,6 +44,7 @@ __all__ = [
     "he_truncated_normal_",
     "he_uniform_",
     "init_",
+    "initialize",
     "initialize_",
     "kaiming_normal_",
     "kaiming_truncated_normal_",
@@ -52,10 +52,19 @@ __all__ = [
     "lecun_normal_",
     "lecun_truncated_normal_",
     "lecun_uniform_",
-    "plan_module",
+    "plan",
     "publish",
     "variance_scaling_",
     "xavier_normal_",
     "xavier_truncated_normal_",
     "xavier_uniform_",
 ]
+
+__getattr__ = make_getattr(
+    __name__,
+    {
+        "Entry": ("weightinit.adapters.plan", "PlannedTensor"),
+        "plan_module": ("weightinit.torch.plan", "plan_parameters"),
+    },
+    {"plan_module": "weightinit.torch.plan"},
+)

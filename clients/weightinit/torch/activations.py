@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import fx, nn
 
+from weightinit.adapters.plan import Inference
 from weightinit.torch.activation_names import GATED, PRODUCTS, SCALING, find_activation, fold, is_passing
 from weightinit.torch.layers import FEED_FORWARD, LAST_LAYERS, find_kind, is_known
 from weightinit.torch.walk import unwrap
@@ -155,15 +156,6 @@ def keep_attributes(root: nn.Module) -> Iterator[None]:
         for module, attributes in before:
             vars(module).clear()
             vars(module).update(attributes)
-
-
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """The activation that follows a layer, None where none does, how it was seen, and whether it could be."""
-
-    activation: str | None
-    reason: str
-    certain: bool = True
 
 
 NOTHING = Inference(None, "No activation follows.")

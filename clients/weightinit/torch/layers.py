@@ -1,4 +1,4 @@
-"""Layers: PyTorch's own modules, one row each: how their parameters start, by attribute."""
+"""Layers: PyTorch's own modules, one row each: how their parameters are initialized, by attribute."""
 
 import math
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from weightinit.torch.entries import Block, Constant, Draw, split_rows
+from weightinit.adapters.actions import Block, Constant, Draw, split_axis
 
 Shape = tuple[int, ...]
 Describe = Callable[[nn.Module, Shape], list[Block]]
 
 
 def constant(value: float, reason: str) -> Describe:
-    """Describe a parameter that starts at one value."""
+    """Describe a parameter of one value."""
     return lambda _module, _shape: [Block(Constant(value), reason)]
 
 
@@ -56,23 +56,23 @@ def lookup(module: nn.Module, _shape: Shape) -> list[Block]:
 
 def packed(*names: str) -> Describe:
     """Describe projections of one size that are packed along axis 0, each a kernel of its own."""
-    start = Draw({"layout": "OI", "activation": None})
+    action = Draw({"layout": "OI", "activation": None})
     reason = "Attention projects without an activation; the parameter packs several projections."
 
     def describe(_module: nn.Module, shape: Shape) -> list[Block]:
         rows = dict.fromkeys(names, shape[0] // len(names))
-        return split_rows(rows, dict.fromkeys(names, start), dict.fromkeys(names, reason))
+        return split_axis(rows, dict.fromkeys(names, action), dict.fromkeys(names, reason))
 
     return describe
 
 
 def gated(**activations: str) -> Describe:
     """Describe the gates of a recurrent layer, packed along axis 0, each with the activation it ends in."""
-    starts = {gate: Draw({"layout": "OI", "activation": said}) for gate, said in activations.items()}
+    actions = {gate: Draw({"layout": "OI", "activation": said}) for gate, said in activations.items()}
     reasons = {gate: f"Gate {gate} ends in {said}." for gate, said in activations.items()}
 
     def describe(_module: nn.Module, shape: Shape) -> list[Block]:
-        return split_rows(dict.fromkeys(activations, shape[0] // len(activations)), starts, reasons)
+        return split_axis(dict.fromkeys(activations, shape[0] // len(activations)), actions, reasons)
 
     return describe
 
@@ -86,8 +86,8 @@ def recurrent(module: nn.Module, _shape: Shape) -> list[Block]:
 def extra_position(_module: nn.Module, shape: Shape) -> list[Block]:
     """Describe the key or the value that attention adds to every sequence: (1, 1, size)."""
     size = shape[-1]
-    start = Draw({"layout": "BBO", "fan_in": size, "fan_out": size, "scheme": "glorot_normal"})
-    return [Block(start, "As torch.nn.MultiheadAttention has it.")]
+    action = Draw({"layout": "BBO", "fan_in": size, "fan_out": size, "scheme": "glorot_normal"})
+    return [Block(action, "As torch.nn.MultiheadAttention has it.")]
 
 
 def learned_slope(module: nn.Module, _shape: Shape) -> list[Block]:
@@ -185,9 +185,9 @@ FEED_FORWARD: dict[type, dict[str, str | None]] = {
 
 
 def describe_parameter(module: nn.Module, attribute: str, shape: Shape) -> list[Block]:
-    """Describe how a parameter starts, by its module's type or the nearest base; [] where nothing is known.
+    """Describe how a parameter is initialized, by its module's type or nearest base; [] if unknown.
 
-    >>> describe_parameter(nn.Conv2d(8, 4, 3, groups=2), "weight", (4, 4, 3, 3))[0].start.layer
+    >>> describe_parameter(nn.Conv2d(8, 4, 3, groups=2), "weight", (4, 4, 3, 3))[0].action.layer
     {'layout': 'OIHW', 'groups': 2}
     """
     kind = find_kind(module)

@@ -1,168 +1,178 @@
-"""Plans: from a module to a list of named tensors, how each starts, and why. No service is asked yet."""
+"""Plans of modules: how each parameter is initialized, from its layer, the graph and the rules."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from functools import partial
 
+import torch
 from torch import nn
 
-from weightinit.adapters.rules import ModelRejected, UnknownActivationWarning
+from weightinit import Client
+from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
+from weightinit.adapters.matching import Target, find_letters, match_model
+from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments
+from weightinit.adapters.published import PublishedModel, fetch_published
+from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules, UnknownActivationWarning
 from weightinit.torch.activations import ActivationFinder
-from weightinit.torch.entries import Block, Draw, Leave, PlannedTensor, Unknown
-from weightinit.torch.fill import check_shape
+from weightinit.torch.fill import DTYPES, check_shape
 from weightinit.torch.layers import describe_parameter
-from weightinit.torch.rules import Pattern, Patterns, Rule, apply_rule, drop_scheme, split_by_rule
-from weightinit.torch.walk import NamedTensor, walk_parameters
+from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
+MAX_LISTED = 8
 
-class Planner:
-    """Plans the parameters of one module, and notes in `unseen` why an activation could not be seen."""
-
-    def __init__(
-        self,
-        root: nn.Module,
-        activations: Mapping[Pattern, str] | None,
-        rules: Mapping[Pattern, Rule] | None,
-    ) -> None:
-        self.unseen: dict[str, str] = {}
-        self._activations = Patterns("activations", activations)
-        self._rules = Patterns("rules", rules)
-        self._follower = ActivationFinder(root)
-
-    def plan_parameter(self, place: NamedTensor) -> list[Block]:
-        """Plan the blocks of a parameter; [] where nothing says how it starts. Raises ModelRejected."""
-        check_shape(place.parameter, place.names[0])
-        shape = tuple(place.parameter.shape)
-        blocks = describe_parameter(place.module, place.attribute, shape)
-        rule = self._rules.find(place.names)
-        if not place.parameter.numel():
-            return [Block(Leave(), "It has no elements.")]
-        if rule:
-            with explain(rule[0], place):
-                blocks = split_by_rule(rule[1], blocks or [Block(Draw({}))], shape)
-        return [self._plan_block(block, place, rule) for block in blocks]
-
-    def check_patterns(self, names: list[str]) -> None:
-        """Check that every pattern was of use, given the names that there are. Raises ModelRejected."""
-        self._activations.check_matched(names)
-        self._rules.check_matched(names)
-
-    def _plan_block(self, block: Block, place: NamedTensor, rule: tuple[str, Rule] | None) -> Block:
-        names = block.extend(place.names)
-        block = self._take_activation(block, [*names, *place.names, *place.find_modules()])
-        own = self._rules.find(names) if block.suffix else None
-        # A rule for a whole embedding leaves the row of its padding alone.
-        inherited = rule if block.rows is None or isinstance(block.start, Draw) else None
-        if chosen := own or inherited:
-            block = take_rule(block, place, *chosen)
-        return self._take_following(block, place, names[0])
-
-    def _take_activation(self, block: Block, names: list[str]) -> Block:
-        """Take the activation that the user says."""
-        if not isinstance(block.start, Draw):
-            return block
-        said = self._activations.find(names)
-        if said is None:
-            return block
-        citation, activation = said
-        start = Draw({**drop_scheme(block.start.layer), "activation": activation})
-        return replace(block, start=start, reason=f"{citation} says {activation}.")
-
-    def _take_following(self, block: Block, place: NamedTensor, name: str) -> Block:
-        """Take the activation that the graph shows, where one is wanted and not known yet."""
-        if not isinstance(block.start, Draw) or not block.start.wants_activation:
-            return block
-        finding = self._follower.find(place.module)
-        if not finding.certain:
-            self.unseen[name] = finding.reason
-        start = Draw({**block.start.layer, "activation": finding.activation})
-        return replace(block, start=start, reason=f"{block.reason} {finding.reason}".strip())
-
-
-def take_rule(block: Block, place: NamedTensor, citation: str, rule: Rule) -> Block:
-    """Take what a rule says. Raises ModelRejected."""
-    with explain(citation, place):
-        start = apply_rule(rule, block.start, tuple(place.parameter.shape))
-    return replace(block, start=start, reason=f"{citation} says so.")
-
-
-@contextmanager
-def explain(citation: str, place: NamedTensor) -> Iterator[None]:
-    """Say in an error which rule it is about, and for which parameter."""
-    try:
-        yield
-    except ModelRejected as error:
-        shape = list(place.parameter.shape)
-        raise ModelRejected(f"{citation}, for {place.names[0]} {shape}: {error}") from None
-
-
-MOST_LISTED = 8
-
-# What else can be done about parameters that nobody knows, by a module that is the cause.
+# What else can be done about parameters that nothing is known of, by a module that is the cause.
 HINTS = {
     "ParametrizationList": "initialize before registering parametrizations",
     "FullyShardedDataParallel": "initialize before wrapping in FullyShardedDataParallel, or use fully_shard",
 }
 
 
-def plan_module(
+def plan_parameters(
     module: nn.Module,
     *,
+    rules: Rules | None = None,
     activations: Mapping[Pattern, str] | None = None,
-    rules: Mapping[Pattern, Rule] | None = None,
     prefix: str = "",
     strict: bool = True,
 ) -> list[PlannedTensor]:
-    """Plan how each parameter of a module starts, in the order of named_parameters.
+    """Plan how each parameter of a module is initialized, in the order of named_parameters.
 
-    `activations` and `rules` are by pattern of a parameter's name; an activation also by its module's.
-    `prefix` is the name of the module itself, where it is part of a larger one. Raises ModelRejected where
-    nothing says how a parameter starts, or a pattern is of no use, unless not strict.
+    Raises ModelRejected where nothing says how to initialize a parameter, or a pattern matches nothing,
+    unless not strict; and TensorRejected for a parameter without a shape.
     """
-    planner = Planner(module, activations, rules)
-    entries: list[PlannedTensor] = []
+    planner, finder = Planner(rules, activations=activations), ActivationFinder(module)
+    plan: list[PlannedTensor] = []
     unknown: list[NamedTensor] = []
-    for place in walk_parameters(module, prefix):
-        blocks = planner.plan_parameter(place)
+    for named in walk_parameters(module, prefix):
+        check_shape(named.parameter, named.names[0])
+        shape = tuple(named.parameter.shape)
+        known = describe_parameter(named.module, named.attribute, shape)
+        blocks = planner.plan_tensor(
+            named.names, named.find_modules(), shape, known, partial(finder.find, named.module)
+        )
         if not blocks:
-            unknown.append(place)
-            blocks = [Block(Unknown(), "Nothing says how it starts.")]
-        entries += [PlannedTensor.of(place, block) for block in blocks]
+            unknown.append(named)
+            blocks = [Block(Unknown(), "Nothing says how to initialize it.")]
+        plan += [make_planned(named, block) for block in blocks]
     if strict:
-        planner.check_patterns([entry.name for entry in entries])
+        planner.check_matched([tensor.name for tensor in plan])
         check_known(unknown, module)
     warn_unseen(planner.unseen)
-    return entries
+    return plan
+
+
+def plan_published(
+    module: nn.Module,
+    reference: str,
+    rules: Rules | None,
+    rename: Rename,
+    client: Client,
+    *,
+    prefix: str = "",
+    strict: bool = True,
+) -> tuple[list[PlannedTensor], PublishedModel]:
+    """Plan how a published model initializes the parameters of a module, and the buffers that it has too.
+
+    Returns the plan and the published model. Raises ModelRejected, which lists all that does not match,
+    TensorRejected, and the client's errors.
+    """
+    parameters, buffers = walk_parameters(module, prefix), walk_buffers(module, prefix)
+    patterns = Patterns("rules", rules)
+    targets: dict[str, Target] = {}
+    for named in parameters:
+        if target := make_parameter_target(named, patterns):
+            targets[named.names[0]] = target
+    targets |= {named.names[0]: make_buffer_target(named) for named in buffers}
+    if strict:
+        patterns.check_matched([named.names[0] for named in parameters])
+    published = fetch_published(reference, client)
+    matched = match_model(published, targets, rename, strict=strict)
+    plan = []
+    for named in parameters:
+        blocks = list(plan_segments(matched.get(named.names[0], []), published))
+        plan += [make_planned(named, check_rows(block)) for block in blocks or [leave(named, targets)]]
+    for named in buffers:
+        blocks = list(plan_segments(matched[named.names[0]], published))
+        plan += [make_planned(named, check_rows(block)) for block in blocks]
+    return plan, published
+
+
+def make_planned(named: NamedTensor, block: Block) -> PlannedTensor:
+    """Make the planned tensor of a block of a parameter or buffer."""
+    tensor = named.parameter
+    return PlannedTensor.of(named.names, tuple(tensor.shape), name_dtype(tensor), block, tensor)
+
+
+def name_dtype(tensor: torch.Tensor) -> str:
+    """Return the name of a tensor's dtype: the service's, or PyTorch's where the service has none."""
+    return DTYPES.get(tensor.dtype, str(tensor.dtype))
+
+
+def make_parameter_target(named: NamedTensor, rules: Patterns[Rule]) -> Target | None:
+    """Make the target that a parameter is, with the axes and gates of its layer; None if a rule leaves it.
+
+    Raises TensorRejected where it has no shape yet, ModelRejected for a rule that says too much.
+    """
+    check_shape(named.parameter, named.names[0])
+    shape = tuple(named.parameter.shape)
+    blocks = describe_parameter(named.module, named.attribute, shape)
+    gates = tuple(block.suffix.removeprefix(".") for block in blocks if block.suffix.startswith("."))
+    letters = find_letters(rules, named.names, find_layout(blocks), len(shape))
+    if letters is None:
+        return None
+    return Target(tuple(named.names), shape, letters, gates, optional=not named.parameter.numel())
+
+
+def make_buffer_target(named: NamedTensor) -> Target:
+    """Make the target that a buffer is. Raises TensorRejected where it has no shape yet."""
+    check_shape(named.parameter, named.names[0])
+    return Target(tuple(named.names), tuple(named.parameter.shape), optional=True)
+
+
+def leave(named: NamedTensor, targets: Mapping[str, Target]) -> Block:
+    """Return the block of a parameter that is left as it is."""
+    if named.names[0] not in targets:
+        return Block(Leave(), "A rule leaves it as it is.")
+    if named.parameter.numel():
+        return Block(Unknown(), "It is not published.")
+    return Block(Leave(), "It has no elements.")
+
+
+def check_rows(block: Block) -> Block:
+    """Check that a block is made of rows, as PyTorch's tensors are filled. Raises ModelRejected."""
+    first = block.action.first if isinstance(block.action, PublishedDraw) else 0
+    if block.axis and (block.rows or first):
+        raise ModelRejected(f"{block.reason} It is published in parts that are not made of rows here.")
+    return block
 
 
 def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:
-    """Check that there is no parameter of which nothing says how it starts. Raises ModelRejected."""
+    """Check that something says how to initialize each parameter. Raises ModelRejected."""
     if not unknown:
         return
-    listed = shorten(map(describe_place, unknown))
+    listed = shorten(map(describe_tensor, unknown))
     kinds = {type(module).__name__ for module in root.modules()}
     advice = [
         "say it with rules={name: ...} (a scheme, a number, a mapping, or None)",
         *(hint for kind, hint in HINTS.items() if kind in kinds),
         "or leave them as they are with strict=False",
     ]
-    raise ModelRejected(f"nothing says how these start: {listed}; {', '.join(advice)}")
+    raise ModelRejected(f"nothing says how to initialize these: {listed}; {', '.join(advice)}")
 
 
 def warn_unseen(unseen: Mapping[str, str]) -> None:
-    """Warn of the tensors that start as if no activation followed, because it could not be seen."""
+    """Warn of the tensors that are initialized as if no activation followed, because it is not certain."""
     if unseen:
         message = (
-            f"{shorten(unseen)} start as if no activation followed. {next(iter(unseen.values()))} "
-            "Say what follows with activations={name: ...}; 'none' where it is right so."
+            f"{shorten(unseen)}: no activation is assumed to follow. {next(iter(unseen.values()))} "
+            'Say what follows with rules={name: {"activation": ...}}; "none" where that is right.'
         )
         warnings.warn(UnknownActivationWarning(message), stacklevel=4)
 
 
-def describe_place(place: NamedTensor) -> str:
+def describe_tensor(named: NamedTensor) -> str:
     """Describe a parameter: its name, shape and module."""
-    return f"{place.names[0]} {list(place.parameter.shape)} of {type(place.module).__name__}"
+    return f"{named.names[0]} {list(named.parameter.shape)} of {type(named.module).__name__}"
 
 
 def shorten(names: Iterable[str]) -> str:
@@ -172,5 +182,5 @@ def shorten(names: Iterable[str]) -> str:
     'a, b, c, d, e, f, g, h and 2 more'
     """
     listed = list(names)
-    more = len(listed) - MOST_LISTED
-    return ", ".join(listed[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    more = len(listed) - MAX_LISTED
+    return ", ".join(listed[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -7,51 +7,57 @@ from typing import Unpack
 from torch import nn
 
 from weightinit import Client, default_client
-from weightinit.adapters.rules import ModelRejected
+from weightinit.adapters.actions import Constant, Draw, find_layout
+from weightinit.adapters.deprecation import deprecate_keywords
+from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
 from weightinit.spec.layouts import write_out
-from weightinit.torch.entries import Constant, Draw, PlannedTensor, find_layout
 from weightinit.torch.fill import DTYPES
-from weightinit.torch.initialize import check_seed
+from weightinit.torch.initialize import DEPRECATED
 from weightinit.torch.layers import RUNNING, describe_parameter
-from weightinit.torch.plan import plan_module
-from weightinit.torch.rules import Pattern, Rule
+from weightinit.torch.plan import plan_parameters
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 # What the running statistics of a norm are reset to.
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0}
 
 
+@deprecate_keywords({}, DEPRECATED)
 def publish(
     model: nn.Module,
-    seed: int,
+    seed: int | str,
     *,
-    activations: Mapping[Pattern, str] | None = None,
-    rules: Mapping[Pattern, Rule] | None = None,
-    prefix: str = "",
+    rules: Rules | None = None,
+    rename: Rename = str,
     client: Client | None = None,
+    activations: Mapping[Pattern, str] | None = None,
+    prefix: str = "",
     **naming: Unpack[Naming],
 ) -> Publication:
-    """Publish how `initialize_` would start a module from a seed; nothing of the module is touched or sent.
+    """Publish how `initialize` initializes a module from a seed; nothing of the module is touched or sent.
 
     The tensors are the parameters, a tied one under its first name, and the running statistics of norms; of a
     DTensor it is the whole. `name`, `author` and `note` are those of Client.publish, the rest those of
-    initialize_. The module may be on the meta device.
+    `initialize`. The module may be on the meta device.
 
-    Raises ModelRejected, also for a parameter that a rule leaves alone: nobody else would know what it is.
+    Raises ModelRejected, also for a parameter that a rule leaves alone: its values are not known.
     """
-    number = check_seed(seed)
-    plan = plan_module(model, activations=activations, rules=rules, prefix=prefix)
-    tensors = (*describe_parameters(model, plan, number, prefix), *describe_statistics(model, prefix))
+    number = read_seed(seed)
+    plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix)
+    tensors = (
+        *describe_parameters(model, plan, number, prefix, rename),
+        *describe_statistics(model, prefix, rename),
+    )
     return (client or default_client()).publish(Model(number, tensors), **naming)
 
 
 def describe_parameters(
-    module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str
+    module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str, rename: Rename
 ) -> list[TensorSpec]:
-    """Describe the parameters of a module as a plan starts them. Raises ModelRejected."""
-    entries = [list(group) for _, group in itertools.groupby(plan, lambda entry: id(entry.parameter))]
+    """Describe the parameters of a module as a plan initializes them. Raises ModelRejected."""
+    entries = [list(group) for _, group in itertools.groupby(plan, lambda tensor: id(tensor.target))]
     places = [
         (place, starts)
         for place, starts in zip(walk_parameters(module, prefix), entries, strict=True)
@@ -61,16 +67,18 @@ def describe_parameters(
     if problems:
         raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
     return [
-        TensorSpec.of(place.names[0], *cut_parts(starts, seed), dtype=DTYPES[place.parameter.dtype])
+        TensorSpec.of(
+            rename(place.names[0]), *cut_parts(starts, seed, rename), dtype=DTYPES[place.parameter.dtype]
+        )
         for place, starts in places
     ]
 
 
-def describe_statistics(module: nn.Module, prefix: str) -> list[TensorSpec]:
+def describe_statistics(module: nn.Module, prefix: str, rename: Rename) -> list[TensorSpec]:
     """Describe the running statistics of norms, without which a file of the model would lack them."""
     return [
         TensorSpec.of(
-            place.names[0],
+            rename(place.names[0]),
             Part.constant(tuple(place.parameter.shape), STATISTICS[place.attribute]),
             dtype=DTYPES[place.parameter.dtype],
         )
@@ -89,24 +97,24 @@ def find_problems(place: NamedTensor, entries: Sequence[PlannedTensor]) -> Itera
     if place.parameter.dtype not in DTYPES:
         yield f"{place.names[0]}, of dtype {place.parameter.dtype}"
     for entry in entries:
-        if not isinstance(entry.start, Constant | Draw):
+        if not isinstance(entry.action, Constant | Draw):
             yield f"{entry.name}, which is left as it is: {entry.reason}"
-        elif isinstance(entry.start, Draw) and own:
-            layout = write_out(entry.start.layer["layout"], len(entry.shape))
+        elif isinstance(entry.action, Draw) and own:
+            layout = write_out(entry.action.layer["layout"], len(entry.shape))
             if layout != own:
                 yield f"{entry.name}, whose axes are {own} and not {layout}: say its fans instead"
 
 
-def cut_parts(entries: Sequence[PlannedTensor], seed: int) -> Iterator[Part]:
+def cut_parts(entries: Sequence[PlannedTensor], seed: int, rename: Rename) -> Iterator[Part]:
     """Cut a parameter into parts that do not overlap: of entries that do, the last counts."""
-    shape = tuple(entries[0].parameter.shape) or (1,)  # which PyTorch loads into a scalar
+    shape = tuple(entries[0].target.shape) or (1,)  # which PyTorch loads into a scalar
     spans = [entry.rows or slice(0, shape[0]) for entry in entries]
     edges = sorted({edge for span in spans for edge in (span.start, span.stop)})
     for start, stop in itertools.pairwise(edges):
         covering = [row for row in zip(entries, spans, strict=True) if row[1].start <= start < row[1].stop]
         entry, span = covering[-1]
-        spec = entry.make_spec(seed)
+        spec = entry.make_spec(seed, rename)
         if spec:
             yield Part.of(spec, slice(start - span.start, stop - span.start))
-        elif isinstance(entry.start, Constant):
-            yield Part.constant((stop - start, *shape[1:]), entry.start.value)
+        elif isinstance(entry.action, Constant):
+            yield Part.constant((stop - start, *shape[1:]), entry.action.value)

@@ -4,7 +4,7 @@ import pytest
 from weightinit import Model, Part, Spec, TensorSpec
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.published import PublishedModel
-from weightinit.adapters.rules import ModelRejected
+from weightinit.adapters.rules import ModelRejected, Patterns
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_all_that_does_not_fit_is_listed(fit):
         fit(KERNEL, ZERO, want=targets)
     assert str(caught.value) == (
         "vision/net/1 does not fit this model: fc [5, 4] OI is published as [6, 4]; "
-        "extra [2] is not published; bias [6] is only published. Published names are said with name=; "
+        "extra [2] is not published; bias [6] is only published. Published names are given with rename=; "
         "strict=False leaves alone what only one of the two has"
     )
 
@@ -173,14 +173,14 @@ def test_a_stream_that_this_client_does_not_ask_for_is_refused():
 @pytest.mark.parametrize(
     ("rules", "known", "letters"),
     [
-        ({}, {}, "HWIO"),
-        ({}, {"layout": "HWGO", "groups": 2}, "HWGO"),
-        ({}, None, ""),
-        ({"k*": {"layout": "OIHW"}}, None, "OIHW"),
-        ({"k*": {"layout": "torch"}}, {}, "OIHW"),
-        ({"k*": None}, {}, None),
-        ({"other": None}, {}, "HWIO"),
+        ({}, "HWIO", "HWIO"),
+        ({}, "HWGO", "HWGO"),
+        ({}, "", ""),
+        ({"k*": {"layout": "OIHW"}}, "", "OIHW"),
+        ({"k*": {"layout": "torch"}}, "HWIO", "OIHW"),
+        ({"k*": None}, "HWIO", None),
+        ({"other": None}, "HWIO", "HWIO"),
     ],
 )
 def test_axes_are_those_of_the_rule_or_of_the_kernel(rules, known, letters):
-    assert find_letters(rules, "kernel", known, 4) == letters
+    assert find_letters(Patterns("rules", rules), ["kernel"], known, 4) == letters

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 from weightinit import Model, NotWeightinit, Part, Spec, TensorSpec
-from weightinit.adapters import fetch_published
+from weightinit.adapters.published import fetch_published
 
 from tests.clients.faults import refuse
 

@@ -161,7 +161,8 @@ def test_the_exported_names_are_these():
     assert weightinit.jax.__all__ == [
         "Initializer",
         "ModelRejected",
-        "describe",
+        "Report",
+        "Row",
         "glorot_normal",
         "glorot_truncated_normal",
         "glorot_uniform",
@@ -176,6 +177,8 @@ def test_the_exported_names_are_these():
         "lecun_normal",
         "lecun_truncated_normal",
         "lecun_uniform",
+        "plan",
+        "publish",
         "sharded",
         "variance_scaling",
         "xavier_normal",

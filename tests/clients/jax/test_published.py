@@ -36,27 +36,27 @@ def published(client):
 
 
 def test_kernels_are_turned_and_biases_filled(client, published):
-    drawn = initialize(PARAMS, published, name=name_as_torch, client=client)
+    drawn = initialize(PARAMS, published, rename=name_as_torch, client=client)
     expected = draw(7, 5, name="hidden.weight", layout="OI", activation="relu").T
     np.testing.assert_array_equal(drawn["hidden"]["kernel"], expected)
     assert drawn["hidden"]["bias"].tolist() == [0] * 7
 
 
 def test_the_tree_that_is_given_stays_as_it_is(client, published):
-    initialize(PARAMS, published, name=name_as_torch, client=client)
+    initialize(PARAMS, published, rename=name_as_torch, client=client)
     assert PARAMS["hidden"]["bias"].all()
 
 
 def test_shapes_are_enough_and_dtypes_are_the_leaves(client, published):
     abstract = jax.eval_shape(lambda: jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), PARAMS))
-    drawn = initialize(abstract, published, name=name_as_torch, client=client)
+    drawn = initialize(abstract, published, rename=name_as_torch, client=client)
     expected = draw(3, 7, name="out.weight", layout="OI", dtype="bfloat16").T
     np.testing.assert_array_equal(drawn["out"]["kernel"], expected)
 
 
 def test_an_id_will_do(client, published):
     model = client.resolve(published).model
-    drawn = initialize(PARAMS, model, name=name_as_torch, client=client)
+    drawn = initialize(PARAMS, model, rename=name_as_torch, client=client)
     np.testing.assert_array_equal(drawn["out"]["kernel"], draw(3, 7, name="out.weight", layout="OI").T)
 
 
@@ -77,7 +77,7 @@ def test_a_rule_says_which_axis_is_which(client):
 
 def test_a_rule_can_leave_leaves_alone(client, published):
     rules = {"out/*": None}
-    drawn = initialize(PARAMS, published, rules=rules, name=name_as_torch, strict=False, client=client)
+    drawn = initialize(PARAMS, published, rules=rules, rename=name_as_torch, strict=False, client=client)
     assert drawn["out"]["kernel"] is PARAMS["out"]["kernel"]
 
 
@@ -99,7 +99,7 @@ def test_rules_are_checked_before_the_model_is_asked_for(client):
 def test_every_mismatch_is_listed_at_once_before_anything_is_fetched(counting, published):
     params = {**PARAMS, "out": {"kernel": jnp.zeros((8, 3))}, "extra": jnp.zeros(2)}
     with pytest.raises(ModelRejected) as caught:
-        initialize(params, published, name=name_as_torch, client=counting)
+        initialize(params, published, rename=name_as_torch, client=counting)
     for said in (
         "out/kernel [8, 3] IO is published as out.weight [3, 7] OI",
         "extra [2] is not published",
@@ -111,14 +111,14 @@ def test_every_mismatch_is_listed_at_once_before_anything_is_fetched(counting, p
 
 def test_unless_strict_what_only_one_of_the_two_has_is_left_alone(client, published):
     params = {"out": PARAMS["out"], "extra": jnp.full(2, 7)}
-    drawn = initialize(params, published, name=name_as_torch, strict=False, client=client)
+    drawn = initialize(params, published, rename=name_as_torch, strict=False, client=client)
     assert drawn["extra"] is params["extra"]
     assert drawn["out"]["bias"].tolist() == [0] * 3
 
 
 def test_integers_are_no_weights(client, published):
     params = {**PARAMS, "count": jnp.zeros((), jnp.int32)}
-    drawn = initialize(params, published, name=name_as_torch, client=client)
+    drawn = initialize(params, published, rename=name_as_torch, client=client)
     assert drawn["count"] is params["count"]
 
 

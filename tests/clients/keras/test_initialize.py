@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 from weightinit import SpecRejected
 from weightinit.keras import ModelRejected, initialize
-from weightinit.keras.initialize import walk_variables
 from weightinit.keras.layers import find_kernel, spell_equation
+from weightinit.keras.walk import walk_variables
 
 from tests.clients.drawing import draw
 
@@ -43,7 +43,7 @@ def test_the_answer_says_what_was_decided_for_each_variable(client):
     model = build(layers.Dense(7, activation="relu", name="hidden"))
     report = initialize(model, 42, client=client)
     assert report["hidden/kernel"].formula == "σ² = 2 / fan_in = 2 / 5"
-    assert report["hidden/bias"] is None
+    assert report["hidden/bias"].scheme == "kept"
 
 
 def test_biases_and_norms_stay_as_they_are(client):
@@ -124,7 +124,7 @@ def test_attention_has_weights_of_its_own_for_each_projection(client):
     inputs = keras.Input((4, 6))
     model = keras.Model(inputs, layers.MultiHeadAttention(2, 3, name="attention")(inputs, inputs))
     report = initialize(model, 42, client=client)
-    layouts = {path.split("/")[1]: found.layout for path, found in report.items() if found}
+    layouts = {row.name.split("/")[1]: row.layout for row in report if row.layout}
     assert layouts == {"query": "IOO", "key": "IOO", "value": "IOO", "attention_output": "IIO"}
     assert not np.array_equal(read(model, "attention/query/kernel"), read(model, "attention/key/kernel"))
 
@@ -157,7 +157,8 @@ def test_a_layer_that_is_used_twice_is_drawn_once(client):
     shared = layers.Dense(5, name="shared")
     inputs = keras.Input((5,))
     model = keras.Model(inputs, shared(shared(inputs)))
-    assert list(initialize(model, 42, client=client)) == ["shared/kernel", "shared/bias"]
+    report = initialize(model, 42, client=client)
+    assert [row.name for row in report] == ["shared/kernel", "shared/bias"]
 
 
 class Twins(keras.Model):
@@ -209,7 +210,7 @@ def test_a_rule_can_leave_variables_alone(client):
     layer.build((None, 4, 3))
     before = read(layer, "lstm_cell/recurrent_kernel")
     report = initialize(layer, 42, rules={"*/recurrent_kernel": None}, client=client)
-    assert report["lstm_cell/recurrent_kernel"] is None
+    assert report["lstm_cell/recurrent_kernel.i"].scheme == "kept"
     np.testing.assert_array_equal(read(layer, "lstm_cell/recurrent_kernel"), before)
 
 
@@ -222,7 +223,7 @@ def test_a_rule_can_name_what_no_layer_of_keras_is(client):
             return inputs @ self.table
 
     model = build(Custom(name="custom"))
-    assert initialize(model, 42, client=client) == {"custom/table": None}
+    assert initialize(model, 42, client=client)["custom/table"].scheme == "kept"
     initialize(model, 42, rules={"custom/table": {"layout": "IO", "activation": "selu"}}, client=client)
     np.testing.assert_array_equal(
         read(model, "custom/table"), draw(5, 4, name="custom/table", activation="selu")
@@ -260,7 +261,7 @@ def test_what_the_service_refuses_leaves_the_model_as_it_was(client):
 
 def test_names_can_be_another_framework_s(client):
     model = build(layers.Dense(7, name="fc1"))
-    initialize(model, 42, name=lambda path: path.replace("/kernel", ".weight"), client=client)
+    initialize(model, 42, rename=lambda path: path.replace("/kernel", ".weight"), client=client)
     np.testing.assert_array_equal(read(model, "fc1/kernel"), draw(5, 7, name="fc1.weight"))
 
 

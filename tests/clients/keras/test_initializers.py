@@ -171,6 +171,8 @@ def test_the_exported_names_are_these():
         "LecunTruncatedNormal",
         "LecunUniform",
         "ModelRejected",
+        "Report",
+        "Row",
         "SharedWeights",
         "VarianceScaling",
         "XavierNormal",
@@ -178,5 +180,6 @@ def test_the_exported_names_are_these():
         "XavierUniform",
         "initialize",
         "placeholders",
+        "plan",
         "publish",
     ]

@@ -69,13 +69,13 @@ def test_the_answer_says_what_was_decided_for_each_variable(client):
     model = build_images()
     report = initialize(model, publish(model, 42, client=client).id, client=client)
     assert report["conv/kernel"].formula == "σ² = 2 / fan_in = 2 / 18"
-    assert report["norm/gamma"] is None
+    assert report["norm/gamma"].scheme == "constant"
 
 
 def test_the_answer_has_a_row_for_each_gate(client):
     model = build_words()
     report = initialize(model, publish(model, 42, client=client).id, client=client)
-    assert [path for path in report if path.startswith("memory/gru_cell/kernel")] == [
+    assert [row.name for row in report if row.name.startswith("memory/gru_cell/kernel")] == [
         f"memory/gru_cell/kernel.{gate}" for gate in "zrn"
     ]
 

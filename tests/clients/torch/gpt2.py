@@ -29,7 +29,7 @@ class Size:
         return Gpt(self.vocabulary, self.context, self.width, self.depth)
 
     @property
-    def rules(self) -> dict[str, weightinit.torch.rules.Rule]:
+    def rules(self) -> dict[str, weightinit.adapters.rules.Rule]:
         """How GPT-2 starts: σ = 0.02, and less where a layer adds to the residual stream (section 2.3)."""
         residual = {"stddev": 0.02 / math.sqrt(2 * self.depth)}
         return {

@@ -164,14 +164,14 @@ def test_the_order_of_layers_does_not_matter(client):
     first = nn.ModuleDict({"a": nn.Linear(4, 4), "b": nn.Linear(4, 4)})
     second = nn.ModuleDict({"b": nn.Linear(4, 4), "a": nn.Linear(4, 4)})
     for model in (first, second):
-        initialize_(model, 42, activations={"*": "none"}, client=client)
+        initialize_(model, 42, rules={"*": {"activation": "none"}}, client=client)
     assert torch.equal(first["a"].weight, second["a"].weight)
 
 
 def test_a_part_with_its_prefix_starts_as_in_the_whole(client):
     whole, part = nn.ModuleDict({"head": nn.Linear(4, 4)}), nn.Linear(4, 4)
-    initialize_(whole, 42, activations={"*": "none"}, client=client)
-    initialize_(part, 42, prefix="head", client=client)
+    initialize_(whole, 42, rules={"*": {"activation": "none"}}, client=client)
+    initialize_(part, 42, rename=lambda name: f"head.{name}", client=client)
     assert torch.equal(whole["head"].weight, part.weight)
 
 
@@ -260,13 +260,13 @@ def test_a_choice_is_asked_for_once_for_all_layers_of_a_kind(client, monkeypatch
 
 REFUSED = {
     "unknown parameter": (ModelRejected, {"rules": {"nothing": "he"}}),
-    "unknown activation": (SpecRejected, {"activations": {"5": "relo"}}),
+    "unknown activation": (SpecRejected, {"rules": {"5": {"activation": "relo"}}}),
     "unknown scheme": (SpecRejected, {"rules": {"5.weight": "hee"}}),
     "layout of another rank": (SpecRejected, {"rules": {"5.weight": {"layout": "OIHW"}}}),
     "negative seed": (SpecRejected, {"seed": -1}),
     "seed beyond 64 bits": (SpecRejected, {"seed": 2**64}),
     "seed that is a truth": (SpecRejected, {"seed": True}),
-    "seed that is no number": (SpecRejected, {"seed": "42"}),
+    "seed that is no number": (SpecRejected, {"seed": 42.0}),
 }
 
 
@@ -298,7 +298,7 @@ def test_an_absent_service_leaves_the_model_as_it_was():
 
 def test_an_error_of_the_service_names_the_tensor(client):
     with pytest.raises(SpecRejected) as caught:
-        initialize_(make_mlp(), 42, activations={"5": "relo"}, client=client)
+        initialize_(make_mlp(), 42, rules={"5": {"activation": "relo"}}, client=client)
     assert caught.value.__notes__ == ["This was asked for 5.weight."]
 
 
@@ -313,4 +313,4 @@ def test_an_error_midway_names_the_tensor(client, monkeypatch):
     monkeypatch.setattr(client, "fetch", fail_later)
     with pytest.raises(ConnectionFailed) as caught:
         initialize_(make_mlp(), 42, client=client)
-    assert caught.value.__notes__ == ["3.weight is not complete, and what comes after it has not started."]
+    assert caught.value.__notes__ == ["3.weight is not complete, and nothing after it is initialized."]

@@ -5,7 +5,7 @@ import inspect
 import pytest
 import torch
 from torch import nn
-from weightinit.torch.entries import Constant, Draw
+from weightinit.adapters.actions import Constant, Draw
 from weightinit.torch.layers import LAYERS, describe_parameter
 
 from service.core import LayerSpec, resolve_parameters
@@ -38,7 +38,7 @@ FANS = {
 def test_fans_are_those_of_a_unit(make, fans):
     module = make()
     (block,) = describe(module)
-    decided = resolve_parameters(LayerSpec.parse({"shape": list(module.weight.shape), **block.start.layer}))
+    decided = resolve_parameters(LayerSpec.parse({"shape": list(module.weight.shape), **block.action.layer}))
     assert (decided.fan_in, decided.fan_out) == fans
 
 
@@ -60,13 +60,13 @@ def test_fans_of_torch_are_those_on_the_page(name, fans):
 
 def test_an_embedding_has_the_spread_of_torch():
     (block,) = describe(nn.Embedding(100, 16))
-    decided = resolve_parameters(LayerSpec.parse({"shape": [100, 16], **block.start.layer}))
+    decided = resolve_parameters(LayerSpec.parse({"shape": [100, 16], **block.action.layer}))
     assert (decided.distribution, decided.stddev) == ("normal", 1.0)
 
 
 def test_the_row_of_padding_is_zero():
     _, row = describe(nn.Embedding(10, 4, padding_idx=3))
-    assert (row.start, row.rows, row.suffix) == (Constant(0.0), slice(3, 4), "[3]")
+    assert (row.action, row.rows, row.suffix) == (Constant(0.0), slice(3, 4), "[3]")
 
 
 def test_packed_attention_is_three_kernels():
@@ -81,14 +81,14 @@ def test_packed_attention_is_three_kernels():
 @pytest.mark.parametrize("attribute", ["q_proj_weight", "k_proj_weight", "v_proj_weight"])
 def test_attention_of_several_sizes_has_kernels_of_its_own(attribute):
     (block,) = describe(nn.MultiheadAttention(8, 2, kdim=3, vdim=5), attribute)
-    assert block.start == Draw({"layout": "OI"})
+    assert block.action == Draw({"layout": "OI"})
 
 
 @pytest.mark.parametrize("attribute", ["bias_k", "bias_v"])
 def test_positions_that_attention_adds_have_the_spread_of_torch(attribute):
     module = nn.MultiheadAttention(8, 2, add_bias_kv=True)
     (block,) = describe(module, attribute)
-    decided = resolve_parameters(LayerSpec.parse({"shape": [1, 1, 8], **block.start.layer}))
+    decided = resolve_parameters(LayerSpec.parse({"shape": [1, 1, 8], **block.action.layer}))
     assert (decided.distribution, decided.variance) == ("normal", 1 / 8)
 
 
@@ -102,7 +102,7 @@ GATES = {
 @pytest.mark.parametrize("attribute", ["weight_ih_l0", "weight_hh_l1", "weight_ih_l1_reverse"])
 def test_each_gate_is_a_kernel(kind, attribute):
     blocks = describe(kind(3, 4, num_layers=2, bidirectional=True), attribute)
-    assert {block.suffix: block.start.layer["activation"] for block in blocks} == GATES[kind]
+    assert {block.suffix: block.action.layer["activation"] for block in blocks} == GATES[kind]
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_gates_lie_in_the_order_of_torch():
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 def test_a_plain_recurrent_layer_names_its_activation(nonlinearity):
     (block,) = describe(nn.RNN(3, 4, nonlinearity=nonlinearity), "weight_hh_l0")
-    assert block.start.layer["activation"] == nonlinearity
+    assert block.action.layer["activation"] == nonlinearity
 
 
 def test_the_projection_of_an_lstm_is_a_kernel():
     (block,) = describe(nn.LSTM(3, 4, proj_size=2), "weight_hr_l0")
-    assert block.start == Draw({"layout": "OI"})
+    assert block.action == Draw({"layout": "OI"})
 
 
 NORMS = [
@@ -147,17 +147,17 @@ NORMS = [
 
 @pytest.mark.parametrize("norm", NORMS, ids=lambda norm: type(norm).__name__)
 def test_a_norm_starts_as_identity(norm):
-    starts = [describe(norm, attribute)[0].start for attribute in ("weight", "bias")]
+    starts = [describe(norm, attribute)[0].action for attribute in ("weight", "bias")]
     assert starts == [Constant(1.0), Constant(0.0)]
 
 
 def test_a_norm_without_shift_starts_as_identity():
-    assert describe(nn.RMSNorm(4))[0].start == Constant(1.0)
+    assert describe(nn.RMSNorm(4))[0].action == Constant(1.0)
 
 
 @pytest.mark.parametrize("init", [0.25, 0.5])
 def test_a_prelu_starts_as_it_was_made(init):
-    assert describe(nn.PReLU(init=init))[0].start == Constant(init)
+    assert describe(nn.PReLU(init=init))[0].action == Constant(init)
 
 
 def test_a_subclass_starts_as_its_base():

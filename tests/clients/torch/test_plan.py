@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.nn.utils import parametrizations
-from weightinit.torch import ModelRejected, TensorRejected, UnknownActivationWarning, plan_module
-from weightinit.torch.entries import Constant, Draw, Leave, Unknown
+from weightinit.adapters.actions import Constant, Draw, Leave, Unknown
+from weightinit.torch import ModelRejected, TensorRejected, UnknownActivationWarning
+from weightinit.torch.plan import plan_parameters
 
 
 def make_mlp():
@@ -18,12 +19,12 @@ def make_mlp():
 
 def plan(module, **said):
     """Plan a module: its entries by name."""
-    return {entry.name: entry for entry in plan_module(module, **said)}
+    return {entry.name: entry for entry in plan_parameters(module, **said)}
 
 
 def find_activation(entry):
     """Find the activation that a planned tensor is drawn for."""
-    return entry.start.layer["activation"]
+    return entry.action.layer["activation"]
 
 
 def test_entries_come_in_the_order_of_the_parameters():
@@ -32,7 +33,7 @@ def test_entries_come_in_the_order_of_the_parameters():
 
 def test_an_entry_has_the_parameter_itself():
     model = make_mlp()
-    assert plan(model)["0.weight"].parameter is model[0].weight
+    assert plan(model)["0.weight"].target is model[0].weight
 
 
 def test_activations_are_found():
@@ -51,7 +52,7 @@ def test_a_rule_wins_over_an_activation_that_is_said():
 
 
 def test_a_rule_that_says_a_scheme_needs_no_activation():
-    assert "activation" not in plan(make_mlp(), rules={"0.weight": "he_normal"})["0.weight"].start.layer
+    assert "activation" not in plan(make_mlp(), rules={"0.weight": "he_normal"})["0.weight"].action.layer
 
 
 def test_the_graph_is_not_traced_where_all_activations_are_said():
@@ -64,23 +65,25 @@ def test_the_graph_is_not_traced_where_all_activations_are_said():
 
 
 def test_a_bias_can_be_ruled():
-    assert plan(make_mlp(), rules={"0.bias": 0.1})["0.bias"].start == Constant(0.1)
+    assert plan(make_mlp(), rules={"0.bias": 0.1})["0.bias"].action == Constant(0.1)
 
 
 def test_a_gate_can_be_ruled():
     planned = plan(nn.LSTM(3, 4), rules={"weight_hh_l0.f": "he"})
-    assert planned["weight_hh_l0.f"].start.layer["scheme"] == "he"
-    assert "scheme" not in planned["weight_hh_l0.i"].start.layer
+    assert planned["weight_hh_l0.f"].action.layer["scheme"] == "he"
+    assert "scheme" not in planned["weight_hh_l0.i"].action.layer
 
 
 def test_a_rule_for_packed_kernels_is_one_for_each():
     planned = plan(nn.MultiheadAttention(4, 2), rules={"in_proj_weight": "lecun_normal"})
-    assert [planned[f"in_proj_weight.{part}"].start.layer["scheme"] for part in "qkv"] == ["lecun_normal"] * 3
+    assert [planned[f"in_proj_weight.{part}"].action.layer["scheme"] for part in "qkv"] == [
+        "lecun_normal"
+    ] * 3
 
 
 def test_a_rule_for_an_embedding_leaves_the_row_of_padding_alone():
     planned = plan(nn.Embedding(5, 2, padding_idx=1), rules={"weight": {"stddev": 0.02}})
-    assert planned["weight[1]"].start == Constant(0.0)
+    assert planned["weight[1]"].action == Constant(0.0)
 
 
 def test_a_plain_kernel_can_be_split():
@@ -110,12 +113,12 @@ def make_tied():
 
 def test_a_tied_parameter_starts_once_as_the_first_of_its_layers():
     (entry,) = plan(make_tied()).values()
-    assert (entry.name, entry.aliases, entry.start.layer["layout"]) == ("0.weight", ("1.weight",), "IO")
+    assert (entry.name, entry.aliases, entry.action.layer["layout"]) == ("0.weight", ("1.weight",), "IO")
 
 
 def test_a_tied_parameter_can_be_ruled_by_any_of_its_names():
     (entry,) = plan(make_tied(), rules={"1.weight": {"stddev": 0.02}}).values()
-    assert entry.start.layer["scale"] == pytest.approx(0.0004)
+    assert entry.action.layer["scale"] == pytest.approx(0.0004)
 
 
 def test_a_prefix_makes_the_names_of_a_part_those_of_the_whole():
@@ -140,17 +143,17 @@ def test_unknown_parameters_are_refused():
 
 
 def test_unknown_parameters_are_skipped_where_that_is_wanted():
-    assert plan(Custom(), strict=False)["weight"].start == Unknown()
+    assert plan(Custom(), strict=False)["weight"].action == Unknown()
 
 
 def test_a_rule_makes_a_parameter_known():
     planned = plan(Custom(), rules={"weight": {"layout": "OI", "activation": "relu"}})
-    assert planned["weight"].start == Draw({"layout": "OI", "activation": "relu"})
+    assert planned["weight"].action == Draw({"layout": "OI", "activation": "relu"})
 
 
 def test_a_list_of_parameters_needs_rules():
     model = nn.ParameterList([torch.zeros(3), torch.ones(3)])
-    assert [entry.start for entry in plan(model, rules={"0": 1.0, "1": None}).values()] == [
+    assert [entry.action for entry in plan(model, rules={"0": 1.0, "1": None}).values()] == [
         Constant(1.0),
         Leave(),
     ]
@@ -188,7 +191,7 @@ def test_a_lazy_layer_is_refused_with_advice():
 def test_a_parameter_without_elements_stays():
     model = nn.Module()
     model.none = nn.Parameter(torch.empty(0, 3))
-    assert plan(model)["none"].start == Leave()
+    assert plan(model)["none"].action == Leave()
 
 
 def test_a_layer_whose_activation_cannot_be_seen_is_warned_of():
@@ -200,5 +203,5 @@ def test_a_layer_whose_activation_cannot_be_seen_is_warned_of():
         def forward(self, x):
             return self.layer(x) if x.sum() > 0 else x
 
-    with pytest.warns(UnknownActivationWarning, match=r"layer.weight start as if no.*Choice.forward cannot"):
+    with pytest.warns(UnknownActivationWarning, match=r"layer.weight: no activation.*Choice.forward cannot"):
         plan(Choice())

@@ -114,7 +114,7 @@ def test_a_model_without_memory_can_be_published(describe):
 
 
 def test_a_prefix_is_the_name_of_the_module(describe):
-    assert set(describe(nn.BatchNorm1d(3, affine=False), prefix="norm")) == {
+    assert set(describe(nn.BatchNorm1d(3, affine=False), rename=lambda name: f"norm.{name}")) == {
         "norm.running_mean",
         "norm.running_var",
     }
@@ -141,7 +141,7 @@ def test_nothing_is_written(recorder):
 def test_what_rules_leave_alone_is_refused_by_name(describe):
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     with pytest.raises(ModelRejected, match=r"0\.weight, which is left as it is: .*; 1\.bias, which"):
-        describe(model, rules={"0.weight": None, "1.bias": None}, activations={"*": "none"})
+        describe(model, rules={"0.weight": None, "1.bias": None, "*": {"activation": "none"}})
 
 
 def test_a_rule_that_turns_a_kernel_around_is_refused(describe):
@@ -152,7 +152,7 @@ def test_a_rule_that_turns_a_kernel_around_is_refused(describe):
 def test_a_parameter_that_nobody_knows_is_refused(describe):
     module = nn.Module()
     module.table = nn.Parameter(torch.zeros(3))
-    with pytest.raises(ModelRejected, match="nothing says how these start: table"):
+    with pytest.raises(ModelRejected, match="nothing says how to initialize these: table"):
         describe(module)
 
 

@@ -148,9 +148,9 @@ def test_a_model_built_on_meta_can_be_published(client):
 
 def test_a_part_starts_as_in_the_whole_by_its_prefix(client):
     whole, part = nn.ModuleDict({"head": nn.Linear(4, 4)}), nn.Linear(4, 4)
-    published = publish(whole, 42, activations={"*": "none"}, client=client).id
+    published = publish(whole, 42, rules={"*": {"activation": "none"}}, client=client).id
     initialize_(whole, published, client=client)
-    initialize_(part, published, prefix="head", client=client)
+    initialize_(part, published, rename=lambda name: f"head.{name}", client=client)
     assert_equal(whole.head, part)
 
 
@@ -174,13 +174,13 @@ def test_names_may_be_mapped(client):
     initialize_(model, 42, client=client)
     renamed = nn.ModuleDict({"body": twin})
     name = lambda name: name.removeprefix("body.")  # noqa: E731
-    initialize_(renamed, publish(model, 42, client=client).id, name=name, client=client)
+    initialize_(renamed, publish(model, 42, client=client).id, rename=name, client=client)
     assert_equal(model, twin)
 
 
 def test_names_may_be_mapped_for_a_seed_too(client, expect):
     model = nn.Linear(4, 3)
-    initialize_(model, 42, name=lambda name: f"head.{name}", client=client)
+    initialize_(model, 42, rename=lambda name: f"head.{name}", client=client)
     assert torch.equal(model.weight, expect(3, 4, name="head.weight"))
 
 
@@ -305,10 +305,12 @@ def test_parts_across_the_rows_are_refused(client):
         initialize_(nn.Linear(4, 4, bias=False), published, client=client)
 
 
-@pytest.mark.parametrize("said", [{"rules": {"*": "he"}}, {"activations": {"*": "relu"}}])
-def test_a_published_model_says_it_all(said, mlp, client):
-    with pytest.raises(ModelRejected, match="must not be said: the published model says"):
-        initialize_(make_mlp(), mlp, client=client, **said)
+@pytest.mark.parametrize("rules", [{"*": "he"}, {"*": {"activation": "relu"}}, {"*.bias": 1.0}])
+def test_a_published_model_says_it_all(rules, mlp, client):
+    with pytest.raises(
+        ModelRejected, match=r"rules may say only the layout of .*: the published model says the rest"
+    ):
+        initialize_(make_mlp(), mlp, rules=rules, client=client)
 
 
 @pytest.mark.parametrize("reference", ["vision", "a/b", "a/b/c/d", "", "Ω/b/c", "0" * 63])
@@ -334,4 +336,4 @@ def test_an_error_midway_names_the_tensor(mlp, client, monkeypatch):
     monkeypatch.setattr(Client, "fetch", fail_later)
     with pytest.raises(ConnectionFailed) as caught:
         initialize_(make_mlp(), mlp, client=client)
-    assert caught.value.__notes__ == ["3.weight is not complete, and what comes after it has not started."]
+    assert caught.value.__notes__ == ["3.weight is not complete, and nothing after it is initialized."]

@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from weightinit.adapters.actions import Block, Constant, Draw, Leave
+from weightinit.adapters.rules import Patterns, apply_rule, matches, split_by_rule
 from weightinit.torch import ModelRejected
-from weightinit.torch.entries import Block, Constant, Draw, Leave
-from weightinit.torch.rules import Patterns, apply_rule, matches, split_by_rule
 
 KNOWN = Draw({"layout": "OI"})
 TABLE = Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None})
@@ -75,7 +75,7 @@ def test_a_word_that_no_rule_has_is_refused_with_the_nearest():
 )
 def test_a_parameter_is_split_into_parts(parts, rows):
     blocks = split_by_rule({"parts": parts}, [Block(KNOWN)], (12, 4))
-    assert [(block.suffix, block.rows, block.start) for block in blocks] == [
+    assert [(block.suffix, block.rows, block.action) for block in blocks] == [
         (f".{name}", cut, KNOWN) for name, cut in zip("qkv", rows, strict=True)
     ]
 

@@ -1,0 +1,95 @@
+"""Init actions: what a tensor of a model is initialized to, and the blocks that one tensor packs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from weightinit.spec.layer import LayerFields, Spec
+from weightinit.spec.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Draw the weights of a layer."""
+
+    layer: LayerFields
+
+    @property
+    def wants_activation(self) -> bool:
+        """Whether the scheme follows from an activation that is not known yet."""
+        return "activation" not in self.layer and self.layer.get("scheme", "auto") == "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDraw:
+    """Draw what a published model draws: the rows of a spec's tensor from `first` on."""
+
+    spec: Spec
+    parameters: Parameters
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Set all elements to one value."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the tensor as it is: a rule says so, or its framework initializes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Leave the tensor as it is, because nothing says how to initialize it."""
+
+
+Action = Draw | PublishedDraw | Constant | Leave | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a tensor with an action and a name of its own, which ends in `suffix`.
+
+    The part is the half-open `rows` along `axis`; None for the whole tensor.
+    """
+
+    action: Action
+    reason: str = ""
+    suffix: str = ""
+    rows: slice | None = None
+    axis: int = 0
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Return whether the layout names every axis of a shape: a flattened kernel has fewer."""
+        return not isinstance(self.action, Draw) or len(self.action.layer["layout"]) == len(shape)
+
+    def extend(self, names: Iterable[str]) -> list[str]:
+        """Return the names of the block, given those of its tensor."""
+        return [f"{name}{self.suffix}" for name in names]
+
+
+def find_layout(blocks: Iterable[Block]) -> str:
+    """Return the axes of a tensor, the same for all its blocks that are drawn; "" where none is.
+
+    >>> find_layout([Block(Leave()), Block(Draw({"layout": "OI"}))]), find_layout([Block(Leave())])
+    ('OI', '')
+    """
+    return next((block.action.layer["layout"] for block in blocks if isinstance(block.action, Draw)), "")
+
+
+def split_axis(
+    lengths: Mapping[str, int], actions: Mapping[str, Action], reasons: Mapping[str, str], axis: int = 0
+) -> list[Block]:
+    """Split a tensor along an axis into named blocks of the given lengths.
+
+    >>> blocks = split_axis({"q": 4, "k": 2}, {"q": Leave(), "k": Leave()}, {"q": "", "k": ""})
+    >>> [(block.suffix, block.rows) for block in blocks]
+    [('.q', slice(0, 4, None)), ('.k', slice(4, 6, None))]
+    """
+    blocks, first = [], 0
+    for name, count in lengths.items():
+        blocks.append(Block(actions[name], reasons[name], f".{name}", slice(first, first + count), axis))
+        first += count
+    return blocks

@@ -1,0 +1,198 @@
+"""Reports: how each tensor of a model is initialized, and why, for people and for programs."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from html import escape
+from typing import Self
+
+from weightinit.adapters.actions import Constant, Leave
+from weightinit.adapters.plan import ResolvedTensor
+from weightinit.spec.dtypes import DTYPES
+
+COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "reason")
+MAX_HTML_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one tensor is initialized. `scheme` is "constant", "kept" or "skipped" where nothing is drawn.
+
+    `name` is what its draws depend on, unless it was renamed; `aliases` are the other names of a tied tensor.
+    `reason` says where the activation or the value comes from, `rationale` why the scheme suits it, in the
+    service's words. `variance` is σ², `limit` is √(3 σ²).
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    scheme: str
+    reason: str
+    layout: str | None = None
+    activation: str | None = None
+    distribution: str | None = None
+    fan_in: int | None = None
+    fan_out: int | None = None
+    variance: float | None = None
+    limit: float | None = None
+    formula: str | None = None
+    value: float | None = None
+    rationale: str | None = None
+
+    @classmethod
+    def of(cls, tensor: ResolvedTensor) -> Self:
+        """Make the row of a tensor, with the parameters that the service resolved where it is drawn."""
+        planned, parameters = tensor.planned, tensor.parameters
+        whole = (planned.name, planned.aliases, planned.shape, planned.dtype)
+        if parameters is None:
+            action = planned.action
+            if isinstance(action, Constant):
+                return cls(*whole, "constant", planned.reason, value=action.value)
+            return cls(*whole, "kept" if isinstance(action, Leave) else "skipped", planned.reason)
+        return cls(
+            *whole,
+            parameters.scheme,
+            planned.reason,
+            rationale=parameters.reason,
+            layout=parameters.layout,
+            activation=parameters.activation,
+            distribution=parameters.distribution,
+            fan_in=parameters.fan_in,
+            fan_out=parameters.fan_out,
+            variance=parameters.variance,
+            limit=parameters.limit,
+            formula=parameters.formula,
+        )
+
+    @property
+    def elements(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the elements; 0 for a dtype that weights are not served in."""
+        return self.elements * DTYPES[self.dtype].itemsize if self.dtype in DTYPES else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the tensors of a model are initialized: a row each, in the model's order. Print it for a table.
+
+    `reference` and `model`, an id, are those of the published model, if there is one.
+    """
+
+    seed: int
+    rows: tuple[Row, ...]
+    reference: str | None = None
+    model: str | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> Row:
+        names = {alias: row for row in self.rows[::-1] for alias in (row.name, *row.aliases)}
+        if name not in names:
+            near = get_close_matches(name, names, n=3, cutoff=0.5)
+            advice = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise KeyError(f"no tensor is named {name!r}{advice}")
+        return names[name]
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The names of the tensors left as they are because nothing says how to initialize them."""
+        return tuple(row.name for row in self.rows if row.scheme == "skipped")
+
+    @property
+    def elements(self) -> int:
+        """The number of elements of all tensors."""
+        return sum(row.elements for row in self.rows)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all tensors."""
+        return sum(row.nbytes for row in self.rows)
+
+    @property
+    def schemes(self) -> dict[str, int]:
+        """The number of tensors by scheme, the most frequent first."""
+        return dict(Counter(row.scheme for row in self.rows).most_common())
+
+    def summarize(self) -> str:
+        """Return the totals in a line."""
+        schemes = ", ".join(f"{count} {scheme}" for scheme, count in self.schemes.items())
+        return f"{len(self)} tensors, {self.elements:,} elements, {self.nbytes:,} bytes: {schemes or 'none'}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as JSON has it."""
+        origin = {"seed": self.seed, "reference": self.reference, "model": self.model}
+        totals = {"elements": self.elements, "bytes": self.nbytes, "schemes": self.schemes}
+        return {**origin, "totals": totals, "tensors": [asdict(row) for row in self.rows]}
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the report as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return format_table([COLUMNS, *(format_row(row) for row in self.rows)])
+
+    def _repr_html_(self) -> str:
+        """Return the totals, with the table collapsed below them, for notebooks."""
+        head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+        shown = self.rows[:MAX_HTML_ROWS]
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in format_row(row)) + "</tr>"
+            for row in shown
+        )
+        more = len(self) - len(shown)
+        rest = f"<p>and {more} more</p>" if more else ""
+        return (
+            f"<details><summary>{escape(self.summarize())}</summary>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}</details>"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a model is initialized from: a seed, and perhaps the reference and id of a published model."""
+
+    seed: int
+    reference: str | None = None
+    model: str | None = None
+
+    def make_report(self, tensors: Iterable[ResolvedTensor]) -> Report:
+        """Make the report of a plan."""
+        return Report(self.seed, tuple(map(Row.of, tensors)), self.reference, self.model)
+
+
+def format_row(row: Row) -> tuple[str, ...]:
+    """Format the cells of a row."""
+    cells: Mapping[str, str] = {
+        "name": " = ".join((row.name, *row.aliases)),
+        "shape": "×".join(map(str, row.shape)),
+        "scheme": row.scheme if row.value is None else f"{row.scheme} {row.value:g}",
+        "distribution": row.distribution or "",
+        "variance": "" if row.variance is None else f"{row.variance:.4g}",
+        "activation": row.activation or "",
+        "reason": row.reason,
+    }
+    return tuple(cells[column] for column in COLUMNS)
+
+
+def format_table(rows: list[tuple[str, ...]]) -> str:
+    """Format rows of cells as lines, with columns as wide as they need to be.
+
+    >>> print(format_table([("name", "shape"), ("w", "2×3")]))
+    name  shape
+    w     2×3
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,73 @@
+"""Publishing: a pytree and a seed as a model that everybody can initialize from."""
+
+from itertools import groupby
+from typing import Unpack
+
+from weightinit import Client, default_client
+from weightinit.adapters.actions import Constant
+from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.rules import ModelRejected, Rules
+from weightinit.jax.initialize import plan_leaves
+from weightinit.jax.layers import find_constant
+from weightinit.jax.walk import PyTree
+from weightinit.models import Model, Part, Publication, TensorSpec
+from weightinit.models.names import Naming
+from weightinit.spec.dtypes import DTYPES
+
+
+def publish(
+    model: PyTree,
+    seed: int | str,
+    *,
+    rules: Rules | None = None,
+    rename: Rename = str,
+    client: Client | None = None,
+    **naming: Unpack[Naming],
+) -> Publication:
+    """Publish how `initialize` initializes a tree from a seed, and the constants of Flax' biases and norms.
+
+    The tensors are the leaves, under their paths and in Flax' order of axes; leaves may be abstract. `name`,
+    `author` and `note` are those of Client.publish, the rest those of `initialize`.
+
+    Raises ModelRejected, which lists the leaves that nothing says how to initialize.
+    """
+    number = read_seed(seed)
+    tensors: list[TensorSpec] = []
+    problems: list[str] = []
+    for path, group in groupby(plan_leaves(model, rules), key=lambda tensor: tensor.target):
+        blocks = list(group)
+        try:
+            tensors += describe_leaf(path, blocks, number, rename)
+        except ModelRejected as error:
+            problems.append(f"{path} {error}")
+    if problems:
+        raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
+    return (client or default_client()).publish(Model(number, tuple(tensors)), **naming)
+
+
+def describe_leaf(path: str, blocks: list[PlannedTensor], seed: int, rename: Rename) -> list[TensorSpec]:
+    """Describe a leaf: as one tensor, one for each of its parts, or none where it is no weight.
+
+    Raises ModelRejected.
+    """
+    if blocks[0].dtype not in DTYPES:
+        return []
+    return [
+        TensorSpec.of(rename(block.name), find_part(path, block, seed, rename), dtype=block.dtype)
+        for block in blocks
+    ]
+
+
+def find_part(path: str, block: PlannedTensor, seed: int, rename: Rename) -> Part:
+    """Find the part that a block is. Raises ModelRejected where no value is known."""
+    shape = block.shape or (1,)
+    if spec := block.make_spec(seed, rename):
+        return Part.of(spec)
+    if isinstance(block.action, Constant):
+        return Part.constant(shape, block.action.value)
+    if block.reason.startswith("rules"):
+        raise ModelRejected("is left alone by a rule")
+    value = find_constant(path)
+    if value is None:
+        raise ModelRejected(f"{list(shape)} has no known initial value: say it in rules")
+    return Part.constant(shape, value)
