@@ -32,7 +32,6 @@ from weightinit.torch.publish import publish
 
 __all__ = [
     "ModelRejected",
-    "PlannedTensor",
     "Report",
     "Row",
     "TensorRejected",
