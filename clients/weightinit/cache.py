@@ -19,7 +19,6 @@ from io import FileIO
 from pathlib import Path
 
 from weightinit.errors import CacheWarning
-from weightinit.locks import hold_lock
 from weightinit.transport.requests import Query
 from weightinit.transport.sinks import write_all
 
@@ -63,10 +62,12 @@ class Cache:
 
     @contextmanager
     def _lock(self, key: str) -> Iterator[bool]:
+        from filelock import FileLock  # noqa: PLC0415 - slow to import, and needed to write only
+
         with ExitStack() as stack:
             try:
                 self._directory.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(hold_lock(self._find_lock(key)))
+                stack.enter_context(FileLock(self._find_lock(key)))
             except OSError as error:
                 _warn(f"{self._directory} cannot be used: {error.strerror or error}")
                 is_locked = False
@@ -109,13 +110,14 @@ class Cache:
 
     def _sweep(self, key: str) -> None:
         """Remove what writers that died have left: files that nobody holds the lock for."""
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and needed to write only
+
         for path in self._directory.glob("*" + TEMPORARY):
             if path.name[:SHARD] == key[:SHARD]:
                 path.unlink(missing_ok=True)
                 continue
-            with hold_lock(self._find_lock(path.name), wait=False) as is_stale:
-                if is_stale:
-                    path.unlink(missing_ok=True)
+            with suppress(Timeout), FileLock(self._find_lock(path.name), blocking=False):
+                path.unlink(missing_ok=True)
 
     def _evict(self, key: str) -> None:
         """Remove the least recently used entries until the rest is within the limit, this one kept."""

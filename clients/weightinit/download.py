@@ -16,7 +16,6 @@ from pathlib import Path
 from numpy.lib.format import write_array_header_1_0
 
 from weightinit.errors import OutputFailed, WeightinitError
-from weightinit.locks import hold_lock
 from weightinit.spec.layer import Spec
 from weightinit.spec.slices import Box
 from weightinit.transport.connection import Connection
@@ -25,6 +24,7 @@ from weightinit.transport.sinks import FileSink, write_all
 
 PART = ".part"
 NOTE = ".part.json"
+LOCK = ".part.lock"  # held while a process writes the part
 
 
 def make_npy_header(spec: Spec, box: Box) -> bytes:
@@ -61,9 +61,9 @@ def save(
         path = find_target(path)
         part, note = (path.with_name(path.name + suffix) for suffix in (PART, NOTE))
         check_file(part)
-        with hold_lock(part, wait=False) as is_mine:
-            if not is_mine:
-                raise OutputFailed(f"{path} is being written by another process")
+        path.parent.stat()  # or FileLock makes a folder that is missing
+        with _lock_part(path):
+            part.touch()
             with FileIO(part, "r+") as file, _remove_empty(part, note, len(header)):
                 sink = PartSink(file, header, query, note)
                 received, etag = sink.find_rest()
@@ -97,6 +97,22 @@ def check_file(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
         raise OutputFailed(f"{path} is there and is no file; -o - writes to standard output")
+
+
+@contextmanager
+def _lock_part(path: Path) -> Iterator[None]:
+    """Hold the lock of a file's part. Raises OutputFailed where another process holds it, OSError."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and needed to write only
+
+    lock = path.with_name(path.name + LOCK)
+    try:
+        with FileLock(lock, blocking=False):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        raise OutputFailed(f"{path} is being written by another process") from None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from weightinit import CacheWarning, Client, ConnectionFailed, Retry
 from weightinit.cache import ENTRY, TEMPORARY, TRAILER, Cache
 from weightinit.settings import find_cache_directory, resolve_settings
@@ -267,12 +268,10 @@ def test_a_downloader_that_is_killed_lets_the_next_one_download(small_server, sm
 
 
 def test_what_another_process_is_writing_is_not_swept_away(fetch, folder):
-    from weightinit.locks import hold_lock
-
     folder.mkdir()
     for shard in range(256):
         (folder / f"{shard:02x}0.1-1{TEMPORARY}").touch()
-    with hold_lock(folder / "00.lock"), hold_lock(folder / "01.lock"):
+    with FileLock(folder / "00.lock"), FileLock(folder / "01.lock"):
         fetch()
     left = {path.name[:2] for path in find(folder, TEMPORARY)}
     assert left == {"00", "01"}

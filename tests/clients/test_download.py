@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from weightinit import OutputFailed, Retry, ServerError, Spec, Truncated
 from weightinit.download import HEADERS, make_npy_header, save_weights
-from weightinit.locks import hold_lock
 from weightinit.spec.slices import Box
 
 from tests.clients.faults import flip_bit, refuse, truncate
@@ -136,7 +136,7 @@ def test_the_note_names_the_query_and_the_tag(small_server, make_client, path):
 
 def test_a_file_that_another_process_writes_is_left_to_it(small_server, make_client, path):
     with (
-        hold_lock(Path(f"{path}.part")),
+        FileLock(f"{path}.part.lock"),
         pytest.raises(OutputFailed, match="being written by another process"),
     ):
         save(make_client(small_server.url), path)
@@ -195,16 +195,9 @@ def test_a_full_disk_is_an_error_that_can_be_gone_on_from(
     assert small_server.ranges[1].startswith("bytes=")
 
 
-def test_a_lock_follows_its_name(tmp_path):
-    """Whoever held it may have renamed the file, and it is the name that others come by."""
-    path = tmp_path / "lock"
-    path.write_text("old")
-    with hold_lock(path):
-        path.rename(tmp_path / "moved")
-        with hold_lock(path, wait=False) as held:
-            assert held
-    with hold_lock(path), hold_lock(path, wait=False) as held:
-        assert not held
+def test_no_lock_is_left_behind(client, path):
+    save(client, path)
+    assert list_names(path) == [path.name]
 
 
 def test_a_link_stays_a_link_to_the_file_that_is_written(client, tmp_path):

@@ -48,11 +48,11 @@ def read_metadata(wheel):
         return archive.read(name).decode().splitlines()
 
 
-def test_it_requires_httpx_and_numpy_alone(wheel):
+def test_it_requires_filelock_httpx_and_numpy_alone(wheel):
     required = [
         line for line in read_metadata(wheel) if line.startswith("Requires-Dist:") and "extra ==" not in line
     ]
-    assert [line.split()[1].rstrip("<>=0123456789.,") for line in required] == ["httpx", "numpy"]
+    assert [line.split()[1].rstrip("<>=0123456789.,") for line in required] == ["filelock", "httpx", "numpy"]
 
 
 def test_its_extras_are_those_that_are_documented(wheel):
@@ -77,7 +77,7 @@ def test_it_has_all_of_the_client(wheel):
 
 @pytest.fixture(scope="module")
 def bare(wheel, tmp_path_factory):
-    """An environment with the wheel, and httpx and NumPy of this one by a path: nothing is downloaded."""
+    """An environment with the wheel, and its requirements of this one by a path: nothing is downloaded."""
     folder = tmp_path_factory.mktemp("bare")
     packages = folder / "packages"
     subprocess.run(
@@ -101,11 +101,11 @@ def bare(wheel, tmp_path_factory):
 
 
 def link_dependencies(packages):
-    """Link httpx, NumPy and what they require from the environment of the tests."""
+    """Link filelock, httpx, NumPy and what they require from the environment of the tests."""
     from importlib.metadata import distribution, files
     from re import match
 
-    wanted, seen = ["httpx", "numpy"], set()
+    wanted, seen = ["filelock", "httpx", "numpy"], set()
     while wanted:
         name = wanted.pop()
         if name.lower() in seen:
