@@ -15,7 +15,7 @@ from service.api.openapi import render_openapi
 from service.api.problems import HANDLERS
 from service.settings import Settings
 
-# FastAPI asks OpenTelemetry at each request whether anybody has set it up, for which it takes the SDK.
+# FastAPI looks at each request whether OpenTelemetry is set up, which takes its SDK.
 OBSERVED = find_spec("opentelemetry.sdk") is not None
 
 

@@ -30,7 +30,7 @@ def find_data_directory() -> Path:
 
 
 def check_not_empty(path: object) -> object:
-    """Check that a path says something: an empty one would be the current directory. Raises ValueError."""
+    """Check that a path is not empty: that would be the current directory. Raises ValueError."""
     if path == "":
         raise ValueError("must not be empty")
     return path

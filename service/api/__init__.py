@@ -1,1 +1,1 @@
-"""HTTP: parse, ask the core, respond. The only place that knows statuses."""
+"""HTTP: parse a request, call the core, respond. No other room knows status codes."""

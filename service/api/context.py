@@ -54,7 +54,7 @@ class Context:
         )
 
     def start_check(self) -> None:
-        """Start the self-check, unless it was: at the start, or when readiness is asked for without one."""
+        """Start the self-check, unless it was: at the start, or when readiness is requested without one."""
         if self.checking is None:
             self.checking = asyncio.ensure_future(check_stream(self))
 
@@ -80,7 +80,7 @@ def get_context(request: Request) -> Context:
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
-# Longer than any database is given to answer, so that it is the one to say what is wrong.
+# Longer than the timeout of any database, whose own error is the better one.
 STORE_TIMEOUT = 10.0  # seconds
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: published models by their ids, the latest few kept as they were parsed."""
+"""Model cache: published models by their ids, the latest few kept as they were parsed."""
 
 import asyncio
 import hashlib
@@ -25,7 +25,7 @@ MAX_PARTS = 40_000  # in all models that are kept: some 100 MiB
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A model, its id and canonical form, and its files, by media type, as far as they were asked for."""
+    """A model, its id and canonical form, and its files, by media type, as far as they were requested."""
 
     id: str
     canonical: bytes
@@ -69,7 +69,7 @@ class Published:
 
 
 class ModelCache:
-    """Models that are kept, and those that are being read: once, however many ask."""
+    """Models that are kept, and those that are being read: once, however many requests wait."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Published] = OrderedDict()

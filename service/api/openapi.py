@@ -105,7 +105,7 @@ def make_query_parameters(schema: Schema, examples: dict[str, object]) -> list[S
 
 
 def make_query_parameter(name: str, value: Schema, examples: dict[str, object], *, required: bool) -> Schema:
-    """Make a query parameter. A query has no null: to leave the parameter out is to say nothing."""
+    """Make a query parameter. A query has no null: the parameter is left out instead."""
     description = value.pop("description", "")
     for noise in ("title", "examples"):
         value.pop(noise, None)
@@ -233,7 +233,7 @@ def render_openapi(routes: Iterable[BaseRoute]) -> bytes:
 def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
     """Return the document of routes, of which FastAPI describes the operations.
 
-    HEAD is left out: the description says once that every GET answers it.
+    HEAD is left out: the description of the API has it once, for every GET.
     """
     described = [copy(route) for route in routes]
     for route in described:

@@ -78,7 +78,7 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     StoreUnavailableError: (503, "urn:weightinit:storage-unavailable", "The storage cannot answer now"),
 }
 
-# What to say where whoever refused said nothing.
+# The detail of statuses that are raised without one.
 DETAILS = {
     404: "Nothing is served at this path. See /docs.",
     405: "This path does not answer that method. Allow lists those it does.",
@@ -99,7 +99,7 @@ def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response
 
 
 def describe(status: int, detail: str = "") -> Problem:
-    """Describe a problem that its status says all about."""
+    """Describe a problem by its status alone."""
     return Problem("about:blank", HTTPStatus(status).phrase, status, detail or DETAILS.get(status, ""))
 
 
@@ -140,7 +140,7 @@ async def answer_unsatisfiable(_request: Request, error: Exception) -> Response:
 
 
 async def answer_absent(_request: Request, _error: Exception) -> Response:
-    """Answer for a client that left: nobody reads it."""
+    """Answer a client that left; the response is not sent."""
     return Response(status_code=499)
 
 

@@ -1,4 +1,4 @@
-"""Statements: what a client says of a name: that it stands for a model, that it is retired, which to list."""
+"""Request and response schemas: publishing and retiring a name, listing names, published models."""
 
 import re
 from collections.abc import Iterable, Mapping

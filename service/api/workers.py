@@ -11,7 +11,7 @@ A = TypeVar("A")
 
 
 class Job(NamedTuple):
-    """What to run, and whom to tell."""
+    """A function to run, and the future that gets its result."""
 
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
@@ -19,7 +19,7 @@ class Job(NamedTuple):
     argument: Any
 
     def run(self) -> None:
-        """Run it, unless nobody waits for it any more."""
+        """Run it, unless its future was cancelled."""
         if self.future.cancelled():
             return
         try:

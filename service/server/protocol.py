@@ -1,6 +1,6 @@
 """The HTTP/1.1 protocol: uvicorn's, with a limit for heads, timeouts for requests and a lingering close.
 
-It uses internals of uvicorn; pyproject.toml says of which version. Errors in the syntax of HTTP are answered
+It uses internals of uvicorn; pyproject.toml has the versions. Errors in the syntax of HTTP are answered
 here, before there is a request for the application, as application/problem+json (RFC 9457).
 """
 

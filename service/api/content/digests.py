@@ -1,4 +1,4 @@
-"""Digests: what the bytes hash to, for clients that ask (RFC 9530)."""
+"""Digests: what the bytes hash to, for clients that request it (RFC 9530)."""
 
 import base64
 import hashlib

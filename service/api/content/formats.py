@@ -48,7 +48,7 @@ def _make_sort_key(tensor: ModelTensor) -> tuple[int, str, bytes]:
 def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTensor]) -> bytes:
     """Make all that stands before the tensors, in the order that they are given in: a multiple of 8 bytes.
 
-    The metadata says where they come from. `format` is what transformers asks for before it loads a file.
+    The metadata has their origin. `format` is what transformers requires before it loads a file.
     """
     metadata = {
         "format": "pt",

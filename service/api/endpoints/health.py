@@ -1,4 +1,4 @@
-"""What OpenAPI says of the operations for those who run the service."""
+"""GET /livez, /readyz and /metrics: for those who run the service."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request

@@ -21,7 +21,7 @@ async def read_json(request: Request, limit: int) -> Mapping[str, object]:
 
 
 def check_content_type(request: Request) -> None:
-    """Check that the body is said to be JSON in UTF-8. Raises HTTPException 415."""
+    """Check that Content-Type is JSON in UTF-8. Raises HTTPException 415."""
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace('"', "").replace(" ", "").lower()
     if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:

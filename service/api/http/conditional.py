@@ -1,6 +1,6 @@
 """Conditions: requests that hold only for some entity tags (RFC 9110, section 13).
 
-There is no Last-Modified, so dates are never met and `If-Modified-Since` says nothing.
+There is no Last-Modified, so dates are never met and `If-Modified-Since` is ignored.
 """
 
 import re

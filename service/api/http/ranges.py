@@ -1,4 +1,4 @@
-"""Ranges: which bytes of a representation a client asks for (RFC 9110, section 14).
+"""Ranges: which bytes of a representation a client requests (RFC 9110, section 14).
 
 To parse, to resolve against a length and to write down are three steps. Inside, a range is half-open; on the
 wire its end is included.

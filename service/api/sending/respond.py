@@ -40,7 +40,7 @@ def check_conditions(request: Request, content: Content) -> Response | None:
 
 
 def choose_span(request: Request, content: Content) -> Span | None:
-    """Choose the one range that a GET asks for, if it may be honoured; else None. Raises UnsatisfiableError.
+    """Choose the one range that a GET requests, if it may be honoured; else None. Raises UnsatisfiableError.
 
     Several ranges are answered with the whole, as a server may (RFC 9110, section 14.2).
     """

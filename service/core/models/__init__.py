@@ -1,4 +1,4 @@
-"""Published models: what a client says of one, what it comes to, and its canonical form."""
+"""Published models: their spec, what it resolves to, and the canonical form."""
 
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
 from service.core.models.parsing import Limits, ModelSpec, parse_model

@@ -27,7 +27,7 @@ bits32 = reinterpret(float32, uint32, ir.IntType(32))
 
 @intrinsic
 def prefetch(_typing: Any, out: Any, at: Any) -> Any:
-    """Ask for the cache line of out[at], which may lie beyond the end: a hint, and no access."""
+    """Prefetch the cache line of out[at], which may lie beyond the end: a hint, and no access."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         i32, pointer = ir.IntType(32), ir.IntType(8).as_pointer()

@@ -1,1 +1,1 @@
-"""The migrations, each a module; every one says which it follows."""
+"""The migrations, each a module that names the one it follows."""
