@@ -275,7 +275,7 @@ def find_tensor(model: Model, name: str) -> ModelTensor:
 def make_tensor_content(
     published: Published, tensor: ModelTensor, slices: Slices, media_type: str
 ) -> Content:
-    """Content a box of a tensor, with how it was decided on where it is drawn in one part."""
+    """Make the content of a slice of a tensor, with headers of its parameters if it is drawn as one part."""
     shape = compute_shape(slices)
     whole = Representation.of_sources(slice_tensor(tensor, slices), shape, tensor.dtype, media_type)
     headers = {
