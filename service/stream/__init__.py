@@ -1,6 +1,6 @@
 """The stream: every weight as a pure function of version, seed, name, position and spec."""
 
 from service.stream.key import STREAM_VERSION, derive_key
-from service.stream.tensor import Source, Tensor, slice_tensor
+from service.stream.tensor import Fill, Source, Tensor, slice_tensor
 
-__all__ = ["STREAM_VERSION", "Source", "Tensor", "derive_key", "slice_tensor"]
+__all__ = ["STREAM_VERSION", "Fill", "Source", "Tensor", "derive_key", "slice_tensor"]

@@ -1,8 +1,9 @@
 """Tensors: what the kernels need to draw any range of elements of a slice of a seeded tensor."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from service.stream.order import StridedPositions, find_positions
 from service.stream.rounding import round_below, round_to
 
 TABLES = load_tables()
+Fill = Callable[[int, NDArray[np.uint8]], None]  # the first element to write, and where to
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,23 @@ class Tensor:
         return (tuple(self.key), self.shape, tuple(self.positions), self.dtype, self.distribution, *numbers)
 
     @cached_property
-    def _arguments(self) -> tuple[NDArray[np.uint32], tuple[NDArray[np.int64], NDArray[np.uint64], int]]:
+    def _kernel(self) -> Fill:
         sizes, strides, offset = self.positions
-        return np.array(self.key, np.uint32), (
-            np.array(sizes, np.int64),
-            np.array(strides, np.uint64),
-            offset,
+        return partial(
+            kernels.fill,
+            np.array(self.key, np.uint32),
+            (np.array(sizes, np.int64), np.array(strides, np.uint64), offset),
+            kernels.DISTRIBUTION_CODES[self.distribution],
+            TABLES,
+            self.factor,
+            self.bound,
+            kernels.DTYPE_CODES[self.dtype],
+            self.itemsize,
         )
+
+    def bind(self) -> Fill:
+        """Return `fill` without its checks, for callers that divide the tensor into runs of elements."""
+        return self._kernel
 
     def fill(self, start: int, out: NDArray[np.uint8], /) -> None:
         """Write the little-endian bytes of consecutive elements, from element start on, into out.
@@ -88,19 +100,7 @@ class Tensor:
         """
         if start < 0 or start * self.itemsize + out.size > self.nbytes or out.size % self.itemsize:
             raise ValueError(f"elements from {start}, {out.size} bytes, do not fit {self.nbytes} bytes")
-        key, positions = self._arguments
-        kernels.fill(
-            key,
-            positions,
-            start,
-            kernels.DISTRIBUTION_CODES[self.distribution],
-            TABLES,
-            self.factor,
-            self.bound,
-            kernels.DTYPE_CODES[self.dtype],
-            out,
-            self.itemsize,
-        )
+        self._kernel(start, out)
 
     def read(self) -> bytes:
         """Return all the little-endian bytes: for small tensors."""
@@ -137,8 +137,8 @@ class Source(Protocol):
     def identity(self) -> tuple[object, ...]:
         """Everything that determines the bytes, except the stream version."""
 
-    def fill(self, start: int, out: NDArray[np.uint8], /) -> None:
-        """Write the little-endian bytes of consecutive elements, from element start on, into out."""
+    def bind(self) -> Fill:
+        """Return what writes the little-endian bytes of consecutive elements into an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,10 @@ class ConstantTensor:
     def identity(self) -> tuple[object, ...]:
         """Everything that determines the bytes, except the stream version."""
         return ("constant", self.shape, self.dtype, self.value.hex())
+
+    def bind(self) -> Fill:
+        """Return `fill`."""
+        return self.fill
 
     def fill(self, _start: int, out: NDArray[np.uint8], /) -> None:
         """Fill out with the value."""

@@ -4,7 +4,7 @@ import hashlib
 import mmap
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -18,7 +18,7 @@ from service.api.content.formats import make_npy_header
 from service.api.http.media_types import NPY, OCTET_STREAM
 from service.api.http.ranges import Span
 from service.core import DtypeName
-from service.stream import STREAM_VERSION, Source, Tensor
+from service.stream import STREAM_VERSION, Fill, Source, Tensor
 
 MEDIA_TYPES = (NPY, OCTET_STREAM)  # the first is for those who do not mind
 SUFFIXES = {NPY: ".npy", OCTET_STREAM: ".bin"}
@@ -137,11 +137,12 @@ class Representation:
         return buffer.data[begin : begin + stop - start]
 
     @cached_property
-    def _fills(self) -> list[tuple[int, int, Callable[[int, NDArray[np.uint8]], None]]]:
-        """Where each source begins, in bytes of the whole, its itemsize, and its `fill`."""
+    def _fills(self) -> list[tuple[int, int, Fill]]:
+        """Where each source begins, in bytes of the whole, its itemsize, and what draws its elements."""
         starts = [len(self.header), *self.stops]
         return [
-            (start, source.itemsize, source.fill) for start, source in zip(starts, self.sources, strict=False)
+            (start, source.itemsize, source.bind())
+            for start, source in zip(starts, self.sources, strict=False)
         ]
 
 

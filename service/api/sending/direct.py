@@ -59,13 +59,15 @@ class DirectSender:
         return self._unsent == self._stop
 
     def run(self, turn: int) -> None:
-        """Draw and write so many bytes, and more while no other job waits, until the socket is full."""
+        """Draw and write for a turn, and for more while no other job waits, until the socket is full."""
         buffer = BUFFERS.take(CHUNK + SPARE)  # reused while it is in the core's cache
         drawn = 0
         self._write()
         while not self._is_halted():
-            if drawn >= turn and self._workers.are_wanted():
-                return
+            if drawn >= turn:
+                if self._workers.are_wanted():
+                    return
+                drawn = 0
             with self._claiming:
                 start = self._undrawn
                 self._undrawn = stop = min(start + CHUNK, self._stop)

@@ -82,19 +82,19 @@ config.CACHE_DIR = str(Path(config.CACHE_DIR or HERE / "__pycache__") / DIGEST)
     types.void(
         uint32[::1],  # key
         types.Tuple((int64[::1], uint64[::1], uint64)),  # positions: sizes, strides, offset
-        int64,  # start
-        int64,  # law
+        int64,  # distribution code
         types.Array(float64, 3, "C", readonly=True),  # tables
         float64,  # factor
         float64,  # bound
-        int64,  # form
-        types.uint8[::1],  # out
+        int64,  # dtype code
         int64,  # itemsize
+        int64,  # start
+        types.uint8[::1],  # out
     ),
     nogil=True,
     cache=True,
 )
-def fill(key, positions, start, distribution_code, tables, factor, bound, dtype_code, out, itemsize):
+def fill(key, positions, distribution_code, tables, factor, bound, dtype_code, itemsize, start, out):
     """Fill out with the bytes of consecutive elements of strided positions, from element start on."""
     words, tile_words = np.zeros(BLOCK, np.uint32), np.zeros(TILE + 3, np.uint32)
     y, index = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.uint32)
