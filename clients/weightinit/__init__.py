@@ -1,8 +1,9 @@
-"""Initial weights for neural networks, the same ones wherever they are asked for."""
+"""Initial weights for neural networks, the same wherever they are requested."""
 
 from weightinit.async_client import AsyncClient
 from weightinit.client import Client
 from weightinit.default import default_client, parameters, weights
+from weightinit.deprecation import make_getattr as _make_getattr
 from weightinit.errors import (
     BrokenTransfer,
     BufferMismatch,
@@ -31,15 +32,15 @@ from weightinit.errors import (
     WrongRange,
 )
 from weightinit.models import (
-    DecidedPart,
-    DecidedTensor,
     Model,
     NameEntry,
     Part,
+    PartParameters,
     Publication,
     Retirement,
+    TensorParameters,
     TensorSpec,
-    read_document,
+    read_model,
 )
 from weightinit.spec.layer import Spec
 from weightinit.spec.parameters import Parameters
@@ -55,8 +56,6 @@ __all__ = [
     "Client",
     "ConfigurationError",
     "ConnectionFailed",
-    "DecidedPart",
-    "DecidedTensor",
     "DigestMismatch",
     "DigestMissing",
     "EndpointsDisagree",
@@ -69,6 +68,7 @@ __all__ = [
     "OutputFailed",
     "Parameters",
     "Part",
+    "PartParameters",
     "Publication",
     "RateLimited",
     "RequestRejected",
@@ -79,6 +79,7 @@ __all__ = [
     "ServerStalled",
     "Spec",
     "SpecRejected",
+    "TensorParameters",
     "TensorSpec",
     "Truncated",
     "Unauthorized",
@@ -88,6 +89,15 @@ __all__ = [
     "__version__",
     "default_client",
     "parameters",
-    "read_document",
+    "read_model",
     "weights",
 ]
+
+__getattr__ = _make_getattr(
+    __name__,
+    {
+        "DecidedPart": ("weightinit", "PartParameters"),
+        "DecidedTensor": ("weightinit", "TensorParameters"),
+        "read_document": ("weightinit", "read_model"),
+    },
+)

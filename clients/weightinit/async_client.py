@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from weightinit.client import Client
+from weightinit.deprecation import warn_renamed
 from weightinit.errors import WeightinitError
-from weightinit.models import DecidedTensor, Model, NameEntry, Publication
+from weightinit.models import Model, NameEntry, Publication, TensorParameters
 from weightinit.models.names import Naming
 from weightinit.spec.layer import Shape, Spec, SpecFields
 from weightinit.spec.parameters import Parameters
@@ -57,7 +58,7 @@ class AsyncClient:
         self._client.close()
 
     async def parameters(self, shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
-        """Ask what is decided for a layer, and why; see Client.parameters."""
+        """Return the parameters of a layer; see Client.parameters."""
         return await run_in_thread(partial(self._client.parameters, shape, **spec))
 
     async def weights(
@@ -93,16 +94,21 @@ class AsyncClient:
         return await run_in_thread(partial(self._client.raw, shape, slice=slice, **spec))
 
     async def publish(self, model: Model | Mapping[str, object], **naming: Unpack[Naming]) -> Publication:
-        """Publish a model, and give it a name if one is said; see Client.publish."""
+        """Publish a model, and give it a name if there is one; see Client.publish."""
         return await run_in_thread(partial(self._client.publish, model, **naming))
 
     async def model(self, reference: str) -> Model:
         """Fetch a published model; see Client.model."""
         return await run_in_thread(partial(self._client.model, reference))
 
-    async def decided(self, model: Model | str) -> tuple[DecidedTensor, ...]:
-        """Ask what is decided for each tensor of a model, and why; see Client.decided."""
-        return await run_in_thread(partial(self._client.decided, model))
+    async def model_parameters(self, model: Model | str) -> tuple[TensorParameters, ...]:
+        """Return the parameters of each tensor of a model; see Client.model_parameters."""
+        return await run_in_thread(partial(self._client.model_parameters, model))
+
+    async def decided(self, model: Model | str) -> tuple[TensorParameters, ...]:
+        """Return what `model_parameters` returns (deprecated)."""
+        warn_renamed("AsyncClient.decided", "AsyncClient.model_parameters")
+        return await self.model_parameters(model)
 
     async def pull(self, reference: str, path: str | os.PathLike[str]) -> str:
         """Write a model to a safetensors file, and return its SHA-256; see Client.pull."""

@@ -11,10 +11,11 @@ import httpx
 
 from weightinit.arrays import make_array, view_array, view_bytes
 from weightinit.cache import Cache, compute_key
+from weightinit.deprecation import warn_renamed
 from weightinit.download import save
-from weightinit.models import DecidedTensor, Model, NameEntry, Publication
-from weightinit.models.decisions import Decider, decide_tensors, read_decisions
+from weightinit.models import Model, NameEntry, Publication, TensorParameters
 from weightinit.models.names import check_name, check_reference, is_model_id, read_entries
+from weightinit.models.resolution import Resolver, read_model_parameters, resolve_tensors
 from weightinit.settings import find_author, resolve_settings
 from weightinit.spec.layer import Shape, Spec, SpecFields
 from weightinit.spec.parameters import Parameters
@@ -34,13 +35,13 @@ from weightinit.transport.retry import Retry
 from weightinit.transport.sinks import MemorySink
 
 # More than any answer about models: what is decided for one is many times as long as what was posted.
-LONGEST_MODEL = 2**28
+MAX_MODEL_BYTES = 2**28
 
 READ_ENTRY = partial(read_answer, read=NameEntry.from_json)
 
 
 class Registry(Connection):
-    """The verbs of published models. A reference is a model's id, or a name, team/name/version."""
+    """Published models. A reference is a model's id, or a name: team/name/version."""
 
     def publish(
         self,
@@ -50,41 +51,48 @@ class Registry(Connection):
         author: str | None = None,
         note: str = "",
     ) -> Publication:
-        """Publish a model, and give it a name if one is said. To publish it again changes nothing.
+        """Publish a model, and give it a name if there is one. To publish it again changes nothing.
 
-        `author` is WEIGHTINIT_AUTHOR if nobody says, or else who is logged in. Raises NameTaken where the
+        Default of `author`: WEIGHTINIT_AUTHOR, or else the user who is logged in. Raises NameTaken where the
         name stands for another model, or is retired; SpecRejected where the model cannot be honoured.
         """
-        said = {}
+        fields = {}
         if name is not None:
-            said = {"author": find_author(author), "note": note}
+            fields = {"author": find_author(author), "note": note}
             check_name(name)
         query = make_publish_query(model.to_json() if isinstance(model, Model) else model)
         publication = self.exchange(query, _read_publication)
         if name is None:
             return publication
-        query = make_name_query(name, "PUT", model=publication.id, **said)
+        query = make_name_query(name, "PUT", model=publication.id, **fields)
         is_new = self.exchange(query, lambda answer: answer.status_code == httpx.codes.CREATED)
         return replace(publication, name=name, is_new=publication.is_new or is_new)
 
     def model(self, reference: str) -> Model:
         """Fetch a model. Raises DigestMismatch where it is not the one that its id says."""
         model = self._find_model(reference)
-        read = partial(read_answer, read=Model.from_json, longest=LONGEST_MODEL, digest=model)
+        read = partial(read_answer, read=Model.from_json, longest=MAX_MODEL_BYTES, digest=model)
         return self.exchange(make_model_query(model), read)
 
-    def decided(self, model: Model | str) -> tuple[DecidedTensor, ...]:
-        """Ask what is decided for each tensor, and why, of a published model or of one at hand."""
+    def model_parameters(self, model: Model | str) -> tuple[TensorParameters, ...]:
+        """Return the parameters of each tensor, in the order of the model: of one at hand, or by reference.
+
+        Raises SpecRejected where a model at hand cannot be honoured, NotFound and Retired for a reference.
+        """
         if isinstance(model, Model):
-            return decide_tensors(model, Decider(self._decide))
-        read = partial(read_answer, read=read_decisions, longest=LONGEST_MODEL)
+            return resolve_tensors(model, Resolver(self._resolve))
+        read = partial(read_answer, read=read_model_parameters, longest=MAX_MODEL_BYTES)
         return self.exchange(make_model_query(self._find_model(model), "/parameters"), read)
 
-    def pull(self, reference: str, path: str | os.PathLike[str]) -> str:
-        """Write a model to a safetensors file, and return the SHA-256 of the file, in hexadecimal digits.
+    def decided(self, model: Model | str) -> tuple[TensorParameters, ...]:
+        """Return what `model_parameters` returns (deprecated)."""
+        warn_renamed("Client.decided", "Client.model_parameters")
+        return self.model_parameters(model)
 
-        The file is whole or not there. One that an earlier call left half done is gone on with. Raises
-        OutputFailed.
+    def pull(self, reference: str, path: str | os.PathLike[str]) -> str:
+        """Write a model to a safetensors file; return the SHA-256 of the file, in hexadecimal digits.
+
+        The file is complete or not there. A download that was interrupted is resumed. Raises OutputFailed.
         """
         query = make_model_query(self._find_model(reference), "/weights")
         digest = save(self, Path(path), query, None)
@@ -107,7 +115,7 @@ class Registry(Connection):
         query = make_name_query(check_name(name), "DELETE", author=find_author(author), note=note)
         return self.exchange(query, READ_ENTRY)
 
-    def _decide(self, spec: Spec) -> Parameters:
+    def _resolve(self, spec: Spec) -> Parameters:
         return self.exchange(make_parameters_query(spec), partial(read_answer, read=Parameters.from_json))
 
     def _find_model(self, reference: str) -> str:
@@ -123,9 +131,9 @@ def _read_publication(response: httpx.Response) -> Publication:
 def _read_page(response: httpx.Response) -> tuple[list[NameEntry], dict[str, str] | None]:
     """Read a page of names, and the parameters of the next (RFC 8288); None where it is the last."""
     link = response.links.get("next", {}).get("url")
-    # Its path and host may be a proxy's: the endpoint that is asked next is ours to choose.
+    # Its path and host may be a proxy's: the endpoint of the next request is ours to choose.
     following = dict(httpx.URL(link).params) if link else None
-    return read_answer(response, read_entries, LONGEST_MODEL), following
+    return read_answer(response, read_entries, MAX_MODEL_BYTES), following
 
 
 if TYPE_CHECKING:
@@ -136,10 +144,10 @@ class Client(Registry):
     """A client of a weightinit service, to be used by any number of threads, and in forked children.
 
     Args:
-        url: where the service is, or its replicas are; `http://127.0.0.1:8000` if nobody says.
+        url: where the service is, or its replicas are; default `http://127.0.0.1:8000`.
         token: sent as a bearer token, to the origin of `url` alone.
-        timeout: seconds without a byte before a server counts as stalled; 30 if nobody says.
-        retries: how often to try again, or a Retry that says more; 5.
+        timeout: seconds without a byte before a server counts as stalled; default 30.
+        retries: how often to try again, or a Retry; default 5.
         cache: keep tensors on disk: a directory, or True for this platform's place for caches.
         verify: check each tensor's SHA-256 as the service announces it.
         progress: a progress bar; None shows one on a terminal, for a long transfer, if tqdm is installed.
@@ -147,7 +155,7 @@ class Client(Registry):
     What is None comes from WEIGHTINIT_URL (several separated by commas), WEIGHTINIT_TOKEN,
     WEIGHTINIT_TIMEOUT, WEIGHTINIT_CACHE, WEIGHTINIT_VERIFY. Raises ConfigurationError.
 
-    The verbs of weights take a shape and the keywords of a Spec, or a Spec; those of models are Registry's.
+    Methods for weights take a shape and the fields of a Spec, or a Spec; those for models are Registry's.
     Errors are those of weightinit.errors.
     """
 
@@ -169,8 +177,11 @@ class Client(Registry):
         self._cache = settings.cache and Cache(settings.cache, settings.cache_limit)
 
     def parameters(self, shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
-        """Ask what is decided for a layer, and why: scheme, fans, variance, limit."""
-        return self._decide(Spec.of(shape, **spec))
+        """Return the parameters of a layer: scheme, fans, variance σ², limit √(3 σ²), and why.
+
+        Raises SpecRejected, with every field that is wrong.
+        """
+        return self._resolve(Spec.of(shape, **spec))
 
     def weights(
         self,
@@ -186,12 +197,12 @@ class Client(Registry):
         memory, without a copy between; an array over it is returned. After an error its content is
         undefined. bfloat16 comes as ml_dtypes.bfloat16 if that is installed, else as its bits in uint16.
         """
-        asked = Spec.of(shape, **spec)
-        box = Box.of(slice, asked.shape)
+        layer = Spec.of(shape, **spec)
+        box = Box.of(slice, layer.shape)
         array = (
-            make_array(box.shape, asked.format) if out is None else view_array(out, box.shape, asked.format)
+            make_array(box.shape, layer.format) if out is None else view_array(out, box.shape, layer.format)
         )
-        self._fill(asked, box, view_bytes(array, array.nbytes))
+        self._fill(layer, box, view_bytes(array, array.nbytes))
         return array
 
     def fetch(
@@ -203,9 +214,9 @@ class Client(Registry):
         **spec: Unpack[SpecFields],
     ) -> None:
         """Fetch a tensor's bytes, little-endian and in C order, into a writable buffer of their size."""
-        asked = Spec.of(shape, **spec)
-        box = Box.of(slice, asked.shape)
-        self._fill(asked, box, view_bytes(out, box.count_bytes(asked.format)))
+        layer = Spec.of(shape, **spec)
+        box = Box.of(slice, layer.shape)
+        self._fill(layer, box, view_bytes(out, box.count_bytes(layer.format)))
 
     def raw(
         self,
@@ -215,10 +226,10 @@ class Client(Registry):
         **spec: Unpack[SpecFields],
     ) -> bytes:
         """Fetch a tensor's bytes, little-endian and in C order. `fetch` does with half the memory."""
-        asked = Spec.of(shape, **spec)
-        box = Box.of(slice, asked.shape)
-        buffer = bytearray(box.count_bytes(asked.format))
-        self._fill(asked, box, memoryview(buffer))
+        layer = Spec.of(shape, **spec)
+        box = Box.of(slice, layer.shape)
+        buffer = bytearray(box.count_bytes(layer.format))
+        self._fill(layer, box, memoryview(buffer))
         return bytes(buffer)
 
     def _fill(self, spec: Spec, box: Box, view: memoryview) -> None:

@@ -1,4 +1,4 @@
-"""Errors: one tree, in which every message says what was asked, of whom, and what to do.
+"""Errors: one tree, in which every message names the request, the URL and what to do.
 
 ```
 WeightinitError
@@ -18,7 +18,7 @@ WeightinitError
 ├── ServerError             5xx; all but 501 and 505                  *
 ├── BrokenTransfer          what arrived is not what was announced    *
 │   ├── Truncated           too few bytes                             *
-│   ├── WrongRange          another part than the one asked for       *
+│   ├── WrongRange          another part than the one requested      *
 │   └── DigestMismatch      the bytes do not match their digest       *
 ├── WrongLength             announced bytes are not as many as the tensor's
 ├── DigestMissing           a digest was required and not sent
@@ -95,7 +95,7 @@ class SpecRejected(RequestRejected, ValueError):
     """The spec cannot be honoured; `errors` says why, field by field.
 
     Most come from the service (status 422). What the client has to know itself, such as a shape made of
-    integers, is refused in the same form before anything is asked (status None).
+    integers, is refused in the same form before any request (status None).
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class Truncated(BrokenTransfer):
 
 
 class WrongRange(BrokenTransfer):
-    """A partial answer is another part, or a part of another tensor, than the one asked for."""
+    """A partial answer is another part, or a part of another tensor, than the one requested."""
 
 
 class DigestMismatch(BrokenTransfer):
@@ -181,7 +181,7 @@ class DigestMismatch(BrokenTransfer):
 
 
 class WrongLength(WeightinitError):
-    """The answer has another size than the tensor that was asked for."""
+    """The answer has another size than the tensor that was requested."""
 
 
 class DigestMissing(WeightinitError):
@@ -193,7 +193,7 @@ class EndpointsDisagree(WeightinitError):
 
 
 class OutputFailed(WeightinitError, OSError):
-    """A file that was asked for could not be written."""
+    """A file could not be written."""
 
 
 class CacheWarning(UserWarning):

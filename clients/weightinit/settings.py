@@ -1,4 +1,4 @@
-"""Settings: what was said by argument, then by the environment, then by nobody."""
+"""Settings: by argument, else by the environment, else by default."""
 
 import getpass
 import math
@@ -44,26 +44,27 @@ def resolve_settings(
     verify: bool | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Resolve the arguments of a client, None being not said. Raises ConfigurationError.
+    """Resolve the arguments of a client, None being not given. Raises ConfigurationError.
 
     >>> resolve_settings(environment={"WEIGHTINIT_URL": "http://a:8000, http://b:8000"}).endpoints
     ('http://a:8000', 'http://b:8000')
     """
-    said = os.environ if environment is None else environment
+    variables = os.environ if environment is None else environment
     if retries is None:
         retries = Retry()
     return Settings(
-        endpoints=parse_endpoints(url or said.get("WEIGHTINIT_URL") or DEFAULT_URL),
-        token=token or said.get("WEIGHTINIT_TOKEN") or None,
+        endpoints=parse_endpoints(url or variables.get("WEIGHTINIT_URL") or DEFAULT_URL),
+        token=token or variables.get("WEIGHTINIT_TOKEN") or None,
         timeout=_check_positive(
-            "timeout", timeout if timeout is not None else said.get("WEIGHTINIT_TIMEOUT") or DEFAULT_TIMEOUT
+            "timeout",
+            timeout if timeout is not None else variables.get("WEIGHTINIT_TIMEOUT") or DEFAULT_TIMEOUT,
         ),
         retry=retries if isinstance(retries, Retry) else Retry(attempts=1 + max(0, retries)),
-        cache=_find_cache(said.get("WEIGHTINIT_CACHE", "") if cache is None else cache),
+        cache=_find_cache(variables.get("WEIGHTINIT_CACHE", "") if cache is None else cache),
         cache_limit=int(
-            _check_positive("cache size", said.get("WEIGHTINIT_CACHE_GIB") or DEFAULT_CACHE_GIB) * 2**30
+            _check_positive("cache size", variables.get("WEIGHTINIT_CACHE_GIB") or DEFAULT_CACHE_GIB) * 2**30
         ),
-        verify=_read_switch("WEIGHTINIT_VERIFY", said) if verify is None else verify,
+        verify=_read_switch("WEIGHTINIT_VERIFY", variables) if verify is None else verify,
     )
 
 
@@ -73,8 +74,8 @@ def find_author(author: str | None = None) -> str:
     >>> find_author("Ada")
     'Ada'
     """
-    if said := author or os.environ.get("WEIGHTINIT_AUTHOR"):
-        return said
+    if variables := author or os.environ.get("WEIGHTINIT_AUTHOR"):
+        return variables
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -109,8 +110,8 @@ def _check_positive(name: str, value: float | str) -> float:
     return number
 
 
-def _read_switch(name: str, said: Mapping[str, str]) -> bool:
-    text = said.get(name, "")
+def _read_switch(name: str, variables: Mapping[str, str]) -> bool:
+    text = variables.get(name, "")
     if text.lower() not in SWITCHES:
         raise ConfigurationError(f"{name} must be 1 or 0; received {text!r}")
     return bool(SWITCHES[text.lower()])

@@ -1,3 +1,3 @@
-"""Version: of the client, said once."""
+"""Version: of the client, in one place."""
 
 __version__ = "0.1.0"

@@ -179,7 +179,7 @@ def test_an_unknown_name_is_not_found(client, name):
 
 def test_what_is_decided_is_what_parameters_say(client):
     published = client.publish(MODEL)
-    decided = {tensor.name: tensor for tensor in client.decided(published.id)}
+    decided = {tensor.name: tensor for tensor in client.model_parameters(published.id)}
     (part,) = decided["fc1"].parts
     assert part.parameters == client.parameters((784, 300), activation="relu")
     assert (part.name, part.slice, part.constant) == ("fc1", None, None)
@@ -193,15 +193,17 @@ def test_what_is_decided_is_what_parameters_say(client):
 
 def test_what_is_decided_needs_no_publication(client):
     model = seed_anew()
-    at_hand = client.decided(model)
+    at_hand = client.model_parameters(model)
     assert client.publish(model).is_new
-    assert sorted(at_hand, key=lambda tensor: tensor.name) == list(client.decided(client.publish(model).id))
+    assert sorted(at_hand, key=lambda tensor: tensor.name) == list(
+        client.model_parameters(client.publish(model).id)
+    )
 
 
 def test_a_bad_spec_of_a_model_at_hand_names_its_tensor(client):
     model = Model(1, (TensorSpec.of("a", Part.of(Spec((2, 2), activation="rulu", name="a"))),))
     with pytest.raises(SpecRejected, match=r'tensors\["a"\]\.activation must name'):
-        client.decided(model)
+        client.model_parameters(model)
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -262,7 +264,7 @@ def test_each_verb_can_be_awaited(service_url, name, tmp_path):
             published = await client.publish(MODEL, name=name)
             assert (await client.resolve(name)).model == published.id
             assert (await client.model(name)).seed == 42
-            assert len(await client.decided(name)) == 3
+            assert len(await client.model_parameters(name)) == 3
             assert await client.pull(name, tmp_path / "m.safetensors")
             assert [entry.name async for entry in client.names(name)] == [name]
             assert (await client.retire(name, note="old")).retired.note == "old"

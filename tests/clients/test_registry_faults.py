@@ -103,7 +103,7 @@ def test_what_cannot_be_published_is_an_error(small_server, make_client, fault, 
 
 @pytest.mark.parametrize("value", [float("nan"), "\ud800", {1, 2}])
 def test_what_json_cannot_say_is_refused_before_it_is_asked(small_server, client, value):
-    with pytest.raises(SpecRejected, match="cannot be said in JSON"):
+    with pytest.raises(SpecRejected, match="cannot be written in JSON"):
         client.publish({"seed": 1, "tensors": [{"name": "a", "shape": [2], "constant": value}]})
     assert small_server.requests == []
 
@@ -138,7 +138,7 @@ def test_a_model_may_be_longer_than_other_answers(small_server, client):
 def test_what_is_decided_in_another_form_is_an_error(small_server, client, answer):
     small_server.script = [say(answer)]
     with pytest.raises(NotWeightinit, match="cannot be read"):
-        client.decided(MODEL)
+        client.model_parameters(MODEL)
 
 
 def test_a_taken_name_says_whose(small_server, client):

@@ -41,9 +41,9 @@ def find_axis(letters: str, letter: str) -> int | None:
     return axes[0] if len(axes) == 1 else None
 
 
-def permute_spec(spec: Spec, decided: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
-    """Turn a spec to other axes. Its fans are said, so that the spread is the same, to the last bit."""
-    fan_in, fan_out = decided.fan_in, decided.fan_out
+def permute_spec(spec: Spec, parameters: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
+    """Turn a spec to other axes. Its fans are given, so that the variance is the same, to the last bit."""
+    fan_in, fan_out = parameters.fan_in, parameters.fan_out
     return replace(spec, shape=shape, layout=letters, groups=1, fan_in=fan_in, fan_out=fan_out)
 
 
@@ -120,10 +120,10 @@ def describe_found(found: Source, target: Target, layouts: set[str]) -> str:
 
 def permute_segment(segment: Segment, target: Target, shape: tuple[int, ...], axis: int) -> Segment:
     """Turn a piece, whose rows are along that axis then."""
-    if segment.spec is None or segment.decided is None:
+    if segment.spec is None or segment.parameters is None:
         return replace(segment, axis=axis)
     return replace(
-        segment, axis=axis, spec=permute_spec(segment.spec, segment.decided, target.letters, shape)
+        segment, axis=axis, spec=permute_spec(segment.spec, segment.parameters, target.letters, shape)
     )
 
 

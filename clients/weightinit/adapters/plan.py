@@ -20,9 +20,9 @@ from weightinit.adapters.rules import (
     split_by_rule,
 )
 from weightinit.client import Client
-from weightinit.models.decisions import Decider
-from weightinit.models.model import LARGEST_SEED
+from weightinit.models.model import MAX_SEED
 from weightinit.models.names import is_model_id
+from weightinit.models.resolution import Resolver
 from weightinit.spec.dtypes import DTYPES
 from weightinit.spec.layer import Spec, refuse
 from weightinit.spec.parameters import Parameters
@@ -105,12 +105,12 @@ def resolve_plan(
     Raises TensorRejected, SpecRejected and the client's errors, each with a note of the tensor.
     """
     specs = [tensor.make_spec(seed, rename) for tensor in plan]
-    decider = Decider(client.parameters)
+    resolver = Resolver(client.parameters)
 
     def resolve(tensor: PlannedTensor, spec: Spec | None) -> Parameters | None:
         if isinstance(tensor.action, PublishedDraw):
             return tensor.action.parameters
-        return None if spec is None else decider.decide(spec, tensor.name)
+        return None if spec is None else resolver.resolve(spec, tensor.name)
 
     return [
         ResolvedTensor(tensor, spec, resolve(tensor, spec)) for tensor, spec in zip(plan, specs, strict=True)
@@ -204,8 +204,8 @@ def plan_segments(segments: Sequence[Segment], published: PublishedModel) -> Ite
     """Yield the blocks of a tensor that is initialized from the segments of a published one."""
     for segment, suffix in zip(segments, name_segments(segments), strict=True):
         action: Action = Constant(segment.value)
-        if segment.spec is not None and segment.decided is not None:
-            action = PublishedDraw(segment.spec, segment.decided, segment.first)
+        if segment.spec is not None and segment.parameters is not None:
+            action = PublishedDraw(segment.spec, segment.parameters, segment.first)
         reason = f"Published in {published.label} as {segment.name}."
         yield Block(action, reason, suffix, segment.rows, segment.axis)
 
@@ -239,7 +239,7 @@ def read_seed(seed: object) -> int:
         number = int(seed)
     elif isinstance(seed, SupportsIndex) and not isinstance(seed, bool):  # NumPy's integers are none of int
         number = operator.index(seed)
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LARGEST_SEED:
-        rule = f"must be an integer from 0 to {LARGEST_SEED}, or a published model's name or id"
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_SEED:
+        rule = f"must be an integer from 0 to {MAX_SEED}, or a published model's name or id"
         raise refuse("seed", rule, seed)
     return number

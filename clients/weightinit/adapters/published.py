@@ -12,7 +12,7 @@ from weightinit.adapters.rules import ModelRejected
 from weightinit.arrays import make_array
 from weightinit.client import Client
 from weightinit.errors import NotWeightinit
-from weightinit.models import DecidedTensor, Model, TensorSpec
+from weightinit.models import Model, TensorParameters, TensorSpec
 from weightinit.models.names import is_model_id
 from weightinit.spec.dtypes import DTYPES, find_numpy_dtype
 from weightinit.spec.layer import Spec
@@ -34,7 +34,7 @@ class Segment:
 
     name: str
     spec: Spec | None = None
-    decided: Parameters | None = None
+    parameters: Parameters | None = None
     value: float = 0.0
     axis: int = 0
     rows: slice | None = None
@@ -55,8 +55,8 @@ class Segment:
             return np.full(shape, self.value, find_numpy_dtype(DTYPES[dtype]))
         shift = self.first - (self.rows.start if self.rows else 0)
         cut = cuts[self.axis]
-        asked = _set_axis(cuts, self.axis, slice(cut.start + shift, cut.stop + shift))
-        return client.weights(replace(self.spec, dtype=dtype), slice=asked)
+        slices = _set_axis(cuts, self.axis, slice(cut.start + shift, cut.stop + shift))
+        return client.weights(replace(self.spec, dtype=dtype), slice=slices)
 
 
 def read_box(segments: Sequence[Segment], cuts: Cuts, dtype: str, client: Client) -> "Array":
@@ -122,7 +122,7 @@ class Source:
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """A published model: the reference that it was asked for by, its id, and what it says of each tensor."""
+    """A published model: the reference it was requested by, its id, and its tensors."""
 
     reference: str
     id: str
@@ -131,7 +131,7 @@ class PublishedModel:
 
     @classmethod
     def of(
-        cls, reference: str, model_id: str, model: Model, decided: tuple[DecidedTensor, ...]
+        cls, reference: str, model_id: str, model: Model, parameters: tuple[TensorParameters, ...]
     ) -> "PublishedModel":
         """Put together what the service says of a model.
 
@@ -140,7 +140,7 @@ class PublishedModel:
         if model.stream != STREAM:
             advice = "a newer weightinit may know it"
             raise ModelRejected(f"{reference} is drawn from stream {model.stream}, not {STREAM}: {advice}")
-        rows = {row.name: row for row in decided}
+        rows = {row.name: row for row in parameters}
         check_parameters(reference, model, rows)
         tensors = tuple(_assemble(tensor, rows[tensor.name]) for tensor in model.tensors)
         return cls(reference, model_id, model.seed, tensors)
@@ -166,11 +166,11 @@ class PublishedModel:
         return {**alone, **{tensor.name: tensor for tensor in self.tensors}}
 
 
-def check_parameters(reference: str, model: Model, decided: Mapping[str, DecidedTensor]) -> None:
+def check_parameters(reference: str, model: Model, parameters: Mapping[str, TensorParameters]) -> None:
     """Check that what is decided is for a model's tensors and their parts. Raises NotWeightinit."""
-    said = {tensor.name: _outline_tensor(tensor) for tensor in model.tensors}
-    found = {name: _outline_decided(tensor) for name, tensor in decided.items()}
-    wrong = [name for name in {**said, **found} if said.get(name) != found.get(name)]
+    expected = {tensor.name: _outline_tensor(tensor) for tensor in model.tensors}
+    found = {name: _outline_parameters(tensor) for name, tensor in parameters.items()}
+    wrong = [name for name in {**expected, **found} if expected.get(name) != found.get(name)]
     if wrong:
         shape, parts = found.get(wrong[0], ((), ()))
         received = f"{list(shape)} in {len(parts)} parts" if parts else "nothing"
@@ -183,25 +183,27 @@ def check_parameters(reference: str, model: Model, decided: Mapping[str, Decided
 def fetch_published(reference: str, client: Client) -> PublishedModel:
     """Fetch a published model, by its name or id. Raises ModelRejected and the client's errors."""
     model_id = reference if is_model_id(reference) else client.resolve(reference).model
-    return PublishedModel.of(reference, model_id, client.model(model_id), client.decided(model_id))
+    return PublishedModel.of(reference, model_id, client.model(model_id), client.model_parameters(model_id))
 
 
 def _outline_tensor(tensor: TensorSpec) -> Outline:
     return tensor.shape, tuple((part.shape, part.spec is not None) for part in tensor.parts)
 
 
-def _outline_decided(tensor: DecidedTensor) -> Outline:
+def _outline_parameters(tensor: TensorParameters) -> Outline:
     return tensor.shape, tuple((part.shape, part.parameters is not None) for part in tensor.parts)
 
 
-def _assemble(tensor: TensorSpec, decided: DecidedTensor) -> Source:
+def _assemble(tensor: TensorSpec, parameters: TensorParameters) -> Source:
     segments, start = [], 0
-    for part, said in zip(tensor.parts, decided.parts, strict=True):
+    for part, expected in zip(tensor.parts, parameters.parts, strict=True):
         stop = start + part.shape[0]
         rows = None if len(tensor.parts) == 1 else slice(start, stop)
         first = part.rows.start if part.rows else 0
         name = part.spec.name if part.spec else tensor.name
-        segments.append(Segment(name, part.spec, said.parameters, part.value or 0.0, rows=rows, first=first))
+        segments.append(
+            Segment(name, part.spec, expected.parameters, part.value or 0.0, rows=rows, first=first)
+        )
         start = stop
     return Source(tensor.name, tensor.shape, tuple(segments))
 
@@ -212,6 +214,6 @@ def _separate(tensor: Source) -> list[tuple[Segment, tuple[int, ...]]]:
     for segment in tensor.segments:
         if segment.spec and segment.name != tensor.name:
             length = segment.rows.stop - segment.rows.start if segment.rows else tensor.shape[0]
-            alone = Segment(segment.name, segment.spec, segment.decided, first=segment.first)
+            alone = Segment(segment.name, segment.spec, segment.parameters, first=segment.first)
             parts.append((alone, (length, *tensor.shape[1:])))
     return parts

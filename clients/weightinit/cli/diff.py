@@ -27,8 +27,8 @@ def run(arguments: Namespace) -> int:
 
 
 def _load_side(client: Client, text: str) -> Side:
-    model, decided = load_start(client, text)
-    return Side(text, model.seed, model.stream, decided)
+    model, parameters = load_start(client, text)
+    return Side(text, model.seed, model.stream, parameters)
 
 
 COMMAND = Command(

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from weightinit.client import Client
 from weightinit.errors import NotFound
-from weightinit.models import DecidedTensor, Model, read_document
-from weightinit.models.files import LONGEST, is_document
+from weightinit.models import Model, TensorParameters, read_model
+from weightinit.models.files import MAX_FILE_BYTES, is_document
 from weightinit.spec.dtypes import DTYPES
 from weightinit.spec.layer import Spec
 
@@ -66,17 +66,17 @@ def add_spec_options(parser: ArgumentParser) -> None:
     group.add_argument("--mode", metavar="FAN", help="fan_in, fan_out, fan_avg or fan_geo_avg")
     group.add_argument("--negative-slope", type=float, metavar="A", help="of a leaky rectifier")
     group.add_argument("--distribution", metavar="NAME", help="uniform, normal or truncated_normal")
-    group.add_argument("--dtype", choices=DTYPES, help="float32 if not said")
+    group.add_argument("--dtype", choices=DTYPES, help="default: float32")
 
 
 def add_service_options(parser: ArgumentParser) -> None:
-    """Add the options that say whom to ask, and how patiently."""
+    """Add the options of the connection: URL, token, timeout, retries."""
     group = parser.add_argument_group("the service")
     group.add_argument("--url", help="where it is, several replicas separated by commas [WEIGHTINIT_URL]")
     group.add_argument(
         "--timeout", type=float, metavar="S", help="seconds without a byte [WEIGHTINIT_TIMEOUT]"
     )
-    group.add_argument("--retries", type=int, metavar="N", help="how often to try again, 5 if not said")
+    group.add_argument("--retries", type=int, metavar="N", help="how often to try again; default: 5")
 
 
 def add_transfer_options(parser: ArgumentParser) -> None:
@@ -86,14 +86,14 @@ def add_transfer_options(parser: ArgumentParser) -> None:
         "--verify", action="store_true", default=None, help="check the SHA-256 [WEIGHTINIT_VERIFY]"
     )
     group.add_argument(
-        "--progress", action=BooleanOptionalAction, help="a progress bar; if not said, when it takes long"
+        "--progress", action=BooleanOptionalAction, help="a progress bar; default: when it takes long"
     )
 
 
 def make_spec(arguments: Namespace) -> Spec:
     """Make the spec that the options say."""
-    said = {row.name: getattr(arguments, row.name, None) for row in fields(Spec)}
-    return Spec(**{name: value for name, value in said.items() if value is not None})
+    given = {row.name: getattr(arguments, row.name, None) for row in fields(Spec)}
+    return Spec(**{name: value for name, value in given.items() if value is not None})
 
 
 def make_client(arguments: Namespace, *, verify: bool | None = None, progress: bool | None = None) -> Client:
@@ -118,7 +118,7 @@ class Start(NamedTuple):
     """A model, and what is decided for it."""
 
     model: Model
-    decided: tuple[DecidedTensor, ...]
+    parameters: tuple[TensorParameters, ...]
 
 
 def add_start(parser: ArgumentParser, name: str) -> None:
@@ -129,11 +129,11 @@ def add_start(parser: ArgumentParser, name: str) -> None:
 def load_start(client: Client, text: str) -> Start:
     """Load a model that an argument says. A file is not published by that."""
     if is_document(text):
-        model = read_document(text)
-        return Start(model, client.decided(model))
+        model = read_model(text)
+        return Start(model, client.model_parameters(model))
     try:
-        return Start(client.model(text), client.decided(text))
+        return Start(client.model(text), client.model_parameters(text))
     except NotFound as error:
-        if Path(text).suffix in LONGEST:
+        if Path(text).suffix in MAX_FILE_BYTES:
             error.add_note(f"nor is there a file {text}")
         raise

@@ -18,12 +18,12 @@ def add_options(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Print what is decided, a field on each line."""
     with make_client(arguments) as client:
-        decided = asdict(client.parameters(make_spec(arguments)))
+        parameters = asdict(client.parameters(make_spec(arguments)))
     if arguments.json:
-        sys.stdout.write(json.dumps(decided, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(parameters, ensure_ascii=False) + "\n")
         return
-    width = max(map(len, decided))
-    for name, value in decided.items():
+    width = max(map(len, parameters))
+    for name, value in parameters.items():
         text = ",".join(map(str, value)) if isinstance(value, tuple) else value
         sys.stdout.write(f"{name:{width}}  {text}\n")
 

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 
 from weightinit.cli.options import Command, add_service_options, make_client
-from weightinit.models import Publication, read_document
+from weightinit.models import Publication, read_model
 
 NEXT = """\
 {news}: {tensors} tensors, {elements:,} elements, {nbytes:,} bytes
@@ -31,7 +31,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the id on standard output, and what to do next beside it."""
-    model = read_document(arguments.file)
+    model = read_model(arguments.file)
     if arguments.seed is not None:
         model = replace(model, seed=arguments.seed)
     with make_client(arguments) as client:

@@ -9,7 +9,7 @@ from textwrap import fill
 
 from weightinit.cli.options import Command, Start, add_service_options, add_start, load_start, make_client
 from weightinit.cli.tables import clean, print_table
-from weightinit.models import DecidedPart, DecidedTensor
+from weightinit.models import PartParameters, TensorParameters
 
 HEADER = ("NAME", "SHAPE", "DTYPE", "SCHEME", "DISTRIBUTION", "VARIANCE", "σ² =", "WHY")
 WIDTH = 100  # of the reasons
@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> None:
         return
     sys.stdout.write(f"seed {start.model.seed}, stream {start.model.stream}\n\n")
     reasons: dict[str, int] = {}
-    print_table([HEADER, *(row for tensor in start.decided for row in _list_rows(tensor, reasons))])
+    print_table([HEADER, *(row for tensor in start.parameters for row in _list_rows(tensor, reasons))])
     sys.stdout.write("\n")
     for reason, number in reasons.items():
         indent = " " * (len(str(number)) + 2)
@@ -40,11 +40,11 @@ def run(arguments: Namespace) -> None:
 
 def _print_json(start: Start) -> None:
     shown = {"seed": str(start.model.seed), "stream": start.model.stream}
-    tensors = [asdict(tensor) for tensor in start.decided]
+    tensors = [asdict(tensor) for tensor in start.parameters]
     sys.stdout.write(json.dumps({**shown, "tensors": tensors}, ensure_ascii=False) + "\n")
 
 
-def _list_rows(tensor: DecidedTensor, reasons: dict[str, int]) -> Iterator[tuple[object, ...]]:
+def _list_rows(tensor: TensorParameters, reasons: dict[str, int]) -> Iterator[tuple[object, ...]]:
     if len(tensor.parts) == 1:
         yield (tensor.name, _write(tensor.shape), tensor.dtype, *_describe(tensor.parts[0], reasons))
         return
@@ -54,13 +54,13 @@ def _list_rows(tensor: DecidedTensor, reasons: dict[str, int]) -> Iterator[tuple
         yield (f"  {part.name}{cut}", _write(part.shape), "", *_describe(part, reasons))
 
 
-def _describe(part: DecidedPart, reasons: dict[str, int]) -> tuple[object, ...]:
-    decided = part.parameters
-    if decided is None:
+def _describe(part: PartParameters, reasons: dict[str, int]) -> tuple[object, ...]:
+    parameters = part.parameters
+    if parameters is None:
         return ("constant", f"{part.constant:g}", "", "", "")
-    number = reasons.setdefault(f"{decided.reason} {decided.reference}", len(reasons) + 1)
-    formula = decided.formula.removeprefix("σ² = ")
-    return (decided.scheme, decided.distribution, f"{decided.variance:.6g}", formula, number)
+    number = reasons.setdefault(f"{parameters.reason} {parameters.reference}", len(reasons) + 1)
+    formula = parameters.formula.removeprefix("σ² = ")
+    return (parameters.scheme, parameters.distribution, f"{parameters.variance:.6g}", formula, number)
 
 
 def _write(shape: tuple[int, ...]) -> str:

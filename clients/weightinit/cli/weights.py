@@ -31,7 +31,7 @@ def add_options(parser: ArgumentParser) -> None:
     group.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="where to, - being standard output"
     )
-    group.add_argument("--format", choices=HEADERS, default="npy", help="npy if not said; raw: bytes alone")
+    group.add_argument("--format", choices=HEADERS, default="npy", help="default: npy; raw: bytes alone")
     add_transfer_options(parser)
     add_service_options(parser)
 

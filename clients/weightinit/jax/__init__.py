@@ -1,8 +1,8 @@
 """JAX: initializers with JAX's signature, arrays over devices, and pytrees, over the client."""
 
-from weightinit.adapters.deprecation import make_getattr
 from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected
+from weightinit.deprecation import make_getattr
 from weightinit.jax.arrays import sharded
 from weightinit.jax.initialize import initialize, plan
 from weightinit.jax.initializers import (

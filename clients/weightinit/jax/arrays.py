@@ -29,13 +29,13 @@ def sharded(
     Args:
         shape: the whole tensor's.
         sharding: where its parts go.
-        client: whom to ask. Default: the one that the environment configures.
+        client: of the service. Default: the one that the environment configures.
         **spec: seed, name, dtype and layer, as for Client.weights.
     """
-    asked = Spec.of(shape, **spec)
-    asked = Spec.of(asked, dtype=name_dtype(asked.dtype))
+    layer = Spec.of(shape, **spec)
+    layer = Spec.of(layer, dtype=name_dtype(layer.dtype))
     source = client or default_client()
-    return distribute(asked.shape, asked.dtype, sharding, lambda box: source.weights(asked, slice=box))
+    return distribute(layer.shape, layer.dtype, sharding, lambda box: source.weights(layer, slice=box))
 
 
 def distribute(

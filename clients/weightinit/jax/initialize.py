@@ -9,7 +9,6 @@ from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, default_client
 from weightinit.adapters.actions import Block, Draw, Leave
-from weightinit.adapters.deprecation import deprecate_keywords
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import (
     Inference,
@@ -25,6 +24,7 @@ from weightinit.adapters.plan import (
 from weightinit.adapters.published import PublishedModel, Segment, fetch_published, read_box, span
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import Patterns, Rules
+from weightinit.deprecation import deprecate_keywords
 from weightinit.jax.arrays import distribute, name_dtype, take_over
 from weightinit.jax.layers import find_kernel
 from weightinit.jax.walk import Leaf, PyTree, check_untraced, name_path, walk_leaves

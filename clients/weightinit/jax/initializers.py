@@ -90,7 +90,7 @@ def initializer(
         name: which tensor this is, as `hidden1/kernel`. Required with a seed, since two layers with neither a
             name nor a key of their own would start equal: raises TypeError.
         dtype: for calls that say none. Default: JAX's.
-        client: whom to ask. Default: the one that the environment configures.
+        client: of the service. Default: the one that the environment configures.
         **layer: what follows the kernel and which axis is which, as for Client.weights.
     """
     return Initializer(make_spec(seed, name, layer), dtype, client=client)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, split_axis
-from weightinit.adapters.deprecation import deprecate_keywords
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import (
     Inference,
@@ -22,6 +21,7 @@ from weightinit.adapters.plan import (
 from weightinit.adapters.published import PublishedModel, fetch_published, read_box, span
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import Patterns, Rule, Rules
+from weightinit.deprecation import deprecate_keywords
 from weightinit.keras.activations import Graph
 from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables

@@ -55,7 +55,7 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         name: which tensor this is, as `hidden1/kernel`: two names never share weights.
         input_axes: axes of inputs, by number; with `output_axes`, another way to say `layout`.
         output_axes: axes of outputs.
-        client: whom to ask; it is not serialized. Default: the one that the environment configures.
+        client: of the service; it is not serialized. Default: the one that the environment configures.
         layer: what follows the kernel and which axis is which, as for `Client.weights`.
     """
 
@@ -108,8 +108,8 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
     def get_config(self) -> dict[str, Any]:
         """Return the keywords that make this initializer again."""
         axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
-        said = {key: value for key, value in axes.items() if value is not None}
-        return _Config({"seed": self.seed, "name": self.name, **said, **self._said}, self)
+        given = {key: value for key, value in axes.items() if value is not None}
+        return _Config({"seed": self.seed, "name": self.name, **given, **self._said}, self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -83,8 +83,8 @@ def find_kernel(layer: Layer, variable: str) -> Kernel | None:
     found = next((row[variable] for row in rows if variable in row), None)
     if found is None:
         return None
-    said = {**found.layer, **_read_layer(layer)}
-    return Kernel(cast("LayerFields", said), found.gates, found.activated)
+    fields = {**found.layer, **_read_layer(layer)}
+    return Kernel(cast("LayerFields", fields), found.gates, found.activated)
 
 
 def is_known(layer: Layer) -> bool:

@@ -1,11 +1,11 @@
-"""Differences: which tensors of two models start differently, whatever the words that they are said in."""
+"""Diff: which tensors of two models are initialized differently, whatever the spelling of their specs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from weightinit.models.decisions import DecidedPart, DecidedTensor
+from weightinit.models.resolution import PartParameters, TensorParameters
 
-# What follows from the shape of a tensor, and is not said again where that is different.
+# What follows from the shape of a tensor, and is not repeated where that is different.
 SIZES = frozenset({"drawn shape", "rows"})
 # The order of axes in which elements are numbered, and so drawn: docs/stream.md.
 CANONICAL = "BGOIDHW"
@@ -18,7 +18,7 @@ class Side:
     title: str
     seed: int
     stream: int
-    tensors: tuple[DecidedTensor, ...]
+    tensors: tuple[TensorParameters, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def find_differences(one: Side, two: Side) -> Iterator[tuple[str, str]]:
         yield name, f"only in {two.title}"
 
 
-def compare_tensors(tensor: DecidedTensor, one: Side, other: DecidedTensor, two: Side) -> str:
+def compare_tensors(tensor: TensorParameters, one: Side, other: TensorParameters, two: Side) -> str:
     """Say what is different between two tensors of a name; nothing where they start alike."""
     has_shape, has_dtype = tensor.shape == other.shape, tensor.dtype == other.dtype
     changes = [] if has_shape else [f"shape {_write_shape(tensor.shape)} → {_write_shape(other.shape)}"]
@@ -68,7 +68,7 @@ def _compare_runs(run: Run, twin: Run, ignored: frozenset[str]) -> Iterator[str]
             yield f"{trait} {value} → {after[trait]}"
 
 
-def _merge(tensor: DecidedTensor, side: Side) -> list[Run]:
+def _merge(tensor: TensorParameters, side: Side) -> list[Run]:
     """Describe a tensor's parts, those that go on where the one before ends being one."""
     merged: list[Run] = []
     for part in tensor.parts:
@@ -82,20 +82,20 @@ def _merge(tensor: DecidedTensor, side: Side) -> list[Run]:
     return merged
 
 
-def _describe(part: DecidedPart, side: Side) -> Run:
+def _describe(part: PartParameters, side: Side) -> Run:
     start, _, stop = (part.slice or f"0:{part.shape[0]}").partition(":")
     rows = (int(start), int(stop))
-    decided = part.parameters
-    if decided is None:
+    parameters = part.parameters
+    if parameters is None:
         return Run((("constant", f"{part.constant!r}"),), rows)
     traits = {
         "seed": side.seed,
         "stream": side.stream,
         "name": part.name,
-        "distribution": decided.distribution,
-        "variance": decided.variance,
-        "drawn shape": _write_shape(decided.shape),
-        "order of the draws": _order_axes(decided.shape, decided.layout),
+        "distribution": parameters.distribution,
+        "variance": parameters.variance,
+        "drawn shape": _write_shape(parameters.shape),
+        "order of the draws": _order_axes(parameters.shape, parameters.layout),
     }
     return Run(tuple((trait, str(value)) for trait, value in traits.items()), rows)
 

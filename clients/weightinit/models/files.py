@@ -68,13 +68,13 @@ def _expand_group(content: str, text: str) -> Sequence[int | str]:
 
 
 # Suffixes, and the most bytes of such a file. YAML is written by hand, and read a hundred times slower.
-LONGEST = {".yaml": 2**20, ".yml": 2**20, ".json": 2**23}
+MAX_FILE_BYTES = {".yaml": 2**20, ".yml": 2**20, ".json": 2**23}
 # The tensors of a file in YAML at most, each part counting as one; as many as a service takes unless it is
 # told otherwise. Its braces expanded, it is no longer than one in JSON may be.
-MOST_TENSORS = 20_000
+MAX_TENSORS = 20_000
 
 
-def read_document(path: str | os.PathLike[str]) -> Model:
+def read_model(path: str | os.PathLike[str]) -> Model:
     """Read a model from a file, .yaml, .yml or .json.
 
     Raises SpecRejected, with the line or the tensor, where it is no model; ConfigurationError where the
@@ -104,13 +104,15 @@ def is_document(text: str) -> bool:
     """
     # Path.is_file raises where a folder may not be looked into.
     is_there = os.path.isfile(text)  # noqa: PTH113
-    return Path(text).suffix in LONGEST and (is_there or not is_name(text))
+    return Path(text).suffix in MAX_FILE_BYTES and (is_there or not is_name(text))
 
 
 def _read_text(path: Path) -> str:
-    if path.suffix not in LONGEST:
-        raise ConfigurationError(f"a model is read from a file {' or '.join(LONGEST)}; received {path}")
-    longest = LONGEST[path.suffix]
+    if path.suffix not in MAX_FILE_BYTES:
+        raise ConfigurationError(
+            f"a model is read from a file {' or '.join(MAX_FILE_BYTES)}; received {path}"
+        )
+    longest = MAX_FILE_BYTES[path.suffix]
     try:
         with path.open("rb") as file:
             data = file.read(longest + 1)
@@ -174,14 +176,14 @@ def _check_size(entries: list[object]) -> None:
     for number, entry in enumerate(entries):
         parts = entry.get("parts") if isinstance(entry, Mapping) else None
         with locate(f"tensors[{number}]"):
-            names = count_names(entry["name"], MOST_TENSORS) if _has_name(entry) else 1
+            names = count_names(entry["name"], MAX_TENSORS) if _has_name(entry) else 1
         count += names * max(1, len(parts) if isinstance(parts, list) else 1)
         length += names * len(json.dumps(entry))
-        if count > MOST_TENSORS:
-            rule = f"must be at most {MOST_TENSORS} in a file, each part counting as one"
+        if count > MAX_TENSORS:
+            rule = f"must be at most {MAX_TENSORS} in a file, each part counting as one"
             raise refuse("tensors", rule, f"{count} and more")
-        if length > LONGEST[".json"]:
-            rule = f"must come to at most {LONGEST['.json']} bytes of JSON, their braces expanded"
+        if length > MAX_FILE_BYTES[".json"]:
+            rule = f"must come to at most {MAX_FILE_BYTES['.json']} bytes of JSON, their braces expanded"
             raise refuse("tensors", rule, f"{length} and more")
 
 
@@ -192,7 +194,7 @@ def _has_name(entry: object) -> TypeGuard[Mapping[str, Any]]:
 def _expand_tensor(entry: object) -> list[object]:
     if not _has_name(entry):
         return [entry]
-    names = expand_braces(entry["name"], MOST_TENSORS)
+    names = expand_braces(entry["name"], MAX_TENSORS)
     expanded = [{**entry, "name": name} for name in names]
     if isinstance(entry.get("parts"), list) and entry["parts"]:
         parts = [_expand_part(part, len(names)) for part in entry["parts"]]

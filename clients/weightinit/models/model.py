@@ -13,7 +13,7 @@ from weightinit.models.validation import locate, name_tensor, read_list, read_ob
 from weightinit.spec.layer import refuse
 
 FIELDS = ("seed", "stream", "defaults", "tensors")
-LARGEST_SEED = 2**64 - 1
+MAX_SEED = 2**64 - 1
 DECIMAL = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -30,7 +30,7 @@ class Model:
     stream: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", _read_integer("seed", self.seed, LARGEST_SEED))
+        object.__setattr__(self, "seed", _read_integer("seed", self.seed, MAX_SEED))
         object.__setattr__(self, "tensors", tuple(tensor.reseed(self.seed) for tensor in self.tensors))
         twice = [name for name, count in Counter(tensor.name for tensor in self.tensors).items() if count > 1]
         if twice:
@@ -59,13 +59,13 @@ class Model:
         >>> model.by_name["fc"].parts[0].spec.seed
         42
         """
-        said = read_object(answer, *FIELDS)
-        seed = _read_integer("seed", said.get("seed"), LARGEST_SEED)
-        stream = _read_integer("stream", said.get("stream", 1), LARGEST_SEED)
+        given = read_object(answer, *FIELDS)
+        seed = _read_integer("seed", given.get("seed"), MAX_SEED)
+        stream = _read_integer("stream", given.get("stream", 1), MAX_SEED)
         with locate("defaults"):
-            defaults = {**read_object(said.get("defaults", {}), *COMMON), "seed": seed}
+            defaults = {**read_object(given.get("defaults", {}), *COMMON), "seed": seed}
         tensors = []
-        for number, entry in enumerate(read_list("tensors", said.get("tensors"))):
+        for number, entry in enumerate(read_list("tensors", given.get("tensors"))):
             if not isinstance(entry, Mapping) or "name" not in entry:
                 raise refuse(f"tensors[{number}]", "must be an object with a name", entry)
             tensors.append(TensorSpec.from_json(entry, defaults))

@@ -23,7 +23,7 @@ class Naming(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """That a name is no longer to be used: who said so, why, and when."""
+    """That a name is no longer to be used: who retired it, why, and when."""
 
     author: str
     note: str
@@ -44,10 +44,10 @@ class NameEntry:
     @classmethod
     def from_json(cls, answer: Mapping[str, object]) -> "NameEntry":
         """Read the service's answer. Raises ValueError."""
-        said = {field: _read_text(answer, field) for field in ("name", "model", "author")}
+        texts = {field: _read_text(answer, field) for field in ("name", "model", "author")}
         retired = answer.get("retired")
         return cls(
-            **said,
+            **texts,
             note=_read_note(answer),
             published=_read_time(answer, "published"),
             retired=_read_retirement(retired) if isinstance(retired, dict) else None,

@@ -71,13 +71,13 @@ class Part:
         Raises SpecRejected.
         """
         known = CONSTANT if isinstance(entry, Mapping) and "constant" in entry else PART_FIELDS
-        said = read_object(entry, *known)
-        if "shape" not in said:
+        given = read_object(entry, *known)
+        if "shape" not in given:
             raise refuse("shape", "is required", None)
-        shape = read_shape(said["shape"])
-        if "constant" in said:
-            return cls(shape, value=_read_value(said["constant"]))
-        values: dict[str, Any] = {"name": name, **defaults, **said, "shape": shape}
+        shape = read_shape(given["shape"])
+        if "constant" in given:
+            return cls(shape, value=_read_value(given["constant"]))
+        values: dict[str, Any] = {"name": name, **defaults, **given, "shape": shape}
         rows = values.pop("slice", None)
         read_text("name", values["name"])
         # What the other fields may be is the service's to say.
@@ -177,14 +177,14 @@ class TensorSpec:
         """Read a tensor of a model, given the model's defaults. Raises SpecRejected."""
         name = read_text("name", entry.get("name"))
         with locate(name_tensor(name)):
-            said = dict(read_object(entry, *_find_fields(entry)))
-            dtype = name_dtype(said.pop("dtype", defaults.get("dtype", "float32")))
+            given = dict(read_object(entry, *_find_fields(entry)))
+            dtype = name_dtype(given.pop("dtype", defaults.get("dtype", "float32")))
             defaults = {**defaults, "dtype": dtype}
-            if "parts" in said:
-                parts = _read_parts(read_list("parts", said["parts"]), name, defaults)
-                shape = read_shape(said.get("shape"))
+            if "parts" in given:
+                parts = _read_parts(read_list("parts", given["parts"]), name, defaults)
+                shape = read_shape(given.get("shape"))
             else:
-                parts = (Part.from_json(said, name, defaults),)
+                parts = (Part.from_json(given, name, defaults),)
                 shape = parts[0].shape
         return cls(name, shape, dtype, parts)
 

@@ -12,7 +12,7 @@ from weightinit.spec.layer import refuse, shorten
 
 @contextmanager
 def locate(place: str) -> Iterator[None]:
-    """Say in which tensor or part it was, where a block refuses a field.
+    """Name the tensor or part in an error that a block raises for a field.
 
     >>> with locate(name_tensor("fc")), locate("parts[0]"):
     ...     raise refuse("shape", "must be made of integers", "x")

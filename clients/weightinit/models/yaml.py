@@ -13,7 +13,7 @@ import yaml
 from weightinit.errors import SpecRejected
 from weightinit.spec.layer import refuse
 
-DEEPEST = 16
+MAX_DEPTH = 16
 
 # Longer ones are read as other numbers are.
 INTEGER = re.compile(r"[-+]?[0-9]{1,40}", re.ASCII)
@@ -35,7 +35,7 @@ class Loader(yaml.SafeLoader):
             )
         if event.tag is not None:
             raise refuse_line(event.start_mark, "must not have tags", event.tag)
-        if self.depth >= DEEPEST:
+        if self.depth >= MAX_DEPTH:
             raise refuse_line(event.start_mark, "must not be deeper than a model is", self.depth)
         self.depth += 1
         node = super().compose_node(parent, index)

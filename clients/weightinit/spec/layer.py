@@ -12,14 +12,14 @@ import numpy as np
 from weightinit.errors import FieldError, SpecRejected
 from weightinit.spec.dtypes import DTYPES, Dtype
 
-LONGEST_TEXT = 80
-MOST_ITEMS = 8
-DEEPEST = 2
+MAX_TEXT_LENGTH = 80
+MAX_ITEMS = 8
+MAX_DEPTH = 2
 
 _REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = LONGEST_TEXT
-_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = MOST_ITEMS
-_REPR.maxlevel = DEEPEST
+_REPR.maxstring = _REPR.maxother = MAX_TEXT_LENGTH
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = MAX_ITEMS
+_REPR.maxlevel = MAX_DEPTH
 
 
 def describe(value: object) -> str:
@@ -37,7 +37,7 @@ def shorten(text: str) -> str:
     >>> shorten("fc1"), len(shorten("fc1" * 1000))
     ('fc1', 81)
     """
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+    return text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + "…"
 
 
 Shape = int | Iterable[int]
@@ -95,13 +95,13 @@ class Spec:
         object.__setattr__(self, "dtype", name_dtype(self.dtype))
 
     @classmethod
-    def of(cls, shape: "Spec | Shape", **said: Unpack[SpecFields]) -> "Spec":
+    def of(cls, shape: "Spec | Shape", **changes: Unpack[SpecFields]) -> "Spec":
         """Make a spec of a shape and keywords, or another spec with some fields changed. Raises SpecRejected.
 
         >>> Spec.of([784, 300], activation="relu").shape
         (784, 300)
         """
-        values: dict[str, Any] = {**said}
+        values: dict[str, Any] = {**changes}
         return replace(shape, **values) if isinstance(shape, Spec) else cls(read_shape(shape), **values)
 
     @property
@@ -115,12 +115,12 @@ class Spec:
         >>> Spec((784, 300), activation="relu", scale=0.5, seed=42).to_query()
         {'shape': '784,300', 'activation': 'relu', 'scale': '0.5', 'seed': '42'}
         """
-        said = {}
+        values = {}
         for row in fields(self):
             value = getattr(self, row.name)
             if row.default is MISSING or value != row.default:
-                said[row.name] = _write_value(row.name, value)
-        return said
+                values[row.name] = _write_value(row.name, value)
+        return values
 
 
 def refuse(field: str, rule: str, received: object) -> SpecRejected:

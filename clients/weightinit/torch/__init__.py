@@ -5,9 +5,9 @@
 >>> print(weightinit.torch.initialize_(model, seed=42))  # doctest: +SKIP
 """
 
-from weightinit.adapters.deprecation import make_getattr
 from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected, TensorRejected, UnknownActivationWarning
+from weightinit.deprecation import make_getattr
 from weightinit.torch.initialize import initialize, initialize_, plan
 from weightinit.torch.initializers import (
     glorot_normal_,

@@ -93,9 +93,9 @@ def trace_module(root: nn.Module, outside: str = "") -> Iterator[Trace]:
 
 
 def explain_failure(module: nn.Module, error: Exception) -> str:
-    """Explain why a module could not be followed: the first sentence of what was said about it."""
-    said = str(error).partition(". ")[0] or type(error).__name__
-    return f"{type(module).__name__}.forward cannot be traced ({said})"
+    """Explain why a module could not be followed: the first sentence of the error."""
+    message = str(error).partition(". ")[0] or type(error).__name__
+    return f"{type(module).__name__}.forward cannot be traced ({message})"
 
 
 def trace_children(module: nn.Module, outside: str) -> Iterator[Trace]:
@@ -162,7 +162,7 @@ NOTHING = Inference(None, "No activation follows.")
 
 
 class ActivationFinder:
-    """The activations that follow the layers of a module. It is traced when the first is asked for."""
+    """The activations that follow the layers of a module. It is traced when the first is needed."""
 
     def __init__(self, root: nn.Module) -> None:
         self._root = root

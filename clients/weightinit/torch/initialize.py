@@ -6,7 +6,6 @@ from torch import nn
 
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Leave, PublishedDraw, Unknown
-from weightinit.adapters.deprecation import deprecate_keywords
 from weightinit.adapters.plan import (
     PlannedTensor,
     Rename,
@@ -17,6 +16,7 @@ from weightinit.adapters.plan import (
 )
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
+from weightinit.deprecation import deprecate_keywords
 from weightinit.torch.fill import check_tensor, draw_, fill_
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters, plan_published
@@ -117,7 +117,7 @@ def _plan(
         return plan, Origin(read_seed(seed))
     if activations:
         raise ModelRejected(
-            "activations must not be said: the published model says how each tensor is initialized"
+            "activations must not be given: the published model says how each tensor is initialized"
         )
     plan, published = plan_published(model, seed, rules, rename, client, prefix=prefix, strict=strict)
     return plan, Origin(published.seed, seed, published.id)

@@ -68,8 +68,10 @@ def packed(*names: str) -> Describe:
 
 def gated(**activations: str) -> Describe:
     """Describe the gates of a recurrent layer, packed along axis 0, each with the activation it ends in."""
-    actions = {gate: Draw({"layout": "OI", "activation": said}) for gate, said in activations.items()}
-    reasons = {gate: f"Gate {gate} ends in {said}." for gate, said in activations.items()}
+    actions = {
+        gate: Draw({"layout": "OI", "activation": activation}) for gate, activation in activations.items()
+    }
+    reasons = {gate: f"Gate {gate} ends in {activation}." for gate, activation in activations.items()}
 
     def describe(_module: nn.Module, shape: Shape) -> list[Block]:
         return split_axis(dict.fromkeys(activations, shape[0] // len(activations)), actions, reasons)
@@ -79,8 +81,8 @@ def gated(**activations: str) -> Describe:
 
 def recurrent(module: nn.Module, _shape: Shape) -> list[Block]:
     """Describe a kernel of a plain recurrent layer, which names its activation."""
-    said = str(module.nonlinearity)
-    return [Block(Draw({"layout": "OI", "activation": said}), f"Its nonlinearity is {said}.")]
+    activation = str(module.nonlinearity)
+    return [Block(Draw({"layout": "OI", "activation": activation}), f"Its nonlinearity is {activation}.")]
 
 
 def extra_position(_module: nn.Module, shape: Shape) -> list[Block]:

@@ -8,9 +8,9 @@ from torch import nn
 
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Draw, find_layout
-from weightinit.adapters.deprecation import deprecate_keywords
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
+from weightinit.deprecation import deprecate_keywords
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
 from weightinit.spec.layouts import write_out

@@ -26,7 +26,7 @@ LONG_BODY_TLS = 64 * 2**20
 # Bytes that the kernel collects before it wakes us: to be woken for each packet costs more than the bytes do.
 # A connection that does not bring as many within the patience, in seconds, is waited on by the byte.
 COLLECTED = 2**20
-PATIENCE = 0.25
+COLLECT_TIMEOUT = 0.25
 
 
 class Body:
@@ -91,7 +91,7 @@ class Body:
         self._is_collecting = sys.platform == "linux" and not isinstance(source, ssl.SSLSocket)
         if self._is_collecting:
             source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, COLLECTED)
-        source.settimeout(min(PATIENCE, self._timeout) if self._is_collecting else self._timeout)
+        source.settimeout(min(COLLECT_TIMEOUT, self._timeout) if self._is_collecting else self._timeout)
 
     def _stop_collecting(self, source: socket.socket) -> None:
         self._is_collecting = False

@@ -1,4 +1,4 @@
-"""The connection: a service or its replicas, asked until one answers."""
+"""The connection: a service or its replicas, tried in turn until one answers."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -54,7 +54,7 @@ class Connection:
 
         def ask(endpoint: str) -> T:
             with self._session.request(endpoint, query, headers) as response:
-                raise_for_status(response, query.words)
+                raise_for_status(response, query.label)
                 if response.status_code not in DONE:
                     raise NotWeightinit(
                         f"{mask(response.url)} answered {response.status_code}; check the URL"
@@ -72,12 +72,12 @@ class Connection:
         """Transfer a representation's bytes to a sink, showing the progress; see Transfer."""
         attempts = self._start_attempts()
         verify = self._settings.verify
-        with show_progress(query.words, size, wanted=self._progress) as watch:
+        with show_progress(query.label, size, wanted=self._progress) as watch:
             transfer = Transfer(query, sink, size, verify=verify, watch=watch, received=received, etag=etag)
             transfer.run(self._session, attempts)
         self._preferred = attempts.index
         return transfer
 
     def _start_attempts(self) -> Attempts:
-        # An endpoint that failed is not the first to be asked the next time.
+        # An endpoint that failed is not the first to be tried the next time.
         return Attempts(self._settings.endpoints, self._settings.retry, self._preferred)

@@ -1,4 +1,4 @@
-"""Queries: what is asked of a service."""
+"""Requests: the queries that a service answers."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from weightinit.spec.slices import Box
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: a path with its parameters, and the same in words for a person.
+    """A request: a path with its parameters, and a label of it for messages.
 
     Every method that is used can be repeated without harm, so that each query may be tried again. `body`
     is JSON.
@@ -19,7 +19,7 @@ class Query:
 
     path: str
     params: Mapping[str, str]
-    words: str
+    label: str
     method: str = "GET"
     body: bytes | None = None
 
@@ -33,7 +33,7 @@ def make_parameters_query(spec: Spec) -> Query:
 def make_weights_query(spec: Spec, box: Box) -> Query:
     """Make the query for a box of a tensor. Raises SpecRejected where there is no seed.
 
-    >>> make_weights_query(Spec((784, 300), seed=42, name="fc1"), Box.of("0:9", (784, 300))).words
+    >>> make_weights_query(Spec((784, 300), seed=42, name="fc1"), Box.of("0:9", (784, 300))).label
     'weights fc1 784×300 [0:9]'
     """
     if spec.seed is None:
@@ -53,23 +53,23 @@ def make_publish_query(model: Mapping[str, object]) -> Query:
 def make_model_query(model: str, part: str = "") -> Query:
     """Make the query for a model by its id, or for its `/parameters` or `/weights`.
 
-    >>> make_model_query("0" * 64, "/weights").words
+    >>> make_model_query("0" * 64, "/weights").label
     'weights of model 000000000000'
     """
-    words = f"model {model[:12]}"
-    return Query(f"/v1/models/{model}{part}", {}, f"{part[1:]} of {words}" if part else words)
+    label = f"model {model[:12]}"
+    return Query(f"/v1/models/{model}{part}", {}, f"{part[1:]} of {label}" if part else label)
 
 
-def make_name_query(name: str, method: str = "GET", **said: str) -> Query:
-    """Make the query that looks up a name, gives it (PUT) or retires it (DELETE), with what is said of it.
+def make_name_query(name: str, method: str = "GET", **fields: str) -> Query:
+    """Make the query that looks up a name, gives it (PUT) or retires it (DELETE), with its fields.
 
     >>> make_name_query("vision/resnet50/1").path
     '/v1/names/vision/resnet50/1'
     """
-    path, words = f"/v1/names/{name}", f"name {name}"
+    path, label = f"/v1/names/{name}", f"name {name}"
     if method == "PUT":
-        return Query(path, {}, words, method, _write_json(said))
-    return Query(path, said, words, method)
+        return Query(path, {}, label, method, _write_json(fields))
+    return Query(path, fields, label, method)
 
 
 def make_names_query(params: Mapping[str, str]) -> Query:
@@ -81,7 +81,7 @@ def _write_json(value: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (ValueError, TypeError, RecursionError) as error:
-        raise SpecRejected(f"this cannot be said in JSON: {error}", detail=str(error)) from None
+        raise SpecRejected(f"this cannot be written in JSON: {error}", detail=str(error)) from None
 
 
 def _write_shape(spec: Spec) -> str:

@@ -35,18 +35,18 @@ T = TypeVar("T")
 
 PROBLEM = "application/problem+json"
 # More than an answer that is read whole has; a wrong URL may lead to anything.
-LONGEST_TEXT = 2**20
-# What is said of a name carries the id of its model.
+MAX_TEXT_LENGTH = 2**20
+# Problems with a name carry the id of its model.
 NAMED: dict[int, type[NameTaken] | type[Retired]] = {409: NameTaken, 410: Retired}
 
 
-def raise_for_status(response: httpx.Response, asked: str) -> None:
+def raise_for_status(response: httpx.Response, label: str) -> None:
     """Raise what a 4xx or 5xx means; return for any other status."""
     if response.status_code >= 400:
-        _raise(response, read_problem(response), f"{asked} from {mask(response.url)}")
+        _raise(response, read_problem(response), f"{label} from {mask(response.url)}")
 
 
-def read_text(response: httpx.Response, longest: int = LONGEST_TEXT) -> bytes:
+def read_text(response: httpx.Response, longest: int = MAX_TEXT_LENGTH) -> bytes:
     """Read a body that is not long. Raises NotWeightinit where it is, Truncated where it ends early."""
     text = bytearray()
     try:
@@ -61,7 +61,7 @@ def read_text(response: httpx.Response, longest: int = LONGEST_TEXT) -> bytes:
     return bytes(text)
 
 
-def read_json_text(response: httpx.Response, longest: int = LONGEST_TEXT) -> bytes:
+def read_json_text(response: httpx.Response, longest: int = MAX_TEXT_LENGTH) -> bytes:
     """Read the text of JSON, which is still to be parsed. Raises NotWeightinit, Truncated."""
     media_type = read_media_type(response)
     if media_type not in {"application/json", PROBLEM}:
@@ -88,7 +88,7 @@ def parse_json(text: bytes, response: httpx.Response) -> Mapping[str, object]:
 def read_answer(
     response: httpx.Response,
     read: Callable[[Mapping[str, object]], T],
-    longest: int = LONGEST_TEXT,
+    longest: int = MAX_TEXT_LENGTH,
     digest: str = "",
 ) -> T:
     """Read a JSON object as what it stands for; `read` raises ValueError where it is something else.
@@ -121,30 +121,30 @@ def read_problem(response: httpx.Response) -> Mapping[str, object]:
         return {}
 
 
-def _raise(response: httpx.Response, problem: Mapping[str, object], asked: str) -> NoReturn:
+def _raise(response: httpx.Response, problem: Mapping[str, object], label: str) -> NoReturn:
     status = response.status_code
     detail = str(problem.get("detail") or problem.get("title") or "")
-    said = f"{asked}: {status} {detail or response.reason_phrase}".rstrip()
+    message = f"{label}: {status} {detail or response.reason_phrase}".rstrip()
     later = parse_retry_after(response.headers.get("Retry-After", ""))
     if status >= 500:
-        raise ServerError(said, status=status, detail=detail, retry_after=later)
+        raise ServerError(message, status=status, detail=detail, retry_after=later)
     if status == 429:
-        raise RateLimited(said, status=status, detail=detail, retry_after=later)
+        raise RateLimited(message, status=status, detail=detail, retry_after=later)
     if status in {401, 403}:
         advice = "token= or WEIGHTINIT_TOKEN gives one"
-        raise Unauthorized(f"{said}; {advice}", status=status, detail=detail)
+        raise Unauthorized(f"{message}; {advice}", status=status, detail=detail)
     if not problem:
-        raise NotWeightinit(f"{said}, and not in weightinit's words; check the URL")
+        raise NotWeightinit(f"{message}, and not in weightinit's words; check the URL")
     if status == 422:
         errors = _read_errors(problem)
-        words = "; ".join(error.message for error in errors) or detail
-        raise SpecRejected(f"{asked}: {words}", status=status, detail=detail, errors=errors)
+        label = "; ".join(error.message for error in errors) or detail
+        raise SpecRejected(f"{label}: {label}", status=status, detail=detail, errors=errors)
     if status in NAMED:
         model = str(problem.get("model", ""))
-        advice = f"; its model is {model}" if model not in said else ""
-        raise NAMED[status](said + advice, status=status, detail=detail, model=model)
+        advice = f"; its model is {model}" if model not in message else ""
+        raise NAMED[status](message + advice, status=status, detail=detail, model=model)
     kind = NotFound if status == 404 else RequestRejected
-    raise kind(said, status=status, detail=detail)
+    raise kind(message, status=status, detail=detail)
 
 
 def _read_errors(problem: Mapping[str, object]) -> list[FieldError]:
@@ -196,11 +196,11 @@ CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", r
 class Head:
     """An answer of bytes: whose, which of them, and of which representation.
 
-    `size` is the whole representation's, None where it is not said; `etag` is a strong one; `lifetime` is
+    `size` is the whole representation's, None where it is not given; `etag` is a strong one; `lifetime` is
     for how many seconds the answer may be kept.
     """
 
-    whom: str
+    url: str
     is_partial: bool
     start: int
     size: int | None
@@ -209,23 +209,23 @@ class Head:
     lifetime: float
 
     @classmethod
-    def of(cls, response: httpx.Response, words: str) -> "Head":
+    def of(cls, response: httpx.Response, label: str) -> "Head":
         """Read the head of a 200 or 206. Raises NotWeightinit, WrongRange."""
-        whom = mask(response.url)
+        url = mask(response.url)
         is_partial = response.status_code == httpx.codes.PARTIAL_CONTENT
         if response.status_code != httpx.codes.OK and not is_partial:
-            raise NotWeightinit(f"{whom} answered {response.status_code} to {words}; check the URL")
-        # Before the type: several ranges, which nobody asked for, have a type of their own.
-        start, size = _read_part(response, whom) if is_partial else (0, _read_length(response))
+            raise NotWeightinit(f"{url} answered {response.status_code} to {label}; check the URL")
+        # Before the type: several ranges, which were not requested, have a type of their own.
+        start, size = _read_part(response, url) if is_partial else (0, _read_length(response))
         media_type = read_media_type(response)
         coding = response.headers.get("Content-Encoding", "identity")
         if media_type != RAW or coding.lower() != "identity":
             raise NotWeightinit(
-                f"{whom} answered with {media_type or 'no Content-Type'}, coded as {coding}, where "
+                f"{url} answered with {media_type or 'no Content-Type'}, coded as {coding}, where "
                 f"weightinit sends {RAW} as it is; check the URL"
             )
         digest = parse_digest(response.headers.get("Repr-Digest", ""))
-        return cls(whom, is_partial, start, size, read_tag(response), digest, read_lifetime(response))
+        return cls(url, is_partial, start, size, read_tag(response), digest, read_lifetime(response))
 
 
 def read_tag(response: httpx.Response) -> str | None:
@@ -249,12 +249,14 @@ def _read_length(response: httpx.Response) -> int | None:
     return int(length) if length.isdecimal() else None
 
 
-def _read_part(response: httpx.Response, whom: str) -> tuple[int, int]:
+def _read_part(response: httpx.Response, url: str) -> tuple[int, int]:
     """Return where a part starts and the size of the whole. It has to go on to the end."""
     text = response.headers.get("Content-Range", "no Content-Range")
     found = CONTENT_RANGE.fullmatch(text)
     start, last, size = (int(number) for number in found.groups()) if found else (0, 0, 0)
     length = _read_length(response)
     if not start <= last < size or last != size - 1 or length not in {None, size - start}:
-        raise WrongRange(f"{whom} answered with {text} in {length} bytes, asked for the rest from a byte on")
+        raise WrongRange(
+            f"{url} answered with {text} in {length} bytes, requested was the rest from a byte on"
+        )
     return start, size

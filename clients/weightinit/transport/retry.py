@@ -20,7 +20,7 @@ def check_interrupt() -> None:
     """Raise WeightinitError where nobody waits for this any longer."""
     event = stopping.get()
     if event is not None and event.is_set():
-        raise WeightinitError("the task that asked was cancelled")
+        raise WeightinitError("the task of the request was cancelled")
 
 
 def pause(seconds: float) -> None:
@@ -94,7 +94,7 @@ class Attempts:
                 self._settle(error, progressed=has_progressed())
 
     def _settle(self, error: WeightinitError, *, progressed: bool) -> None:
-        """Make it the next endpoint's turn, waiting where all of them have been asked; or raise the error."""
+        """Make it the next endpoint's turn, waiting where all of them have been tried; or raise the error."""
         self._failures = 0 if progressed else self._failures + 1
         self._rounds = 0 if progressed else self._rounds
         self._asked += 1

@@ -22,7 +22,7 @@ from weightinit.transport.requests import Query
 from weightinit.transport.urls import mask
 from weightinit.version import __version__
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 SLOWEST_CONNECT = 10.0
 
 # What httpx raises → what we raise, the first that fits; anything else is a request that cannot be made.
@@ -35,13 +35,13 @@ FAULTS: tuple[tuple[type[WeightinitError], type[Exception] | tuple[type[Exceptio
     (NotWeightinit, httpx.TooManyRedirects),
 )
 WORDS: dict[type[WeightinitError], str] = {
-    CertificateRejected: "{whom} has a certificate that this machine does not trust ({why}); "
+    CertificateRejected: "{url} has a certificate that this machine does not trust ({why}); "
     "SSL_CERT_FILE names a file of those to trust",
-    ConfigurationError: "a request to {whom} cannot be made: {why}",
-    ConnectionFailed: "{whom} cannot be reached ({why}); is the service running there? "
+    ConfigurationError: "a request to {url} cannot be made: {why}",
+    ConnectionFailed: "{url} cannot be reached ({why}); is the service running there? "
     "url= or WEIGHTINIT_URL says where it is",
-    NotWeightinit: "{whom} redirects too often ({why}); check the URL",
-    ServerStalled: "{whom} sent nothing for {timeout:g} s; a larger timeout waits longer",
+    NotWeightinit: "{url} redirects too often ({why}); check the URL",
+    ServerStalled: "{url} sent nothing for {timeout:g} s; a larger timeout waits longer",
 }
 
 # A forked child must neither use its parent's connections nor touch the locks around them: they stay here.
@@ -111,7 +111,7 @@ class Session:
             timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, SLOWEST_CONNECT)),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             follow_redirects=True,
-            max_redirects=MOST_REDIRECTS,
+            max_redirects=MAX_REDIRECTS,
         )
 
 
@@ -129,7 +129,7 @@ def translate(error: Exception, endpoint: str, timeout: float) -> WeightinitErro
     )
     kind = next(kinds, ConfigurationError)
     why = str(error) or type(error).__name__
-    return kind(WORDS[kind].format(whom=mask(endpoint), why=why, timeout=timeout))
+    return kind(WORDS[kind].format(url=mask(endpoint), why=why, timeout=timeout))
 
 
 def _was_certificate_refused(error: BaseException | None) -> bool:

@@ -77,7 +77,7 @@ class FileSink:
 class PipeSink:
     """A stream that only goes forward, such as standard output: what was written cannot be taken back.
 
-    It has to be unbuffered: a reader that leaves is found out while it can still be said.
+    It has to be unbuffered: a reader that leaves is noticed while it can still be reported.
     """
 
     def __init__(self, file: FileIO, header: bytes = b"") -> None:

@@ -95,25 +95,25 @@ class Transfer:
             headers |= WANTED
         with session.request(endpoint, self._query, headers) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                raise WrongRange(f"{mask(response.url)} does not have the rest of {self._query.words}")
-            raise_for_status(response, self._query.words)
-            size = self._admit(Head.of(response, self._query.words), endpoint)
+                raise WrongRange(f"{mask(response.url)} does not have the rest of {self._query.label}")
+            raise_for_status(response, self._query.label)
+            size = self._admit(Head.of(response, self._query.label), endpoint)
             self._receive(Body(response, size - self.received, session.timeout), size)
 
     def _admit(self, head: Head, endpoint: str) -> int:
-        """Check that what comes is what was asked for, and return the size of the whole."""
+        """Check that the response is to the request, and return the size of the whole."""
         self._recognize(head, endpoint)
         size = head.size if self._required is None else self._required
         if size is None:
-            raise NotWeightinit(f"{head.whom} does not say how long its answer is; check the URL")
+            raise NotWeightinit(f"{head.url} does not say how long its answer is; check the URL")
         if head.is_partial and (head.start != self.received or head.size != size or not self.received):
             raise WrongRange(
-                f"{head.whom} answered with bytes {head.start} to {head.size} of {self._query.words}, "
-                f"asked for {self.received} to {size}"
+                f"{head.url} answered with bytes {head.start} to {head.size} of {self._query.label}, "
+                f"requested were {self.received} to {size}"
             )
         if head.size not in {None, size}:
             raise WrongLength(
-                f"{head.whom} announced {head.size} bytes for {self._query.words}, which has {size}"
+                f"{head.url} announced {head.size} bytes for {self._query.label}, which has {size}"
             )
         self.size = size
         return size
@@ -122,18 +122,20 @@ class Transfer:
         """Take note of what is being sent. A part, and any other endpoint, must send the same."""
         if head.etag != self.etag and self._source is not None and self._source != endpoint:
             raise EndpointsDisagree(
-                f"{head.whom} has {head.etag} for {self._query.words}, and {mask(self._source)} has "
+                f"{head.url} has {head.etag} for {self._query.label}, and {mask(self._source)} has "
                 f"{self.etag}: they serve different versions; name only replicas of one service"
             )
         if head.is_partial and head.etag != self.etag:
-            raise WrongRange(f"{head.whom} answered with a part of {head.etag}, asked for one of {self.etag}")
+            raise WrongRange(
+                f"{head.url} answered with a part of {head.etag}, requested was one of {self.etag}"
+            )
         self._digest = head.digest or (self._digest if head.etag == self.etag else None)
         self.etag, self._source = head.etag, endpoint
         if not head.is_partial:
             self.received, self.lifetime = 0, head.lifetime
         if self._verify and not self._digest:
             raise DigestMissing(
-                f"{head.whom} sent no SHA-256 of {self._query.words} to verify it by; it may be too long for "
+                f"{head.url} sent no SHA-256 of {self._query.label} to verify it by; it may be too long for "
                 "one: ask for slices of it, or without verify"
             )
 
@@ -151,5 +153,5 @@ class Transfer:
 
     def _check_digest(self) -> None:
         if self._verify and self._sink.compute_digest() != self._digest:
-            whom = mask(self._source or "")
-            raise DigestMismatch(f"{whom} sent {self._query.words} with another SHA-256 than it announced")
+            url = mask(self._source or "")
+            raise DigestMismatch(f"{url} sent {self._query.label} with another SHA-256 than it announced")

@@ -13,7 +13,7 @@ def fit(client):
 
     def fit_it(*tensors, want, strict=True, rename=str):
         model = Model(42, tensors)
-        published = PublishedModel.of("vision/net/1", "0" * 64, model, client.decided(model))
+        published = PublishedModel.of("vision/net/1", "0" * 64, model, client.model_parameters(model))
         targets = {one.names[0]: one for one in want}
         return list(match_model(published, targets, rename, strict=strict).values())
 
@@ -42,7 +42,7 @@ def test_what_fits_as_it_is_is_asked_for_as_it_is_published(fit):
 
 def test_what_is_found_has_the_keys_of_what_is_wanted(client):
     model = Model(42, (KERNEL, ZERO))
-    published = PublishedModel.of("vision/net/1", "0" * 64, model, client.decided(model))
+    published = PublishedModel.of("vision/net/1", "0" * 64, model, client.model_parameters(model))
     targets = {"second": Target(("bias",), (6,)), "first": Target(("fc",), (6, 4))}
     found = match_model(published, targets, str, strict=True)
     assert {key: segments[0].name for key, segments in found.items()} == {"second": "bias", "first": "fc"}

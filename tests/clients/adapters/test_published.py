@@ -28,7 +28,7 @@ def fetch(client, small_server, make_client):
     """Fetch the model from a service that says of its tensors what a function makes of what is right."""
 
     def fetch_it(change=lambda rows: rows):
-        rows = json.loads(json.dumps([asdict(row) for row in client.decided(MODEL)]))
+        rows = json.loads(json.dumps([asdict(row) for row in client.model_parameters(MODEL)]))
         decided = json.dumps({"tensors": change(rows)}).encode()
         small_server.script = [refuse(200, TEXT, JSON), refuse(200, decided, JSON)]
         return fetch_published(ID, make_client(small_server.url))
@@ -38,7 +38,7 @@ def fetch(client, small_server, make_client):
 
 def test_what_is_published_is_put_together_with_what_is_decided(fetch):
     fc, table = fetch().tensors
-    assert fc.segments[0].decided.scheme == "glorot"
+    assert fc.segments[0].parameters.scheme == "glorot"
     assert [(segment.rows, segment.first) for segment in table.segments] == [
         (slice(0, 1), 0),
         (slice(1, 5), 1),

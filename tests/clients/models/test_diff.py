@@ -12,7 +12,7 @@ def compare(client):
     def make_side(title, said):
         said = said if isinstance(said, dict) else {"tensors": said}
         model = Model.from_json({"seed": 42, **said})
-        return Side(title, model.seed, model.stream, client.decided(model))
+        return Side(title, model.seed, model.stream, client.model_parameters(model))
 
     return lambda one, two: list(find_differences(make_side("one", one), make_side("two", two)))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 from safetensors.numpy import load_file
-from weightinit import read_document
+from weightinit import read_model
 
 from tests.clients.architectures import REAL
 
@@ -64,14 +64,14 @@ DISTRIBUTIONS = {
 @pytest.fixture(scope="module")
 def published(client):
     """Each example, published."""
-    return {name: client.publish(read_document(EXAMPLES / f"{name}.yaml")) for name in COUNTS}
+    return {name: client.publish(read_model(EXAMPLES / f"{name}.yaml")) for name in COUNTS}
 
 
 @pytest.fixture(scope="module")
 def decided(client, published):
     """What is decided for each tensor of each example."""
     return {
-        name: {tensor.name: tensor for tensor in client.decided(publication.id)}
+        name: {tensor.name: tensor for tensor in client.model_parameters(publication.id)}
         for name, publication in published.items()
     }
 
@@ -105,7 +105,7 @@ def test_resnet_has_the_kernels_of_keras_applications():
     theirs = Counter(tuple(v.shape) for v in model.weights if v.name == "kernel")
     ours = Counter(
         tuple(tensor.shape[axis] for axis in ((2, 3, 1, 0) if len(tensor.shape) == 4 else (1, 0)))
-        for tensor in read_document(EXAMPLES / "resnet50.yaml").tensors
+        for tensor in read_model(EXAMPLES / "resnet50.yaml").tensors
         if len(tensor.shape) > 1
     )
     assert ours == theirs

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from weightinit import ConfigurationError, SpecRejected
-from weightinit.models.files import LONGEST, MOST_TENSORS, is_document, read_document
+from weightinit.models.files import MAX_FILE_BYTES, MAX_TENSORS, is_document, read_model
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def write(tmp_path):
 def refuse(path):
     """Read what is no model, and return the error's text without the path that it begins with."""
     with pytest.raises(SpecRejected) as raised:
-        read_document(path)
+        read_model(path)
     assert str(raised.value).startswith(f"{path}: ")
     return str(raised.value).removeprefix(f"{path}: ")
 
@@ -38,7 +38,7 @@ def test_without_a_suffix_it_is_no_file(text):
     assert not is_document(text)
 
 
-@pytest.mark.parametrize("suffix", LONGEST)
+@pytest.mark.parametrize("suffix", MAX_FILE_BYTES)
 def test_what_could_be_a_name_is_a_file_where_there_is_one(suffix, tmp_path, monkeypatch):
     text = f"team/net/v1{suffix}"
     monkeypatch.chdir(tmp_path)
@@ -62,13 +62,13 @@ tensors:
 
 
 def test_braces_are_the_names_of_tensors(write):
-    names = [tensor.name for tensor in read_document(write(BLOCK)).tensors]
+    names = [tensor.name for tensor in read_model(write(BLOCK)).tensors]
     assert names[:4] == ["layers.0.q.weight", "layers.0.k.weight", "layers.1.q.weight", "layers.1.k.weight"]
     assert names[4:] == ["layers.0.in_proj", "layers.1.in_proj"]
 
 
 def test_names_of_parts_go_along_with_their_tensors(write):
-    tensors = read_document(write(BLOCK, "model.yml")).tensors[4:]
+    tensors = read_model(write(BLOCK, "model.yml")).tensors[4:]
     names = [[part.spec.name for part in tensor.parts] for tensor in tensors]
     assert names == [["layers.0.in_proj.a", "layers.0.in_proj"], ["layers.1.in_proj.a", "layers.1.in_proj"]]
 
@@ -82,13 +82,13 @@ def test_a_part_whose_name_many_tensors_would_share_is_refused(write):
 
 def test_json_takes_names_as_they_are(write):
     said = {"seed": 1, "tensors": [{"name": "a{0..2}", "shape": [2, 2]}]}
-    (tensor,) = read_document(write(json.dumps(said), "model.json")).tensors
+    (tensor,) = read_model(write(json.dumps(said), "model.json")).tensors
     assert tensor.name == "a{0..2}"
 
 
 def test_a_million_tensors_are_refused_before_they_are_made(write):
     text = "{seed: 1, tensors: [{name: 'a{0..999999}', shape: [2, 2]}]}"
-    assert refuse(write(text)).startswith(f"tensors[0].name must stand for at most {MOST_TENSORS} names")
+    assert refuse(write(text)).startswith(f"tensors[0].name must stand for at most {MAX_TENSORS} names")
 
 
 def test_entries_of_too_many_tensors_in_all_are_refused(write):
@@ -186,35 +186,35 @@ def test_what_is_no_json_is_refused(write, text, words):
     assert refuse(write(text, "model.json")).startswith(words)
 
 
-@pytest.mark.parametrize("suffix", LONGEST)
+@pytest.mark.parametrize("suffix", MAX_FILE_BYTES)
 def test_a_file_that_is_too_long_is_not_read(write, suffix):
-    path = write(b" " * (LONGEST[suffix] + 1), f"model{suffix}")
+    path = write(b" " * (MAX_FILE_BYTES[suffix] + 1), f"model{suffix}")
     with pytest.raises(ConfigurationError, match="has more than the"):
-        read_document(path)
+        read_model(path)
 
 
 def test_a_file_that_is_not_utf_8_is_an_error(write):
     with pytest.raises(ConfigurationError, match="is not UTF-8"):
-        read_document(write(b"\xff"))
+        read_model(write(b"\xff"))
 
 
 def test_a_file_of_another_kind_is_an_error(write):
     with pytest.raises(ConfigurationError, match=r"is read from a file \.yaml or \.yml or \.json"):
-        read_document(write("", "model.toml"))
+        read_model(write("", "model.toml"))
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ConfigurationError, match=r"missing\.json cannot be read: No such file"):
-        read_document(tmp_path / "missing.json")
+        read_model(tmp_path / "missing.json")
 
 
 def test_without_pyyaml_yaml_is_an_error_that_says_what_to_install(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     monkeypatch.delitem(sys.modules, "weightinit.models.yaml", raising=False)
     with pytest.raises(ConfigurationError, match=r"needs PyYAML: pip install 'weightinit\[cli\]'"):
-        read_document(write("seed: 1"))
+        read_model(write("seed: 1"))
 
 
 def test_without_pyyaml_json_is_read(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    assert read_document(write('{"seed": 1, "tensors": []}', "model.json")).seed == 1
+    assert read_model(write('{"seed": 1, "tensors": []}', "model.json")).seed == 1

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from weightinit import default_client, read_document
+from weightinit import default_client, read_model
 
 from tests.clients.pages import read_page
 from tests.servers import run_server
@@ -58,7 +58,7 @@ def test_the_examples_run_one_after_the_other(server, tmp_path):
             path = tmp_path / (FILE.match(source)[1] if language == "yaml" else "model.json")
             path.write_text(source)
             printed = ""
-            names[path.name] = read_document(path)
+            names[path.name] = read_model(path)
         assert not shown or printed == shown, source
     assert all(counts.values())
     assert len(names["layers.yaml"].tensors) == 96

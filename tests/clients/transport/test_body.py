@@ -8,7 +8,7 @@ from contextlib import closing
 import httpx
 import pytest
 from weightinit import Truncated, WeightinitError
-from weightinit.transport.body import LONG_BODY, PATIENCE, Body, find_socket
+from weightinit.transport.body import COLLECT_TIMEOUT, LONG_BODY, Body, find_socket
 
 
 class Stream:
@@ -148,7 +148,7 @@ def test_a_slow_connection_is_waited_on_by_the_byte(tcp):
     theirs.sendall(b"more")
     start = time.monotonic()
     assert body.read_into(memory[11:]) == 4
-    assert time.monotonic() - start < PATIENCE
+    assert time.monotonic() - start < COLLECT_TIMEOUT
 
 
 def test_the_last_bytes_are_not_waited_on_for_more(tcp):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from weightinit import CertificateRejected, ConfigurationError, NotWeightinit, Retry
-from weightinit.transport.session import MOST_REDIRECTS
+from weightinit.transport.session import MAX_REDIRECTS
 
 from tests.clients.conftest import make_tensor
 from tests.clients.faults import FaultServer, redirect, refuse, run, serve, truncate
@@ -77,7 +77,7 @@ def test_a_redirect_in_circles_is_not_followed_for_ever(small_server, small, mak
     small_server.script = [redirect(small_server.url)] * 99
     with pytest.raises(NotWeightinit, match="redirects too often"):
         make_client(small_server.url).weights(small.shape, seed=1)
-    assert len(small_server.requests) == 1 + MOST_REDIRECTS
+    assert len(small_server.requests) == 1 + MAX_REDIRECTS
 
 
 def test_a_redirect_to_nowhere_is_an_error(small_server, small, make_client):

@@ -11,7 +11,7 @@ from weightinit.spec.layer import Spec
 from weightinit.spec.parameters import Parameters
 
 
-class Decider:
+class Resolver:
     """Asks what is decided for specs, given what asks for one: once for all that is alike.
 
     Neither seed nor name has a part in it.
@@ -21,7 +21,7 @@ class Decider:
         self._ask = ask
         self._known: dict[Spec, Parameters] = {}
 
-    def decide(self, spec: Spec, called: str) -> Parameters:
+    def resolve(self, spec: Spec, called: str) -> Parameters:
         """Ask what is decided for a spec. What goes wrong has a note of what it was asked for."""
         alike = replace(spec, seed=None, name="")
         if alike not in self._known:
@@ -34,7 +34,7 @@ class Decider:
 
 
 @dataclass(frozen=True, slots=True)
-class DecidedPart:
+class PartParameters:
     """Rows of a tensor: drawn by `parameters` under `name`, or of one value everywhere.
 
     `shape` is what the part contributes. `slice` says which rows these are of the tensor that is drawn, whose
@@ -49,16 +49,16 @@ class DecidedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class DecidedTensor:
+class TensorParameters:
     """A tensor of a model, and what is decided for each of the parts that are stacked to it."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    parts: tuple[DecidedPart, ...]
+    parts: tuple[PartParameters, ...]
 
 
-def read_decisions(answer: Mapping[str, object]) -> tuple[DecidedTensor, ...]:
+def read_model_parameters(answer: Mapping[str, object]) -> tuple[TensorParameters, ...]:
     """Read the service's answer. Raises ValueError."""
     rows: Any = answer.get("tensors")
     try:
@@ -67,30 +67,30 @@ def read_decisions(answer: Mapping[str, object]) -> tuple[DecidedTensor, ...]:
         raise ValueError(f"what is decided has another form: {error}") from None
 
 
-def decide_tensors(model: Model, decider: Decider) -> tuple[DecidedTensor, ...]:
+def resolve_tensors(model: Model, resolver: Resolver) -> tuple[TensorParameters, ...]:
     """Ask what is decided for a model that need not be published."""
-    return tuple(_decide_tensor(tensor, decider) for tensor in model.tensors)
+    return tuple(_resolve_tensor(tensor, resolver) for tensor in model.tensors)
 
 
-def _read_tensor(row: Mapping[str, Any]) -> DecidedTensor:
+def _read_tensor(row: Mapping[str, Any]) -> TensorParameters:
     parts = tuple(_read_part(part) for part in row["parts"])
-    return DecidedTensor(str(row["name"]), tuple(row["shape"]), str(row["dtype"]), parts)
+    return TensorParameters(str(row["name"]), tuple(row["shape"]), str(row["dtype"]), parts)
 
 
-def _read_part(row: Mapping[str, Any]) -> DecidedPart:
-    decided = row["parameters"]
-    parameters = decided and Parameters.from_json(decided)
-    return DecidedPart(str(row["name"]), tuple(row["shape"]), row["slice"], row["constant"], parameters)
+def _read_part(row: Mapping[str, Any]) -> PartParameters:
+    values = row["parameters"]
+    parameters = values and Parameters.from_json(values)
+    return PartParameters(str(row["name"]), tuple(row["shape"]), row["slice"], row["constant"], parameters)
 
 
-def _decide_tensor(tensor: TensorSpec, decider: Decider) -> DecidedTensor:
+def _resolve_tensor(tensor: TensorSpec, resolver: Resolver) -> TensorParameters:
     with locate(name_tensor(tensor.name)):
-        parts = tuple(_decide_part(part, tensor.name, decider) for part in tensor.parts)
-    return DecidedTensor(tensor.name, tensor.shape, tensor.dtype, parts)
+        parts = tuple(_resolve_part(part, tensor.name, resolver) for part in tensor.parts)
+    return TensorParameters(tensor.name, tensor.shape, tensor.dtype, parts)
 
 
-def _decide_part(part: Part, name: str, decider: Decider) -> DecidedPart:
+def _resolve_part(part: Part, name: str, resolver: Resolver) -> PartParameters:
     if part.spec is None:
-        return DecidedPart(name, part.shape, None, part.value, None)
-    decided = decider.decide(part.spec, part.spec.name)
-    return DecidedPart(part.spec.name, part.shape, part.slice_text, None, decided)
+        return PartParameters(name, part.shape, None, part.value, None)
+    values = resolver.resolve(part.spec, part.spec.name)
+    return PartParameters(part.spec.name, part.shape, part.slice_text, None, values)

@@ -65,3 +65,8 @@ def make_getattr(
         return found
 
     return get
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn that a method is deprecated; called by the method itself."""
+    warnings.warn(f"{old} is deprecated: use {new}", DeprecationWarning, stacklevel=3)

@@ -2,7 +2,7 @@
 
 import pytest
 from weightinit import ConnectionFailed, Model, Parameters, Spec, SpecRejected
-from weightinit.models.decisions import Decider, decide_tensors
+from weightinit.models.resolution import Resolver, resolve_tensors
 
 
 @pytest.fixture
@@ -12,32 +12,32 @@ def asked():
 
 
 @pytest.fixture
-def decider(client, asked):
+def resolver(client, asked):
     """A decider of the real service, that keeps what it asks for."""
 
     def ask(spec):
         asked.append(spec)
         return client.parameters(spec)
 
-    return Decider(ask)
+    return Resolver(ask)
 
 
-def test_what_differs_in_seed_and_name_alone_is_asked_for_once(decider, asked):
+def test_what_differs_in_seed_and_name_alone_is_asked_for_once(resolver, asked):
     specs = [Spec((4, 3), seed=seed, name=name) for seed, name in ((1, "a"), (2, "a"), (1, "b"))]
-    found = [decider.decide(spec, spec.name) for spec in specs]
+    found = [resolver.resolve(spec, spec.name) for spec in specs]
     assert asked == [Spec((4, 3))]
     assert found[0] == found[1] == found[2]
 
 
-def test_what_differs_otherwise_is_asked_for_each(decider, asked):
+def test_what_differs_otherwise_is_asked_for_each(resolver, asked):
     specs = [Spec((4, 3)), Spec((3, 4)), Spec((4, 3), dtype="float16"), Spec((4, 3), scheme="he")]
-    assert [decider.decide(spec, "a").shape for spec in specs] == [(4, 3), (3, 4), (4, 3), (4, 3)]
+    assert [resolver.resolve(spec, "a").shape for spec in specs] == [(4, 3), (3, 4), (4, 3), (4, 3)]
     assert asked == specs
 
 
-def test_what_goes_wrong_has_a_note_of_what_it_was_asked_for(decider):
+def test_what_goes_wrong_has_a_note_of_what_it_was_asked_for(resolver):
     with pytest.raises(SpecRejected) as caught:
-        decider.decide(Spec((4, 3), activation="relo"), "fc/kernel")
+        resolver.resolve(Spec((4, 3), activation="relo"), "fc/kernel")
     assert caught.value.__notes__ == ["This was asked for fc/kernel."]
 
 
@@ -50,16 +50,16 @@ def test_what_went_wrong_is_asked_for_again(client):
             raise answer
         return answer
 
-    decider = Decider(ask)
+    resolver = Resolver(ask)
     with pytest.raises(ConnectionFailed):
-        decider.decide(Spec((4, 3)), "a")
-    assert isinstance(decider.decide(Spec((4, 3)), "a"), Parameters)
+        resolver.resolve(Spec((4, 3)), "a")
+    assert isinstance(resolver.resolve(Spec((4, 3)), "a"), Parameters)
 
 
-def test_the_parts_of_a_model_are_asked_for_once_too(decider, asked):
+def test_the_parts_of_a_model_are_asked_for_once_too(resolver, asked):
     parts = [{"name": f"qkv.{part}", "shape": [4, 4]} for part in "qkv"]
     tensors = [{"name": "qkv", "shape": [12, 4], "parts": parts}, {"name": "out", "shape": [4, 4]}]
-    decided = decide_tensors(Model.from_json({"seed": 42, "tensors": tensors}), decider)
+    decided = resolve_tensors(Model.from_json({"seed": 42, "tensors": tensors}), resolver)
     assert asked == [Spec((4, 4))]
     assert [[part.name for part in tensor.parts] for tensor in decided] == [
         ["qkv.q", "qkv.k", "qkv.v"],
@@ -67,7 +67,7 @@ def test_the_parts_of_a_model_are_asked_for_once_too(decider, asked):
     ]
 
 
-def test_a_tensor_that_is_refused_is_named(decider):
+def test_a_tensor_that_is_refused_is_named(resolver):
     tensors = [{"name": "fc", "shape": [4, 4], "activation": "relo"}]
     with pytest.raises(SpecRejected, match=r'^tensors\["fc"\]\.activation must name'):
-        decide_tensors(Model.from_json({"seed": 42, "tensors": tensors}), decider)
+        resolve_tensors(Model.from_json({"seed": 42, "tensors": tensors}), resolver)
