@@ -1,4 +1,8 @@
-"""Bodies: a JSON object read from a request, within the limit, strictly."""
+"""Bodies: a JSON object read from a request, within the limit, strictly.
+
+FastAPI has a `max_body_size` for a route, fixed when the route is declared. The limits here are settings of
+the running service, differ by endpoint, and are named in the 413, which also closes the connection.
+"""
 
 import json
 from collections import Counter

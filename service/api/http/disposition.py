@@ -1,4 +1,7 @@
-"""File names: what a browser or curl -J saves a tensor as (RFC 6266, RFC 8187)."""
+"""File names: what a browser or curl -J saves a tensor as (RFC 6266, RFC 8187).
+
+`dump_options_header` of Werkzeug 3.1 would send slashes and raw non-ASCII in `filename`, and no `filename*`.
+"""
 
 import re
 from urllib.parse import quote
