@@ -1,4 +1,9 @@
-"""The command: python -m service [serve|openapi|selfcheck] [--host --port --workers …]."""
+"""The command: python -m service [serve|openapi|selfcheck] [--host --port --workers …].
+
+Options become environment variables, from which each server process reads its settings. argparse parses them:
+with the command line of pydantic-settings 2.16 an error does not tell an option from a variable, the help has
+the name of a default's factory instead of the default, and the text `null` becomes None.
+"""
 
 import argparse
 import os
@@ -10,6 +15,8 @@ from collections.abc import Sequence
 from pydantic import SecretStr, ValidationError
 
 from service.settings import PREFIX, Settings
+
+HEALTHCHECK_TIMEOUT = 60  # seconds that a server process has to report; it may start on a busy machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +83,7 @@ def check_stream(_settings: Settings) -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until told to stop."""
+    """Serve until SIGTERM or SIGINT."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     if settings.workers == 1:
         return run_server(settings)
@@ -96,7 +103,6 @@ def run_server(settings: Settings) -> int:
     from service.server.timeouts import RequestTimeouts
 
     protocol = partial(Protocol, timeouts=RequestTimeouts(settings.request_timeout))
-
     uvicorn.run(
         "service.app:create_app",
         factory=True,
@@ -112,7 +118,7 @@ def run_server(settings: Settings) -> int:
         server_header=False,
         headers=[("server", f"weightinit/{service.__version__}")],
         timeout_keep_alive=settings.keep_alive_timeout,
-        timeout_worker_healthcheck=60,  # a start on a busy machine is no illness
+        timeout_worker_healthcheck=HEALTHCHECK_TIMEOUT,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
     return 0

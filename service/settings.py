@@ -19,7 +19,7 @@ def count_cores() -> int:
 
 
 def find_data_directory() -> Path:
-    """Find where the user's data belong (XDG Base Directory Specification); not every user has a home."""
+    """Return the user's data directory (XDG Base Directory Specification), or the system's without a home."""
     given = Path(os.environ.get("XDG_DATA_HOME", ""))
     if given.is_absolute():
         return given / "weightinit"
@@ -37,7 +37,7 @@ def check_not_empty(path: object) -> object:
 
 
 def check_database_url(url: SecretStr) -> SecretStr:
-    """Check the URL of a database, whose password no error tells. Raises ValueError."""
+    """Check the URL of a database. Raises ValueError, without the URL in its text, for it has a password."""
     text = url.get_secret_value()
     try:
         known = not text or make_url(text).drivername in {"postgresql", "postgres"}

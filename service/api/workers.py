@@ -1,4 +1,4 @@
-"""Workers: threads that draw, or wait for the store, serving whoever comes first."""
+"""Workers: threads that draw or wait for the store, and run jobs in the order that they come in."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ class Job(NamedTuple):
             return
         try:
             result = self.function(self.argument)
-        except Exception as error:  # noqa: BLE001  # whoever waits for the future is to raise it
+        except Exception as error:  # noqa: BLE001  # the future raises it
             self._tell(_fail, error)
         else:
             self._tell(_settle, result)
@@ -37,10 +37,10 @@ class Job(NamedTuple):
 
 
 class Workers:
-    """Threads of our own, so that the event loop's stay free for others.
+    """A pool of threads, beside the event loop's own.
 
-    A ThreadPoolExecutor does the same with two futures and a lock for each job: a tenth of the processor time
-    of a stream.
+    A ThreadPoolExecutor makes two futures and a lock for each job, which took a tenth of a stream's processor
+    time.
     """
 
     def __init__(self, threads: int, name: str = "draw") -> None:
@@ -50,25 +50,25 @@ class Workers:
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
 
     def run(self, function: Callable[[A], T], argument: A) -> asyncio.Future[T]:
-        """Run a function of one argument when its turn comes; to cancel the future gives the turn back."""
+        """Run a function of one argument in a thread, unless its future is cancelled before."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(Job(loop, future, function, argument))
         return future
 
-    def are_wanted(self) -> bool:
-        """Tell whether a job waits for a thread."""
+    def have_waiting(self) -> bool:
+        """Return whether a job waits for a thread."""
         return not self._jobs.empty()
 
     def close(self) -> None:
-        """Let the threads go once they have finished what they are at."""
+        """End the threads after the jobs that are there."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
     def _work(self) -> None:
         while job := self._jobs.get():
             job.run()
-            del job  # or its result would wait for the next
+            del job  # else its result stays in memory until the next
 
 
 def _settle(future: asyncio.Future[T], result: T) -> None:

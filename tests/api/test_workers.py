@@ -93,15 +93,15 @@ def test_a_job_may_outlive_its_loop(workers):
     assert asyncio.run(run()) == "3"
 
 
-def test_workers_are_wanted_while_a_job_waits(workers):
+def test_workers_have_a_waiting_job_while_none_is_free(workers):
     go = threading.Event()
 
     async def run():
         first = workers.run(lambda _: go.wait(), None)
         second = workers.run(str, 2)
-        wanted = workers.are_wanted()
+        wanted = workers.have_waiting()
         go.set()
         await asyncio.gather(first, second)
-        return wanted, workers.are_wanted()
+        return wanted, workers.have_waiting()
 
     assert asyncio.run(run()) == (True, False)

@@ -65,7 +65,7 @@ class DirectSender:
         self._write()
         while not self._is_halted():
             if drawn >= turn:
-                if self._workers.are_wanted():
+                if self._workers.have_waiting():
                     return
                 drawn = 0
             with self._claiming:
@@ -122,7 +122,7 @@ async def send_directly(
     runs: list[asyncio.Future[None]] = []
     try:
         while not sender.is_done():
-            threads = 1 if workers.are_wanted() else 2
+            threads = 1 if workers.have_waiting() else 2
             runs = [workers.run(sender.run, TURN) for _ in range(threads)]
             await asyncio.wait(runs)  # which does not cancel a run, for it would go on
             for run in runs:
