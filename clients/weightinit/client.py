@@ -34,7 +34,7 @@ from weightinit.transport.responses import compute_file_digest, read_answer
 from weightinit.transport.retry import Retry
 from weightinit.transport.sinks import MemorySink
 
-# More than any answer about models: what is decided for one is many times as long as what was posted.
+# More than any response about models: their parameters are many times as long as what was posted.
 MAX_MODEL_BYTES = 2**28
 
 READ_ENTRY = partial(read_answer, read=NameEntry.from_json)

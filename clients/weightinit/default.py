@@ -22,7 +22,7 @@ def default_client() -> Client:
 
 
 def parameters(shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
-    """Ask the default client's service what is decided for a layer; see Client.parameters."""
+    """Return the parameters of a layer, by the default client; see Client.parameters."""
     return default_client().parameters(shape, **spec)
 
 

@@ -148,7 +148,7 @@ class PartSink(FileSink):
         return (received, etag) if is_same and received > 0 else (0, None)
 
     def begin(self, etag: str | None, /) -> None:
-        """Start the file again, and note which representation it is of."""
+        """Begin the file again, and note which representation it is of."""
         # First of all: a note must not speak of bytes that are no longer there.
         self._note.unlink(missing_ok=True)
         self._file.truncate(0)

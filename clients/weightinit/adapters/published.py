@@ -1,4 +1,4 @@
-"""Published models as an adapter starts from them: by reference, with what is decided for each part."""
+"""Published models as the adapters use them: by reference, with the parameters of each part."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -135,7 +135,7 @@ class PublishedModel:
     ) -> "PublishedModel":
         """Put together what the service says of a model.
 
-        Raises ModelRejected for another stream, NotWeightinit where what is decided is for another model.
+        Raises ModelRejected for another stream, NotWeightinit where the parameters are another model's.
         """
         if model.stream != STREAM:
             advice = "a newer weightinit may know it"
@@ -167,7 +167,7 @@ class PublishedModel:
 
 
 def check_parameters(reference: str, model: Model, parameters: Mapping[str, TensorParameters]) -> None:
-    """Check that what is decided is for a model's tensors and their parts. Raises NotWeightinit."""
+    """Check that parameters are those of a model's tensors and their parts. Raises NotWeightinit."""
     expected = {tensor.name: _outline_tensor(tensor) for tensor in model.tensors}
     found = {name: _outline_parameters(tensor) for name, tensor in parameters.items()}
     wrong = [name for name in {**expected, **found} if expected.get(name) != found.get(name)]
@@ -175,7 +175,7 @@ def check_parameters(reference: str, model: Model, parameters: Mapping[str, Tens
         shape, parts = found.get(wrong[0], ((), ()))
         received = f"{list(shape)} in {len(parts)} parts" if parts else "nothing"
         raise NotWeightinit(
-            f"what is decided for {wrong[0]!r} of {reference} must have the shape and the parts that are "
+            f"the parameters of {wrong[0]!r} of {reference} must have the shape and the parts that are "
             f"published; received {received}; check the URL"
         )
 

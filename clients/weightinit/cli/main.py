@@ -35,7 +35,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (WeightinitError, 5),
 )
 STATUS_WORDS = {
-    1: "diff: the two start differently",
+    1: "diff: the models differ",
     2: "the command line, the layer spec or the model cannot be honoured",
     3: "no weightinit service can be reached",
     4: "the service refuses: a token, a limit, a thing it does not know",

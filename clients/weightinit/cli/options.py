@@ -114,25 +114,25 @@ HELP = (
 )
 
 
-class Start(NamedTuple):
-    """A model, and what is decided for it."""
+class LoadedModel(NamedTuple):
+    """A model and its parameters."""
 
     model: Model
     parameters: tuple[TensorParameters, ...]
 
 
-def add_start(parser: ArgumentParser, name: str) -> None:
+def add_model_argument(parser: ArgumentParser, name: str) -> None:
     """Add the argument that says a model."""
     parser.add_argument(name, metavar=name.upper(), help=HELP)
 
 
-def load_start(client: Client, text: str) -> Start:
+def load_model(client: Client, text: str) -> LoadedModel:
     """Load a model that an argument says. A file is not published by that."""
     if is_document(text):
         model = read_model(text)
-        return Start(model, client.model_parameters(model))
+        return LoadedModel(model, client.model_parameters(model))
     try:
-        return Start(client.model(text), client.model_parameters(text))
+        return LoadedModel(client.model(text), client.model_parameters(text))
     except NotFound as error:
         if Path(text).suffix in MAX_FILE_BYTES:
             error.add_note(f"nor is there a file {text}")

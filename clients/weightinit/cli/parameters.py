@@ -1,4 +1,4 @@
-"""weightinit parameters: what is decided for a layer, and why."""
+"""weightinit parameters: the parameters of a layer, and why."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Print what is decided, a field on each line."""
+    """Print the parameters, a field on each line."""
     with make_client(arguments) as client:
         parameters = asdict(client.parameters(make_spec(arguments)))
     if arguments.json:
@@ -30,7 +30,7 @@ def run(arguments: Namespace) -> None:
 
 COMMAND = Command(
     "parameters",
-    "say which scheme, variance and limit a layer gets, and why",
+    "show which scheme, variance and limit a layer gets, and why",
     "weightinit parameters 784,300 --activation relu",
     add_options,
     run,

@@ -1,4 +1,4 @@
-"""weightinit show: what each tensor of a model starts from, and why."""
+"""weightinit show: how each tensor of a model is initialized, and why."""
 
 import json
 import sys
@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from textwrap import fill
 
-from weightinit.cli.options import Command, Start, add_service_options, add_start, load_start, make_client
+from weightinit.cli.options import (
+    Command,
+    LoadedModel,
+    add_model_argument,
+    add_service_options,
+    load_model,
+    make_client,
+)
 from weightinit.cli.tables import clean, print_table
 from weightinit.models import PartParameters, TensorParameters
 
@@ -17,7 +24,7 @@ WIDTH = 100  # of the reasons
 
 def add_options(parser: ArgumentParser) -> None:
     """Add this command's options."""
-    add_start(parser, "model")
+    add_model_argument(parser, "model")
     parser.add_argument("--json", action="store_true", help="for programs: one JSON object")
     add_service_options(parser)
 
@@ -25,22 +32,22 @@ def add_options(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Print a line for each tensor, with one for each of its parts where it has several, and the reasons."""
     with make_client(arguments) as client:
-        start = load_start(client, arguments.model)
+        loaded = load_model(client, arguments.model)
     if arguments.json:
-        _print_json(start)
+        _print_json(loaded)
         return
-    sys.stdout.write(f"seed {start.model.seed}, stream {start.model.stream}\n\n")
+    sys.stdout.write(f"seed {loaded.model.seed}, stream {loaded.model.stream}\n\n")
     reasons: dict[str, int] = {}
-    print_table([HEADER, *(row for tensor in start.parameters for row in _list_rows(tensor, reasons))])
+    print_table([HEADER, *(row for tensor in loaded.parameters for row in _list_rows(tensor, reasons))])
     sys.stdout.write("\n")
     for reason, number in reasons.items():
         indent = " " * (len(str(number)) + 2)
         sys.stdout.write(fill(clean(f"{number}  {reason}"), WIDTH, subsequent_indent=indent) + "\n")
 
 
-def _print_json(start: Start) -> None:
-    shown = {"seed": str(start.model.seed), "stream": start.model.stream}
-    tensors = [asdict(tensor) for tensor in start.parameters]
+def _print_json(loaded: LoadedModel) -> None:
+    shown = {"seed": str(loaded.model.seed), "stream": loaded.model.stream}
+    tensors = [asdict(tensor) for tensor in loaded.parameters]
     sys.stdout.write(json.dumps({**shown, "tensors": tensors}, ensure_ascii=False) + "\n")
 
 
@@ -69,7 +76,7 @@ def _write(shape: tuple[int, ...]) -> str:
 
 COMMAND = Command(
     "show",
-    "say what each tensor of a model starts from, and why",
+    "show how each tensor of a model is initialized, and why",
     "weightinit show vision/resnet50/1",
     add_options,
     run,

@@ -88,7 +88,7 @@ def initializer(
     Args:
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text. Default: the key that it is called with.
         name: which tensor this is, as `hidden1/kernel`. Required with a seed, since two layers with neither a
-            name nor a key of their own would start equal: raises TypeError.
+            name nor a key of their own would be equal: raises TypeError.
         dtype: for calls that say none. Default: JAX's.
         client: of the service. Default: the one that the environment configures.
         **layer: what follows the kernel and which axis is which, as for Client.weights.

@@ -37,7 +37,7 @@ _placeholders: ContextVar[bool] = ContextVar("weightinit.keras.placeholders", de
 
 
 class SharedWeights(UserWarning):
-    """One initializer made two tensors: they have the same seed and name, so they start equal."""
+    """One initializer made two tensors: with one seed and name they are equal."""
 
 
 class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # Keras has no types

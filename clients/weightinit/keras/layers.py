@@ -34,7 +34,7 @@ SEPARABLE = {
     rank: {"depthwise_kernel": Kernel(kernel.layer, activated=False), "pointwise_kernel": ORDINARY}
     for rank, kernel in DEPTHWISE.items()
 }
-# Keras starts tables at U(±0.05), whatever their size. A lookup reads one row, so fan_in is 1.
+# Keras initializes tables to U(±0.05), whatever their size. A lookup reads one row, so fan_in is 1.
 LOOKUP = Kernel(
     {
         "layout": "IO",

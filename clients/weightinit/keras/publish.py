@@ -1,4 +1,4 @@
-"""Publishing: a Keras model and a seed as a model that everybody can start from."""
+"""Publishing: a Keras model and a seed as a model that everybody can initialize from."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -27,7 +27,7 @@ FIXED: Mapping[type, Mapping[str, float]] = {layers.RMSNormalization: {"scale": 
 
 
 def find_constant(place: NamedTensor) -> list[Part]:
-    """Find the parts of a variable that starts at one value, or at one for each gate; [] for any other."""
+    """Return the parts of a variable of one value, or of one for each gate; [] for any other."""
     shape = tuple(place.variable.shape) or (1,)
     value = read_value(place.layer, place.variable.name)
     if value is None:
@@ -51,7 +51,7 @@ def read_value(layer: Layer, variable: str) -> float | None:
 
 
 def fill_gates(value: float, units: int) -> list[Part]:
-    """Fill the biases of an LSTM: the forget gate's start at one (Jozefowicz et al. 2015, section 2.2)."""
+    """Fill the biases of an LSTM: one for the forget gate (Jozefowicz et al. 2015, section 2.2)."""
     return [Part.constant(units, value), Part.constant(units, 1.0), Part.constant(2 * units, value)]
 
 
@@ -130,7 +130,7 @@ def find_parts(planned: PlannedTensor) -> list[Part]:
 
 
 def check_layout(place: NamedTensor, spec: Spec) -> None:
-    """Check that a kernel has its layer's axes: whoever starts from it takes them for these.
+    """Check that a kernel has its layer's axes: whoever initializes from it takes them for these.
 
     Raises ModelRejected.
     """

@@ -13,7 +13,7 @@ CANONICAL = "BGOIDHW"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of two models: what it is called, its seed and stream, and what is decided for its tensors."""
+    """One of two models: its label, seed and stream, and the parameters of its tensors."""
 
     title: str
     seed: int
@@ -23,7 +23,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Rows that start alike: all that their values follow from, as text to show and to compare.
+    """Rows with equal weights: all that their values follow from, as text to show and to compare.
 
     `rows` are those of the tensor that is drawn; of a constant only their number counts.
     """
@@ -33,7 +33,7 @@ class Run:
 
 
 def find_differences(one: Side, two: Side) -> Iterator[tuple[str, str]]:
-    """Find the tensors that start differently, each with what is different, in the order of the first."""
+    """Yield the tensors that are initialized differently, and how, in the order of the first model."""
     others = {tensor.name: tensor for tensor in two.tensors}
     for tensor in one.tensors:
         other = others.pop(tensor.name, None)
@@ -45,7 +45,7 @@ def find_differences(one: Side, two: Side) -> Iterator[tuple[str, str]]:
 
 
 def compare_tensors(tensor: TensorParameters, one: Side, other: TensorParameters, two: Side) -> str:
-    """Say what is different between two tensors of a name; nothing where they start alike."""
+    """Say what is different between two tensors of a name; nothing where they are equal."""
     has_shape, has_dtype = tensor.shape == other.shape, tensor.dtype == other.dtype
     changes = [] if has_shape else [f"shape {_write_shape(tensor.shape)} → {_write_shape(other.shape)}"]
     changes += [] if has_dtype else [f"dtype {tensor.dtype} → {other.dtype}"]

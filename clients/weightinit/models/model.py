@@ -1,4 +1,4 @@
-"""The model: a seed and named tensors, to be published and started from anywhere."""
+"""The model: a seed and named tensors, to be published and initialized from anywhere."""
 
 import operator
 import re
@@ -22,7 +22,7 @@ class Model:
     """A seed and a list of tensors with names of their own, under a version of the stream.
 
     The specs of the parts get the model's seed, so that `dataclasses.replace(model, seed=43)` is the same
-    model from another start. Raises SpecRejected.
+    model with other weights. Raises SpecRejected.
     """
 
     seed: int

@@ -43,7 +43,7 @@ class NameEntry:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object]) -> "NameEntry":
-        """Read the service's answer. Raises ValueError."""
+        """Read the service's response. Raises ValueError."""
         texts = {field: _read_text(answer, field) for field in ("name", "model", "author")}
         retired = answer.get("retired")
         return cls(
@@ -70,7 +70,7 @@ class Publication:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object], *, is_new: bool) -> "Publication":
-        """Read the service's answer. Raises ValueError."""
+        """Read the service's response. Raises ValueError."""
         model = _read_text(answer, "id")
         if not is_model_id(model):
             raise ValueError(f"id is {describe(model)}")

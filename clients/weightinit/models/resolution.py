@@ -1,4 +1,4 @@
-"""Decisions: what each tensor of a model starts from, and why."""
+"""Resolution: the parameters of each tensor of a model, and why."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,25 +12,25 @@ from weightinit.spec.parameters import Parameters
 
 
 class Resolver:
-    """Asks what is decided for specs, given what asks for one: once for all that is alike.
+    """Resolves the parameters of specs, with one request for all that are equal but for seed and name.
 
-    Neither seed nor name has a part in it.
+    `request` returns the parameters of a spec.
     """
 
-    def __init__(self, ask: Callable[[Spec], Parameters]) -> None:
-        self._ask = ask
+    def __init__(self, request: Callable[[Spec], Parameters]) -> None:
+        self._request = request
         self._known: dict[Spec, Parameters] = {}
 
-    def resolve(self, spec: Spec, called: str) -> Parameters:
-        """Ask what is decided for a spec. What goes wrong has a note of what it was asked for."""
-        alike = replace(spec, seed=None, name="")
-        if alike not in self._known:
+    def resolve(self, spec: Spec, label: str) -> Parameters:
+        """Return the parameters of a spec. An error gets a note that names the tensor."""
+        key = replace(spec, seed=None, name="")
+        if key not in self._known:
             try:
-                self._known[alike] = self._ask(alike)
+                self._known[key] = self._request(key)
             except Exception as error:
-                error.add_note(f"This was asked for {called}.")
+                error.add_note(f"This was requested for {label}.")
                 raise
-        return self._known[alike]
+        return self._known[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PartParameters:
 
 @dataclass(frozen=True, slots=True)
 class TensorParameters:
-    """A tensor of a model, and what is decided for each of the parts that are stacked to it."""
+    """A tensor of a model, and the parameters of each of its parts, stacked along axis 0."""
 
     name: str
     shape: tuple[int, ...]
@@ -59,16 +59,16 @@ class TensorParameters:
 
 
 def read_model_parameters(answer: Mapping[str, object]) -> tuple[TensorParameters, ...]:
-    """Read the service's answer. Raises ValueError."""
+    """Read the service's response. Raises ValueError."""
     rows: Any = answer.get("tensors")
     try:
         return tuple(_read_tensor(row) for row in rows)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"what is decided has another form: {error}") from None
+        raise ValueError(f"the parameters have another form: {error}") from None
 
 
 def resolve_tensors(model: Model, resolver: Resolver) -> tuple[TensorParameters, ...]:
-    """Ask what is decided for a model that need not be published."""
+    """Return the parameters of a model that need not be published."""
     return tuple(_resolve_tensor(tensor, resolver) for tensor in model.tensors)
 
 

@@ -1,4 +1,4 @@
-"""Parameters: what the service decided about a layer's weights, and why."""
+"""Parameters: what the service resolved for a layer's weights, and why."""
 
 import types
 from collections.abc import Mapping

@@ -108,9 +108,9 @@ def count_groups(module: nn.Module) -> int:
     return read_integer(module, "groups") or 1
 
 
-ZERO = constant(0.0, "Biases start at zero.")
-CENTER = constant(0.0, "A norm's shift starts at zero.")
-SCALE = constant(1.0, "A norm's scale starts at one.")
+ZERO = constant(0.0, "Biases are initialized to zero.")
+CENTER = constant(0.0, "A norm's shift is initialized to zero.")
+SCALE = constant(1.0, "A norm's scale is initialized to one.")
 
 NORM = {"weight": SCALE, "bias": CENTER}
 LOOKUP: dict[str, Describe] = {"weight": lookup}

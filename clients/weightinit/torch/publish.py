@@ -1,4 +1,4 @@
-"""Publishing: a module and a seed as a model that everybody can start from."""
+"""Publishing: a module and a seed as a model that everybody can initialize from."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,20 +57,20 @@ def describe_parameters(
     module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str, rename: Rename
 ) -> list[TensorSpec]:
     """Describe the parameters of a module as a plan initializes them. Raises ModelRejected."""
-    entries = [list(group) for _, group in itertools.groupby(plan, lambda tensor: id(tensor.target))]
-    places = [
-        (place, starts)
-        for place, starts in zip(walk_parameters(module, prefix), entries, strict=True)
-        if place.parameter.numel()
+    groups = [list(group) for _, group in itertools.groupby(plan, lambda tensor: id(tensor.target))]
+    named_blocks = [
+        (named, blocks)
+        for named, blocks in zip(walk_parameters(module, prefix), groups, strict=True)
+        if named.parameter.numel()
     ]
-    problems = [problem for place, starts in places for problem in find_problems(place, starts)]
+    problems = [problem for named, blocks in named_blocks for problem in find_problems(named, blocks)]
     if problems:
         raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
     return [
         TensorSpec.of(
-            rename(place.names[0]), *cut_parts(starts, seed, rename), dtype=DTYPES[place.parameter.dtype]
+            rename(named.names[0]), *cut_parts(blocks, seed, rename), dtype=DTYPES[named.parameter.dtype]
         )
-        for place, starts in places
+        for named, blocks in named_blocks
     ]
 
 
@@ -78,43 +78,43 @@ def describe_statistics(module: nn.Module, prefix: str, rename: Rename) -> list[
     """Describe the running statistics of norms, without which a file of the model would lack them."""
     return [
         TensorSpec.of(
-            rename(place.names[0]),
-            Part.constant(tuple(place.parameter.shape), STATISTICS[place.attribute]),
-            dtype=DTYPES[place.parameter.dtype],
+            rename(named.names[0]),
+            Part.constant(tuple(named.parameter.shape), STATISTICS[named.attribute]),
+            dtype=DTYPES[named.parameter.dtype],
         )
-        for place in walk_buffers(module, prefix)
-        if isinstance(place.module, RUNNING) and place.attribute in STATISTICS
+        for named in walk_buffers(module, prefix)
+        if isinstance(named.module, RUNNING) and named.attribute in STATISTICS
     ]
 
 
-def find_problems(place: NamedTensor, entries: Sequence[PlannedTensor]) -> Iterator[str]:
+def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterator[str]:
     """Find why a parameter cannot be published.
 
-    Whoever starts from it takes its axes for those that its layer has; so no rule may say others.
+    Whoever initializes from it takes its axes for those that its layer has; so no rule may say others.
     """
-    known = describe_parameter(place.module, place.attribute, tuple(place.parameter.shape))
+    known = describe_parameter(named.module, named.attribute, tuple(named.parameter.shape))
     own = find_layout(known)
-    if place.parameter.dtype not in DTYPES:
-        yield f"{place.names[0]}, of dtype {place.parameter.dtype}"
-    for entry in entries:
-        if not isinstance(entry.action, Constant | Draw):
-            yield f"{entry.name}, which is left as it is: {entry.reason}"
-        elif isinstance(entry.action, Draw) and own:
-            layout = write_out(entry.action.layer["layout"], len(entry.shape))
+    if named.parameter.dtype not in DTYPES:
+        yield f"{named.names[0]}, of dtype {named.parameter.dtype}"
+    for block in blocks:
+        if not isinstance(block.action, Constant | Draw):
+            yield f"{block.name}, which is left as it is: {block.reason}"
+        elif isinstance(block.action, Draw) and own:
+            layout = write_out(block.action.layer["layout"], len(block.shape))
             if layout != own:
-                yield f"{entry.name}, whose axes are {own} and not {layout}: say its fans instead"
+                yield f"{block.name}, whose axes are {own} and not {layout}: say its fans instead"
 
 
-def cut_parts(entries: Sequence[PlannedTensor], seed: int, rename: Rename) -> Iterator[Part]:
+def cut_parts(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> Iterator[Part]:
     """Cut a parameter into parts that do not overlap: of entries that do, the last counts."""
-    shape = tuple(entries[0].target.shape) or (1,)  # which PyTorch loads into a scalar
-    spans = [entry.rows or slice(0, shape[0]) for entry in entries]
+    shape = tuple(blocks[0].target.shape) or (1,)  # which PyTorch loads into a scalar
+    spans = [block.rows or slice(0, shape[0]) for block in blocks]
     edges = sorted({edge for span in spans for edge in (span.start, span.stop)})
     for start, stop in itertools.pairwise(edges):
-        covering = [row for row in zip(entries, spans, strict=True) if row[1].start <= start < row[1].stop]
-        entry, span = covering[-1]
-        spec = entry.make_spec(seed, rename)
+        covering = [row for row in zip(blocks, spans, strict=True) if row[1].start <= start < row[1].stop]
+        block, span = covering[-1]
+        spec = block.make_spec(seed, rename)
         if spec:
             yield Part.of(spec, slice(start - span.start, stop - span.start))
-        elif isinstance(entry.action, Constant):
-            yield Part.constant((stop - start, *shape[1:]), entry.action.value)
+        elif isinstance(block.action, Constant):
+            yield Part.constant((stop - start, *shape[1:]), block.action.value)

@@ -25,7 +25,7 @@ class Query:
 
 
 def make_parameters_query(spec: Spec) -> Query:
-    """Make the query for what is decided for a layer, which neither seed nor name has a part in."""
+    """Make the query for the parameters of a layer, which neither seed nor name has a part in."""
     params = replace(spec, seed=None, name="").to_query()
     return Query("/v1/parameters", params, f"parameters of {_write_shape(spec)}")
 

@@ -250,7 +250,7 @@ def _read_length(response: httpx.Response) -> int | None:
 
 
 def _read_part(response: httpx.Response, url: str) -> tuple[int, int]:
-    """Return where a part starts and the size of the whole. It has to go on to the end."""
+    """Return where a part begins and the size of the whole. It has to reach the end."""
     text = response.headers.get("Content-Range", "no Content-Range")
     found = CONTENT_RANGE.fullmatch(text)
     start, last, size = (int(number) for number in found.groups()) if found else (0, 0, 0)

@@ -90,7 +90,7 @@ class PipeSink:
     def begin(self, _etag: str | None, /) -> None:
         """Write what is before the bytes; refuse to do so again."""
         if self._is_begun:
-            error = BrokenTransfer("the service started again, which a pipe cannot; write to a file")
+            error = BrokenTransfer("the service began again, which a pipe cannot; write to a file")
             error.retryable = False
             raise error
         self._is_begun = True

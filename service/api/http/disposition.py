@@ -7,7 +7,7 @@ import re
 from urllib.parse import quote
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\s\u200b-\u200f\u2028-\u202e\u2066-\u2069]+')
-LONGEST = 100
+MAX_NAME_LENGTH = 100
 
 
 def format_disposition(name: str, suffix: str) -> str:
@@ -19,7 +19,7 @@ def format_disposition(name: str, suffix: str) -> str:
     >>> format_disposition("hidden1/kernel", ".npy")
     'attachment; filename="hidden1_kernel.npy"'
     """
-    full = UNSAFE.sub("_", name).strip("._")[:LONGEST] or "weights"
+    full = UNSAFE.sub("_", name).strip("._")[:MAX_NAME_LENGTH] or "weights"
     plain = re.sub(r"[^A-Za-z0-9.+-]+", "_", full).strip("._") or "weights"
     disposition = f'attachment; filename="{plain}{suffix}"'
     if not full.isascii():

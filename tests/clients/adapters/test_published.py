@@ -74,5 +74,5 @@ WRONG = {
 
 @pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=WRONG)
 def test_what_is_decided_for_another_model_is_an_error(fetch, change, words):
-    with pytest.raises(NotWeightinit, match=f"^what is decided for {words}"):
+    with pytest.raises(NotWeightinit, match=f"^the parameters of {words}"):
         fetch(change)

@@ -206,7 +206,7 @@ def test_standard_output_cannot_start_again(small_server, url, small):
     small_server.script = [truncate(1000)]
     done = run_process("weights", "256,1024", "--seed", "1", "-o", "-", "--format", "raw")
     assert (done.returncode, done.stdout) == (5, small.tobytes()[:1000])
-    assert b"started again, which a pipe cannot; write to a file" in done.stderr
+    assert b"began again, which a pipe cannot; write to a file" in done.stderr
 
 
 def test_nothing_is_written_to_standard_output_before_there_is_something(small_server, url):

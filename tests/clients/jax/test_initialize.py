@@ -58,7 +58,7 @@ def test_names_can_be_another_framework_s(client):
 def test_what_the_service_refuses_names_the_tensor(client):
     with pytest.raises(SpecRejected, match="activation must name an activation function") as caught:
         initialize(PARAMS, 42, rules={"hidden/kernel": {"activation": "reluu"}}, client=client)
-    assert caught.value.__notes__ == ["This was asked for hidden/kernel."]
+    assert caught.value.__notes__ == ["This was requested for hidden/kernel."]
 
 
 def test_shapes_are_enough(client):
@@ -88,7 +88,7 @@ def test_a_plan_asks_once_for_all_that_is_alike(counting):
 def test_a_plan_says_for_what_it_was_refused(client):
     with pytest.raises(SpecRejected) as caught:
         plan(PARAMS, 42, rules={"out/kernel": {"activation": "reluu"}}, client=client)
-    assert caught.value.__notes__ == ["This was asked for out/kernel."]
+    assert caught.value.__notes__ == ["This was requested for out/kernel."]
 
 
 class Model(nnx.Module):

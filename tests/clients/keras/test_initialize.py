@@ -248,7 +248,7 @@ def test_what_the_service_refuses_names_the_tensor(client):
     model = build(layers.Dense(7, name="hidden"))
     with pytest.raises(SpecRejected, match="activation must name an activation function") as caught:
         initialize(model, 42, rules={"hidden/kernel": {"activation": "reluu"}}, client=client)
-    assert caught.value.__notes__ == ["This was asked for hidden/kernel."]
+    assert caught.value.__notes__ == ["This was requested for hidden/kernel."]
 
 
 def test_what_the_service_refuses_leaves_the_model_as_it_was(client):

@@ -38,7 +38,7 @@ def test_what_differs_otherwise_is_asked_for_each(resolver, asked):
 def test_what_goes_wrong_has_a_note_of_what_it_was_asked_for(resolver):
     with pytest.raises(SpecRejected) as caught:
         resolver.resolve(Spec((4, 3), activation="relo"), "fc/kernel")
-    assert caught.value.__notes__ == ["This was asked for fc/kernel."]
+    assert caught.value.__notes__ == ["This was requested for fc/kernel."]
 
 
 def test_what_went_wrong_is_asked_for_again(client):

@@ -299,7 +299,7 @@ def test_an_absent_service_leaves_the_model_as_it_was():
 def test_an_error_of_the_service_names_the_tensor(client):
     with pytest.raises(SpecRejected) as caught:
         initialize_(make_mlp(), 42, rules={"5": {"activation": "relo"}}, client=client)
-    assert caught.value.__notes__ == ["This was asked for 5.weight."]
+    assert caught.value.__notes__ == ["This was requested for 5.weight."]
 
 
 def test_an_error_midway_names_the_tensor(client, monkeypatch):
