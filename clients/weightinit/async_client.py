@@ -69,7 +69,7 @@ class AsyncClient:
         out: "Destination | None" = None,
         **spec: Unpack[SpecFields],
     ) -> "Array":
-        """Fetch a tensor, or a box of it; see Client.weights."""
+        """Fetch a tensor, or a slice of it; see Client.weights."""
         return await run_in_thread(partial(self._client.weights, shape, slice=slice, out=out, **spec))
 
     async def fetch(

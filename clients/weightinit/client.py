@@ -19,7 +19,7 @@ from weightinit.models.resolution import Resolver, read_model_parameters, resolv
 from weightinit.settings import find_author, resolve_settings
 from weightinit.spec.layer import Shape, Spec, SpecFields
 from weightinit.spec.parameters import Parameters
-from weightinit.spec.slices import Box, Slices
+from weightinit.spec.slices import Slices, TensorSlice
 from weightinit.transport.connection import Connection
 from weightinit.transport.requests import (
     Query,
@@ -191,18 +191,20 @@ class Client(Registry):
         out: "Destination | None" = None,
         **spec: Unpack[SpecFields],
     ) -> "Array":
-        """Fetch a tensor, or the box that a slice cuts out of it, as an array in C order.
+        """Fetch a tensor, or a slice of it, as an array in C order.
 
         `out`, an array of that shape and dtype or any buffer of that size, is written to instead of new
         memory, without a copy between; an array over it is returned. After an error its content is
         undefined. bfloat16 comes as ml_dtypes.bfloat16 if that is installed, else as its bits in uint16.
         """
         layer = Spec.of(shape, **spec)
-        box = Box.of(slice, layer.shape)
+        tensor_slice = TensorSlice.of(slice, layer.shape)
         array = (
-            make_array(box.shape, layer.format) if out is None else view_array(out, box.shape, layer.format)
+            make_array(tensor_slice.shape, layer.format)
+            if out is None
+            else view_array(out, tensor_slice.shape, layer.format)
         )
-        self._fill(layer, box, view_bytes(array, array.nbytes))
+        self._fill(layer, tensor_slice, view_bytes(array, array.nbytes))
         return array
 
     def fetch(
@@ -215,8 +217,8 @@ class Client(Registry):
     ) -> None:
         """Fetch a tensor's bytes, little-endian and in C order, into a writable buffer of their size."""
         layer = Spec.of(shape, **spec)
-        box = Box.of(slice, layer.shape)
-        self._fill(layer, box, view_bytes(out, box.count_bytes(layer.format)))
+        tensor_slice = TensorSlice.of(slice, layer.shape)
+        self._fill(layer, tensor_slice, view_bytes(out, tensor_slice.count_bytes(layer.format)))
 
     def raw(
         self,
@@ -227,15 +229,15 @@ class Client(Registry):
     ) -> bytes:
         """Fetch a tensor's bytes, little-endian and in C order. `fetch` does with half the memory."""
         layer = Spec.of(shape, **spec)
-        box = Box.of(slice, layer.shape)
-        buffer = bytearray(box.count_bytes(layer.format))
-        self._fill(layer, box, memoryview(buffer))
+        tensor_slice = TensorSlice.of(slice, layer.shape)
+        buffer = bytearray(tensor_slice.count_bytes(layer.format))
+        self._fill(layer, tensor_slice, memoryview(buffer))
         return bytes(buffer)
 
-    def _fill(self, spec: Spec, box: Box, view: memoryview) -> None:
-        query = make_weights_query(spec, box)
+    def _fill(self, spec: Spec, tensor_slice: TensorSlice, view: memoryview) -> None:
+        query = make_weights_query(spec, tensor_slice)
         if not view:
-            return  # an empty box, such as the shard of a rank that there are no rows for
+            return  # an empty slice, such as the shard of a rank that there are no rows for
         if self._cache:
             self._cache.fill(
                 compute_key(self._settings.endpoints, query), view, partial(self._download, query, view)

@@ -17,7 +17,7 @@ from numpy.lib.format import write_array_header_1_0
 
 from weightinit.errors import OutputFailed, WeightinitError
 from weightinit.spec.layer import Spec
-from weightinit.spec.slices import Box
+from weightinit.spec.slices import TensorSlice
 from weightinit.transport.connection import Connection
 from weightinit.transport.requests import Query, make_weights_query
 from weightinit.transport.sinks import FileSink, write_all
@@ -27,26 +27,34 @@ NOTE = ".part.json"
 LOCK = ".part.lock"  # held while a process writes the part
 
 
-def make_npy_header(spec: Spec, box: Box) -> bytes:
+def make_npy_header(spec: Spec, tensor_slice: TensorSlice) -> bytes:
     """Make what numpy.save writes before the bytes of an array (NEP 1)."""
     header = BytesIO()
-    description = {"descr": spec.format.npy, "fortran_order": False, "shape": box.shape}
+    description = {"descr": spec.format.npy, "fortran_order": False, "shape": tensor_slice.shape}
     write_array_header_1_0(header, description)
     return header.getvalue()
 
 
-def make_no_header(_spec: Spec, _box: Box) -> bytes:
+def make_no_header(_spec: Spec, _slice: TensorSlice) -> bytes:
     """Make what is before raw bytes."""
     return b""
 
 
 # What a file has before the tensor's bytes, by the name of its format.
-HEADERS: dict[str, Callable[[Spec, Box], bytes]] = {"npy": make_npy_header, "raw": make_no_header}
+HEADERS: dict[str, Callable[[Spec, TensorSlice], bytes]] = {"npy": make_npy_header, "raw": make_no_header}
 
 
-def save_weights(connection: Connection, path: Path, spec: Spec, box: Box, header: bytes) -> None:
-    """Write a tensor, or a box of it, to a file; see `save`."""
-    save(connection, path, make_weights_query(spec, box), box.count_bytes(spec.format), header)
+def save_weights(
+    connection: Connection, path: Path, spec: Spec, tensor_slice: TensorSlice, header: bytes
+) -> None:
+    """Write a tensor, or a slice of it, to a file; see `save`."""
+    save(
+        connection,
+        path,
+        make_weights_query(spec, tensor_slice),
+        tensor_slice.count_bytes(spec.format),
+        header,
+    )
 
 
 def save(

@@ -14,7 +14,7 @@ from weightinit.models.diff import CANONICAL
 from weightinit.models.names import check_name, check_reference, is_model_id
 from weightinit.spec.dtypes import DTYPES, find_numpy_dtype
 from weightinit.spec.layouts import SHORTHANDS, write_out
-from weightinit.spec.slices import Box
+from weightinit.spec.slices import TensorSlice
 
 from tests.contract import CONTRACT, LIMITS, MODELS, SHAPE
 
@@ -53,19 +53,21 @@ def test_canonical_order_is_that_of_the_contract():
 @pytest.mark.parametrize("row", CONTRACT["slices"]["accepted"], ids=lambda row: row["text"])
 class TestAcceptedSlices:
     def test_text_has_its_shape(self, row):
-        assert Box.of(row["text"], SHAPE).shape == tuple(stop - start for start, stop in row["bounds"])
+        assert TensorSlice.of(row["text"], SHAPE).shape == tuple(
+            stop - start for start, stop in row["bounds"]
+        )
 
     def test_text_is_written_as_the_service_does(self, row):
-        assert Box.of(row["text"], SHAPE).text == row["written"]
+        assert TensorSlice.of(row["text"], SHAPE).text == row["written"]
 
     def test_bounds_have_their_text(self, row):
-        assert Box.of(tuple(slice(*bounds) for bounds in row["bounds"]), SHAPE).text == row["written"]
+        assert TensorSlice.of(tuple(slice(*bounds) for bounds in row["bounds"]), SHAPE).text == row["written"]
 
 
 @pytest.mark.parametrize("text", CONTRACT["slices"]["refused"])
 def test_a_text_that_is_no_slice_is_refused(text):
     with pytest.raises(SpecRejected, match="slice"):
-        Box.of(text, SHAPE)
+        TensorSlice.of(text, SHAPE)
 
 
 # --- dtypes ---------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ def test_an_array_of_a_dtype_has_its_size(row):
 )
 def test_a_npy_header_has_its_bytes(row):
     shape = tuple(row["shape"])
-    written = make_npy_header(Spec(shape, dtype=row["dtype"]), Box.of(None, shape))
+    written = make_npy_header(Spec(shape, dtype=row["dtype"]), TensorSlice.of(None, shape))
     assert written == row["header"].encode("latin-1")
 
 

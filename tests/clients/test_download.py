@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from weightinit import OutputFailed, Retry, ServerError, Spec, Truncated
 from weightinit.download import HEADERS, make_npy_header, save_weights
-from weightinit.spec.slices import Box
+from weightinit.spec.slices import TensorSlice
 
 from tests.clients.faults import flip_bit, refuse, truncate
 
@@ -24,7 +24,7 @@ def path(tmp_path):
 
 
 def save(client, path, spec=SPEC, form="npy"):
-    box = Box.of(None, spec.shape)
+    box = TensorSlice.of(None, spec.shape)
     save_weights(client, path, spec, box, HEADERS[form](spec, box))
 
 
@@ -49,7 +49,7 @@ def test_a_header_is_numpys_own(dtype, tmp_path):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     array = np.zeros((3, 5), ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
     np.save(tmp_path / "a.npy", array)
-    header = make_npy_header(Spec((3, 5), dtype=dtype), Box.of(None, (3, 5)))
+    header = make_npy_header(Spec((3, 5), dtype=dtype), TensorSlice.of(None, (3, 5)))
     assert (tmp_path / "a.npy").read_bytes() == header + array.tobytes()
 
 

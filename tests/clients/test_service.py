@@ -151,10 +151,10 @@ def test_a_killed_service_is_gone_on_with_by_its_replica(client):
                 return super().take(body, offset)
 
         array = np.empty_like(whole)
-        from weightinit.spec.slices import Box
+        from weightinit.spec.slices import TensorSlice
         from weightinit.transport.requests import make_weights_query
 
-        query = make_weights_query(weightinit.Spec.of(shape, **said), Box.of(None, shape))
+        query = make_weights_query(weightinit.Spec.of(shape, **said), TensorSlice.of(None, shape))
         both.transfer(query, KillingSink(memoryview(array).cast("B")), array.nbytes)
     assert killed
     assert array.tobytes() == whole.tobytes()

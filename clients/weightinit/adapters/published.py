@@ -21,8 +21,8 @@ from weightinit.spec.parameters import Parameters
 if TYPE_CHECKING:
     from weightinit.arrays import Array
 
-# A cut of each axis: a box of a tensor.
-Cuts = tuple[slice, ...]
+# A half-open slice of each axis of a tensor.
+AxisSlices = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +40,35 @@ class Segment:
     rows: slice | None = None
     first: int = 0
 
-    def cut(self, cuts: Cuts) -> Cuts | None:
-        """Cut a box of the tensor down to these rows; None where it has none of them."""
+    def intersect(self, slices: AxisSlices) -> AxisSlices | None:
+        """Return the part of some slices that is in these rows; None where there is none."""
         if self.rows is None:
-            return cuts
-        cut = cuts[self.axis]
-        start, stop = max(cut.start, self.rows.start), min(cut.stop, self.rows.stop)
-        return _set_axis(cuts, self.axis, slice(start, stop)) if start < stop else None
+            return slices
+        axis_slice = slices[self.axis]
+        start, stop = max(axis_slice.start, self.rows.start), min(axis_slice.stop, self.rows.stop)
+        return _set_axis(slices, self.axis, slice(start, stop)) if start < stop else None
 
-    def read(self, cuts: Cuts, dtype: str, client: Client) -> "Array":
-        """Read a box of the tensor, all of it in these rows."""
+    def read(self, slices: AxisSlices, dtype: str, client: Client) -> "Array":
+        """Read slices of the tensor, all of them in these rows."""
         if self.spec is None:
-            shape = [cut.stop - cut.start for cut in cuts]
+            shape = [axis_slice.stop - axis_slice.start for axis_slice in slices]
             return np.full(shape, self.value, find_numpy_dtype(DTYPES[dtype]))
         shift = self.first - (self.rows.start if self.rows else 0)
-        cut = cuts[self.axis]
-        slices = _set_axis(cuts, self.axis, slice(cut.start + shift, cut.stop + shift))
+        axis_slice = slices[self.axis]
+        slices = _set_axis(slices, self.axis, slice(axis_slice.start + shift, axis_slice.stop + shift))
         return client.weights(replace(self.spec, dtype=dtype), slice=slices)
 
 
-def read_box(segments: Sequence[Segment], cuts: Cuts, dtype: str, client: Client) -> "Array":
-    """Read a box of the tensor that some pieces make up, asking for no more than it has of each."""
-    shares = [(segment, share) for segment in segments if (share := segment.cut(cuts))]
+def read_slices(segments: Sequence[Segment], slices: AxisSlices, dtype: str, client: Client) -> "Array":
+    """Read slices of the tensor that segments make up, requesting no more than is needed of each."""
+    shares = [(segment, share) for segment in segments if (share := segment.intersect(slices))]
     if len(shares) == 1:
-        return shares[0][0].read(cuts, dtype, client)
-    array = make_array(tuple(cut.stop - cut.start for cut in cuts), DTYPES[dtype])
+        return shares[0][0].read(slices, dtype, client)
+    array = make_array(tuple(axis_slice.stop - axis_slice.start for axis_slice in slices), DTYPES[dtype])
     for segment, share in shares:
         inside = tuple(
             slice(part.start - whole.start, part.stop - whole.start)
-            for part, whole in zip(share, cuts, strict=True)
+            for part, whole in zip(share, slices, strict=True)
         )
         array[inside] = segment.read(share, dtype, client)
     return array
@@ -86,8 +86,8 @@ def name_segments(segments: Sequence[Segment]) -> list[str]:
     return ["" if segment.rows is None else _name_rows(segment, segment.rows, counts) for segment in segments]
 
 
-def span(shape: Sequence[int]) -> Cuts:
-    """Return the cuts of the box that is all of a shape.
+def span(shape: Sequence[int]) -> AxisSlices:
+    """Return the slices that are all of a shape.
 
     >>> span((2, 3))
     (slice(0, 2, None), slice(0, 3, None))
@@ -100,8 +100,8 @@ def _name_rows(segment: Segment, rows: slice, counts: Counter[str]) -> str:
     return f".{end}" if counts[end] == 1 else f"[{rows.start}:{rows.stop}]"
 
 
-def _set_axis(cuts: Cuts, axis: int, cut: slice) -> Cuts:
-    return (*cuts[:axis], cut, *cuts[axis + 1 :])
+def _set_axis(slices: AxisSlices, axis: int, axis_slice: slice) -> AxisSlices:
+    return (*slices[:axis], axis_slice, *slices[axis + 1 :])
 
 
 # The version of the stream whose specs this client asks for.

@@ -57,8 +57,8 @@ def _list_rows(tensor: TensorParameters, reasons: dict[str, int]) -> Iterator[tu
         return
     yield (tensor.name, _write(tensor.shape), tensor.dtype, f"{len(tensor.parts)} parts", "", "", "", "")
     for part in tensor.parts:
-        cut = f" [{part.slice}]" if part.slice else ""
-        yield (f"  {part.name}{cut}", _write(part.shape), "", *_describe(part, reasons))
+        rows = f" [{part.slice}]" if part.slice else ""
+        yield (f"  {part.name}{rows}", _write(part.shape), "", *_describe(part, reasons))
 
 
 def _describe(part: PartParameters, reasons: dict[str, int]) -> tuple[object, ...]:

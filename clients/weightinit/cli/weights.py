@@ -15,7 +15,7 @@ from weightinit.cli.options import (
 )
 from weightinit.download import HEADERS, save_weights
 from weightinit.errors import OutputFailed
-from weightinit.spec.slices import Box
+from weightinit.spec.slices import TensorSlice
 from weightinit.transport.requests import make_weights_query
 from weightinit.transport.sinks import PipeSink
 
@@ -26,7 +26,7 @@ def add_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("the tensor")
     group.add_argument("--seed", required=True, metavar="N", help="0 to 2⁶⁴ - 1")
     group.add_argument("--name", metavar="TEXT", help="which tensor: two names never share weights")
-    group.add_argument("--slice", metavar="BOX", help="only a part of it, as in 0:128,:")
+    group.add_argument("--slice", metavar="SLICE", help="only a part of it, as in 0:128,:")
     group = parser.add_argument_group("the file")
     group.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="where to, - being standard output"
@@ -39,17 +39,19 @@ def add_options(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Write the file, or to standard output."""
     spec = make_spec(arguments)
-    box = Box.of(arguments.slice, spec.shape)
-    header = HEADERS[arguments.format](spec, box)
+    tensor_slice = TensorSlice.of(arguments.slice, spec.shape)
+    header = HEADERS[arguments.format](spec, tensor_slice)
     with make_client(arguments, verify=arguments.verify, progress=arguments.progress) as client:
         if arguments.output != "-":
-            save_weights(client, Path(arguments.output), spec, box, header)
+            save_weights(client, Path(arguments.output), spec, tensor_slice, header)
             return
         if sys.stdout.isatty():
             raise OutputFailed("weights are no text for a terminal: name a file with -o, or pipe them on")
         with FileIO(sys.stdout.fileno(), "wb", closefd=False) as output:
             sink = PipeSink(output, header)
-            client.transfer(make_weights_query(spec, box), sink, box.count_bytes(spec.format))
+            client.transfer(
+                make_weights_query(spec, tensor_slice), sink, tensor_slice.count_bytes(spec.format)
+            )
 
 
 COMMAND = Command(

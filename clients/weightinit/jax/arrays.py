@@ -10,7 +10,7 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
 from jax.typing import DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters.published import Cuts
+from weightinit.adapters.published import AxisSlices
 from weightinit.spec.layer import Shape, SpecFields
 
 
@@ -35,21 +35,23 @@ def sharded(
     layer = Spec.of(shape, **spec)
     layer = Spec.of(layer, dtype=name_dtype(layer.dtype))
     source = client or default_client()
-    return distribute(layer.shape, layer.dtype, sharding, lambda box: source.weights(layer, slice=box))
+    return distribute(layer.shape, layer.dtype, sharding, lambda slices: source.weights(layer, slice=slices))
 
 
 def distribute(
     shape: tuple[int, ...],
     dtype: str,
     sharding: Sharding | PartitionSpec,
-    read: Callable[[Cuts], np.ndarray[Any, Any]],
+    read: Callable[[AxisSlices], np.ndarray[Any, Any]],
 ) -> jax.Array:
-    """Make an array over the devices of a sharding of the boxes that they hold, each read once."""
+    """Make an array over the devices of a sharding of the slices that they hold, each read once."""
     parts: dict[tuple[tuple[int, int], ...], np.ndarray[Any, Any]] = {}
 
-    def fetch(box: tuple[slice, ...] | None) -> np.ndarray[Any, Any]:
+    def fetch(slices: tuple[slice, ...] | None) -> np.ndarray[Any, Any]:
         # JAX's types allow None.
-        key = tuple(cut.indices(length)[:2] for cut, length in zip(box or (), shape, strict=True))
+        key = tuple(
+            axis_slice.indices(length)[:2] for axis_slice, length in zip(slices or (), shape, strict=True)
+        )
         if key not in parts:
             parts[key] = read(tuple(slice(*bounds) for bounds in key))
         return parts[key]

@@ -21,7 +21,7 @@ from weightinit.adapters.plan import (
     read_seed,
     resolve_plan,
 )
-from weightinit.adapters.published import PublishedModel, Segment, fetch_published, read_box, span
+from weightinit.adapters.published import PublishedModel, Segment, fetch_published, read_slices, span
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import Patterns, Rules
 from weightinit.deprecation import deprecate_keywords
@@ -176,7 +176,7 @@ def _infer_nothing() -> Inference:
 def _make_leaf(segments: list[Segment], leaf: Leaf, client: Client) -> jax.Array:
     """Make the array that segments make up, on the devices of the leaf that it replaces."""
     shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
-    read = partial(read_box, segments, dtype=dtype, client=client)
+    read = partial(read_slices, segments, dtype=dtype, client=client)
     if getattr(leaf, "sharding", None) is None:
         return take_over(read(span(shape)))
     return distribute(shape, dtype, leaf.sharding, read)

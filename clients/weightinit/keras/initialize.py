@@ -18,7 +18,7 @@ from weightinit.adapters.plan import (
     read_seed,
     resolve_plan,
 )
-from weightinit.adapters.published import PublishedModel, fetch_published, read_box, span
+from weightinit.adapters.published import PublishedModel, fetch_published, read_slices, span
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import Patterns, Rule, Rules
 from weightinit.deprecation import deprecate_keywords
@@ -185,4 +185,4 @@ def _assign(blocks: Sequence[ResolvedTensor], client: Client) -> None:
     if blocks[0].spec or isinstance(planned.action, Constant):
         segments = [block.planned.make_segment(block.spec) for block in blocks]
         variable = planned.target.variable
-        variable.assign(read_box(segments, span(variable.shape), planned.dtype, client))
+        variable.assign(read_slices(segments, span(variable.shape), planned.dtype, client))

@@ -8,7 +8,7 @@ from typing import Any, SupportsFloat
 from weightinit.models.validation import locate, name_tensor, read_list, read_object, read_text
 from weightinit.spec.dtypes import DTYPES, Dtype
 from weightinit.spec.layer import LayerFields, Shape, Spec, describe, name_dtype, read_shape, refuse, to_plain
-from weightinit.spec.slices import Box
+from weightinit.spec.slices import TensorSlice
 
 LAYER = tuple(LayerFields.__annotations__)
 PART_FIELDS = ("name", "shape", *LAYER, "slice")
@@ -42,13 +42,13 @@ class Part:
         >>> Part.of(Spec((100, 8), name="embedding"), "1:100").shape
         (99, 8)
         """
-        box = Box.of(rows, spec.shape)
-        if box.shape[1:] != spec.shape[1:] or not box.shape[0]:
+        tensor_slice = TensorSlice.of(rows, spec.shape)
+        if tensor_slice.shape[1:] != spec.shape[1:] or not tensor_slice.shape[0]:
             raise refuse("slice", f"must be some rows, start:stop within 0:{spec.shape[0]}", rows)
-        if not box.text:
-            return cls(box.shape, spec)
-        start, _, stop = box.text.partition(":")
-        return cls(box.shape, spec, rows=slice(int(start), int(stop)))
+        if not tensor_slice.text:
+            return cls(tensor_slice.shape, spec)
+        start, _, stop = tensor_slice.text.partition(":")
+        return cls(tensor_slice.shape, spec, rows=slice(int(start), int(stop)))
 
     @classmethod
     def constant(cls, shape: Shape, value: float) -> "Part":

@@ -113,10 +113,10 @@ def fill_(tensor: torch.Tensor, value: float, rows: slice | None = None) -> None
                 held.local.fill_(value)
 
 
-def split_box(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
-    """Split a box into boxes of at most that many elements, in row-major order.
+def split_slices(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
+    """Split a shape into slices of at most that many elements, in row-major order.
 
-    >>> list(split_box((3, 4), 8))
+    >>> list(split_slices((3, 4), 8))
     [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 3, None), slice(0, 4, None))]
     """
     steps = [max(1, most // math.prod(shape[axis + 1 :])) for axis in range(len(shape))]
@@ -130,22 +130,22 @@ def split_box(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
 def _draw_shard(shard: Shard, spec: Spec, client: Client) -> None:
     local = shard.local
     if is_writable(local):
-        _fetch(client, spec, shard.box, local)
+        _fetch(client, spec, shard.slices, local)
         return
     most = STAGING_BYTES // local.element_size()
     staging = torch.empty(min(most, local.numel()), dtype=local.dtype)
     with torch.no_grad():
-        for part in split_box(tuple(local.shape), most):
+        for part in split_slices(tuple(local.shape), most):
             target = local[part]
             held = staging[: target.numel()].view(target.shape)
-            box = tuple(_shift(inside, of.start) for inside, of in zip(part, shard.box, strict=True))
-            _fetch(client, spec, box, held)
+            slices = tuple(_shift(inside, of.start) for inside, of in zip(part, shard.slices, strict=True))
+            _fetch(client, spec, slices, held)
             target.copy_(held)
 
 
-def _shift(cut: slice, by: int) -> slice:
-    return slice(cut.start + by, cut.stop + by)
+def _shift(axis_slice: slice, by: int) -> slice:
+    return slice(axis_slice.start + by, axis_slice.stop + by)
 
 
-def _fetch(client: Client, spec: Spec, box: tuple[slice, ...], memory: torch.Tensor) -> None:
-    client.fetch(spec, slice=box, out=view_bytes(memory))
+def _fetch(client: Client, spec: Spec, slices: tuple[slice, ...], memory: torch.Tensor) -> None:
+    client.fetch(spec, slice=slices, out=view_bytes(memory))

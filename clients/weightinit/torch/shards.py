@@ -1,6 +1,6 @@
-"""Shards: which boxes of a tensor are in this process's memory.
+"""Shards: which slices of a tensor are in this process's memory.
 
-A plain tensor is one box. Of a DTensor each rank holds what its placements say: nothing is communicated
+A plain tensor is one slice. Of a DTensor each rank holds what its placements say: nothing is communicated
 to find it out, and nothing but public attributes is read.
 """
 
@@ -21,9 +21,9 @@ Runs = list[range]
 
 
 class Shard(NamedTuple):
-    """A box of a tensor, one half-open slice an axis, and the memory of this process that holds it."""
+    """Half-open slices of a tensor, one an axis, and the memory of this process that holds it."""
 
-    box: tuple[slice, ...]
+    slices: tuple[slice, ...]
     local: torch.Tensor
 
 
@@ -43,10 +43,10 @@ def reshard(root: nn.Module) -> None:
 
 
 def find_shards(tensor: torch.Tensor) -> list[Shard]:
-    """Find the boxes that this process holds, none of them empty. Raises TensorRejected.
+    """Find the slices that this process holds, none of them empty. Raises TensorRejected.
 
     A rank outside the mesh, or with an empty shard, holds none. FSDP over tensor parallelism can give a rank
-    several boxes that do not touch.
+    several slices that do not touch.
     """
     if not is_dtensor(tensor):
         whole = tuple(slice(0, size) for size in tensor.shape)
@@ -115,7 +115,7 @@ def join(runs: itertools.chain[range]) -> Runs:
 
 
 def cut_boxes(axes: list[Runs], local: torch.Tensor) -> "itertools.starmap[Shard]":
-    """Pair each box, one run of each axis, with its part of the local tensor."""
+    """Pair each combination, one run of each axis, with its part of the local tensor."""
     spans = []
     for runs in axes:
         stops = itertools.accumulate(map(len, runs))
@@ -128,24 +128,24 @@ def cut_boxes(axes: list[Runs], local: torch.Tensor) -> "itertools.starmap[Shard
     combinations = (
         tuple(zip(*combination, strict=True)) or ((), ()) for combination in itertools.product(*spans)
     )
-    return itertools.starmap(lambda box, inside: Shard(box, local[inside]), combinations)
+    return itertools.starmap(lambda slices, inside: Shard(slices, local[inside]), combinations)
 
 
 def cut_rows(shard: Shard, rows: slice | None) -> Shard | None:
-    """Cut what a shard has of some rows of the tensor; its box then counts from the first of them."""
+    """Cut what a shard has of some rows of the tensor; its slices then count from the first of them."""
     if rows is None:
         return shard
-    held = shard.box[0]
+    held = shard.slices[0]
     start, stop = max(held.start, rows.start), min(held.stop, rows.stop)
     if start >= stop:
         return None
-    box = (slice(start - rows.start, stop - rows.start), *shard.box[1:])
-    return Shard(box, shard.local[start - held.start : stop - held.start])
+    slices = (slice(start - rows.start, stop - rows.start), *shard.slices[1:])
+    return Shard(slices, shard.local[start - held.start : stop - held.start])
 
 
 def move_rows(shard: Shard, first: int) -> Shard:
-    """Count the rows of a shard's box as those of a larger tensor, from whose row `first` on they are."""
+    """Count the rows of a shard as those of a larger tensor, from whose row `first` on they are."""
     if not first:
         return shard
-    held = shard.box[0]
-    return Shard((slice(held.start + first, held.stop + first), *shard.box[1:]), shard.local)
+    held = shard.slices[0]
+    return Shard((slice(held.start + first, held.stop + first), *shard.slices[1:]), shard.local)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from weightinit.errors import SpecRejected
 from weightinit.spec.layer import Spec, refuse
-from weightinit.spec.slices import Box
+from weightinit.spec.slices import TensorSlice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ def make_parameters_query(spec: Spec) -> Query:
     return Query("/v1/parameters", params, f"parameters of {_write_shape(spec)}")
 
 
-def make_weights_query(spec: Spec, box: Box) -> Query:
-    """Make the query for a box of a tensor. Raises SpecRejected where there is no seed.
+def make_weights_query(spec: Spec, tensor_slice: TensorSlice) -> Query:
+    """Make the query for a slice of a tensor. Raises SpecRejected where there is no seed.
 
-    >>> make_weights_query(Spec((784, 300), seed=42, name="fc1"), Box.of("0:9", (784, 300))).label
+    >>> make_weights_query(Spec((784, 300), seed=42, name="fc1"), TensorSlice.of("0:9", (784, 300))).label
     'weights fc1 784×300 [0:9]'
     """
     if spec.seed is None:
         raise refuse("seed", "is required for weights", None)
     params = spec.to_query()
-    if box.text:
-        params["slice"] = box.text
-    parts = ["weights", spec.name, _write_shape(spec), f"[{box.text}]" if box.text else ""]
+    if tensor_slice.text:
+        params["slice"] = tensor_slice.text
+    parts = ["weights", spec.name, _write_shape(spec), f"[{tensor_slice.text}]" if tensor_slice.text else ""]
     return Query("/v1/weights", params, " ".join(part for part in parts if part))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import SpecRejected
-from weightinit.spec.slices import Box
+from weightinit.spec.slices import TensorSlice
 
 SHAPE = (7, 5, 3)
 
@@ -22,15 +22,15 @@ def draw_slices(draw):
 
 @given(draw_slices())
 def test_slices_cut_out_what_numpy_does(slices):
-    box = Box.of(slices, SHAPE)
+    box = TensorSlice.of(slices, SHAPE)
     assert box.shape == np.empty(SHAPE)[slices].shape
 
 
 @given(draw_slices())
 def test_its_text_asks_for_the_same_box(slices):
-    box = Box.of(slices, SHAPE)
+    box = TensorSlice.of(slices, SHAPE)
     if 0 not in box.shape:
-        assert Box.of(box.text, SHAPE) == box
+        assert TensorSlice.of(box.text, SHAPE) == box
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_its_text_asks_for_the_same_box(slices):
     ],
 )
 def test_a_box_has_the_shortest_text(slices, text, shape):
-    assert Box.of(slices, SHAPE) == Box(text, shape)
+    assert TensorSlice.of(slices, SHAPE) == TensorSlice(text, shape)
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_a_box_has_the_shortest_text(slices, text, shape):
 )
 def test_what_is_no_box_is_refused(slices):
     with pytest.raises(SpecRejected, match=r"^slice must"):
-        Box.of(slices, SHAPE)
+        TensorSlice.of(slices, SHAPE)

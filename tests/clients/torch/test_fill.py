@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from weightinit.torch import fill as filling
 from weightinit.torch import init_
-from weightinit.torch.fill import split_box
+from weightinit.torch.fill import split_slices
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
@@ -14,7 +14,7 @@ DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=4), st.integers(1, 100))
 def test_a_box_is_split_into_parts_that_cover_it_once(shape, most):
     counts = torch.zeros(shape)
-    for part in split_box(tuple(shape), most):
+    for part in split_slices(tuple(shape), most):
         assert counts[part].numel() <= most
         counts[part] += 1
     assert counts.eq(1).all()

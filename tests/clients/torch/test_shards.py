@@ -53,8 +53,8 @@ def test_shards_are_those_of_torch(mesh, rows, columns):
         local = split_as_torch_does(local, placement, size, index)
         place(axes, placement, size, index)
     held = torch.full_like(local, -1)
-    for box, memory in cut_boxes(axes, held):
-        memory.copy_(numbers[box])
+    for slices, memory in cut_boxes(axes, held):
+        memory.copy_(numbers[slices])
     assert torch.equal(held, local)
 
 
@@ -63,9 +63,9 @@ def test_a_sum_that_is_not_made_yet_is_refused():
         place([[range(4)]], Partial(), 2, 0)
 
 
-def test_a_plain_tensor_is_one_box():
+def test_a_plain_tensor_is_one_slice():
     tensor = torch.empty(2, 3)
-    assert [(shard.box, shard.local is tensor) for shard in find_shards(tensor)] == [
+    assert [(shard.slices, shard.local is tensor) for shard in find_shards(tensor)] == [
         ((slice(0, 2), slice(0, 3)), True)
     ]
 
@@ -74,12 +74,12 @@ def test_an_empty_tensor_has_no_boxes():
     assert find_shards(torch.empty(0, 3)) == []
 
 
-def test_a_scalar_is_one_box():
-    assert [shard.box for shard in find_shards(torch.tensor(1.0))] == [()]
+def test_a_scalar_is_one_slice():
+    assert [shard.slices for shard in find_shards(torch.tensor(1.0))] == [()]
 
 
 @pytest.mark.parametrize(
-    ("rows", "box", "length"),
+    ("rows", "slices", "length"),
     [
         (slice(0, 4), slice(2, 4), 2),
         (slice(3, 5), slice(0, 2), 2),
@@ -87,9 +87,9 @@ def test_a_scalar_is_one_box():
         (None, slice(2, 6), 4),
     ],
 )
-def test_rows_of_a_shard_count_from_the_first_row(rows, box, length):
+def test_rows_of_a_shard_count_from_the_first_row(rows, slices, length):
     cut = cut_rows(Held((slice(2, 6),), torch.arange(2, 6)), rows)
-    assert (cut.box, len(cut.local)) == ((box,), length)
+    assert (cut.slices, len(cut.local)) == ((slices,), length)
 
 
 @pytest.mark.parametrize("rows", [slice(0, 2), slice(6, 8)])
