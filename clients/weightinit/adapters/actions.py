@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from weightinit.spec.layer import LayerFields, Spec
 from weightinit.spec.parameters import Parameters
+
+# How sure an action is: seen, or said by a rule or a published model; likely, and why it may be otherwise is
+# said; or not seen at all.
+Certainty = Literal["certain", "guessed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Leave the tensor as it is: a rule says so, or its framework initializes it."""
+    """Leave the tensor as it is: a rule says so (`by_rule`), or its framework or its author set it."""
+
+    by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Block:
     suffix: str = ""
     rows: slice | None = None
     axis: int = 0
+    certainty: Certainty = "certain"
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Return whether the layout names every axis of a shape: a flattened kernel has fewer."""

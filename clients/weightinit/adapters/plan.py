@@ -1,12 +1,22 @@
 """Plans: how each tensor of a model is initialized, and why, before anything is drawn."""
 
 import operator
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, SupportsIndex, TypeGuard
 
-from weightinit.adapters.actions import Action, Block, Constant, Draw, Leave, PublishedDraw
+from weightinit.adapters.actions import (
+    Action,
+    Block,
+    Certainty,
+    Constant,
+    Draw,
+    Leave,
+    PublishedDraw,
+    split_axis,
+)
 from weightinit.adapters.published import PublishedModel, Segment, name_segments
 from weightinit.adapters.rules import (
     ModelRejected,
@@ -15,6 +25,7 @@ from weightinit.adapters.rules import (
     Rule,
     Rules,
     TensorRejected,
+    UnknownActivationWarning,
     apply_rule,
     drop_scheme,
     split_by_rule,
@@ -29,14 +40,21 @@ from weightinit.spec.parameters import Parameters
 
 Rename = Callable[[str], str]
 
+MAX_LISTED = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """The activation that follows a tensor, why, and whether that is certain."""
+    """What a model shows of a kernel: the activation that follows, why, and how certain that is.
+
+    `parts` are the kernels that it packs along the axis of its outputs, by name, in order; each with its
+    length and what follows it. Empty for one kernel.
+    """
 
     activation: str | None
     reason: str = ""
-    certain: bool = True
+    certainty: Certainty = "certain"
+    parts: Mapping[str, tuple[int, "Inference"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +73,7 @@ class PlannedTensor:
     target: Any
     rows: slice | None = None
     axis: int = 0
+    certainty: Certainty = "certain"
 
     @classmethod
     def of(
@@ -66,7 +85,18 @@ class PlannedTensor:
         if block.rows is not None:
             axis = range(len(shape))[block.axis]
             shape = (*shape[:axis], block.rows.stop - block.rows.start, *shape[axis + 1 :])
-        return cls(name, tuple(aliases), shape, dtype, block.action, block.reason, target, block.rows, axis)
+        return cls(
+            name,
+            tuple(aliases),
+            shape,
+            dtype,
+            block.action,
+            block.reason,
+            target,
+            block.rows,
+            axis,
+            block.certainty,
+        )
 
     def make_spec(self, seed: int | str, rename: Rename = str) -> Spec | None:
         """Return the spec of a tensor that is drawn; None for others. Raises TensorRejected, SpecRejected.
@@ -118,7 +148,7 @@ def resolve_plan(
 
 
 class Planner:
-    """Plans the tensors of one model under rules, and notes in `unseen` why an activation is not certain.
+    """Plans the tensors of one model under rules, and notes in `unknown` which activations were not seen.
 
     `axis` is the one along which the kernels of a framework pack others: 0 where outputs come first.
     """
@@ -126,7 +156,7 @@ class Planner:
     def __init__(
         self, rules: Rules | None, axis: int = 0, activations: Mapping[Pattern, str] | None = None
     ) -> None:
-        self.unseen: dict[str, str] = {}
+        self.unknown: dict[str, str] = {}
         self._rules = Patterns("rules", rules)
         self._activations = Patterns("activations", activations)
         self._axis = axis
@@ -155,12 +185,28 @@ class Planner:
         if rule:
             with explain(rule[0], names[0], shape):
                 blocks = split_by_rule(rule[1], blocks or [Block(Draw({}))], shape, self._axis)
-        return [self._plan_block(block, names, modules, shape, rule, infer) for block in blocks]
+        planned = [self._plan_block(block, names, modules, shape, rule) for block in blocks]
+        return [made for block in planned for made in self._infer(block, names, modules, shape, infer)]
 
-    def check_matched(self, names: Sequence[str]) -> None:
-        """Check that every pattern matched a tensor. Raises ModelRejected, with the nearest names."""
-        self._activations.check_matched(names)
-        self._rules.check_matched(names)
+    def finish(self, names: Sequence[str], *, strict: bool | None) -> None:
+        """Check the whole plan, given the names of its tensors.
+
+        Raises ModelRejected, unless strict is False, where a pattern matched nothing, with the nearest names.
+        Activations that were not seen are warned of; if strict is True, they are refused.
+        """
+        if strict is not False:
+            self._activations.check_matched(names)
+            self._rules.check_matched(names)
+        if not self.unknown:
+            return
+        why = next(iter(self.unknown.values()))
+        message = (
+            f"{shorten(self.unknown)}: no activation is assumed to follow. {why} "
+            'Say what follows with rules={name: {"activation": ...}}; "none" where that is right.'
+        )
+        if strict:
+            raise ModelRejected(message)
+        warnings.warn(UnknownActivationWarning(message), stacklevel=5)
 
     def _plan_block(
         self,
@@ -169,7 +215,6 @@ class Planner:
         modules: Sequence[str],
         shape: tuple[int, ...],
         rule: tuple[str, Rule] | None,
-        infer: Callable[[], Inference],
     ) -> Block:
         own_names = block.extend(names)
         is_drawn = isinstance(block.action, Draw)
@@ -187,17 +232,42 @@ class Planner:
                 action = apply_rule(chosen[1], block.action, shape)
             if action != block.action or not isinstance(action, Leave | Constant):
                 block = replace(block, action=action, reason=f"{chosen[0]} says so.")
-        return self._infer_activation(block, own_names[0], infer)
+        return block
 
-    def _infer_activation(self, block: Block, name: str, infer: Callable[[], Inference]) -> Block:
-        """Take the activation of the model's graph, where one is wanted and not known yet."""
+    def _infer(
+        self,
+        block: Block,
+        names: Sequence[str],
+        modules: Sequence[str],
+        shape: tuple[int, ...],
+        infer: Callable[[], Inference],
+    ) -> list[Block]:
+        """Take the activation of the model's graph, where one is wanted and not known yet.
+
+        A kernel in which the graph shows others packed becomes a block for each of them.
+        """
+        if not isinstance(block.action, Draw) or not block.action.wants_activation:
+            return [block]
+        found = infer()
+        if not found.parts or block.rows is not None:
+            return [self._apply_inference(block, found, names)]
+        lengths = {name: length for name, (length, _) in found.parts.items()}
+        actions, reasons = dict.fromkeys(lengths, block.action), dict.fromkeys(lengths, block.reason)
+        blocks = split_axis(lengths, actions, reasons, self._axis)
+        planned = [self._plan_block(part, names, modules, shape, None) for part in blocks]
+        inferences = [inference for _, inference in found.parts.values()]
+        return [
+            self._apply_inference(part, one, names) for part, one in zip(planned, inferences, strict=True)
+        ]
+
+    def _apply_inference(self, block: Block, found: Inference, names: Sequence[str]) -> Block:
         if not isinstance(block.action, Draw) or not block.action.wants_activation:
             return block
-        found = infer()
-        if not found.certain:
-            self.unseen[name] = found.reason
+        if found.certainty == "unknown":
+            self.unknown[block.extend(names)[0]] = found.reason
         action = Draw({**block.action.layer, "activation": found.activation})
-        return replace(block, action=action, reason=f"{block.reason} {found.reason}".strip())
+        reason = f"{block.reason} {found.reason}".strip()
+        return replace(block, action=action, reason=reason, certainty=found.certainty)
 
 
 def plan_segments(segments: Sequence[Segment], published: PublishedModel) -> Iterator[Block]:
@@ -208,6 +278,17 @@ def plan_segments(segments: Sequence[Segment], published: PublishedModel) -> Ite
             action = PublishedDraw(segment.spec, segment.parameters, segment.first)
         reason = f"Published in {published.label} as {segment.name}."
         yield Block(action, reason, suffix, segment.rows, segment.axis)
+
+
+def shorten(names: Iterable[str]) -> str:
+    """List names, the first few of them.
+
+    >>> shorten("abcdefghij")
+    'a, b, c, d, e, f, g, h and 2 more'
+    """
+    listed = list(names)
+    more = len(listed) - MAX_LISTED
+    return ", ".join(listed[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from html import escape
 from typing import Self
 
-from weightinit.adapters.actions import Constant, Leave
+from weightinit.adapters.actions import Certainty, Constant, Leave
 from weightinit.adapters.plan import ResolvedTensor
 from weightinit.spec.dtypes import DTYPES
 
-COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "reason")
+COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "certainty", "reason")
 MAX_HTML_ROWS = 500
 
 
@@ -23,7 +23,8 @@ class Row:
 
     `name` is what its draws depend on, unless it was renamed; `aliases` are the other names of a tied tensor.
     `reason` says where the activation or the value comes from, `rationale` why the scheme suits it, in the
-    service's words. `variance` is σ², `limit` is √(3 σ²).
+    service's words. `variance` is σ², `limit` is √(3 σ²). `certainty` is how sure it is that this is
+    right for what follows the tensor.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Row:
     formula: str | None = None
     value: float | None = None
     rationale: str | None = None
+    certainty: Certainty = "certain"
 
     @classmethod
     def of(cls, tensor: ResolvedTensor) -> Self:
@@ -52,7 +54,9 @@ class Row:
             action = planned.action
             if isinstance(action, Constant):
                 return cls(*whole, "constant", planned.reason, value=action.value)
-            return cls(*whole, "kept" if isinstance(action, Leave) else "skipped", planned.reason)
+            if isinstance(action, Leave):
+                return cls(*whole, "kept", planned.reason, certainty=planned.certainty)
+            return cls(*whole, "skipped", planned.reason, certainty="unknown")
         return cls(
             *whole,
             parameters.scheme,
@@ -66,6 +70,7 @@ class Row:
             variance=parameters.variance,
             limit=parameters.limit,
             formula=parameters.formula,
+            certainty=planned.certainty,
         )
 
     @property
@@ -109,6 +114,16 @@ class Report:
     def skipped(self) -> tuple[str, ...]:
         """The names of the tensors left as they are because nothing says how to initialize them."""
         return tuple(row.name for row in self.rows if row.scheme == "skipped")
+
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """The names of the tensors whose activation is likely and not certain; `reason` says why."""
+        return tuple(row.name for row in self.rows if row.certainty == "guessed")
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The names of the tensors of which nothing is known, or not which activation follows."""
+        return tuple(row.name for row in self.rows if row.certainty == "unknown")
 
     @property
     def elements(self) -> int:
@@ -181,6 +196,7 @@ def format_row(row: Row) -> tuple[str, ...]:
         "distribution": row.distribution or "",
         "variance": "" if row.variance is None else f"{row.variance:.4g}",
         "activation": row.activation or "",
+        "certainty": row.certainty,
         "reason": row.reason,
     }
     return tuple(cells[column] for column in COLUMNS)

@@ -68,7 +68,7 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
     0.25
     """
     if rule is None:
-        return Leave()
+        return Leave(by_rule=True)
     if isinstance(rule, int | float):
         return Constant(float(rule))
     fields = read_fields({"scheme": rule} if isinstance(rule, str) else rule)

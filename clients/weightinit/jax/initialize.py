@@ -39,7 +39,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
-    strict: bool = True,
+    strict: bool | None = None,
     client: Client | None = None,
 ) -> PyTree:
     """Return a pytree of parameters with its kernels drawn; what is no kernel stays as it is.
@@ -63,7 +63,9 @@ def initialize(
             first that matches decides, and each has to match something. A rule that gives an activation alone
             may match the path of a layer. With a published model: a layout, or None.
         rename: makes the name that a leaf's draws depend on, or under which it is published, of its path.
-        strict: of a published model, refuse what only one of the two has; otherwise it is left as it is.
+        strict: unless False, refuse what only the model or the published one has, and a model of which not
+            one kernel is known; else that is left as it is. If True, refuse what is initialized without
+            knowing which activation follows, too; else that is a warning.
         client: of the service. Default: the one that the environment configures.
     """
     check_untraced(model)
@@ -89,7 +91,7 @@ def plan(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
-    strict: bool = True,
+    strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
     """Return how `initialize` would initialize a tree, and why; nothing is drawn.
@@ -109,7 +111,7 @@ def describe_leaves(
     return {tensor.planned.name: tensor.parameters for tensor in resolved}
 
 
-def plan_leaves(model: PyTree, rules: Rules | None) -> list[PlannedTensor]:
+def plan_leaves(model: PyTree, rules: Rules | None, *, strict: bool | None = None) -> list[PlannedTensor]:
     """Plan how each leaf of a tree is initialized. Raises ModelRejected."""
     planner, leaves = Planner(rules, axis=-1), walk_leaves(model)
     tensors = []
@@ -122,12 +124,12 @@ def plan_leaves(model: PyTree, rules: Rules | None) -> list[PlannedTensor]:
             [path], [path.rpartition("/")[0]], tuple(jnp.shape(leaf)), blocks, _infer_nothing
         )
         tensors += [make_planned(path, leaf, block) for block in blocks]
-    planner.check_matched(list(leaves))
+    planner.finish(list(leaves), strict=strict)
     return tensors
 
 
 def plan_published(
-    model: PyTree, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+    model: PyTree, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool | None
 ) -> tuple[list[PlannedTensor], PublishedModel]:
     """Plan how a published model initializes the leaves of a tree; return the plan and the published model.
 
@@ -143,7 +145,7 @@ def plan_published(
             targets[path] = Target((path,), tuple(leaf.shape), letters)
     patterns.check_matched(list(leaves))
     published = fetch_published(reference, client)
-    matched = match_model(published, targets, rename, strict=strict)
+    matched = match_model(published, targets, rename, strict=strict is not False)
     left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
     tensors = [
         make_planned(path, leaf, block)
@@ -160,11 +162,17 @@ def make_planned(path: str, leaf: Leaf, block: Block) -> PlannedTensor:
 
 
 def _plan(
-    model: PyTree, seed: int | str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+    model: PyTree,
+    seed: int | str,
+    rules: Rules | None,
+    rename: Rename,
+    client: Client,
+    *,
+    strict: bool | None,
 ) -> tuple[list[PlannedTensor], Origin]:
     """Plan a tree for a seed or a reference."""
     if not is_reference(seed):
-        return plan_leaves(model, rules), Origin(read_seed(seed))
+        return plan_leaves(model, rules, strict=strict), Origin(read_seed(seed))
     tensors, published = plan_published(model, seed, rules, rename, client, strict=strict)
     return tensors, Origin(published.seed, seed, published.id)
 

@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import Unpack
 
 from weightinit import Client, default_client
-from weightinit.adapters.actions import Constant
+from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
@@ -65,7 +65,7 @@ def find_part(path: str, block: PlannedTensor, seed: int, rename: Rename) -> Par
         return Part.of(spec)
     if isinstance(block.action, Constant):
         return Part.constant(shape, block.action.value)
-    if block.reason.startswith("rules"):
+    if isinstance(block.action, Leave) and block.action.by_rule:
         raise ModelRejected("is left alone by a rule")
     value = find_constant(path)
     if value is None:

@@ -42,7 +42,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
-    strict: bool = True,
+    strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
     """Initialize every kernel of a built model in place; return how, and why.
@@ -66,7 +66,9 @@ def initialize(
             may match the path of a layer. With a published model: a layout, or None.
         rename: makes the name that a variable's draws depend on, or under which it is published, of its path:
             `hidden1/kernel`, or `lstm/lstm_cell/kernel.i` for a gate.
-        strict: of a published model, refuse what only one of the two has; otherwise it is left as it is.
+        strict: unless False, refuse what only the model or the published one has, and a model of which not
+            one kernel is known; else that is left as it is. If True, refuse what is initialized without
+            knowing which activation follows, too; else that is a warning.
         client: of the service. Default: the one that the environment configures.
     """
     source = client or default_client()
@@ -83,7 +85,7 @@ def plan(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
-    strict: bool = True,
+    strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
     """Return how `initialize` would initialize a model, and why; nothing is drawn or changed.
@@ -95,7 +97,7 @@ def plan(
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
-def plan_variables(model: Layer, rules: Rules | None) -> list[PlannedTensor]:
+def plan_variables(model: Layer, rules: Rules | None, *, strict: bool | None = None) -> list[PlannedTensor]:
     """Plan how each variable of a model is initialized. Raises ModelRejected and SpecRejected."""
     planner, graph = Planner(rules, axis=-1), Graph(model)
     variables = walk_variables(model)
@@ -109,7 +111,7 @@ def plan_variables(model: Layer, rules: Rules | None) -> list[PlannedTensor]:
             lambda: Inference(None),
         )
         tensors += [make_planned(named, block) for block in blocks]
-    planner.check_matched([named.path for named in variables])
+    planner.finish([named.path for named in variables], strict=strict)
     return tensors
 
 
@@ -130,7 +132,7 @@ def describe_variable(named: NamedTensor, graph: Graph) -> list[Block]:
 
 
 def plan_published(
-    model: Layer, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+    model: Layer, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool | None
 ) -> tuple[list[PlannedTensor], PublishedModel]:
     """Return the plan by which a published model initializes a model, and the published model.
 
@@ -141,7 +143,7 @@ def plan_published(
     targets = {named.path: found for named in variables if (found := make_target(named, patterns))}
     patterns.check_matched([named.path for named in variables])
     published = fetch_published(reference, client)
-    matched = match_model(published, targets, rename, strict=strict)
+    matched = match_model(published, targets, rename, strict=strict is not False)
     left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
     tensors = [
         make_planned(named, block)
@@ -170,11 +172,11 @@ def make_planned(named: NamedTensor, block: Block) -> PlannedTensor:
 
 
 def _plan(
-    model: Layer, seed: int | str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool
+    model: Layer, seed: int | str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool | None
 ) -> tuple[list[PlannedTensor], Origin]:
     """Plan a model for a seed or a reference."""
     if not is_reference(seed):
-        return plan_variables(model, rules), Origin(read_seed(seed))
+        return plan_variables(model, rules, strict=strict), Origin(read_seed(seed))
     tensors, published = plan_published(model, seed, rules, rename, client, strict=strict)
     return tensors, Origin(published.seed, seed, published.id)
 

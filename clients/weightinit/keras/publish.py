@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters.actions import Constant
+from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.keras.initialize import plan_variables
@@ -120,7 +120,7 @@ def find_parts(planned: PlannedTensor) -> list[Part]:
     shape = planned.shape or (1,)
     if isinstance(action, Constant):
         return [Part.constant(shape, action.value)]
-    if planned.reason.startswith("rules"):
+    if isinstance(action, Leave) and action.by_rule:
         raise ModelRejected("is left alone by a rule")
     parts = find_constant(named)
     if not parts:

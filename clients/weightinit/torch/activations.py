@@ -33,7 +33,7 @@ class ActivationFinder:
             for node in trace.graph.nodes:
                 layer = find_layer(node, trace)
                 known = findings.get(id(layer))
-                if layer is not None and (known is None or not known.certain):
+                if layer is not None and (known is None or known.certainty == "unknown"):
                     findings[id(layer)] = follow(node, trace)
         return findings
 
@@ -109,7 +109,7 @@ def follow(start: fx.Node, trace: Trace) -> Inference:
 
 def doubt(why: str) -> Inference:
     """Find that what follows could not be seen, and why."""
-    return Inference(None, f"What follows could not be seen: {why}.", certain=False)
+    return Inference(None, f"What follows could not be seen: {why}.", certainty="unknown")
 
 
 def find_doubt(start: fx.Node, ends: list[fx.Node], trace: Trace) -> str:

@@ -35,7 +35,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
-    strict: bool = True,
+    strict: bool | None = None,
     client: Client | None = None,
     activations: Mapping[Pattern, str] | None = None,
     prefix: str = "",
@@ -59,8 +59,9 @@ def initialize(
             that gives an activation alone may match the name of a module. With a published model: a layout,
             or None.
         rename: makes the name that a tensor's draws depend on, or under which it is published, of its own.
-        strict: refuse a tensor that nothing says how to initialize, or that only the model or the published
-            one has. Otherwise it is left as it is, and `skipped` in the report.
+        strict: unless False, refuse a tensor that nothing says how to initialize, or that only the model or
+            the published one has; else it is left as it is, and `skipped` in the report. If True, refuse
+            what is initialized without knowing which activation follows, too; else that is a warning.
         client: of the service. Default: the one that the environment configures.
         activations: deprecated: a rule that gives an activation.
         prefix: deprecated: `rename`.
@@ -86,7 +87,7 @@ def plan(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
-    strict: bool = True,
+    strict: bool | None = None,
     client: Client | None = None,
     activations: Mapping[Pattern, str] | None = None,
     prefix: str = "",
@@ -109,7 +110,7 @@ def _plan(
     activations: Mapping[Pattern, str] | None,
     prefix: str,
     *,
-    strict: bool,
+    strict: bool | None,
 ) -> tuple[list[PlannedTensor], Origin]:
     """Plan a module for a seed or a reference."""
     if not is_reference(seed):

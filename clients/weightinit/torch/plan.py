@@ -1,7 +1,6 @@
 """Plans of modules: how each parameter is initialized, from its layer, the graph and the rules."""
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -10,15 +9,13 @@ from torch import nn
 from weightinit import Client
 from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments
+from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
-from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules, UnknownActivationWarning
+from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.activations import ActivationFinder
 from weightinit.torch.fill import DTYPES, check_shape
 from weightinit.torch.layers import describe_parameter
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
-
-MAX_LISTED = 8
 
 # What else can be done about parameters that nothing is known of, by a module that is the cause.
 HINTS = {
@@ -33,7 +30,7 @@ def plan_parameters(
     rules: Rules | None = None,
     activations: Mapping[Pattern, str] | None = None,
     prefix: str = "",
-    strict: bool = True,
+    strict: bool | None = None,
 ) -> list[PlannedTensor]:
     """Plan how each parameter of a module is initialized, in the order of named_parameters.
 
@@ -54,10 +51,9 @@ def plan_parameters(
             unknown.append(named)
             blocks = [Block(Unknown(), "Nothing says how to initialize it.")]
         plan += [make_planned(named, block) for block in blocks]
-    if strict:
-        planner.check_matched([tensor.name for tensor in plan])
+    planner.finish([tensor.name for tensor in plan], strict=strict)
+    if strict is not False:
         check_known(unknown, module)
-    warn_unseen(planner.unseen)
     return plan
 
 
@@ -69,7 +65,7 @@ def plan_published(
     client: Client,
     *,
     prefix: str = "",
-    strict: bool = True,
+    strict: bool | None = None,
 ) -> tuple[list[PlannedTensor], PublishedModel]:
     """Plan how a published model initializes the parameters of a module, and the buffers that it has too.
 
@@ -83,10 +79,10 @@ def plan_published(
         if target := make_parameter_target(named, patterns):
             targets[named.names[0]] = target
     targets |= {named.names[0]: make_buffer_target(named) for named in buffers}
-    if strict:
+    if strict is not False:
         patterns.check_matched([named.names[0] for named in parameters])
     published = fetch_published(reference, client)
-    matched = match_model(published, targets, rename, strict=strict)
+    matched = match_model(published, targets, rename, strict=strict is not False)
     plan = []
     for named in parameters:
         blocks = list(plan_segments(matched.get(named.names[0], []), published))
@@ -160,27 +156,6 @@ def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:
     raise ModelRejected(f"nothing says how to initialize these: {listed}; {', '.join(advice)}")
 
 
-def warn_unseen(unseen: Mapping[str, str]) -> None:
-    """Warn of the tensors that are initialized as if no activation followed, because it is not certain."""
-    if unseen:
-        message = (
-            f"{shorten(unseen)}: no activation is assumed to follow. {next(iter(unseen.values()))} "
-            'Say what follows with rules={name: {"activation": ...}}; "none" where that is right.'
-        )
-        warnings.warn(UnknownActivationWarning(message), stacklevel=4)
-
-
 def describe_tensor(named: NamedTensor) -> str:
     """Describe a parameter: its name, shape and module."""
     return f"{named.names[0]} {list(named.parameter.shape)} of {type(named.module).__name__}"
-
-
-def shorten(names: Iterable[str]) -> str:
-    """List names, the first few of them.
-
-    >>> shorten("abcdefghij")
-    'a, b, c, d, e, f, g, h and 2 more'
-    """
-    listed = list(names)
-    more = len(listed) - MAX_LISTED
-    return ", ".join(listed[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -84,7 +84,16 @@ def test_kernels_have_the_same_parameters_in_every_framework(framework, client):
 def test_a_report_has_the_same_columns_in_every_framework(framework, client):
     report = FRAMEWORKS[framework].plan(MODELS[framework](), 42, client=client)
     columns = str(report).splitlines()[0].split()
-    assert columns == ["name", "shape", "scheme", "distribution", "variance", "activation", "reason"]
+    assert columns == [
+        "name",
+        "shape",
+        "scheme",
+        "distribution",
+        "variance",
+        "activation",
+        "certainty",
+        "reason",
+    ]
     assert json.loads(report.to_json())["totals"]["elements"] == 5 * 7 + 7 + 7 * 3 + 3
 
 

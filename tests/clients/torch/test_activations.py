@@ -59,7 +59,7 @@ SEQUENCES = {
 @pytest.mark.parametrize(("rest", "activation"), SEQUENCES.values(), ids=SEQUENCES)
 def test_in_a_sequence(rest, activation):
     found = find(nn.Sequential(nn.Linear(4, 4), *rest), "0")
-    assert (found.activation, found.certain) == (activation, True)
+    assert (found.activation, found.certainty) == (activation, "certain")
 
 
 FORWARDS = {
@@ -94,7 +94,7 @@ FORWARDS = {
 @pytest.mark.parametrize(("rest", "activation"), FORWARDS.values(), ids=FORWARDS)
 def test_in_a_forward(rest, activation):
     found = find(Net(rest), "layer")
-    assert (found.activation, found.certain) == (activation, True)
+    assert (found.activation, found.certainty) == (activation, "certain")
 
 
 def test_the_reason_names_the_module():
@@ -118,12 +118,12 @@ class Choice(nn.Module):
 
 def test_what_comes_after_a_part_of_what_cannot_be_traced_is_not_certain():
     found = find(Choice(nn.Linear(4, 4)), "parts.0")
-    assert (found.activation, found.certain) == (None, False)
+    assert (found.activation, found.certainty) == (None, "unknown")
 
 
 def test_a_part_that_cannot_be_traced_is_traced_alone():
     found = find(nn.Sequential(Choice(nn.Linear(4, 4), nn.ReLU())), "0.parts.0")
-    assert (found.activation, found.certain) == ("relu", True)
+    assert (found.activation, found.certainty) == ("relu", "certain")
 
 
 def test_a_root_that_cannot_be_traced_is_traced_by_its_parts():
@@ -132,7 +132,7 @@ def test_a_root_that_cannot_be_traced_is_traced_by_its_parts():
 
 def test_what_a_part_that_cannot_be_traced_does_is_not_certain():
     found = find(nn.Sequential(nn.Linear(4, 4), Choice(nn.ReLU())), "0")
-    assert (found.activation, found.certain) == (None, False)
+    assert (found.activation, found.certainty) == (None, "unknown")
 
 
 def test_a_layer_before_the_end_of_a_trace_is_not_certain():
@@ -142,7 +142,7 @@ def test_a_layer_before_the_end_of_a_trace_is_not_certain():
         return y
 
     found = find(Net(rest), "layer")
-    assert (found.activation, found.certain) == (None, False)
+    assert (found.activation, found.certainty) == (None, "unknown")
     assert "Net.forward cannot be traced" in found.reason
 
 
@@ -152,24 +152,24 @@ def test_a_layer_that_feeds_another_before_the_end_of_a_trace_has_no_activation(
         return F.relu(z) if z.sum() > 0 else z
 
     model = Net(rest)
-    assert [find(model, layer).certain for layer in ("layer", "other")] == [True, False]
+    assert [find(model, layer).certainty for layer in ("layer", "other")] == ["certain", "unknown"]
 
 
 def test_the_end_of_a_trace_inside_a_part_is_not_certain():
     def rest(net, y, x):
         return F.relu(y) if y.sum() > 0 else y
 
-    assert not find(nn.Sequential(Net(rest), nn.ReLU()), "0.layer").certain
+    assert find(nn.Sequential(Net(rest), nn.ReLU()), "0.layer").certainty == "unknown"
 
 
 def test_an_activation_before_the_end_of_a_trace_counts():
     found = find(Net(lambda net, y, x: F.relu(y) if F.relu(y).sum() > 0 else y), "layer")
-    assert (found.activation, found.certain) == ("relu", True)
+    assert (found.activation, found.certainty) == ("relu", "certain")
 
 
 def test_a_layer_that_is_never_called_is_not_certain():
     found = find(Net(lambda net, y, x: y), "other")
-    assert (found.activation, found.certain) == (None, False)
+    assert (found.activation, found.certainty) == (None, "unknown")
 
 
 def test_the_reason_says_which_module_could_not_be_traced():
@@ -189,7 +189,7 @@ def test_the_first_use_of_a_layer_counts():
 def test_a_layer_alone_has_nothing_after_it():
     layer = nn.Linear(4, 4)
     found = ActivationFinder(layer).find(layer)
-    assert (found.activation, found.certain) == (None, True)
+    assert (found.activation, found.certainty) == (None, "certain")
 
 
 def test_attention_ends_in_its_projection():
@@ -216,7 +216,7 @@ def test_a_transformer_layer_keeps_its_activation(kind, said, activation):
 def test_what_ends_a_branch_of_a_transformer_layer_has_no_activation(layer):
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 2)
     found = find(encoder, f"layers.1.{layer}")
-    assert (found.activation, found.certain) == (None, True)
+    assert (found.activation, found.certainty) == (None, "certain")
 
 
 class NewGELUActivation(nn.Module):
@@ -275,7 +275,7 @@ def test_a_wrapper_inside_is_looked_through():
 
 def test_checkpointing_in_a_forward_does_not_hide_what_is_inside():
     model = Net(lambda net, y, x: checkpoint(net.other, y, use_reentrant=False))
-    assert not find(model, "other").certain or find(model, "other").activation is None
+    assert find(model, "other").certainty == "unknown" or find(model, "other").activation is None
 
 
 def test_a_forward_that_keeps_what_it_computes_is_left_as_it_was():

@@ -26,6 +26,19 @@ def test_an_example_runs_and_prints_what_is_shown(
     assert capsys.readouterr().out == (printed or "")
 
 
+# Gloo's threads outlive the process groups of a mesh. One that lets go of a Python object while the
+# interpreter shuts down aborts the process, after the script has done all its work.
+ABORTED_AT_EXIT = "terminate called without an active exception"
+
+
+def run_to_the_end(command, folder, tries=4):
+    """Run a command, again where PyTorch aborted at its exit."""
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode and ABORTED_AT_EXIT in run.stderr and tries > 1:
+        return run_to_the_end(command, folder, tries - 1)
+    return run
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
 def test_the_sharded_example_runs(size, service_url, monkeypatch, tmp_path):
@@ -41,7 +54,7 @@ def test_the_sharded_example_runs(size, service_url, monkeypatch, tmp_path):
         f"--nproc-per-node={size}",
         "shard.py",
     ]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    run = run_to_the_end(command, tmp_path)
     assert run.returncode == 0, run.stderr
 
 

@@ -155,7 +155,7 @@ def test_a_list_of_parameters_needs_rules():
     model = nn.ParameterList([torch.zeros(3), torch.ones(3)])
     assert [entry.action for entry in plan(model, rules={"0": 1.0, "1": None}).values()] == [
         Constant(1.0),
-        Leave(),
+        Leave(by_rule=True),
     ]
 
 

@@ -14,7 +14,7 @@ TABLE = Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None
 @pytest.mark.parametrize(
     ("rule", "start"),
     [
-        (None, Leave()),
+        (None, Leave(by_rule=True)),
         (0.5, Constant(0.5)),
         (0, Constant(0.0)),
         ("he_normal", Draw({"layout": "OI", "scheme": "he_normal"})),
