@@ -21,7 +21,8 @@ TOLERANCE = 1e-5
 
 NEGATIVE = GRID < 0
 _CENTER = len(GRID) // 2
-_DENSITY: Values = np.exp(-GRID * GRID / 2) / math.sqrt(2 * math.pi)
+# Of a standard normal variable.
+DENSITY: Values = np.exp(-GRID * GRID / 2) / math.sqrt(2 * math.pi)
 
 # Klambauer et al. 2017, section 2.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -100,7 +101,7 @@ def measure(values: Values) -> float:
     >>> round(measure(np.maximum(GRID, 0)), 6)
     0.5
     """
-    return float(np.trapezoid(values * values * _DENSITY, GRID))
+    return float(np.trapezoid(values * values * DENSITY, GRID))
 
 
 def is_linear(values: Values) -> bool:
@@ -115,8 +116,9 @@ def _name(values: Values, scale: float) -> str | None:
         return "none"
     if np.ptp(values) <= TOLERANCE * (1 + float(np.abs(values).max())):
         return None
-    if found := _name_parametric(values):
-        return found
+    for shifted in (values, values - values[_CENTER]):
+        if found := _name_parametric(shifted):
+            return found
     for offset in (False, True):
         for name, reference in _tabulate(scale):
             if _agree(values, _fit(values, reference, offset=offset)):

@@ -1,5 +1,6 @@
 """Plans: how each tensor of a model is initialized, and why, before anything is drawn."""
 
+import math
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,12 +36,13 @@ from weightinit.models.model import MAX_SEED
 from weightinit.models.names import is_model_id
 from weightinit.models.resolution import Resolver
 from weightinit.spec.dtypes import DTYPES
-from weightinit.spec.layer import Spec, refuse
+from weightinit.spec.layer import LayerFields, Spec, refuse
 from weightinit.spec.parameters import Parameters
 
 Rename = Callable[[str], str]
 
 MAX_LISTED = 8
+FIELD = "DHW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Inference:
     """What a model shows of a kernel: the activation that follows, why, and how certain that is.
 
     `parts` are the kernels that it packs along the axis of its outputs, by name, in order; each with its
-    length and what follows it. Empty for one kernel.
+    length and what follows it. Empty for one kernel. `outputs` is the number of outputs of each, where
+    kernels of one size lie between each other.
     """
 
     activation: str | None
     reason: str = ""
     certainty: Certainty = "certain"
     parts: Mapping[str, tuple[int, "Inference"]] = field(default_factory=dict)
+    outputs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,24 +254,39 @@ class Planner:
             return [block]
         found = infer()
         if not found.parts or block.rows is not None:
-            return [self._apply_inference(block, found, names)]
+            return [self._apply_inference(block, found, names, shape)]
         lengths = {name: length for name, (length, _) in found.parts.items()}
         actions, reasons = dict.fromkeys(lengths, block.action), dict.fromkeys(lengths, block.reason)
         blocks = split_axis(lengths, actions, reasons, self._axis)
         planned = [self._plan_block(part, names, modules, shape, None) for part in blocks]
         inferences = [inference for _, inference in found.parts.values()]
         return [
-            self._apply_inference(part, one, names) for part, one in zip(planned, inferences, strict=True)
+            self._apply_inference(part, one, names, shape)
+            for part, one in zip(planned, inferences, strict=True)
         ]
 
-    def _apply_inference(self, block: Block, found: Inference, names: Sequence[str]) -> Block:
+    def _apply_inference(
+        self, block: Block, found: Inference, names: Sequence[str], shape: tuple[int, ...]
+    ) -> Block:
         if not isinstance(block.action, Draw) or not block.action.wants_activation:
             return block
         if found.certainty == "unknown":
             self.unknown[block.extend(names)[0]] = found.reason
-        action = Draw({**block.action.layer, "activation": found.activation})
+        layer: LayerFields = {**block.action.layer, "activation": found.activation}
+        if found.outputs is not None:
+            layer["fan_out"] = found.outputs * measure_field(layer["layout"], shape)
+        action = Draw(layer)
         reason = f"{block.reason} {found.reason}".strip()
         return replace(block, action=action, reason=reason, certainty=found.certainty)
+
+
+def measure_field(layout: str, shape: Sequence[int]) -> int:
+    """Measure the field of a convolution: how many places a unit sums an input at.
+
+    >>> measure_field("OIHW", (8, 4, 3, 5)), measure_field("OI", (8, 4))
+    (15, 1)
+    """
+    return math.prod(length for letter, length in zip(layout, shape, strict=False) if letter in FIELD)
 
 
 def plan_segments(segments: Sequence[Segment], published: PublishedModel) -> Iterator[Block]:

@@ -172,19 +172,6 @@ RUNNING = (
     nn.InstanceNorm3d,
 )
 
-# What a leaf of the traced graph computes last, where that is a layer inside it.
-LAST_LAYERS: dict[type, str] = {nn.MultiheadAttention: "out_proj"}
-# Modules that fx cannot trace: their layers, and the attributes that keep the activations that follow.
-FEED_FORWARD: dict[type, dict[str, str | None]] = {
-    nn.TransformerEncoderLayer: {"self_attn.out_proj": None, "linear1": "activation", "linear2": None},
-    nn.TransformerDecoderLayer: {
-        "self_attn.out_proj": None,
-        "multihead_attn.out_proj": None,
-        "linear1": "activation",
-        "linear2": None,
-    },
-}
-
 
 def describe_parameter(module: nn.Module, attribute: str, shape: Shape) -> list[Block]:
     """Describe how a parameter is initialized, by its module's type or nearest base; [] if unknown.

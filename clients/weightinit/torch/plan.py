@@ -45,7 +45,11 @@ def plan_parameters(
         shape = tuple(named.parameter.shape)
         known = describe_parameter(named.module, named.attribute, shape)
         blocks = planner.plan_tensor(
-            named.names, named.find_modules(), shape, known, partial(finder.find, named.module)
+            named.names,
+            named.find_modules(),
+            shape,
+            known,
+            partial(finder.find, named.parameter, named.module),
         )
         if not blocks:
             unknown.append(named)

@@ -1,50 +1,41 @@
-"""Tracing: the graph of a module, and of those parts of it that cannot be followed from outside."""
+"""Tracing: the graph of a module that cannot be run on guessed inputs, as far as it can be followed."""
 
-import dis
 import inspect
-import itertools
+import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from torch import fx, nn
 
-from weightinit.torch.activation_names import find_activation, fold, is_passing
-from weightinit.torch.layers import find_kind, is_known
+from weightinit.adapters.graph import Node, Role, Structure, find_nodes
+from weightinit.torch.layers import is_known
+from weightinit.torch.operations import ROLES, fold, make_node
+from weightinit.torch.recording import add_node, is_asserting, keep_generators, make_constant
 from weightinit.torch.walk import unwrap
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """The graph of one module, and `modules` by the names in it.
+class Traced:
+    """The graph of a module. `outside` is the reason that nothing is known of what comes after it, if so."""
 
-    `opaque` modules could not be followed, for a reason; what there is of their inside is `broken`. Where the
-    module is itself inside of such a one, `outside` is the reason that nothing is known of what comes after.
-    """
-
-    graph: fx.Graph
-    modules: dict[str, nn.Module]
-    opaque: dict[str, str]
-    broken: frozenset[fx.Node]
+    nodes: list[Node]
     outside: str
 
 
 class LayerTracer(fx.Tracer):
-    """A tracer whose leaves are layers and activations, and that hooks of wrappers do not disturb."""
+    """A tracer whose leaves are PyTorch's own modules, and that hooks of wrappers do not disturb."""
 
     def __init__(self) -> None:
         super().__init__()
         self.opaque: dict[str, str] = {}
         self.broken: set[fx.Node] = set()
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Keep whole what has a name, besides what torch.nn makes of one piece."""
-        if is_known(m) or name_module(m):
-            return True
-        return super().is_leaf_module(m, module_qualified_name) and not has_children(m)
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002 - fx's
+        """Keep whole what runs PyTorch's own forward: a subclass may do more."""
+        return is_own(m) and not (has_children(m) and not is_known(m))
 
     def call_module(
         self,
@@ -74,20 +65,45 @@ class LayerTracer(fx.Tracer):
         return super().to_bool(obj)
 
 
-def trace_module(root: nn.Module, outside: str = "") -> Iterator[Trace]:
-    """Trace a module, then each part of it that could not be followed."""
+Record = Callable[[nn.Module], list[Node] | None]
+
+
+def trace_module(
+    root: nn.Module, failures: dict[nn.Module, str], record: Record, outside: str = ""
+) -> Iterator[Traced]:
+    """Trace a module, then each part of it that could not be followed; `failures` notes which, and why.
+
+    `record` returns the graph of a part that can be run alone, or None.
+    """
     root = unwrap(root)
     tracer = LayerTracer()
     modules = dict(root.named_modules())
-    with keep_attributes(root), warnings.catch_warnings(action="ignore"):
+    with keep_attributes(root), keep_generators(), warnings.catch_warnings(action="ignore"):
         try:
             tracer.trace(root)
         except Exception as error:  # noqa: BLE001 - as above
             tracer.opaque[""] = explain_failure(root, error)
             tracer.broken |= set(tracer.graph.nodes)
-    yield Trace(tracer.graph, modules, tracer.opaque, frozenset(tracer.broken), outside)
+    yield Traced(convert(tracer, modules), outside)
     for path, why in tracer.opaque.items():
-        yield from trace_children(modules[path], why)
+        failures[modules[path]] = why
+        yield from trace_children(modules[path], failures, record, why)
+
+
+def trace_children(
+    module: nn.Module, failures: dict[nn.Module, str], record: Record, outside: str
+) -> Iterator[Traced]:
+    """Trace the children of a module; a list of modules, which computes nothing, through its items."""
+    for child in module.children():
+        inner = unwrap(child)
+        if isinstance(inner, nn.ModuleList | nn.ModuleDict):
+            yield from trace_children(inner, failures, record, outside)
+        elif not (is_known(inner) and is_own(inner)) and any(True for _ in inner.parameters()):
+            recorded = record(inner)
+            if recorded is not None:
+                yield Traced(recorded, outside)
+            else:
+                yield from trace_module(inner, failures, record, outside)
 
 
 def explain_failure(module: nn.Module, error: Exception) -> str:
@@ -96,61 +112,114 @@ def explain_failure(module: nn.Module, error: Exception) -> str:
     return f"{type(module).__name__}.forward cannot be traced ({message})"
 
 
-def trace_children(module: nn.Module, outside: str) -> Iterator[Trace]:
-    """Trace the children of a module; a list of modules, which computes nothing, through its items."""
-    for child in module.children():
-        inner = unwrap(child)
-        if isinstance(inner, nn.ModuleList | nn.ModuleDict):
-            yield from trace_children(inner, outside)
-        elif not is_known(inner) and has_children(inner):
-            yield from trace_module(inner, outside)
-
-
 def has_children(module: nn.Module) -> bool:
     """Tell whether a module has others inside it."""
     return next(module.children(), None) is not None
 
 
-def name_module(module: nn.Module) -> str:
-    """Return the folded name of an activation, or of what lets a signal through; empty for other modules.
+def is_own(module: nn.Module) -> bool:
+    """Tell whether a module runs PyTorch's own forward, and not that of a subclass.
 
-    The class's own name decides, or that of the nearest base: fully_shard, for one, gives a module a class of
-    its own. So a norm that a library made itself counts as a norm.
-
-    >>> name_module(nn.LeakyReLU()), name_module(nn.BatchNorm2d(1)), name_module(nn.Linear(1, 1))
-    ('leakyrelu', 'batchnorm2d', '')
+    >>> is_own(nn.ReLU()), is_own(type("Mine", (nn.ReLU,), {"forward": lambda self, x: x})())
+    (True, False)
     """
-    return fold(kind.__name__) if (kind := find_named_kind(module)) else ""
+    return str(getattr(type(module).forward, "__module__", "")).startswith("torch.nn.modules")
 
 
-def find_named_kind(module: nn.Module) -> type | None:
-    """Find the class that a module has its name from."""
-    known = find_kind(module)
-    kinds = [known] if known else [] if has_children(module) else type(module).__mro__
-    if known or next(module.parameters(), None) is None:
-        for kind in kinds:
-            if find_activation(fold(kind.__name__)):
-                return kind
-    return next((kind for kind in kinds if is_passing(fold(kind.__name__))), None)
+# --- from fx's graph ------------------------------------------------------------------------------
 
 
-def is_asserting(frame: FrameType) -> bool:
-    """Tell whether a frame is about to jump over the raising of an AssertionError.
+def convert(tracer: LayerTracer, modules: dict[str, nn.Module]) -> list[Node]:
+    """Make nodes of a graph of fx's; where it broke off, what was computed last ends in what is not known."""
+    nodes: list[Node] = []
+    found: dict[fx.Node, Node] = {}
+    for step in tracer.graph.nodes:
+        found[step] = _convert_step(step, found, modules, tracer)
+        add_node(found[step], nodes)
+    if tracer.broken:
+        why = list(tracer.opaque.values())[-1]
+        last = tuple(found[step] for step in tracer.broken if not found[step].users)
+        add_node(Node(0, Role.UNKNOWN, inputs=last, why=why), nodes)
+    return nodes
 
-    fx looks for the same pattern, in the byte code of Python 3.10 and older.
-    """
-    following = (step for step in dis.get_instructions(frame.f_code) if step.offset > frame.f_lasti)
-    steps = itertools.islice(following, 2)
-    return any(step.opname == "LOAD_ASSERTION_ERROR" or step.argval is AssertionError for step in steps)
+
+def _convert_step(
+    step: fx.Node, found: dict[fx.Node, Node], modules: dict[str, nn.Module], tracer: LayerTracer
+) -> Node:
+    """Make the node of a step."""
+    target: Any = step.target
+    if step.op == "placeholder":
+        return Node(0, Role.INPUT)
+    if step.op == "get_attr":
+        return make_constant(operator.attrgetter(target)(tracer.root))
+    arguments, keywords = (_replace(one, found) for one in (step.args, step.kwargs))
+    if step.op == "output":
+        return Node(0, Role.OUTPUT, "the output", inputs=tuple(dict.fromkeys(find_nodes(arguments))))
+    if step.op == "call_module":
+        module, why = modules[target], tracer.opaque.get(target, "")
+        return _make_module_node(target, module, arguments, keywords, why)
+    name = getattr(target, "__name__", target)
+    folded = fold(name)
+    if folded == "getattr":
+        folded = "t" if arguments[1] in {"T", "mT", "H", "mH"} else fold(arguments[1])
+    call = _make_method(target) if step.op == "call_method" else target
+    return make_node(folded, f"{name}()", call, arguments, keywords)
+
+
+def _make_module_node(
+    path: str, module: nn.Module, arguments: tuple[Structure, ...], keywords: dict[str, Structure], why: str
+) -> Node:
+    """Make the node of a module that is called as a whole; `why` it cannot be followed, if so."""
+    kind = next((one for one in type(module).__mro__ if fold(one.__name__) in ROLES), type(module))
+    node = make_node(fold(kind.__name__), f"{path} ({type(module).__name__})", module, arguments, keywords)
+    if why:
+        node.role, node.why = Role.UNKNOWN, why
+    elif is_known(module) and node.role is Role.UNKNOWN:
+        node.role = Role.PRODUCT
+    if node.role is Role.PRODUCT:
+        node.parameters = frozenset(map(id, module.parameters()))
+    return node
+
+
+def _replace(value: Structure, found: Mapping[fx.Node, Node]) -> Structure:
+    """Replace the nodes of fx in an argument."""
+    if isinstance(value, fx.Node):
+        return found[value]
+    if isinstance(value, tuple | list):
+        items = [_replace(item, found) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, dict):
+        return {key: _replace(item, found) for key, item in value.items()}
+    if isinstance(value, slice):
+        return slice(*(_replace(item, found) for item in (value.start, value.stop, value.step)))
+    return value
+
+
+def _make_method(name: str) -> Callable[..., Any]:
+    return lambda tensor, *arguments, **keywords: getattr(tensor, name)(*arguments, **keywords)
 
 
 @contextmanager
 def keep_attributes(root: nn.Module) -> Iterator[None]:
-    """Put back the attributes of all modules: a forward may keep what it computes, here a stand-in for it."""
-    before = [(module, dict(vars(module))) for module in root.modules()]
+    """Put back the attributes of all modules: a forward may keep what it computes, here a stand-in for it.
+
+    Lists and dictionaries among them, and the values of buffers, are put back too.
+    """
+    before = [(module, dict(vars(module)), _copy_containers(module)) for module in root.modules()]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers() if not buffer.is_meta]
     try:
         yield
     finally:
-        for module, attributes in before:
+        for module, attributes, containers in before:
             vars(module).clear()
             vars(module).update(attributes)
+            for kept, items in containers:
+                kept.clear()
+                kept.extend(items) if isinstance(kept, list) else kept.update(items)
+        for buffer, values in buffers:
+            buffer.detach().copy_(values)
+
+
+def _copy_containers(module: nn.Module) -> list[tuple[Any, Any]]:
+    """Copy the lists, dictionaries and sets that a module keeps as attributes."""
+    return [(kept, kept.copy()) for kept in vars(module).values() if type(kept) in {list, dict, set}]

@@ -20,7 +20,8 @@ COMPILE = partial(torch.compile, backend="eager")
 
 def find(module, layer):
     """Find what follows a layer, given its name."""
-    return ActivationFinder(module).find(module.get_submodule(layer))
+    found = module.get_submodule(layer)
+    return ActivationFinder(module).find(found.weight, found)
 
 
 class Net(nn.Module):
@@ -46,11 +47,10 @@ SEQUENCES = {
         "elu",
     ),
     "inside": ([nn.Sequential(nn.Identity(), nn.Sequential(nn.GELU()))], "gelu"),
-    "the first of two": ([nn.Tanh(), nn.ReLU()], "tanh"),
     "not beyond a layer": ([nn.Linear(4, 4), nn.ReLU()], None),
     "none": ([], None),
     "PReLU": ([nn.PReLU()], "prelu"),
-    "LeakyReLU": ([nn.LeakyReLU(0.2)], "leakyrelu"),
+    "LeakyReLU": ([nn.LeakyReLU(0.2)], "leaky_relu"),
     "softmax": ([nn.Softmax(-1)], "softmax"),
     "GLU": ([nn.GLU()], "glu"),
 }
@@ -75,8 +75,7 @@ FORWARDS = {
     "concatenated": (lambda net, y, x: F.elu(torch.cat([x, y], 1)), "elu"),
     "functional norm": (lambda net, y, x: F.silu(F.layer_norm(y, (4,))), "silu"),
     "dropped out": (lambda net, y, x: F.selu(F.dropout(y, training=net.training)), "selu"),
-    "two ways": (lambda net, y, x: torch.tanh(y) + F.relu(y), "tanh"),
-    "product of signals": (lambda net, y, x: F.relu(y * x), None),
+    "scaled by a signal": (lambda net, y, x: F.relu(y * x), "relu"),
     "attention": (lambda net, y, x: F.relu(F.scaled_dot_product_attention(y, y, y)), None),
     "matrix product": (lambda net, y, x: (y @ x).softmax(-1), None),
     "another layer": (lambda net, y, x: F.relu(net.other(y)), None),
@@ -95,6 +94,23 @@ FORWARDS = {
 def test_in_a_forward(rest, activation):
     found = find(Net(rest), "layer")
     assert (found.activation, found.certainty) == (activation, "certain")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.ReLU()),
+        nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Dropout(), nn.Hardshrink()),
+    ],
+)
+def test_the_first_of_two_activations_is_a_guess(module):
+    found = find(module, "0")
+    assert (found.activation, found.certainty) == ("tanh", "guessed")
+
+
+def test_the_first_of_two_ways_is_a_guess():
+    found = find(Net(lambda net, y, x: torch.cat([net.other(torch.tanh(y)), net.other(F.relu(y))])), "layer")
+    assert (found.activation, found.certainty) == ("tanh", "guessed")
 
 
 def test_the_reason_names_the_module():
@@ -162,9 +178,9 @@ def test_the_end_of_a_trace_inside_a_part_is_not_certain():
     assert find(nn.Sequential(Net(rest), nn.ReLU()), "0.layer").certainty == "unknown"
 
 
-def test_an_activation_before_the_end_of_a_trace_counts():
+def test_an_activation_before_the_end_of_a_trace_is_not_certain():
     found = find(Net(lambda net, y, x: F.relu(y) if F.relu(y).sum() > 0 else y), "layer")
-    assert (found.activation, found.certainty) == ("relu", "certain")
+    assert (found.activation, found.certainty) == (None, "unknown")
 
 
 def test_a_layer_that_is_never_called_is_not_certain():
@@ -175,7 +191,8 @@ def test_a_layer_that_is_never_called_is_not_certain():
 def test_the_reason_says_which_module_could_not_be_traced():
     model = nn.Sequential(Choice(nn.Sequential(), Choice(nn.Linear(4, 4))))
     assert (
-        "Choice.forward cannot be traced" in ActivationFinder(model).find(model[0].parts[1].parts[0]).reason
+        "Choice.forward cannot be traced"
+        in ActivationFinder(model).find(model[0].parts[1].parts[0].weight, model[0].parts[1].parts[0]).reason
     )
 
 
@@ -188,7 +205,7 @@ def test_the_first_use_of_a_layer_counts():
 
 def test_a_layer_alone_has_nothing_after_it():
     layer = nn.Linear(4, 4)
-    found = ActivationFinder(layer).find(layer)
+    found = ActivationFinder(layer).find(layer.weight, layer)
     assert (found.activation, found.certainty) == (None, "certain")
 
 
@@ -222,12 +239,21 @@ def test_what_ends_a_branch_of_a_transformer_layer_has_no_activation(layer):
 class NewGELUActivation(nn.Module):
     """As transformers has it: its own arithmetic holds a tanh."""
 
+    def __init__(self, factor=0.7978845608028654):  # √(2/π)
+        super().__init__()
+        self.factor = factor
+
     def forward(self, x):
-        return 0.5 * x * (1 + torch.tanh(0.8 * (x + 0.04 * torch.pow(x, 3))))
+        return 0.5 * x * (1 + torch.tanh(self.factor * (x + 0.044715 * torch.pow(x, 3))))
 
 
-def test_an_activation_that_a_library_made_goes_by_its_name():
+def test_an_activation_that_a_library_made_goes_by_its_values():
     assert find(nn.Sequential(nn.Linear(4, 4), NewGELUActivation()), "0").activation == "gelu_tanh"
+
+
+def test_an_activation_of_other_values_is_unknown_whatever_its_name():
+    found = find(nn.Sequential(nn.Linear(4, 4), NewGELUActivation(2.0)), "0")
+    assert (found.activation, found.certainty) == (None, "unknown")
 
 
 class RMSNorm(nn.Module):
@@ -249,8 +275,9 @@ class Special(nn.ReLU):
     """An activation of another name."""
 
 
-def test_a_subclass_of_an_activation_goes_by_its_base():
-    assert find(nn.Sequential(nn.Linear(4, 4), Special()), "0").reason == "1 (ReLU) follows."
+def test_a_subclass_of_an_activation_is_that_activation():
+    found = find(nn.Sequential(nn.Linear(4, 4), Special()), "0")
+    assert (found.activation, found.reason) == ("relu", "1 (Special) follows.")
 
 
 class NormLinear(nn.Linear):
@@ -264,13 +291,13 @@ def test_a_layer_is_a_layer_whatever_its_name():
 @pytest.mark.parametrize("wrap", [COMPILE, nn.DataParallel])
 def test_a_wrapper_is_looked_through(wrap):
     model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
-    assert ActivationFinder(wrap(model)).find(model[0]).activation == "relu"
+    assert ActivationFinder(wrap(model)).find(model[0].weight, model[0]).activation == "relu"
 
 
 def test_a_wrapper_inside_is_looked_through():
     layer = nn.Linear(4, 4)
     model = nn.Sequential(COMPILE(nn.Sequential(layer)), nn.ReLU())
-    assert ActivationFinder(model).find(layer).activation == "relu"
+    assert ActivationFinder(model).find(layer.weight, layer).activation == "relu"
 
 
 def test_checkpointing_in_a_forward_does_not_hide_what_is_inside():

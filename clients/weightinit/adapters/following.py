@@ -1,0 +1,150 @@
+"""Following: which activation follows a kernel, decided from where its output goes.
+
+The first activation on a signal's way counts. What is not certain is said: other activations on other ways, a
+function that the table has not, an end that cannot be seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from weightinit.adapters.graph import Arrays, Node, Role
+from weightinit.adapters.plan import Inference
+from weightinit.adapters.ways import GATED, End, Region, Walker
+
+MAX_PARTS = 8
+ATTENTION = 3  # queries, keys, values
+
+NOTHING = Inference(None, "No activation follows.")
+
+# Where a signal ends: nodes, and the places among their inputs.
+Places = frozenset[tuple[Node, int]]
+
+
+@dataclass(slots=True)
+class Part:
+    """The outputs of a kernel, by number, that come to the same ends, and what follows them."""
+
+    channels: set[int] = field(default_factory=set)
+    inferences: list[Inference] = field(default_factory=list)
+    is_placed: bool = True
+
+
+class Follower:
+    """Follows the outputs of a graph's kernels. `outside` says why nothing is known of what is beyond it."""
+
+    def __init__(self, arrays: Arrays, outside: str = "") -> None:
+        self._walker = Walker(arrays)
+        self._outside = outside
+
+    def infer(self, start: Node) -> Inference:
+        """Infer which activation follows the output of a kernel, and what parts it has."""
+        region = self._walker.explore(start)
+        if not region.parts:
+            return self._decide(region.ends)
+        parts = sorted(self._group_parts(region).values(), key=lambda part: sorted(part.channels))
+        whole = [self._decide(region.ends)] if region.ends else []
+        return decide_parts(parts, whole, start.shape[start.axis] if start.shape else 0)
+
+    def _group_parts(self, region: Region) -> dict[Places, Part]:
+        """Group what a kernel's output is split into by where it ends.
+
+        Heads and rotary embeddings split a kernel too; their parts come to the same ends, side by side.
+        """
+        groups: dict[Places, Part] = {}
+        for node, channels in region.parts.items():
+            located = self._locate_ends(node)
+            places = frozenset(
+                (end.node, place)
+                for end, owner in located
+                for place, source in enumerate(end.node.inputs)
+                if source in owner.signals
+            )
+            part = groups.setdefault(places, Part())
+            part.channels.update(channels or [])
+            part.inferences.append(self._decide([end for end, _ in located]))
+            part.is_placed &= channels is not None
+        return groups
+
+    def _locate_ends(self, part: Node) -> list[tuple[End, Region]]:
+        """Collect the ends of a part and of what it is split into further, each with its region."""
+        region = self._walker.explore(part)
+        inner = [found for piece in region.parts for found in self._locate_ends(piece)]
+        return [*((end, region) for end in region.ends), *inner]
+
+    def _decide(self, ends: Sequence[End]) -> Inference:
+        """Decide what follows, given where the ways end: the first activation counts."""
+        # What is pooled beside the signal itself, and perhaps gates it, is another signal.
+        direct = [end for end in ends if not end.reduced] or ends
+        ordered = sorted((end for end in direct if end.name != "none"), key=lambda end: end.place)
+        if ordered:
+            return describe_first(ordered, has_others=len(ordered) < len(direct))
+        if not ends:
+            return doubt("its output is not used")
+        if self._outside and any(end.node.role is Role.OUTPUT for end in direct):
+            return doubt(self._outside)
+        return NOTHING
+
+
+def describe_first(ends: Sequence[End], *, has_others: bool) -> Inference:
+    """Describe the first of the ends that have an activation; `has_others` if other ways have none."""
+    first = ends[0]
+    if first.name is None:
+        return doubt(first.why)
+    label = first.cause.label if first.cause else first.node.label
+    if first.guessed:
+        return Inference(first.name, f"{label} follows first, and more after it.", "guessed")
+    others = {end.name or "something unknown" for end in ends} - {first.name}
+    if has_others:
+        others.add("none")
+    if others:
+        listed = " and ".join(sorted(others))
+        return Inference(first.name, f"{label} follows; on other ways {listed}.", "guessed")
+    return Inference(first.name, f"{label} follows.")
+
+
+def decide_parts(parts: Sequence[Part], whole: Sequence[Inference], count: int) -> Inference:
+    """Decide on a kernel of `count` outputs whose parts end apart: kernels of their own, if they lie apart.
+
+    `whole` is what follows it where it is not split.
+    """
+    found = [*(one for part in parts for one in part.inferences), *whole]
+    if not all(part.is_placed for part in parts):
+        return merge(found, "it is split, and its shape is not known")
+    if whole or len(parts) == 1 or are_gated(found):
+        return merge(found)
+    listed = [number for part in parts for number in sorted(part.channels)]
+    if len(parts) > MAX_PARTS or sorted(listed) != list(range(count)):
+        return merge(found, "parts of it are used in several ways")
+    if listed == sorted(listed):
+        is_attention = len(parts) == ATTENTION and all(one == NOTHING for one in found)
+        names = "qkv" if is_attention else [str(number) for number in range(len(parts))]
+        each = [(len(part.channels), merge(part.inferences)) for part in parts]
+        packed = dict(zip(names, each, strict=True))
+        return Inference(None, f"Its outputs are split into {len(parts)} kernels.", parts=packed)
+    lengths = {len(part.channels) for part in parts}
+    if len(lengths) > 1:
+        return merge(found, "kernels of several sizes lie between each other")
+    return replace(merge(found), outputs=lengths.pop())
+
+
+def are_gated(inferences: Sequence[Inference]) -> bool:
+    """Tell whether parts are the halves of a gated unit, which one scheme suits."""
+    names = {inference.activation for inference in inferences}
+    return any(GATED[name] in names for name in names if name in GATED)
+
+
+def merge(inferences: Sequence[Inference], why: str = "") -> Inference:
+    """Merge what follows the parts of a kernel that stays whole; `why` says that it may pack several."""
+    gated = next((one for one in inferences if one.activation in GATED.values()), None)
+    unknown = next((one for one in inferences if one.certainty == "unknown"), None)
+    first = gated or unknown or next((one for one in inferences if one.activation), inferences[0])
+    is_same = len({one.activation for one in inferences}) == 1
+    if gated or first.certainty == "unknown" or (is_same and not why):
+        return first
+    cause = why or "its outputs are used in several ways"
+    return replace(first, certainty="guessed", reason=f"{first.reason} It may pack several kernels: {cause}.")
+
+
+def doubt(why: str) -> Inference:
+    """Find that what follows could not be seen, and why."""
+    return Inference(None, f"What follows could not be seen: {why}.", "unknown")

@@ -1,0 +1,158 @@
+"""Graphs: what a model computes, as the adapters see it, whatever its framework."""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import numpy as np
+
+# Of the framework, or of NumPy.
+Array = Any
+# Tensors, nodes or other things, in tuples, lists, slices and dictionaries.
+Structure = Any
+
+
+class Role(Enum):
+    """What an operation does to a signal on its way from a kernel to the next one."""
+
+    INPUT = "input"  # of the model
+    CONSTANT = "constant"  # a parameter, a buffer or a number
+    MOVE = "move"  # moves, drops, repeats or pools elements: what is around zero stays around zero
+    SPLIT = "split"  # the same, and may part the outputs of one kernel
+    NORM = "norm"  # shifts and scales by what it has measured
+    REDUCE = "reduce"  # a mean or a maximum: a pool, or a part of a norm written by hand
+    STATISTIC = "statistic"  # a variance or a norm: positive, and no signal
+    ELEMENTWISE = "elementwise"  # a function of each element
+    ADD = "add"  # elementwise; another signal may be added
+    MULTIPLY = "multiply"  # elementwise; another signal may scale or gate it
+    ACTIVATION = "activation"  # known by name alone, as softmax is: no function of each element
+    PRODUCT = "product"  # a kernel, a product of matrices or a loss: the signal ends here
+    IGNORED = "ignored"  # returns no signal: a shape, an index, a mask
+    OUTPUT = "output"  # of the model
+    UNKNOWN = "unknown"
+
+
+@dataclass(eq=False, repr=False, slots=True)
+class Node:
+    """A tensor of a graph: what computes it, from which others.
+
+    `call` computes it from `arguments` and `keywords`, in which nodes stand for tensors. `label` describes it
+    for people; `activation` is the name of the activation that it is known to be. `tensor` is that of a
+    constant. `parameters` are the keys of those that make up a constant, or whose kernel a product applies.
+    """
+
+    index: int
+    role: Role
+    label: str = ""
+    call: Callable[..., Any] | None = None
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple["Node", ...] = ()
+    users: list["Node"] = field(default_factory=list)
+    shape: tuple[int, ...] | None = None
+    activation: str | None = None
+    why: str = ""
+    tensor: Any = None
+    parameters: frozenset[Any] = frozenset()
+    axis: int = -1
+    is_mask: bool = False
+    output: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.index}: {self.role.value} {self.label}>"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same for all inputs of the model."""
+        return self.role is Role.CONSTANT
+
+
+class Arrays(Protocol):
+    """How a framework's arrays are made and read, to evaluate its operations."""
+
+    def make(self, values: Array) -> Array:
+        """Make a float64 array of NumPy's."""
+        ...
+
+    def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
+        """Make an integer array of a shape, in which elements count along an axis."""
+        ...
+
+    def make_filled(self, value: float, shape: Sequence[int]) -> Array:
+        """Make an array of a shape, of one value: of integers where that is one."""
+        ...
+
+    def read(self, array: Array) -> Array:
+        """Read an array as NumPy's."""
+        ...
+
+    def find_uniform(self, tensor: Array) -> float | None:
+        """Return the value that all elements of a tensor have; None if there is none, or no memory."""
+        ...
+
+
+def substitute(value: Structure, replace: Callable[[Node], Array]) -> Structure:
+    """Replace the nodes in an argument: in tuples, lists, slices and dictionaries too."""
+    if isinstance(value, Node):
+        return replace(value)
+    if isinstance(value, tuple | list):
+        items = [substitute(item, replace) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, slice):
+        return slice(*(substitute(item, replace) for item in (value.start, value.stop, value.step)))
+    if isinstance(value, dict):
+        return {key: substitute(item, replace) for key, item in value.items()}
+    return value
+
+
+def find_nodes(value: Structure) -> Iterator[Node]:
+    """Find the nodes in an argument."""
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from find_nodes(item)
+    elif isinstance(value, dict):
+        yield from find_nodes(tuple(value.values()))
+    elif isinstance(value, slice):
+        yield from find_nodes((value.start, value.stop, value.step))
+
+
+# --- channels ---------------------------------------------------------------------------------
+
+
+def find_channels(start: Node, node: Node, reached: Container[Node], arrays: Arrays) -> list[int] | None:
+    """Find the numbers of the outputs that a node holds, by moving them as it moves outputs.
+
+    `reached` are the nodes that come of the start. Returns None where shapes are not known, or numbers cannot
+    be moved.
+    """
+    if start.shape is None:
+        return None
+    numbers = {start: arrays.make_indices(start.shape[start.axis], start.shape, start.axis)}
+
+    def get(source: Node) -> Array:
+        if source in numbers:
+            return numbers[source]
+        return arrays.make_filled(0 if source.is_mask else -1.0, source.shape or ())
+
+    try:
+        for step in find_way(start, node, reached):
+            if step.role in {Role.MOVE, Role.SPLIT} and step.call is not None:
+                moved = step.call(*substitute(step.arguments, get), **substitute(step.keywords, get))
+                numbers[step] = moved if step.output is None else moved[step.output]
+            else:
+                numbers[step] = numbers[next(source for source in step.inputs if source in numbers)]
+    except Exception:  # noqa: BLE001 - any operation of a framework, on stand-ins
+        return None
+    found: list[int] = np.unique(arrays.read(numbers[node])).astype(int).tolist()
+    return [number for number in found if number >= 0]
+
+
+def find_way(start: Node, node: Node, reached: Container[Node]) -> list[Node]:
+    """Find the nodes from a start to a node that comes of it, in order, without the start."""
+    way = [node]
+    while way[-1] is not start:
+        way.append(next(source for source in way[-1].inputs if source in reached))
+    return way[-2::-1]

@@ -1,0 +1,122 @@
+"""Signals: what a node of a graph holds of a kernel's output x, by its values on a grid."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightinit.adapters.functions import DENSITY, GRID, Recognition, is_linear, recognize
+from weightinit.adapters.graph import Array, Arrays, Node, Role, substitute
+
+# A node that multiplies, and the factor from another kernel.
+Gate = tuple[Node, Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a node holds of x: its values on the grid, None for x itself.
+
+    `scale` is the factor that x was last seen under. `named` is the node that is an activation of x by
+    itself, where all else is a function of it. A `reduced` signal is a pooled one, and a constant beside one
+    that is not; `pooled` are its values before that, where they were no longer x. `gates` are the factors
+    from other kernels: the node that multiplies, and the factor.
+    """
+
+    values: Array = None
+    scale: float = 1.0
+    named: Node | None = None
+    last: Node | None = None
+    reduced: bool = False
+    pooled: Array = None
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def is_statistic(self) -> bool:
+        """Whether it is a number that was measured, and stands for no signal."""
+        return self.reduced and self.values is not None and self.pooled is None and self.named is None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is x itself."""
+        return self.values is None and self.named is None
+
+
+class Evaluator:
+    """Evaluates the nodes of a graph on the grid, with the framework's own operations."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+
+    def evaluate(self, node: Node, own: dict[Node, Signal]) -> Array:
+        """Evaluate a node. What is not x is what changes least: 1 as a factor, 0 as a term.
+
+        Raises what the operation does, and TypeError where nothing computes the node.
+        """
+        mixed = len({own[source].reduced for source in own}) > 1
+
+        def get(source: Node) -> Array:
+            signal = own.get(source)
+            if signal is None:
+                return self._stand_in(source, node)
+            values = self.get_values(signal)
+            return self.expect(values) if mixed and signal.reduced else values
+
+        if node.call is None:
+            raise TypeError("nothing computes it")
+        return node.call(*substitute(node.arguments, get), **substitute(node.keywords, get))
+
+    def get_values(self, signal: Signal) -> Array:
+        """Return the values of a signal: a copy, which an operation may change in place."""
+        if signal.values is not None:
+            return self._arrays.make(self._arrays.read(signal.values))
+        if signal.named is None:
+            return self._arrays.make(GRID)
+        return self.evaluate(
+            signal.named, {one: Signal() for one in signal.named.inputs if not one.is_constant}
+        )
+
+    def read(self, values: Array) -> Array:
+        """Read values as an array of NumPy's."""
+        return self._arrays.read(values)
+
+    def fill(self, value: float) -> Array:
+        """Return values that are the same everywhere."""
+        return self._arrays.make(np.full_like(GRID, value))
+
+    def expect(self, values: Array) -> Array:
+        """Return the mean of many elements: what is expected of one."""
+        read = np.asarray(self._arrays.read(values), dtype=np.float64)
+        return self.fill(float(np.trapezoid(read * DENSITY, GRID)))
+
+    def find_slope(self, values: Array) -> float | None:
+        """Return the factor of x in a x + b; None for another function."""
+        read = self._arrays.read(values)
+        if getattr(read, "shape", None) != GRID.shape or not is_linear(np.asarray(read, dtype=np.float64)):
+            return None
+        return float((read[-1] - read[0]) / (GRID[-1] - GRID[0]))
+
+    def is_linear(self, signal: Signal) -> bool:
+        """Tell whether a signal is a x + b."""
+        if signal.values is None:
+            return signal.named is None
+        return self.find_slope(signal.values) is not None
+
+    def recognize(self, signal: Signal) -> Recognition:
+        """Recognize the function of x that a signal is."""
+        values = self.get_values(signal) if signal.pooled is None else signal.pooled
+        read = self._arrays.read(values)
+        return (
+            recognize(read, signal.scale) if hasattr(read, "shape") else Recognition(None, math.nan, math.nan)
+        )
+
+    def _stand_in(self, source: Node, node: Node) -> Array:
+        uniform = None
+        if source.is_constant and source.tensor is not None:
+            uniform = self._arrays.find_uniform(source.tensor)
+        if node.role is Role.ADD:
+            return self.fill(uniform or 0.0)
+        if node.role is Role.MULTIPLY:
+            return self.fill(uniform or 1.0)
+        if source.is_mask:
+            return self.fill(1.0) > 0
+        return self.fill(1.0 if uniform is None else uniform)

@@ -1,0 +1,299 @@
+"""Ways: where a kernel's output goes in a graph, and what becomes of it until it ends.
+
+A signal ends at the next kernel, at a product of matrices, at a norm behind an activation, or at the model's
+end. Moved elements, norms and residuals leave it what it is; all else is evaluated on a grid.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from weightinit.adapters.functions import recognize
+from weightinit.adapters.graph import Arrays, Node, Role, find_channels
+from weightinit.adapters.signals import Evaluator, Gate, Signal
+
+# The linear half of a gated unit, by the activation of the other half (Dauphin et al. 2017, Shazeer 2020).
+GATED = {
+    "sigmoid": "glu",
+    "hard_sigmoid": "glu",
+    "relu": "reglu",
+    "gelu": "geglu",
+    "gelu_tanh": "geglu",
+    "quick_gelu": "geglu",
+    "silu": "swiglu",
+    "hard_silu": "swiglu",
+}
+MAX_FACTORS = 3
+MAX_STEPS = 20_000
+
+PASSING = frozenset([Role.MOVE, Role.SPLIT, Role.NORM, Role.REDUCE])
+BLENDING = frozenset([Role.ELEMENTWISE, Role.ADD, Role.MULTIPLY])
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a signal ends, and what had come of it: a name, "none", or None with the reason `why`.
+
+    `cause` is the node that made it so. A `guessed` name is that of the first of several activations. A
+    `reduced` signal was pooled.
+    """
+
+    node: Node
+    name: str | None
+    cause: Node | None = None
+    why: str = ""
+    guessed: bool = False
+    reduced: bool = False
+
+    @property
+    def place(self) -> int:
+        """Where it is in the order of execution."""
+        return self.cause.index if self.cause else self.node.index
+
+
+@dataclass(slots=True)
+class Region:
+    """What comes of one start: signals by node, ends, and the nodes that take a part of its outputs.
+
+    With each of these the numbers of the outputs that it takes; None where that is not known.
+    """
+
+    start: Node
+    signals: dict[Node, Signal] = field(default_factory=dict)
+    ends: list[End] = field(default_factory=list)
+    parts: dict[Node, list[int] | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.signals[self.start] = Signal()
+
+    def find_own(self, node: Node) -> dict[Node, Signal]:
+        """Find the inputs of a node that come of the start."""
+        return {source: self.signals[source] for source in node.inputs if source in self.signals}
+
+
+class Walker:
+    """Walks the ways of a graph from one start or another, each once."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self._values = Evaluator(arrays)
+        self._regions: dict[Node, Region] = {}
+
+    def explore(self, start: Node) -> Region:
+        """Follow a start along all ways, in order of execution."""
+        if start in self._regions:
+            return self._regions[start]
+        region = self._regions[start] = Region(start)
+        pending = [(user.index, user) for user in dict.fromkeys(start.users)]
+        heapq.heapify(pending)
+        queued = {node for _, node in pending}
+        for _ in range(MAX_STEPS):
+            if not pending:
+                return region
+            _, node = heapq.heappop(pending)
+            signal = self._step(node, region)
+            if signal is None:
+                continue
+            region.signals[node] = signal
+            for user in node.users:
+                if user not in queued:
+                    queued.add(user)
+                    heapq.heappush(pending, (user.index, user))
+        region.ends.append(End(pending[0][1], None, why=f"it is used in more than {MAX_STEPS:,} places"))
+        return region
+
+    def _step(self, node: Node, region: Region) -> Signal | None:
+        """Take a signal through a node; None where it ends, which is noted."""
+        own = region.find_own(node)
+        if node.role in BLENDING:
+            return self._blend(node, own, region)
+        if node.role is Role.IGNORED or node.is_mask:
+            return None
+        if node.role is Role.STATISTIC:
+            return Signal(self._values.fill(1.0), reduced=True)
+        if node.role is Role.SPLIT and self._note_part(node, own, region):
+            return None
+        is_linear = all(self._values.is_linear(signal) for signal in own.values())
+        if node.role in PASSING and (is_linear or node.role is not Role.NORM):
+            return self._pass(node, list(own.values()))
+        if node.role is Role.ACTIVATION and is_linear:
+            region.ends.append(End(node, node.activation, node))
+        else:
+            region.ends += self._finish_all(node, own)
+        return None
+
+    def _note_part(self, node: Node, own: dict[Node, Signal], region: Region) -> bool:
+        """Note a node that takes a part of the outputs only, and tell whether it does."""
+        start, signal = region.start, next(iter(own.values()))
+        if not signal.is_plain or signal.gates:
+            return False
+        channels = find_channels(region.start, node, region.signals, self._arrays)
+        if channels is not None and start.shape is not None and len(channels) == start.shape[start.axis]:
+            return False
+        if channels is None or channels:  # places that hold nothing of x are no part of it
+            region.parts[node] = channels
+        return True
+
+    def _pass(self, node: Node, signals: Sequence[Signal]) -> Signal:
+        """Pass what is moved on: of several signals side by side, the first that is not linear."""
+        chosen = next((signal for signal in signals if not self._values.is_linear(signal)), signals[0])
+        if node.role is Role.NORM:
+            return Signal(gates=chosen.gates)
+        if node.role is not Role.REDUCE:
+            return chosen
+        if self._values.is_linear(chosen):
+            return replace(chosen, reduced=True)
+        pooled = self._values.get_values(chosen)
+        return replace(chosen, reduced=True, values=self._values.expect(pooled), pooled=pooled)
+
+    # --- functions of each element ----------------------------------------------------------------
+
+    def _blend(self, node: Node, own: dict[Node, Signal], region: Region) -> Signal | None:
+        """Take signals through a function of each element, perhaps together with what is not theirs."""
+        foreign = [source for source in node.inputs if source not in own and not source.is_constant]
+        signals = list(own.values())
+        if foreign and not self._admits(node, foreign, own, region):
+            return None
+        gates = tuple(dict.fromkeys(gate for signal in signals for gate in signal.gates))
+        if node.role is Role.MULTIPLY:
+            gates += tuple((node, source) for source in foreign if not _comes_of(region.start, source))
+        scale = next((signal.scale for signal in signals if signal.scale != 1.0), 1.0)
+        if node.role is Role.ADD and foreign and len(own) == 1 and signals[0].is_plain:
+            return Signal(gates=gates, scale=scale)  # x and something else is x still
+        if node.activation and not foreign and len(own) == 1 and signals[0].is_plain:
+            return Signal(None, scale, node, node, gates=gates)  # evaluated when it is needed
+        return self._evaluate(node, own, region, Signal(None, scale, gates=gates), has_foreign=bool(foreign))
+
+    def _evaluate(
+        self, node: Node, own: dict[Node, Signal], region: Region, made: Signal, *, has_foreign: bool
+    ) -> Signal | None:
+        """Evaluate a node of signals, which are not x alone, and complete what was made of them."""
+        signals = list(own.values())
+        try:
+            values = self._values.evaluate(node, own)
+        except Exception as error:  # noqa: BLE001 - any operation of a framework, on stand-ins
+            region.ends.append(End(node, None, node, f"{node.label} cannot be evaluated ({error})"))
+            return None
+        if node.is_mask:
+            return replace(made, values=values)
+        made = replace(made, reduced=all(signal.reduced for signal in signals))
+        slope = self._values.find_slope(values)
+        if slope is not None:
+            if node.role is Role.ELEMENTWISE and sum(signal.is_plain for signal in signals) > 1:
+                region.ends.append(End(node, None, node, f"{node.label} takes two signals"))
+                return None
+            return made if has_foreign else replace(made, values=values, scale=slope, last=node)
+        named = {signal.named for signal in signals}
+        was_linear = all(self._values.is_linear(signal) for signal in signals)
+        return replace(
+            made,
+            values=values,
+            last=node,
+            named=named.pop() if node.activation and len(named) == 1 else None,
+            pooled=values if made.reduced and was_linear else None,
+        )
+
+    def _admits(self, node: Node, foreign: Iterable[Node], own: dict[Node, Signal], region: Region) -> bool:
+        """Tell whether signals go on where another is added or multiplied; note the end where they do not."""
+        if all(source.is_mask or source.role is Role.IGNORED for source in foreign):
+            return True
+        if node.role is Role.ELEMENTWISE:
+            region.ends.append(End(node, None, node, f"{node.label} takes two signals"))
+            return False
+        settled = {source: signal for source, signal in own.items() if not self._values.is_linear(signal)}
+        if not settled or (node.role is Role.MULTIPLY and _meets_itself(node, region)):
+            return True
+        region.ends += self._finish_all(node, settled)
+        return False
+
+    # --- ends -------------------------------------------------------------------------------------
+
+    def _finish_all(self, node: Node, own: dict[Node, Signal]) -> list[End]:
+        """Tell what had come of signals where they end. What was measured, and is no signal, has no end."""
+        if node.role is Role.UNKNOWN:
+            why = node.why or f"{node.label} is not known"
+            return [
+                self._finish(signal, node)
+                if not (source.is_mask or signal.is_statistic or self._values.is_linear(signal))
+                else End(node, None, node, why)
+                for source, signal in own.items()
+            ]
+        return [self._finish(signal, node) for signal in own.values() if not signal.is_statistic]
+
+    def _finish(self, signal: Signal, node: Node) -> End:
+        if self._values.is_linear(signal):
+            gated = self._name_gate(signal.gates)
+            return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)
+        if signal.values is None and signal.named is not None:
+            return End(node, signal.named.activation, signal.named)
+        found = self._values.recognize(signal)
+        if found.name and found.name != "none":
+            return End(node, found.name, signal.last)
+        if signal.named is not None:
+            return End(node, signal.named.activation, signal.named, guessed=True)
+        moments = f"E[φ²] = {found.second_moment:.3g}, E[φ'²] = {found.derivative_moment:.3g}"
+        label = signal.last.label if signal.last else node.label
+        return End(node, None, signal.last, f"a custom function, up to {label}, is not known ({moments})")
+
+    # --- gates ------------------------------------------------------------------------------------
+
+    def _name_gate(self, gates: Sequence[Gate]) -> str | None:
+        """Name the unit whose linear half was multiplied by factors, by the activation of the other half."""
+        sources = {source for _, factor in gates for source in _find_sources(factor)}
+        for source in sorted(sources, key=lambda node: node.index):
+            signals = self.explore(source).signals
+            if all(factor in signals for _, factor in gates):
+                name = self._name_product(gates, signals)
+                if name in GATED:
+                    return GATED[name]
+        return None
+
+    def _name_product(self, gates: Sequence[Gate], signals: dict[Node, Signal]) -> str | None:
+        """Name the function of one source that a product of factors is."""
+        alone = signals[gates[0][1]]
+        if len(gates) == 1 and alone.values is None and alone.named is not None:
+            return alone.named.activation
+        factors = [self._values.evaluate(node, {factor: signals[factor]}) for node, factor in gates]
+        with np.errstate(all="ignore"):
+            return recognize(np.prod([self._values.read(factor) for factor in factors], axis=0)).name
+
+
+def _comes_of(start: Node, node: Node) -> bool:
+    """Tell whether a node comes of a start, by any way: such a factor scales the signal, and gates none."""
+    seen, pending = {node}, [node]
+    while pending:
+        last = pending.pop()
+        if last is start:
+            return True
+        fresh = [source for source in last.inputs if source.index >= start.index and source not in seen]
+        seen.update(fresh)
+        pending += fresh
+    return False
+
+
+def _find_sources(factor: Node) -> list[Node]:
+    """Find the nodes that a factor may be a function of."""
+    sources, seen, pending = [], {factor}, [factor]
+    while pending:
+        node = pending.pop()
+        if node.role in {Role.PRODUCT, Role.SPLIT, Role.INPUT}:
+            sources.append(node)
+        if node.role in PASSING | BLENDING:
+            fresh = [source for source in node.inputs if source not in seen and not source.is_constant]
+            seen.update(fresh)
+            pending += fresh
+    return sources
+
+
+def _meets_itself(node: Node, region: Region) -> bool:
+    """Tell whether x itself is a factor later on: sigmoid(x) · u · x is a gate written in another order."""
+    pending = [node]
+    for _ in range(MAX_FACTORS):
+        users = [user for known in pending for user in known.users]
+        factors = [source for user in users if user.role is Role.MULTIPLY for source in user.inputs]
+        if any(source in region.signals and region.signals[source].is_plain for source in factors):
+            return True
+        pending = [user for user in users if user.role in {Role.MULTIPLY, Role.MOVE}]
+    return False
