@@ -144,9 +144,9 @@ def find_channels(start: Node, node: Node, reached: Container[Node], arrays: Arr
                 numbers[step] = moved if step.output is None else moved[step.output]
             else:
                 numbers[step] = numbers[next(source for source in step.inputs if source in numbers)]
+        found: list[int] = np.unique(arrays.read(numbers[node])).astype(int).tolist()
     except Exception:  # noqa: BLE001 - any operation of a framework, on stand-ins
         return None
-    found: list[int] = np.unique(arrays.read(numbers[node])).astype(int).tolist()
     return [number for number in found if number >= 0]
 
 

@@ -173,13 +173,13 @@ class Walker:
         signals = list(own.values())
         try:
             values = self._values.evaluate(node, own)
+            slope = self._values.find_slope(values)
         except Exception as error:  # noqa: BLE001 - any operation of a framework, on stand-ins
             region.ends.append(End(node, None, node, f"{node.label} cannot be evaluated ({error})"))
             return None
         if node.is_mask:
             return replace(made, values=values)
         made = replace(made, reduced=all(signal.reduced for signal in signals))
-        slope = self._values.find_slope(values)
         if slope is not None:
             if node.role is Role.ELEMENTWISE and sum(signal.is_plain for signal in signals) > 1:
                 region.ends.append(End(node, None, node, f"{node.label} takes two signals"))

@@ -26,6 +26,9 @@ from weightinit.torch.operations import FILLED, FILLS, ROLES, fold, make_node
 from weightinit.torch.walk import unwrap
 
 
+CPU = torch.device("cpu")
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
     """A copy of a module without memory. `originals` are its tensors' originals, by the id of the copy."""
@@ -179,9 +182,11 @@ class Recorder(TorchFunctionMode):
         return self._tensors[id(tensor)][0]
 
     def _replace(self, value: Structure) -> Structure:
-        """Replace the tensors of an argument by their nodes."""
+        """Replace the tensors of an argument by their nodes, and devices by that of the stand-ins."""
         if isinstance(value, torch.Tensor):
             return self._find(value)
+        if isinstance(value, torch.device):
+            return CPU
         if isinstance(value, tuple | list):
             items = [self._replace(item) for item in value]
             return items if isinstance(value, list) else tuple(items)
