@@ -1,14 +1,15 @@
 """Trees: every kernel of a pytree of parameters initialized at once, named by its path."""
 
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, default_client
-from weightinit.adapters.actions import Block, Draw, Leave
+from weightinit.adapters.actions import Block, Draw, Leave, Unknown
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import (
     Inference,
@@ -20,14 +21,15 @@ from weightinit.adapters.plan import (
     plan_segments,
     read_seed,
     resolve_plan,
+    shorten,
 )
-from weightinit.adapters.published import PublishedModel, Segment, fetch_published, read_slices, span
+from weightinit.adapters.published import AxisSlices, PublishedModel, fetch_published, read_slices, span
 from weightinit.adapters.report import Origin, Report
-from weightinit.adapters.rules import Patterns, Rules
+from weightinit.adapters.rules import ModelRejected, Patterns, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.jax.arrays import distribute, name_dtype, take_over
 from weightinit.jax.layers import find_kernel
-from weightinit.jax.walk import Leaf, PyTree, check_untraced, name_path, walk_leaves
+from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path, walk_leaves
 from weightinit.spec.dtypes import DTYPES
 from weightinit.spec.layouts import write_out
 
@@ -71,15 +73,14 @@ def initialize(
     check_untraced(model)
     source = client or default_client()
     tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    check_values(tensors, walk_leaves(model))
     blocks: dict[str, list[ResolvedTensor]] = {}
     for tensor in resolve_plan(tensors, origin.seed, rename, source):
         blocks.setdefault(tensor.planned.target, []).append(tensor)
 
     def make(path: tuple[Any, ...], leaf: Leaf) -> Leaf:
         found = blocks.get(name_path(path), [])
-        if not found or isinstance(found[0].planned.action, Leave):
-            return leaf
-        return _make_leaf([block.planned.make_segment(block.spec) for block in found], leaf, source)
+        return leaf if all(is_left(block.planned) for block in found) else _make_leaf(found, leaf, source)
 
     return tree_map_with_path(make, model)
 
@@ -181,10 +182,42 @@ def _infer_nothing() -> Inference:
     return Inference(None, "A tree does not show which activation follows; none is assumed.")
 
 
-def _make_leaf(segments: list[Segment], leaf: Leaf, client: Client) -> jax.Array:
-    """Make the array that segments make up, on the devices of the leaf that it replaces."""
+def is_left(tensor: PlannedTensor) -> bool:
+    """Tell whether a tensor, or a part of one, is left as it is."""
+    return isinstance(tensor.action, Leave | Unknown)
+
+
+def check_values(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -> None:
+    """Check that parts which are left as they are have values beside others that are drawn.
+
+    Raises ModelRejected, which lists those that have none.
+    """
+    filled = {tensor.target for tensor in tensors if not is_left(tensor)}
+    empty = [
+        tensor.name
+        for tensor in tensors
+        if is_left(tensor) and tensor.target in filled and is_abstract(leaves[tensor.target])
+    ]
+    if empty:
+        raise ModelRejected(f"{shorten(empty)}: an abstract leaf has no values that a part could be left at")
+
+
+def _make_leaf(blocks: Sequence[ResolvedTensor], leaf: Leaf, client: Client) -> jax.Array:
+    """Make the array that blocks make up, on the devices of the leaf that it replaces."""
     shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
-    read = partial(read_slices, segments, dtype=dtype, client=client)
+    segments = [block.planned.make_segment(block.spec) for block in blocks]
+    kept = [block.planned.make_segment(None) for block in blocks if is_left(block.planned)]
+
+    def read(slices: AxisSlices) -> np.ndarray[Any, Any]:
+        array = read_slices(segments, slices, dtype=dtype, client=client)
+        for share in (share for segment in kept if (share := segment.intersect(slices))):
+            inside = tuple(
+                slice(part.start - whole.start, part.stop - whole.start)
+                for part, whole in zip(share, slices, strict=True)
+            )
+            array[inside] = np.asarray(leaf[share])
+        return array
+
     if getattr(leaf, "sharding", None) is None:
         return take_over(read(span(shape)))
     return distribute(shape, dtype, leaf.sharding, read)

@@ -14,6 +14,11 @@ def walk_leaves(params: PyTree) -> dict[str, Leaf]:
     return {name_path(path): leaf for path, leaf in tree_leaves_with_path(params)}
 
 
+def is_abstract(leaf: Leaf) -> bool:
+    """Tell whether a leaf has a shape and no values."""
+    return isinstance(leaf, jax.ShapeDtypeStruct)
+
+
 def check_untraced(params: PyTree) -> None:
     """Check that leaves are not traced: nothing could be fetched for them. Raises TypeError."""
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(params)):

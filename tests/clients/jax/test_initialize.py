@@ -45,6 +45,32 @@ def test_a_rule_can_leave_leaves_alone(client):
     assert drawn["out"]["kernel"] is PARAMS["out"]["kernel"]
 
 
+PACKED = {"cell": {"kernel": jnp.arange(24.0).reshape(3, 8)}}
+GATES = {"*/kernel": {"parts": ["i", "f", "g", "o"], "activation": "tanh"}}
+
+
+@pytest.mark.parametrize("left", ["i", "f", "o"])
+def test_a_part_that_a_rule_leaves_alone_keeps_its_values(client, left):
+    drawn = initialize(PACKED, 42, rules={f"*/kernel.{left}": None, **GATES}, client=client)
+    parts = dict(zip("ifgo", np.split(np.asarray(drawn["cell"]["kernel"]), 4, axis=-1), strict=True))
+    old = dict(zip("ifgo", np.split(np.asarray(PACKED["cell"]["kernel"]), 4, axis=-1), strict=True))
+    np.testing.assert_array_equal(parts[left], old[left])
+    for gate in set("ifgo") - {left}:
+        expected = draw(3, 2, name=f"cell/kernel.{gate}", activation="tanh")
+        np.testing.assert_array_equal(parts[gate], expected)
+
+
+def test_all_parts_left_alone_are_the_same_object(client):
+    drawn = initialize(PACKED, 42, rules={"*/kernel.*": None, **GATES}, client=client)
+    assert drawn["cell"]["kernel"] is PACKED["cell"]["kernel"]
+
+
+def test_a_part_of_an_abstract_leaf_cannot_be_left_alone(client):
+    abstract = jax.eval_shape(lambda: PACKED)
+    with pytest.raises(ModelRejected, match=r"cell/kernel\.f: an abstract leaf has no values"):
+        initialize(abstract, 42, rules={"*/kernel.f": None, **GATES}, client=client)
+
+
 def test_a_rule_that_matches_nothing_is_refused(client):
     with pytest.raises(ModelRejected, match=r"rules\['hiden/\*'\] matches none of the 4 tensors"):
         initialize(PARAMS, 42, rules={"hiden/*": None}, client=client)
