@@ -1,0 +1,1 @@
+"""Traced programs: how each kernel is used in one, and which function follows it."""
