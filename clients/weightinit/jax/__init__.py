@@ -25,9 +25,11 @@ from weightinit.jax.initializers import (
     xavier_truncated_normal,
     xavier_uniform,
 )
+from weightinit.jax.models import Applied
 from weightinit.jax.publish import publish
 
 __all__ = [
+    "Applied",
     "Initializer",
     "ModelRejected",
     "Report",

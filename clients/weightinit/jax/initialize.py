@@ -1,6 +1,7 @@
 """Trees: every kernel of a pytree of parameters initialized at once, named by its path."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,10 +10,9 @@ import numpy as np
 from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, default_client
-from weightinit.adapters.actions import Block, Draw, Leave, Unknown
+from weightinit.adapters.actions import Block, Draw, Leave, Unknown, find_layout
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import (
-    Inference,
     PlannedTensor,
     Planner,
     Rename,
@@ -27,11 +27,12 @@ from weightinit.adapters.published import AxisSlices, PublishedModel, fetch_publ
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Patterns, Rules
 from weightinit.deprecation import deprecate_keywords
+from weightinit.jax.activations import find_uses, infer
 from weightinit.jax.arrays import distribute, name_dtype, take_over
-from weightinit.jax.layers import find_kernel
-from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path, walk_leaves
+from weightinit.jax.layers import describe_leaf
+from weightinit.jax.models import OpenedModel, open_model
+from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path
 from weightinit.spec.dtypes import DTYPES
-from weightinit.spec.layouts import write_out
 
 
 @deprecate_keywords({"name": "rename", "params": "model"})
@@ -44,20 +45,23 @@ def initialize(
     strict: bool | None = None,
     client: Client | None = None,
 ) -> PyTree:
-    """Return a pytree of parameters with its kernels drawn; what is no kernel stays as it is.
+    """Return a model with its kernels drawn, and with biases and norms at the constants of their modules.
 
-    Trees are immutable, so the new one is returned; `plan` returns the report. Kernels are known by Flax'
-    names: the last part of their path is `kernel` or `embedding`. A tree does not show which activations
-    follow, so none is assumed unless a rule gives one. Leaves may be arrays or jax.ShapeDtypeStruct, as
-    jax.eval_shape returns them. One with a sharding gets the same, and each device fetches its own part. A
-    published model says how all leaves are initialized, biases too; its kernels are permuted to the order of
-    axes that Flax' have.
+    A module of NNX is updated in place, and returned; of all others a new one is. `plan` returns the report.
+    Modules are traced at inputs that are guessed from their kernels, or given by `Applied`: so it is seen
+    which axes of each kernel are its inputs, and which activation follows. A bare tree shows neither: its
+    kernels are known by names, what is no kernel stays as it is, and rules say what follows.
+
+    Leaves may be arrays or jax.ShapeDtypeStruct, as jax.eval_shape returns them. One with a sharding gets the
+    same, and each device fetches its own part. A published model says how all leaves are initialized, biases
+    too; its kernels are permuted to the order of axes that the model's have.
 
     Everything is checked before the first leaf is drawn. Raises ModelRejected and the client's errors, and
     TypeError for traced leaves.
 
     Args:
-        model: dictionaries, nnx.State or any other pytree of parameters.
+        model: a module of NNX, a bound one of Linen, a callable pytree such as Equinox' modules, an Applied,
+            or a bare tree of parameters.
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or the reference of a published model, which is
             team/name/version or an id.
         rules: by pattern of a path (`encoder/*/kernel`), the name of a scheme, a constant, the fields of a
@@ -70,10 +74,11 @@ def initialize(
             knowing which activation follows, too; else that is a warning.
         client: of the service. Default: the one that the environment configures.
     """
-    check_untraced(model)
+    opened = open_model(model)
+    check_untraced(opened.tree)
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
-    check_values(tensors, walk_leaves(model))
+    tensors, origin = _plan(opened, seed, rules, rename, source, strict=strict)
+    check_values(tensors, opened.leaves)
     blocks: dict[str, list[ResolvedTensor]] = {}
     for tensor in resolve_plan(tensors, origin.seed, rename, source):
         blocks.setdefault(tensor.planned.target, []).append(tensor)
@@ -82,7 +87,7 @@ def initialize(
         found = blocks.get(name_path(path), [])
         return leaf if all(is_left(block.planned) for block in found) else _make_leaf(found, leaf, source)
 
-    return tree_map_with_path(make, model)
+    return opened.close(tree_map_with_path(make, opened.tree))
 
 
 @deprecate_keywords({"params": "model"})
@@ -100,7 +105,7 @@ def plan(
     The arguments and errors are those of `initialize`.
     """
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    tensors, origin = _plan(open_model(model), seed, rules, rename, source, strict=strict)
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
@@ -108,42 +113,77 @@ def describe_leaves(
     params: PyTree, *, rules: Rules | None = None, client: Client | None = None
 ) -> dict[str, Parameters | None]:
     """Return the parameters of each leaf, by path; None for what is left as it is. Deprecated for `plan`."""
-    resolved = resolve_plan(plan_leaves(params, rules), 0, str, client or default_client())
+    resolved = resolve_plan(plan_leaves(open_model(params), rules), 0, str, client or default_client())
     return {tensor.planned.name: tensor.parameters for tensor in resolved}
 
 
-def plan_leaves(model: PyTree, rules: Rules | None, *, strict: bool | None = None) -> list[PlannedTensor]:
-    """Plan how each leaf of a tree is initialized. Raises ModelRejected."""
-    planner, leaves = Planner(rules, axis=-1), walk_leaves(model)
-    tensors = []
-    for path, leaf in leaves.items():
-        kernel = find_kernel(path, jnp.ndim(leaf))
-        blocks = [Block(Leave(), "It is no kernel: the tree's own value stays.")]
-        if kernel is not None:
-            blocks = [Block(Draw({"layout": "keras", **kernel}))]
+def plan_leaves(
+    opened: OpenedModel, rules: Rules | None, *, strict: bool | None = None
+) -> list[PlannedTensor]:
+    """Plan how each leaf of a model is initialized. Raises ModelRejected."""
+    planner, findings = Planner(rules, axis=-1), find_uses(opened)
+    tensors: list[PlannedTensor] = []
+    known = False
+    for path, leaf in opened.leaves.items():
+        described = describe_leaf(path, leaf, opened, findings)
         blocks = planner.plan_tensor(
-            [path], [path.rpartition("/")[0]], tuple(jnp.shape(leaf)), blocks, _infer_nothing
+            [path],
+            [path.rpartition("/")[0]],
+            tuple(leaf.shape),
+            [described],
+            partial(infer, path, findings, is_bare=opened.is_bare),
         )
         tensors += [make_planned(path, leaf, block) for block in blocks]
-    planner.finish(list(leaves), strict=strict)
+        known = known or isinstance(described.action, Draw) or blocks != [described]
+    planner.finish(list(opened.leaves), strict=strict)
+    if strict is not False:
+        check_drawn(list(opened.leaves), known=known)
+        check_filled(tensors, opened.leaves)
     return tensors
 
 
+def check_drawn(names: Sequence[str], *, known: bool) -> None:
+    """Check that a kernel is known, or a rule says something of a leaf. Raises ModelRejected."""
+    if names and not known:
+        raise ModelRejected(
+            f'no kernel is known among {shorten(names)}: say layouts with rules={{name: {{"layout": ...}}}}, '
+            "or give weightinit.jax.Applied(function, model, *inputs), which shows how they are used"
+        )
+
+
+def check_filled(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -> None:
+    """Check that no leaf stays abstract, unless a rule says so. Raises ModelRejected."""
+    empty = [
+        tensor.name
+        for tensor in tensors
+        if is_left(tensor) and not is_left_by_rule(tensor) and is_abstract(leaves[tensor.target])
+    ]
+    if empty:
+        raise ModelRejected(f"{shorten(empty)}: nothing says how to initialize these: say it with rules")
+
+
 def plan_published(
-    model: PyTree, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool | None
+    opened: OpenedModel,
+    reference: str,
+    rules: Rules | None,
+    rename: Rename,
+    client: Client,
+    *,
+    strict: bool | None,
 ) -> tuple[list[PlannedTensor], PublishedModel]:
     """Plan how a published model initializes the leaves of a tree; return the plan and the published model.
 
     Raises ModelRejected, which lists all that does not match, and the client's errors.
     """
-    leaves, patterns = walk_leaves(model), Patterns("rules", rules)
+    leaves, patterns = opened.leaves, Patterns("rules", rules)
+    findings = find_uses(opened)
     targets: dict[str, Target] = {}
     for path, leaf in leaves.items():
-        rank, kernel = jnp.ndim(leaf), find_kernel(path, jnp.ndim(leaf))
-        known = "" if kernel is None else write_out(kernel.get("layout", "keras"), rank)
+        rank, known = len(leaf.shape), find_layout([describe_leaf(path, leaf, opened, findings)])
         letters = find_letters(patterns, [path], known, rank)
         if letters is not None and leaf.dtype.name in DTYPES:
-            targets[path] = Target((path,), tuple(leaf.shape), letters)
+            optional = path in opened.statistics
+            targets[path] = Target((path,), tuple(leaf.shape), letters, optional=optional)
     patterns.check_matched(list(leaves))
     published = fetch_published(reference, client)
     matched = match_model(published, targets, rename, strict=strict is not False)
@@ -163,7 +203,7 @@ def make_planned(path: str, leaf: Leaf, block: Block) -> PlannedTensor:
 
 
 def _plan(
-    model: PyTree,
+    opened: OpenedModel,
     seed: int | str,
     rules: Rules | None,
     rename: Rename,
@@ -173,18 +213,19 @@ def _plan(
 ) -> tuple[list[PlannedTensor], Origin]:
     """Plan a tree for a seed or a reference."""
     if not is_reference(seed):
-        return plan_leaves(model, rules, strict=strict), Origin(read_seed(seed))
-    tensors, published = plan_published(model, seed, rules, rename, client, strict=strict)
+        return plan_leaves(opened, rules, strict=strict), Origin(read_seed(seed))
+    tensors, published = plan_published(opened, seed, rules, rename, client, strict=strict)
     return tensors, Origin(published.seed, seed, published.id)
-
-
-def _infer_nothing() -> Inference:
-    return Inference(None, "A tree does not show which activation follows; none is assumed.")
 
 
 def is_left(tensor: PlannedTensor) -> bool:
     """Tell whether a tensor, or a part of one, is left as it is."""
     return isinstance(tensor.action, Leave | Unknown)
+
+
+def is_left_by_rule(tensor: PlannedTensor) -> bool:
+    """Tell whether a rule leaves a tensor, or a part of one, as it is."""
+    return isinstance(tensor.action, Leave) and tensor.action.by_rule
 
 
 def check_values(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -> None:

@@ -2,7 +2,13 @@
 
 from fnmatch import fnmatchcase
 
+from weightinit.adapters.actions import Block, Constant, Draw, Leave
+from weightinit.jax.models import OpenedModel
+from weightinit.jax.tracing.findings import Findings
+from weightinit.jax.tracing.values import read_number
+from weightinit.jax.walk import Leaf, is_abstract
 from weightinit.spec.layer import LayerFields
+from weightinit.spec.layouts import write_out
 
 # Flax' embeddings have σ² = 1 / features.
 LOOKUP: LayerFields = {
@@ -11,19 +17,22 @@ LOOKUP: LayerFields = {
     "mode": "fan_out",
     "distribution": "normal",
 }
-# By glob of the path and rank: the kernels of attention have heads, others are in Keras' order.
+# By glob of the path and rank: what a bare tree is known by. The kernels of attention have heads; others are
+# taken to be in Keras' order. Haiku calls kernels w, and tables embeddings.
 KERNELS: tuple[tuple[str, int | None, LayerFields], ...] = (
     ("*query/kernel", 3, {"layout": "IOO"}),
     ("*key/kernel", 3, {"layout": "IOO"}),
     ("*value/kernel", 3, {"layout": "IOO"}),
     ("*out/kernel", 3, {"layout": "IIO"}),
-    ("*kernel", None, {}),
+    ("*kernel", None, {"layout": "keras"}),
+    ("*/w", None, {"layout": "keras"}),
     ("*embedding", 2, LOOKUP),
+    ("*embeddings", 2, LOOKUP),
 )
 
 
 def find_kernel(path: str, rank: int) -> LayerFields | None:
-    """Find what a kernel is, by its path; None for no kernel.
+    """Find what a kernel of a bare tree is, by its path; None for no kernel.
 
     >>> find_kernel("attention/query/kernel", 3), find_kernel("attention/query/bias", 2)
     ({'layout': 'IOO'}, None)
@@ -32,8 +41,37 @@ def find_kernel(path: str, rank: int) -> LayerFields | None:
     return next(rows, None)
 
 
+def describe_leaf(path: str, leaf: Leaf, opened: OpenedModel, findings: Findings | None) -> Block:
+    """Describe how a leaf is initialized: by the use that its model makes of it, else by its name."""
+    rank, name = len(leaf.shape), path.rpartition("/")[2]
+    use = findings.uses.get(path) if findings else None
+    if rank == 2 and findings and path in findings.lookups:
+        return Block(Draw(LOOKUP), "Its rows are looked up: σ² = 1 / features, as Flax has it.")
+    if use and rank > 1:
+        groups: LayerFields = {"groups": use.groups} if use.groups > 1 else {}
+        return Block(Draw({"layout": use.layout, **groups}))
+    kernel = find_kernel(path, rank) if findings is None else None
+    if kernel is not None:
+        layout = write_out(kernel["layout"], rank)
+        doubt = f"Its axes are taken for {layout} by its name." if rank > 2 else ""
+        return Block(Draw({**kernel, "layout": layout}), doubt, certainty="guessed" if doubt else "certain")
+    value = CONSTANTS.get(name)
+    if is_abstract(leaf):
+        left = Block(Leave(), "It is no kernel that is known.")
+        return left if value is None else Block(Constant(value), f"{name} begins at {value:g}.")
+    if opened.is_bare or path in opened.statistics or value is None:
+        return Block(Leave(), "It is no kernel: its own value stays.")
+    return Block(Constant(find_value(leaf, value)), f"{name} begins at a constant.")
+
+
+def find_value(leaf: Leaf, default: float) -> float:
+    """Find the constant that a bias or a norm was made with: its own where all elements are the same."""
+    found = read_number(leaf)
+    return default if found is None else found
+
+
 # The constants that Flax initializes other parameters to, by the last part of their path.
-CONSTANTS = {"bias": 0.0, "scale": 1.0}
+CONSTANTS = {"bias": 0.0, "b": 0.0, "offset": 0.0, "scale": 1.0, "mean": 0.0, "var": 1.0}
 
 
 def find_constant(path: str) -> float | None:

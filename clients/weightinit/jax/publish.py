@@ -9,6 +9,7 @@ from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
 from weightinit.jax.layers import find_constant
+from weightinit.jax.models import open_model
 from weightinit.jax.walk import PyTree
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
@@ -34,7 +35,7 @@ def publish(
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
     problems: list[str] = []
-    for path, group in groupby(plan_leaves(model, rules), key=lambda tensor: tensor.target):
+    for path, group in groupby(plan_leaves(open_model(model), rules), key=lambda tensor: tensor.target):
         blocks = list(group)
         try:
             tensors += describe_leaf(path, blocks, number, rename)

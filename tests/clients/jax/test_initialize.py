@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from flax import nnx
 from weightinit import SpecRejected
+from weightinit.adapters.rules import UnknownActivationWarning
 from weightinit.jax import ModelRejected, initialize, plan
 from weightinit.jax.initialize import name_path
 
 from tests.clients.drawing import draw
+
+# A bare tree does not show what follows: one of these tests is about that.
+pytestmark = pytest.mark.filterwarnings("ignore::weightinit.adapters.rules.UnknownActivationWarning")
 
 PARAMS = {
     "hidden": {"kernel": jnp.zeros((5, 7)), "bias": jnp.zeros(7)},
@@ -22,6 +26,22 @@ def test_kernels_are_drawn_by_their_path(client):
     drawn = initialize(PARAMS, 42, client=client)
     np.testing.assert_array_equal(drawn["hidden"]["kernel"], draw(5, 7, name="hidden/kernel"))
     np.testing.assert_array_equal(drawn["out"]["kernel"], draw(7, 3, name="out/kernel"))
+
+
+def test_a_bare_tree_does_not_show_what_follows_and_says_so(client):
+    with pytest.warns(UnknownActivationWarning, match="a tree does not show how it is used"):
+        found = plan(PARAMS, 42, client=client)
+    assert found.unknown == ("hidden/kernel", "out/kernel")
+
+
+def test_a_tree_of_which_no_kernel_is_known_is_refused(client):
+    with pytest.raises(ModelRejected, match="no kernel is known among a, b"):
+        initialize({"a": jnp.zeros((3, 4)), "b": jnp.zeros(4)}, 42, client=client)
+
+
+def test_unless_strict_it_is_left_as_it_is(client):
+    tree = {"a": jnp.ones((3, 4))}
+    assert initialize(tree, 42, strict=False, client=client)["a"] is tree["a"]
 
 
 def test_what_is_no_kernel_stays_the_same_object(client):

@@ -159,6 +159,7 @@ def test_the_default_client_is_asked_where_none_is_given(service):
 
 def test_the_exported_names_are_these():
     assert weightinit.jax.__all__ == [
+        "Applied",
         "Initializer",
         "ModelRejected",
         "Report",

@@ -61,7 +61,7 @@ def test_an_id_will_do(client, published):
 
 
 def test_a_seed_may_still_be_text(client):
-    drawn = initialize(PARAMS, "42", client=client)
+    drawn = initialize(PARAMS, "42", rules={"*": {"activation": "none"}}, client=client)
     np.testing.assert_array_equal(drawn["out"]["kernel"], draw(7, 3, name="out/kernel"))
 
 

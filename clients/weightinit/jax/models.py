@@ -1,0 +1,150 @@
+"""Models: what initialize takes, opened to the leaves that are parameters and the function that uses them."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jax.tree_util import tree_flatten_with_path
+
+from weightinit.jax.walk import Leaf, PyTree, name_path
+
+Function = Callable[..., Any]
+
+
+class Applied:
+    """A model with the function that it is applied by, at example inputs, of which only shapes count.
+
+    `function` is called with the model, or the tree of its parameters, and the inputs; or it is a module of
+    Linen, whose variables the model is. What initialize returns is the model.
+    """
+
+    def __init__(self, function: Any, model: PyTree, *inputs: Any) -> None:  # noqa: ANN401
+        self.function = function
+        self.model = model
+        self.inputs = inputs
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """A model as a tree: `leaves` are its parameters by path, `statistics` those that norms count.
+
+    `widths` are the numbers of inputs that its modules declare. `function` takes the tree and inputs; None
+    for a bare tree. `close` makes a model of another tree.
+    """
+
+    tree: PyTree
+    leaves: Mapping[str, Leaf]
+    close: Callable[[PyTree], Any]
+    function: Function | None = None
+    inputs: tuple[Any, ...] | None = None
+    statistics: frozenset[str] = frozenset()
+    widths: tuple[int, ...] = ()
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing shows how the leaves are used."""
+        return self.function is None
+
+
+def open_model(model: PyTree) -> OpenedModel:
+    """Open a model: of Flax NNX, a bound one of Linen, a callable pytree such as Equinox', or a bare tree."""
+    if isinstance(model, Applied):
+        return _open_applied(model)
+    nnx, linen = sys.modules.get("flax.nnx"), sys.modules.get("flax.linen")
+    if nnx is not None and isinstance(model, nnx.Module):
+        return _open_nnx(model, nnx)
+    if linen is not None and isinstance(model, linen.Module):
+        module, variables = model.unbind()
+        leaves = find_leaves(variables)
+        statistics = frozenset(path for path in leaves if path.startswith("batch_stats/"))
+        return OpenedModel(variables, leaves, module.bind, module.apply, None, statistics)
+    function = (lambda tree, *inputs: tree(*inputs)) if callable(model) else None
+    widths = tuple(find_widths(model)) if function else ()
+    return OpenedModel(model, find_leaves(model), lambda tree: tree, function, widths=widths)
+
+
+def find_leaves(tree: PyTree) -> dict[str, Leaf]:
+    """Find the arrays of a tree, abstract ones too, by their paths: not the functions that modules keep."""
+    leaves, _ = tree_flatten_with_path(tree)
+    return {
+        name_path(path): leaf for path, leaf in leaves if hasattr(leaf, "dtype") and hasattr(leaf, "shape")
+    }
+
+
+def find_widths(model: Any) -> Iterator[int]:  # noqa: ANN401
+    """Find the numbers of inputs that the modules in a tree of them declare, in order."""
+    if isinstance(model, list | tuple):
+        children: Iterable[Any] = model
+    else:
+        yield from read_widths(model)
+        children = vars(model).values() if dataclasses.is_dataclass(model) else ()
+    for child in children:
+        yield from find_widths(child)
+
+
+def read_widths(module: Any) -> Iterator[int]:  # noqa: ANN401
+    """Read the number of inputs that a module declares, by the names that Flax and Equinox have for it."""
+    for name in ("in_features", "in_channels", "in_size", "query_size"):
+        found = getattr(module, name, None)
+        widths = found if isinstance(found, tuple) else (found,)
+        yield from (width for width in widths[-1:] if isinstance(width, int))
+
+
+def trace(opened: OpenedModel, inputs: tuple[Any, ...]) -> tuple[Any, list[str]]:
+    """Trace a model at inputs; return the program, and the paths of its first arguments."""
+    leaves, treedef = tree_flatten_with_path(opened.tree)
+    paths = [name_path(path) for path, leaf in leaves if hasattr(leaf, "dtype")]
+    arrays = [leaf for _, leaf in leaves if hasattr(leaf, "dtype")]
+
+    def run(arrays: list[Any], *inputs: Any) -> Any:  # noqa: ANN401
+        given = iter(arrays)
+        filled = [next(given) if hasattr(leaf, "dtype") else leaf for _, leaf in leaves]
+        found = opened.function and opened.function(jax.tree.unflatten(treedef, filled), *inputs)
+        return [leaf for leaf in jax.tree.leaves(found) if hasattr(leaf, "dtype")]
+
+    return jax.make_jaxpr(run)(arrays, *inputs), paths
+
+
+def _open_applied(applied: Applied) -> OpenedModel:
+    opened = open_model(applied.model)
+    function = getattr(applied.function, "apply", applied.function)
+    if opened.tree is applied.model:
+        return OpenedModel(
+            opened.tree, opened.leaves, opened.close, function, applied.inputs, _find_statistics(opened)
+        )
+    nnx = sys.modules["flax.nnx"]
+    graph, _ = nnx.split(applied.model)
+
+    def run(tree: PyTree, *inputs: Any) -> Any:  # noqa: ANN401
+        return applied.function(nnx.merge(graph, tree), *inputs)
+
+    return OpenedModel(opened.tree, opened.leaves, opened.close, run, applied.inputs, opened.statistics)
+
+
+def _find_statistics(opened: OpenedModel) -> frozenset[str]:
+    return frozenset(path for path in opened.leaves if path.startswith("batch_stats/"))
+
+
+def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
+    """Open a module of NNX, which is updated in place: only its parameters are drawn."""
+    graph, state = nnx.split(model)
+    kinds = {"/".join(map(str, path)): kind.type for path, kind in nnx.to_flat_state(state)}
+    found = find_leaves(state)
+    statistics = frozenset(path for path in found if issubclass(kinds[path], nnx.BatchStat))
+    leaves = {
+        path: leaf for path, leaf in found.items() if issubclass(kinds[path], nnx.Param | nnx.BatchStat)
+    }
+
+    def close(tree: PyTree) -> Any:  # noqa: ANN401
+        nnx.update(model, tree)
+        return model
+
+    def run(tree: PyTree, *inputs: Any) -> Any:  # noqa: ANN401
+        return nnx.merge(graph, tree)(*inputs)
+
+    modules = (module for _, module in nnx.iter_modules(model))
+    widths = tuple(width for module in modules for width in read_widths(module))
+    return OpenedModel(state, leaves, close, run, None, statistics, widths)
