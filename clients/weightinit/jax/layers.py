@@ -41,15 +41,20 @@ def find_kernel(path: str, rank: int) -> LayerFields | None:
     return next(rows, None)
 
 
-def describe_leaf(path: str, leaf: Leaf, opened: OpenedModel, findings: Findings | None) -> Block:
+def describe_leaf(  # noqa: PLR0911 - a case each
+    path: str, leaf: Leaf, opened: OpenedModel, findings: Findings | None
+) -> Block:
     """Describe how a leaf is initialized: by the use that its model makes of it, else by its name."""
     rank, name = len(leaf.shape), path.rpartition("/")[2]
     use = findings.uses.get(path) if findings else None
     if rank == 2 and findings and path in findings.lookups:
         return Block(Draw(LOOKUP), "Its rows are looked up: σ² = 1 / features, as Flax has it.")
+    stacked = opened.count_stacked(path, tuple(leaf.shape))
+    if name == "lora_b":
+        return Block(Constant(0.0), "The second factor of LoRA begins at zero (Hu et al. 2021).")
     if use and rank > 1:
         groups: LayerFields = {"groups": use.groups} if use.groups > 1 else {}
-        return Block(Draw({"layout": use.layout, **groups}))
+        return Block(Draw({"layout": "B" * stacked + use.layout[stacked:], **groups}))
     kernel = find_kernel(path, rank) if findings is None else None
     if kernel is not None:
         layout = write_out(kernel["layout"], rank)

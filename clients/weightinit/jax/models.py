@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -42,6 +42,12 @@ class OpenedModel:
     inputs: tuple[Any, ...] | None = None
     statistics: frozenset[str] = frozenset()
     widths: tuple[int, ...] = ()
+    declared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def count_stacked(self, path: str, shape: tuple[int, ...]) -> int:
+        """Count the axes in front of a kernel that its layer does not declare: those of stacked layers."""
+        inner = self.declared.get(path, shape)
+        return len(shape) - len(inner) if shape[len(shape) - len(inner) :] == inner else 0
 
     @property
     def is_bare(self) -> bool:
@@ -121,7 +127,7 @@ def _open_applied(applied: Applied) -> OpenedModel:
     def run(tree: PyTree, *inputs: Any) -> Any:  # noqa: ANN401
         return applied.function(nnx.merge(graph, tree), *inputs)
 
-    return OpenedModel(opened.tree, opened.leaves, opened.close, run, applied.inputs, opened.statistics)
+    return replace(opened, function=run, inputs=applied.inputs)
 
 
 def _find_statistics(opened: OpenedModel) -> frozenset[str]:
@@ -145,6 +151,19 @@ def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
     def run(tree: PyTree, *inputs: Any) -> Any:  # noqa: ANN401
         return nnx.merge(graph, tree)(*inputs)
 
-    modules = (module for _, module in nnx.iter_modules(model))
-    widths = tuple(width for module in modules for width in read_widths(module))
-    return OpenedModel(state, leaves, close, run, None, statistics, widths)
+    modules = {"/".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
+    widths = tuple(width for module in modules.values() for width in read_widths(module))
+    declared = {f"{path}/kernel".lstrip("/"): read_shape(module) for path, module in modules.items()}
+    known = {path: shape for path, shape in declared.items() if shape and path in leaves}
+    return OpenedModel(state, leaves, close, run, None, statistics, widths, known)
+
+
+def read_shape(module: Any) -> tuple[int, ...]:  # noqa: ANN401
+    """Read the shape of the kernel that a layer of NNX declares; () where it declares none."""
+    found = getattr(module, "kernel_shape", None)
+    inputs, outputs = getattr(module, "in_features", None), getattr(module, "out_features", None)
+    if found is None and inputs is not None and outputs is not None:
+        batch = tuple(getattr(module, "batch_axis", {}).values())
+        found = (*batch, *(inputs if isinstance(inputs, tuple) else (inputs,)))
+        found = (*found, *(outputs if isinstance(outputs, tuple) else (outputs,)))
+    return tuple(found or ())

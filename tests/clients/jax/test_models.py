@@ -92,6 +92,26 @@ def test_the_fans_of_a_layer_of_nnx(layer, layout, fan_in, fan_out, client):
     assert describe(layer, client)["kernel"] == (layout, "none", fan_in, fan_out)
 
 
+@nnx.vmap(in_axes=0, out_axes=0)
+def make_query(key):
+    return nnx.LinearGeneral(64, (4, 16), rngs=nnx.Rngs(key))
+
+
+@pytest.mark.parametrize("axis", [0, None])
+def test_a_stacked_query_has_the_fans_of_one_layer_whether_its_input_is_stacked_or_shared(axis, client):
+    def run(layers, x):
+        return nnx.vmap(lambda layer, x: layer(x), in_axes=(0, axis))(layers, x)
+
+    inputs = jnp.zeros((12, 1, 64) if axis == 0 else (1, 64))
+    layers = make_query(jax.random.split(KEY, 12))
+    assert describe(Applied(run, layers, inputs), client) == {"kernel": ("BIOO", "none", 64, 64)}
+
+
+def test_the_second_factor_of_lora_begins_at_zero(client):
+    layer = initialize(nnx.LoRA(4, 2, 6, rngs=nnx.Rngs(0)), 42, client=client)
+    assert (layer.lora_a[...].any(), layer.lora_b[...].any()) == (True, False)
+
+
 def test_a_convolution_named_query_is_one(client):
     class Model(nnx.Module):
         def __init__(self):
