@@ -25,7 +25,6 @@ from weightinit.adapters.graph import Node, Role, Structure
 from weightinit.torch.operations import FILLED, FILLS, ROLES, fold, make_node
 from weightinit.torch.walk import unwrap
 
-
 CPU = torch.device("cpu")
 
 
