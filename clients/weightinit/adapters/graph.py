@@ -1,6 +1,7 @@
 """Graphs: what a model computes, as the adapters see it, whatever its framework."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -106,17 +107,21 @@ def substitute(value: Structure, replace: Callable[[Node], Array]) -> Structure:
     return value
 
 
-def find_nodes(value: Structure) -> Iterator[Node]:
-    """Find the nodes in an argument."""
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from find_nodes(item)
-    elif isinstance(value, dict):
-        yield from find_nodes(tuple(value.values()))
-    elif isinstance(value, slice):
-        yield from find_nodes((value.start, value.stop, value.step))
+def find_nodes(value: Structure) -> list[Node]:
+    """Find the nodes in an argument, in order."""
+    found: list[Node] = []
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Node):
+            found.append(one)
+        elif isinstance(one, tuple | list):
+            pending.extend(reversed(one))
+        elif isinstance(one, dict):
+            pending.extend(reversed(one.values()))
+        elif isinstance(one, slice):
+            pending.extend((one.step, one.stop, one.start))
+    return found
 
 
 # --- channels ---------------------------------------------------------------------------------
@@ -130,24 +135,34 @@ def find_channels(start: Node, node: Node, reached: Container[Node], arrays: Arr
     """
     if start.shape is None:
         return None
-    numbers = {start: arrays.make_indices(start.shape[start.axis], start.shape, start.axis)}
+    indices = arrays.make_indices(start.shape[start.axis], start.shape, start.axis)
+    way = find_way(start, node, reached)
+    for copies in (False, True):  # views of what is repeated without memory may fail
+        held = arrays.make(np.ascontiguousarray(arrays.read(indices))) if copies else indices
+        with contextlib.suppress(Exception):  # any operation of a framework, on stand-ins
+            return _move(held, start, way, arrays)
+    return None
+
+
+def _move(indices: Array, start: Node, way: Sequence[Node], arrays: Arrays) -> list[int]:
+    """Move the numbers of outputs along a way, and list those that come to its end."""
+    numbers = {start: indices}
 
     def get(source: Node) -> Array:
         if source in numbers:
             return numbers[source]
         return arrays.make_filled(0 if source.is_mask else -1.0, source.shape or ())
 
-    try:
-        for step in find_way(start, node, reached):
-            if step.role in {Role.MOVE, Role.SPLIT} and step.call is not None:
-                moved = step.call(*substitute(step.arguments, get), **substitute(step.keywords, get))
-                numbers[step] = moved if step.output is None else moved[step.output]
-            else:
-                numbers[step] = numbers[next(source for source in step.inputs if source in numbers)]
-        found: list[int] = np.unique(arrays.read(numbers[node])).astype(int).tolist()
-    except Exception:  # noqa: BLE001 - any operation of a framework, on stand-ins
-        return None
-    return [number for number in found if number >= 0]
+    for step in way:
+        if step.role in {Role.MOVE, Role.SPLIT} and step.call is not None:
+            moved = step.call(*substitute(step.arguments, get), **substitute(step.keywords, get))
+            numbers[step] = moved if step.output is None else moved[step.output]
+        else:
+            numbers[step] = numbers[next(source for source in step.inputs if source in numbers)]
+    held = np.asarray(arrays.read(numbers[way[-1] if way else start]))
+    once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
+    counted = once.astype(np.int64).ravel()
+    return np.flatnonzero(np.bincount(counted[counted >= 0])).tolist()
 
 
 def find_way(start: Node, node: Node, reached: Container[Node]) -> list[Node]:

@@ -1,6 +1,6 @@
 """Activation inference: which activation follows each kernel of a module."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from weightinit.adapters.graph import Node, Role
 from weightinit.adapters.plan import Inference
 from weightinit.torch.inputs import guess_inputs
 from weightinit.torch.recording import copy_module, record
-from weightinit.torch.tracing import Traced, trace_module
+from weightinit.torch.tracing import Traced, trace_module, trace_whole
 from weightinit.torch.walk import unwrap
 
 
@@ -29,7 +29,7 @@ class TorchArrays:
         lengths = [1] * len(shape)
         lengths[axis] = count
         numbers = torch.arange(count, dtype=torch.float64).view(lengths)
-        return numbers.expand(*shape).contiguous()
+        return numbers.expand(*shape)
 
     def make_filled(self, value: float, shape: Sequence[int]) -> torch.Tensor:
         """Make a tensor of a shape, of one value: of integers where that is one."""
@@ -65,14 +65,14 @@ class ActivationFinder:
 
     @cached_property
     def _findings(self) -> dict[int, Inference]:
-        findings: dict[int, Inference] = {}
-        for traced in self._trace():
-            follower = Follower(TorchArrays(), traced.outside)
-            for node in traced.nodes:
-                for key in node.parameters if node.role is Role.PRODUCT else ():
-                    if key not in findings or findings[key].certainty == "unknown":
-                        findings[key] = follower.infer(node)
-        return findings
+        """What follows each kernel. A trace, which is fast, is enough if it makes certain of every kernel."""
+        nodes = trace_whole(self._root)
+        if nodes is not None:
+            findings = find_all([Traced(nodes, "")])
+            kernels = [id(one) for one in self._root.parameters() if one.ndim > 1]
+            if all(key in findings and findings[key].certainty == "certain" for key in kernels):
+                return findings
+        return find_all(self._trace())
 
     def _trace(self) -> Iterator[Traced]:
         """Run the module, in both modes if one leaves kernels out; else trace what can be followed of it."""
@@ -90,6 +90,18 @@ class ActivationFinder:
         """Explain why no trace came to a layer: the innermost module around it that could not be traced."""
         around = [why for module, why in self._failures.items() if layer in module.modules()]
         return around[-1] if around else "nothing calls it"
+
+
+def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:
+    """Find what follows each kernel that graphs apply, by the id of its parameter."""
+    findings: dict[int, Inference] = {}
+    for traced in graphs:
+        follower = Follower(TorchArrays(), traced.outside)
+        for node in traced.nodes:
+            for key in node.parameters if node.role is Role.PRODUCT else ():
+                if key not in findings or findings[key].certainty == "unknown":
+                    findings[key] = follower.infer(node)
+    return findings
 
 
 def record_part(module: nn.Module) -> list[Node] | None:

@@ -112,6 +112,7 @@ class Recorder(TorchFunctionMode):
         self.path: list[tuple[str, nn.Module]] = []
         self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
         self._originals = made.originals
+        self._forms: dict[Structure, Forms] = {}
 
     def __torch_function__(
         self,
@@ -126,9 +127,35 @@ class Recorder(TorchFunctionMode):
             return True
         if name == "get":  # an attribute: T, shape, device
             name = fold(getattr(getattr(func, "__self__", None), "__name__", ""))
-        result = func(*args, **(kwargs or {}))
+        result = self._run(func, args, kwargs or {})
         if ROLES.get(name) is not Role.IGNORED or name in FILLS or name in FILLED:
             self._record(name, func, args, kwargs or {}, result)
+        return result
+
+    def _run(
+        self, func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
+    ) -> Structure:
+        """Run a function; where it has run on tensors of these forms, make its results without running it.
+
+        Models repeat their blocks, and PyTorch works out in Python which form a result has.
+        """
+        try:
+            key = None if is_in_place(func, keywords) else (func, describe(args), describe(keywords))
+            known = None if key is None else self._forms.get(key)
+        except TypeError:  # an argument that has no hash, or whose values may decide
+            return func(*args, **keywords)
+        if known is not None:
+            made = [
+                torch.empty_strided(size, stride, dtype=dtype, device="meta")
+                for size, stride, dtype in known.forms
+            ]
+            return tuple(made) if known.is_tuple else made[0]
+        result = func(*args, **keywords)
+        if key is not None and type(result) in {torch.Tensor, tuple}:
+            several = result if isinstance(result, tuple) else (result,)
+            if all(type(one) is torch.Tensor and one.is_meta for one in several):
+                forms = [(tuple(one.shape), one.stride(), one.dtype) for one in several]
+                self._forms[key] = Forms(forms, isinstance(result, tuple))
         return result
 
     def add_input(self, value: Structure) -> None:
@@ -192,6 +219,41 @@ class Recorder(TorchFunctionMode):
         if isinstance(value, dict):
             return {key: self._replace(item) for key, item in value.items()}
         return value
+
+
+# The shape, the strides and the dtype of a tensor.
+Form = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """The forms of the tensors that a function returned."""
+
+    forms: list[Form]
+    is_tuple: bool
+
+
+def describe(value: Structure) -> Structure:
+    """Describe an argument by the forms of its tensors. Raises TypeError where one has memory."""
+    if isinstance(value, torch.Tensor):
+        if not value.is_meta or type(value) not in {torch.Tensor, nn.Parameter}:
+            raise TypeError("its values may decide")
+        return value.shape, value.stride(), value.dtype
+    if isinstance(value, dict):
+        return tuple((name, describe(item)) for name, item in value.items())
+    if isinstance(value, tuple | list):
+        return (type(value), *map(describe, value))
+    if isinstance(value, slice):
+        return slice, value.start, value.stop, value.step
+    return type(value), value
+
+
+def is_in_place(func: Callable[..., Any], keywords: dict[str, Structure]) -> bool:
+    """Tell whether a function changes an argument: add_, __iadd__, __setitem__, relu(inplace=True)."""
+    name = getattr(func, "__name__", "_")
+    if name.startswith("__"):
+        return name in {"__get__", "__set__", "__setitem__", "__delitem__"} or name.startswith("__i")
+    return name.endswith("_") or keywords.get("inplace") is True or "out" in keywords
 
 
 def add_node(node: Node, nodes: list[Node]) -> None:

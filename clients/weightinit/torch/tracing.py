@@ -1,13 +1,17 @@
-"""Tracing: the graph of a module that cannot be run on guessed inputs, as far as it can be followed."""
+"""Tracing: the graph of a module by torch.fx, whole or as far as the module can be followed."""
 
+import builtins
 import inspect
+import itertools
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, get_args
 
+import torch
 from torch import fx, nn
 
 from weightinit.adapters.graph import Node, Role, Structure, find_nodes
@@ -15,6 +19,13 @@ from weightinit.torch.layers import is_known
 from weightinit.torch.operations import ROLES, fold, make_node
 from weightinit.torch.recording import add_node, is_asserting, keep_generators, make_constant
 from weightinit.torch.walk import unwrap
+
+# The attributes of a tensor that are tensors, and the operation that each is. Others are sizes and the like.
+TENSOR_ATTRIBUTES = dict.fromkeys(("T", "mT", "H", "mH"), "t") | {
+    "real": "real",
+    "imag": "imag",
+    "data": "detach",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +36,21 @@ class Traced:
     outside: str
 
 
-class LayerTracer(fx.Tracer):
-    """A tracer whose leaves are PyTorch's own modules, and that hooks of wrappers do not disturb."""
+class TensorProxy(fx.Proxy):
+    """A proxy that isinstance takes for a tensor while a module is traced."""
 
-    def __init__(self) -> None:
+    _is_param = _is_buffer = False  # what isinstance asks of a tensor that may be one
+
+
+class LayerTracer(fx.Tracer):
+    """A tracer whose leaves are PyTorch's own modules, and that hooks of wrappers do not disturb.
+
+    It raises where a module cannot be followed; or, as a `partial` one, makes one node of that module.
+    """
+
+    def __init__(self, *, partial: bool) -> None:
         super().__init__()
+        self._partial = partial
         self.opaque: dict[str, str] = {}
         self.broken: set[fx.Node] = set()
 
@@ -51,10 +72,38 @@ class LayerTracer(fx.Tracer):
             known = set(self.graph.nodes)
             try:
                 return inner.forward(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - code of the user's, run on stand-ins for tensors
+            except Exception as error:
+                if not self._partial:
+                    raise
                 self.opaque[path] = explain_failure(inner, error)
                 self.broken |= set(self.graph.nodes) - known
         return self.create_proxy("call_module", path, args, kwargs)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Make the stand-in for a tensor."""
+        return TensorProxy(node, self)
+
+    def create_arg(self, a: Any) -> Any:  # noqa: ANN401 - fx's
+        """Make an argument of a node: fx would keep a stand-in as a constant, and search for a parameter."""
+        if type(a) is TensorProxy:
+            return a.node
+        name = self._names.get(id(a))
+        return super().create_arg(a) if name is None else self.create_node("get_attr", name, (), {})
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:  # noqa: ANN401, ARG002
+        """Make a stand-in of a parameter: what derives from it is a kernel, perhaps."""
+        name = self._names.get(id(attr_val)) if isinstance(attr_val, nn.Parameter) else None
+        if name is None:
+            return attr_val
+        if name not in parameter_proxy_cache:
+            parameter_proxy_cache[name] = self.create_proxy("get_attr", name, (), {})
+        return parameter_proxy_cache[name]
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """The names of parameters and buffers: fx would look through all of them for each."""
+        named = itertools.chain(self.root.named_parameters(), self.root.named_buffers())
+        return {id(tensor): name for name, tensor in named}
 
     def to_bool(self, obj: fx.Proxy) -> bool:
         """Let assertions hold; no other branch can be taken without a value."""
@@ -63,6 +112,18 @@ class LayerTracer(fx.Tracer):
         if caller and is_asserting(caller):
             return True
         return super().to_bool(obj)
+
+
+def trace_whole(root: nn.Module) -> list[Node] | None:
+    """Trace a module; None where any part of it cannot be followed."""
+    root = unwrap(root)
+    tracer = LayerTracer(partial=False)
+    with keep_attributes(root), keep_generators(), take_for_tensors():
+        try:
+            tracer.trace(root)
+            return convert(tracer, dict(root.named_modules()))
+        except Exception:  # noqa: BLE001 - code of the user's, run on stand-ins for tensors
+            return None
 
 
 Record = Callable[[nn.Module], list[Node] | None]
@@ -76,15 +137,16 @@ def trace_module(
     `record` returns the graph of a part that can be run alone, or None.
     """
     root = unwrap(root)
-    tracer = LayerTracer()
+    tracer = LayerTracer(partial=True)
     modules = dict(root.named_modules())
-    with keep_attributes(root), keep_generators(), warnings.catch_warnings(action="ignore"):
+    with keep_attributes(root), keep_generators(), take_for_tensors():
         try:
             tracer.trace(root)
         except Exception as error:  # noqa: BLE001 - as above
             tracer.opaque[""] = explain_failure(root, error)
             tracer.broken |= set(tracer.graph.nodes)
-    yield Traced(convert(tracer, modules), outside)
+        nodes = convert(tracer, modules)  # while fx's own constants are attributes of the module
+    yield Traced(nodes, outside)
     for path, why in tracer.opaque.items():
         failures[modules[path]] = why
         yield from trace_children(modules[path], failures, record, why)
@@ -104,6 +166,27 @@ def trace_children(
                 yield Traced(recorded, outside)
             else:
                 yield from trace_module(inner, failures, record, outside)
+
+
+@contextmanager
+def take_for_tensors() -> Iterator[None]:
+    """Let isinstance take stand-ins for tensors, so that forwards go the way that they go with tensors.
+
+    A stand-in cannot say so itself by its `__class__`: PyTorch's C++ would take it for a tensor, and crash.
+    """
+    ask = builtins.isinstance
+
+    def ask_of_stand_ins(value: object, kinds: Any) -> bool:  # noqa: ANN401 - a class, a tuple or a union
+        if type(value) is not TensorProxy or ask(value, kinds):
+            return ask(value, kinds)
+        return torch.Tensor in (kinds if ask(kinds, tuple) else get_args(kinds) or (kinds,))
+
+    builtins.isinstance = ask_of_stand_ins
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        builtins.isinstance = ask
 
 
 def explain_failure(module: nn.Module, error: Exception) -> str:
@@ -161,7 +244,7 @@ def _convert_step(
     name = getattr(target, "__name__", target)
     folded = fold(name)
     if folded == "getattr":
-        folded = "t" if arguments[1] in {"T", "mT", "H", "mH"} else fold(arguments[1])
+        folded = TENSOR_ATTRIBUTES.get(arguments[1], "size")
     call = _make_method(target) if step.op == "call_method" else target
     return make_node(folded, f"{name}()", call, arguments, keywords)
 

@@ -1,5 +1,6 @@
 """What follows a kernel, told by values: in subclasses, by hand, in gates, and where kernels are packed."""
 
+import builtins
 import copy
 import math
 import random
@@ -10,7 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from weightinit.torch.activations import ActivationFinder
+from weightinit.torch.activations import ActivationFinder, find_all
+from weightinit.torch.tracing import Traced, trace_whole
 
 # ruff: noqa: ARG005 - every forward takes the same
 
@@ -374,3 +376,38 @@ def test_what_cannot_be_copied_is_shared():
             raise RuntimeError("this model is not copied")
 
     assert find(Locked(nn.Linear(4, 4), nn.ReLU()), "0").activation == "relu"
+
+
+class AskingForTypes(nn.Module):
+    """Takes one branch with tensors, and another with anything else."""
+
+    def __init__(self, kinds):
+        super().__init__()
+        self.kinds = kinds
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.first(x)
+        return self.last(torch.relu(y) if isinstance(y, self.kinds) else torch.tanh(y))
+
+
+@pytest.mark.parametrize("kinds", [torch.Tensor, (list, torch.Tensor), list | torch.Tensor])
+def test_a_model_that_asks_for_tensors_takes_their_branch(kinds):
+    module = AskingForTypes(kinds)
+    nodes = trace_whole(module)
+    found = find_all([Traced(nodes, "")])
+    assert found[id(module.first.weight)].activation == "relu"
+
+
+def test_isinstance_is_pythons_own_after_a_trace():
+    trace_whole(AskingForTypes(torch.Tensor))
+    assert builtins.isinstance.__module__ == "builtins"
+
+
+def test_a_trace_reads_tensors_that_a_forward_makes():
+    class Shifted(nn.Sequential):
+        def forward(self, x):
+            return self[1](torch.clamp(self[0](x) + torch.zeros(4), min=0))
+
+    nodes = trace_whole(Shifted(nn.Linear(4, 4), nn.Linear(4, 4)))
+    assert nodes is not None
