@@ -38,6 +38,9 @@ def guess_inputs(module: nn.Module) -> Iterator[Inputs]:
     """Guess arguments that a module's forward takes, on the meta device, the likeliest first."""
     if (named := _guess_by_name(module)) is not None:
         yield (), named
+    if isinstance(module, nn.MultiheadAttention):
+        sizes = (module.embed_dim, module.kdim, module.vdim)
+        yield tuple(torch.empty(LENGTH, LENGTH, size or 0, device="meta") for size in sizes), {}
     count = count_required(module)
     for tensor in _guess_tensors(module):
         yield (tensor,) * count, {}

@@ -22,6 +22,11 @@ def kernel(layout: str) -> Describe:
     return lambda _module, _shape: [Block(Draw({"layout": layout}))]
 
 
+def projection(reason: str) -> Describe:
+    """Describe a kernel of a dense layer that no activation follows, for a reason."""
+    return lambda _module, _shape: [Block(Draw({"layout": "OI", "activation": None}), reason)]
+
+
 def convolution(layout: str) -> Describe:
     """Describe the kernel of a convolution: (out, in / groups, *field)."""
     return lambda module, _shape: [Block(Draw({"layout": layout, "groups": count_groups(module)}))]
@@ -116,10 +121,10 @@ NORM = {"weight": SCALE, "bias": CENTER}
 LOOKUP: dict[str, Describe] = {"weight": lookup}
 DENSE = {"weight": kernel("OI"), "bias": ZERO}
 PLAIN_GATES = {"weight_[ih]h*": recurrent, "bias*": ZERO}
-# A projection (weight_hr) follows the LSTM's gates. Hochreiter's names, in PyTorch's order.
+# Hochreiter's names, in PyTorch's order. A projection (weight_hr) makes the hidden state, which gates read.
 LSTM_GATES = {
     "weight_[ih]h*": gated(i="sigmoid", f="sigmoid", g="tanh", o="sigmoid"),
-    "weight_hr*": kernel("OI"),
+    "weight_hr*": projection("It projects the hidden state, which the gates read as it is."),
     "bias*": ZERO,
 }
 GRU_GATES = {"weight_[ih]h*": gated(r="sigmoid", z="sigmoid", n="tanh"), "bias*": ZERO}
@@ -138,7 +143,7 @@ LAYERS: dict[type, dict[str, Describe]] = {
     nn.EmbeddingBag: LOOKUP,
     nn.MultiheadAttention: {
         "in_proj_weight": packed("q", "k", "v"),
-        "[qkv]_proj_weight": kernel("OI"),
+        "[qkv]_proj_weight": projection("Attention projects without an activation."),
         "in_proj_bias": ZERO,
         "bias_[kv]": extra_position,
     },

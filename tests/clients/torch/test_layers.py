@@ -81,7 +81,7 @@ def test_packed_attention_is_three_kernels():
 @pytest.mark.parametrize("attribute", ["q_proj_weight", "k_proj_weight", "v_proj_weight"])
 def test_attention_of_several_sizes_has_kernels_of_its_own(attribute):
     (block,) = describe(nn.MultiheadAttention(8, 2, kdim=3, vdim=5), attribute)
-    assert block.action == Draw({"layout": "OI"})
+    assert block.action == Draw({"layout": "OI", "activation": None})
 
 
 @pytest.mark.parametrize("attribute", ["bias_k", "bias_v"])
@@ -127,9 +127,11 @@ def test_a_plain_recurrent_layer_names_its_activation(nonlinearity):
     assert block.action.layer["activation"] == nonlinearity
 
 
-def test_the_projection_of_an_lstm_is_a_kernel():
-    (block,) = describe(nn.LSTM(3, 4, proj_size=2), "weight_hr_l0")
-    assert block.action == Draw({"layout": "OI"})
+@pytest.mark.parametrize("attribute", ["weight_hr_l0", "weight_hr_l1", "weight_hr_l0_reverse"])
+def test_no_activation_follows_the_projection_of_an_lstm(attribute):
+    module = nn.LSTM(3, 4, num_layers=2, bidirectional=True, proj_size=2)
+    (block,) = describe(module, attribute)
+    assert block.action == Draw({"layout": "OI", "activation": None})
 
 
 NORMS = [

@@ -205,3 +205,21 @@ def test_a_layer_whose_activation_cannot_be_seen_is_warned_of():
 
     with pytest.warns(UnknownActivationWarning, match=r"layer.weight: no activation.*Choice.forward cannot"):
         plan(Choice())
+
+
+@pytest.mark.parametrize("sizes", [{}, {"kdim": 3}, {"vdim": 5}, {"kdim": 3, "vdim": 5}])
+def test_all_projections_of_attention_are_certain(sizes):
+    planned = plan(nn.MultiheadAttention(8, 2, **sizes))
+    assert {entry.certainty for entry in planned.values()} == {"certain"}
+
+
+def test_what_follows_an_lstm_does_not_follow_its_projection():
+    class Tagger(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(3, 4, proj_size=2)
+
+        def forward(self, x):
+            return F.relu(self.lstm(x)[0])
+
+    assert find_activation(plan(Tagger())["lstm.weight_hr_l0"]) is None
