@@ -29,6 +29,7 @@ from weightinit.adapters.rules import (
     UnknownActivationWarning,
     apply_rule,
     drop_scheme,
+    is_activation,
     split_by_rule,
 )
 from weightinit.client import Client
@@ -172,6 +173,7 @@ class Planner:
         shape: tuple[int, ...],
         blocks: list[Block],
         infer: Callable[[], Inference],
+        kept: Block | None = None,
     ) -> list[Block]:
         """Return the blocks of a tensor under the rules. Raises ModelRejected.
 
@@ -181,11 +183,14 @@ class Planner:
             shape: the tensor's.
             blocks: those that its layer is known to have; [] where nothing is known.
             infer: finds the activation that follows.
+            kept: what the whole tensor is, rather than its blocks, where no rule says how to draw it.
         """
         is_drawn = not blocks or any(isinstance(block.action, Draw) for block in blocks)
         rule = self._rules.find(names, modules, is_drawn=is_drawn)
         if 0 in shape:
             return [Block(Leave(), "It has no elements.")]
+        if kept:
+            blocks = self._keep(blocks, kept, names, rule)
         if rule:
             with explain(rule[0], names[0], shape):
                 blocks = split_by_rule(rule[1], blocks or [Block(Draw({}))], shape, self._axis)
@@ -212,6 +217,25 @@ class Planner:
             raise ModelRejected(message)
         warnings.warn(UnknownActivationWarning(message), stacklevel=5)
 
+    def _keep(
+        self, blocks: list[Block], kept: Block, names: Sequence[str], rule: tuple[str, Rule] | None
+    ) -> list[Block]:
+        """Return the blocks of a tensor that is kept, but for those of which a rule says how to draw them."""
+
+        def is_ruled(block: Block) -> bool:
+            own = self._rules.find(block.extend(names)) if block.suffix else None
+            found = own or rule
+            return isinstance(block.action, Draw) and found is not None and not is_activation(found[1])
+
+        if not any(map(is_ruled, blocks)):
+            return [kept]
+        return [
+            block
+            if is_ruled(block)
+            else replace(block, action=kept.action, reason=kept.reason, certainty=kept.certainty)
+            for block in blocks
+        ]
+
     def _plan_block(
         self,
         block: Block,
@@ -235,7 +259,8 @@ class Planner:
             with explain(chosen[0], names[0], shape):
                 action = apply_rule(chosen[1], block.action, shape)
             if action != block.action or not isinstance(action, Leave | Constant):
-                block = replace(block, action=action, reason=f"{chosen[0]} says so.")
+                reason = f"{chosen[0]} says so."
+                block = replace(block, action=action, reason=reason, certainty="certain")
         return block
 
     def _infer(

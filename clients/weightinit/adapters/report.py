@@ -53,7 +53,8 @@ class Row:
         if parameters is None:
             action = planned.action
             if isinstance(action, Constant):
-                return cls(*whole, "constant", planned.reason, value=action.value)
+                reason, certainty = planned.reason, planned.certainty
+                return cls(*whole, "constant", reason, value=action.value, certainty=certainty)
             if isinstance(action, Leave):
                 return cls(*whole, "kept", planned.reason, certainty=planned.certainty)
             return cls(*whole, "skipped", planned.reason, certainty="unknown")
@@ -117,7 +118,7 @@ class Report:
 
     @property
     def guessed(self) -> tuple[str, ...]:
-        """The names of the tensors whose activation is likely and not certain; `reason` says why."""
+        """The names of the tensors whose activation or value is likely and not certain; `reason` says why."""
         return tuple(row.name for row in self.rows if row.certainty == "guessed")
 
     @property

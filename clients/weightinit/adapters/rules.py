@@ -85,6 +85,15 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
     raise ModelRejected("must say layout, a letter for each axis, or fan_in and fan_out, or stddev")
 
 
+def is_activation(value: object) -> bool:
+    """Tell whether a rule gives an activation alone, and so says nothing of what else a tensor is.
+
+    >>> is_activation({"activation": "relu"}), is_activation({"activation": "relu", "scheme": "he"})
+    (True, False)
+    """
+    return isinstance(value, Mapping) and value.keys() == ACTIVATION
+
+
 def read_fields(rule: RuleFields) -> LayerFields:
     """Return the fields of a layer that a rule gives. Raises ModelRejected."""
     for key in rule:
@@ -152,9 +161,9 @@ class Patterns(Generic[T]):
         names, modules = list(names), list(modules)
         hits = []
         for pattern, value in self._values.items():
-            is_activation = isinstance(value, Mapping) and value.keys() == ACTIVATION
-            candidates = [*names, *modules] if is_activation else names
-            if (is_drawn or not is_activation) and any(matches(pattern, name) for name in candidates):
+            of_activation = is_activation(value)
+            candidates = [*names, *modules] if of_activation else names
+            if (is_drawn or not of_activation) and any(matches(pattern, name) for name in candidates):
                 hits.append(pattern)
         self._matched.update(hits)
         return (self._cite(hits[0]), self._values[hits[0]]) if hits else None

@@ -18,6 +18,7 @@ from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.torch.fill import check_tensor, draw_, fill_
+from weightinit.torch.kept import find_frozen_norms
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters, plan_published
 from weightinit.torch.shards import reshard
@@ -125,9 +126,10 @@ def _plan(
 
 
 def _fill(model: nn.Module, resolved: Sequence[ResolvedTensor], client: Client) -> None:
-    """Reset the running statistics of norms, and fill the tensors of a plan."""
+    """Reset the running statistics of norms that are not frozen, and fill the tensors of a plan."""
+    frozen = find_frozen_norms(model, RUNNING)
     for part in model.modules():
-        if isinstance(part, RUNNING):
+        if isinstance(part, RUNNING) and part not in frozen:
             part.reset_running_stats()
     for tensor in resolved:
         _fill_tensor(tensor, client)

@@ -1,7 +1,8 @@
 """Layers: PyTorch's own modules, one row each: how their parameters are initialized, by attribute."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from torch import nn
@@ -113,6 +114,11 @@ def count_groups(module: nn.Module) -> int:
     return read_integer(module, "groups") or 1
 
 
+TIED = (
+    "The table of an embedding that is a head, too: σ = 1/√d, so that logits have a variance of 1, as with"
+    " the shared weights of Vaswani et al. (2017), section 3.4."
+)
+
 ZERO = constant(0.0, "Biases are initialized to zero.")
 CENTER = constant(0.0, "A norm's shift is initialized to zero.")
 SCALE = constant(1.0, "A norm's scale is initialized to one.")
@@ -190,6 +196,23 @@ def describe_parameter(module: nn.Module, attribute: str, shape: Shape) -> list[
             blocks = describe(module, shape)
             return blocks if all(block.fits(shape) for block in blocks) else []
     return []
+
+
+def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list[Block]:
+    """Describe a table that is the kernel of a dense layer, too, whichever comes first; [] for others.
+
+    It is initialized as the kernel: as a table alone it would make logits √d times too large.
+    """
+    kinds = {find_kind(module) for module, name in owners if name == "weight"}
+    tables = [module for module, _ in owners if find_kind(module) in {nn.Embedding, nn.EmbeddingBag}]
+    if not tables or nn.Linear not in kinds:
+        return []
+    rows, width = shape
+    head = Draw({"layout": "IO", "fan_in": width, "fan_out": rows, "scheme": "lecun", "activation": None})
+    return [
+        replace(block, action=head, reason=TIED) if isinstance(block.action, Draw) else block
+        for block in lookup(tables[0], shape)
+    ]
 
 
 def find_kind(module: nn.Module) -> type | None:

@@ -1,21 +1,21 @@
 """Plans of modules: how each parameter is initialized, from its layer, the graph and the rules."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
 from torch import nn
 
 from weightinit import Client
-from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
+from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.activations import ActivationFinder
 from weightinit.torch.fill import DTYPES, check_shape
-from weightinit.torch.layers import describe_parameter
-from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
+from weightinit.torch.kept import FROZEN, Author, describe_named, find_axes, is_frozen, is_trained
+from weightinit.torch.walk import NamedTensor, find_overlaps, walk_buffers, walk_parameters
 
 # What else can be done about parameters that nothing is known of, by a module that is the cause.
 HINTS = {
@@ -40,16 +40,20 @@ def plan_parameters(
     planner, finder = Planner(rules, activations=activations), ActivationFinder(module)
     plan: list[PlannedTensor] = []
     unknown: list[NamedTensor] = []
-    for named in walk_parameters(module, prefix):
+    tensors = walk_parameters(module, prefix)
+    for named in tensors:
         check_shape(named.parameter, named.names[0])
+    known = list(map(describe_named, tensors))
+    author = Author(module, tensors, known)
+    for named, described in zip(tensors, known, strict=True):
         shape = tuple(named.parameter.shape)
-        known = describe_parameter(named.module, named.attribute, shape)
         blocks = planner.plan_tensor(
             named.names,
             named.find_modules(),
             shape,
-            known,
+            described,
             partial(finder.find, named.parameter, named.module),
+            author.find(named, described),
         )
         if not blocks:
             unknown.append(named)
@@ -58,6 +62,7 @@ def plan_parameters(
     planner.finish([tensor.name for tensor in plan], strict=strict)
     if strict is not False:
         check_known(unknown, module)
+    check_overlaps(tensors, plan)
     return plan
 
 
@@ -79,8 +84,9 @@ def plan_published(
     parameters, buffers = walk_parameters(module, prefix), walk_buffers(module, prefix)
     patterns = Patterns("rules", rules)
     targets: dict[str, Target] = {}
+    singles_out = is_trained(module)
     for named in parameters:
-        if target := make_parameter_target(named, patterns):
+        if target := make_parameter_target(named, patterns, is_kept=singles_out and is_frozen(named)):
             targets[named.names[0]] = target
     targets |= {named.names[0]: make_buffer_target(named) for named in buffers}
     if strict is not False:
@@ -108,19 +114,22 @@ def name_dtype(tensor: torch.Tensor) -> str:
     return DTYPES.get(tensor.dtype, str(tensor.dtype))
 
 
-def make_parameter_target(named: NamedTensor, rules: Patterns[Rule]) -> Target | None:
+def make_parameter_target(
+    named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False
+) -> Target | None:
     """Make the target that a parameter is, with the axes and gates of its layer; None if a rule leaves it.
 
-    Raises TensorRejected where it has no shape yet, ModelRejected for a rule that says too much.
+    One that is kept may lack from what is published. Raises TensorRejected where it has no shape
+    yet, ModelRejected for a rule that says too much.
     """
     check_shape(named.parameter, named.names[0])
     shape = tuple(named.parameter.shape)
-    blocks = describe_parameter(named.module, named.attribute, shape)
+    blocks = describe_named(named)
     gates = tuple(block.suffix.removeprefix(".") for block in blocks if block.suffix.startswith("."))
-    letters = find_letters(rules, named.names, find_layout(blocks), len(shape))
+    letters = find_letters(rules, named.names, find_axes(named), len(shape))
     if letters is None:
         return None
-    return Target(tuple(named.names), shape, letters, gates, optional=not named.parameter.numel())
+    return Target(tuple(named.names), shape, letters, gates, optional=is_kept or not named.parameter.numel())
 
 
 def make_buffer_target(named: NamedTensor) -> Target:
@@ -133,9 +142,13 @@ def leave(named: NamedTensor, targets: Mapping[str, Target]) -> Block:
     """Return the block of a parameter that is left as it is."""
     if named.names[0] not in targets:
         return Block(Leave(), "A rule leaves it as it is.")
-    if named.parameter.numel():
-        return Block(Unknown(), "It is not published.")
-    return Block(Leave(), "It has no elements.")
+    if not named.parameter.numel():
+        return Block(Leave(), "It has no elements.")
+    return (
+        Block(Leave(), FROZEN)
+        if targets[named.names[0]].optional
+        else Block(Unknown(), "It is not published.")
+    )
 
 
 def check_rows(block: Block) -> Block:
@@ -144,6 +157,26 @@ def check_rows(block: Block) -> Block:
     if block.axis and (block.rows or first):
         raise ModelRejected(f"{block.reason} It is published in parts that are not made of rows here.")
     return block
+
+
+def check_overlaps(tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]) -> None:
+    """Check that no tensor is written into the memory of another. Raises ModelRejected, which names both.
+
+    A rule that leaves one of two alone says that the other is the one to be written.
+    """
+    written, left = set[int](), set[int]()
+    for tensor in plan:
+        if not isinstance(tensor.action, Leave | Unknown):
+            written.add(id(tensor.target))
+        elif tensor.action == Leave(by_rule=True):
+            left.add(id(tensor.target))
+    for pair in find_overlaps(tensors):
+        targets = {id(named.parameter) for named in pair}
+        if targets & written and not targets & left:
+            first, second = (describe_tensor(named) for named in pair)
+            raise ModelRejected(
+                f"{first} and {second} share some of their memory: leave one alone with rules={{name: None}}"
+            )
 
 
 def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:

@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Unpack
 
 from torch import nn
 
 from weightinit import Client, default_client
-from weightinit.adapters.actions import Constant, Draw, find_layout
+from weightinit.adapters.actions import Constant, Draw, Leave, find_layout
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
@@ -16,7 +17,8 @@ from weightinit.models.names import Naming
 from weightinit.spec.layouts import write_out
 from weightinit.torch.fill import DTYPES
 from weightinit.torch.initialize import DEPRECATED
-from weightinit.torch.layers import RUNNING, describe_parameter
+from weightinit.torch.kept import describe_named, find_frozen_norms, find_uniform
+from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
@@ -42,7 +44,8 @@ def publish(
     DTensor it is the whole. `name`, `author` and `note` are those of Client.publish, the rest those of
     `initialize`. The module may be on the meta device.
 
-    Raises ModelRejected, also for a parameter that a rule leaves alone: its values are not known.
+    Raises ModelRejected, also for a parameter that is left alone by a rule, or frozen and not of one value:
+    its values are not known.
     """
     number = read_seed(seed)
     plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix)
@@ -57,7 +60,8 @@ def describe_parameters(
     module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str, rename: Rename
 ) -> list[TensorSpec]:
     """Describe the parameters of a module as a plan initializes them. Raises ModelRejected."""
-    groups = [list(group) for _, group in itertools.groupby(plan, lambda tensor: id(tensor.target))]
+    spelled = map(spell_kept, plan)
+    groups = [list(group) for _, group in itertools.groupby(spelled, lambda tensor: id(tensor.target))]
     named_blocks = [
         (named, blocks)
         for named, blocks in zip(walk_parameters(module, prefix), groups, strict=True)
@@ -74,17 +78,31 @@ def describe_parameters(
     ]
 
 
+def spell_kept(block: PlannedTensor) -> PlannedTensor:
+    """Spell a block that its author froze as the value that all of it has, if there is one."""
+    if block.action != Leave() or not block.target.numel():
+        return block
+    value = find_uniform(block.target if block.rows is None else block.target[block.rows])
+    return block if value is None else replace(block, action=Constant(value))
+
+
 def describe_statistics(module: nn.Module, prefix: str, rename: Rename) -> list[TensorSpec]:
-    """Describe the running statistics of norms, without which a file of the model would lack them."""
-    return [
-        TensorSpec.of(
-            rename(named.names[0]),
-            Part.constant(tuple(named.parameter.shape), STATISTICS[named.attribute]),
-            dtype=DTYPES[named.parameter.dtype],
-        )
-        for named in walk_buffers(module, prefix)
-        if isinstance(named.module, RUNNING) and named.attribute in STATISTICS
-    ]
+    """Describe the running statistics of norms, without which a file of the model would lack them.
+
+    Those of a frozen norm are kept. Raises ModelRejected where they are not of one value.
+    """
+    frozen, described = find_frozen_norms(module, RUNNING), []
+    for named in walk_buffers(module, prefix):
+        if not isinstance(named.module, RUNNING) or named.attribute not in STATISTICS:
+            continue
+        value: float | None = STATISTICS[named.attribute]
+        if named.module in frozen:
+            value = find_uniform(named.parameter)
+        if value is None:
+            raise ModelRejected(f"{named.names[0]} cannot be published: its norm is frozen, and keeps it")
+        part = Part.constant(tuple(named.parameter.shape), value)
+        described.append(TensorSpec.of(rename(named.names[0]), part, dtype=DTYPES[named.parameter.dtype]))
+    return described
 
 
 def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterator[str]:
@@ -92,8 +110,7 @@ def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterat
 
     Whoever initializes from it takes its axes for those that its layer has; so no rule may say others.
     """
-    known = describe_parameter(named.module, named.attribute, tuple(named.parameter.shape))
-    own = find_layout(known)
+    own = find_layout(describe_named(named))
     if named.parameter.dtype not in DTYPES:
         yield f"{named.names[0]}, of dtype {named.parameter.dtype}"
     for block in blocks:

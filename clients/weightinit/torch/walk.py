@@ -1,10 +1,10 @@
-"""Names: what a parameter is called, whatever its module was wrapped in.
+"""Names: what a parameter is called, whatever its module was wrapped in, and which share memory.
 
 torch.compile, DistributedDataParallel, FSDP and checkpointing put a module inside another, and a word into
 every name. The same weights need the same names, so these words are left out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,16 +14,22 @@ from torch import nn
 WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 # Wrappers whose attribute, `module`, others have too.
 PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+# Types of tensors whose memory is what it seems to be.
+PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
 
 
 @dataclass(frozen=True, slots=True)
 class NamedTensor:
-    """A parameter or buffer, its module and attribute, and its names: several if tied; the first counts."""
+    """A parameter or buffer, its module and attribute, and its names: several if tied; the first counts.
+
+    `owners` are all modules that have it, each with the attribute that it has there.
+    """
 
     parameter: torch.Tensor
     module: nn.Module
     attribute: str
     names: list[str] = field(default_factory=list)
+    owners: list[tuple[nn.Module, str]] = field(default_factory=list)
 
     def find_modules(self) -> list[str]:
         """Find the names of the modules that have the parameter."""
@@ -75,13 +81,85 @@ def walk_buffers(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
 def collect_places(
     modules: Iterable[tuple[str, nn.Module, Iterator[tuple[str, torch.Tensor]]]],
 ) -> list[NamedTensor]:
-    """Collect the tensors of modules, each with its name; a tensor that comes again gets one more name."""
-    places: dict[int, NamedTensor] = {}
+    """Collect the tensors of modules, each with its name; one that comes again gets one more name.
+
+    Two tensors on the very same memory are one, as where `nn.Parameter(other.data)` ties them.
+    """
+    places: dict[tuple[object, ...], NamedTensor] = {}
     for path, module, named in modules:
         for attribute, tensor in named:
-            place = places.setdefault(id(tensor), NamedTensor(tensor, module, attribute))
+            place = places.setdefault(identify_memory(tensor), NamedTensor(tensor, module, attribute))
             place.names.append(join_names(path, attribute))
+            place.owners.append((module, attribute))
     return list(places.values())
+
+
+def identify_memory(tensor: torch.Tensor) -> tuple[object, ...]:
+    """Return what is equal for two tensors if they are the same elements of the same memory.
+
+    >>> table = torch.zeros(3, 2)
+    >>> identify_memory(table) == identify_memory(nn.Parameter(table)), identify_memory(table[:2]) == (
+    ...     identify_memory(table)
+    ... )
+    (True, False)
+    """
+    if type(tensor) not in PLAIN or tensor.layout != torch.strided or not tensor.numel():
+        return (id(tensor),)
+    strides = [
+        stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1
+    ]  # those of others mean nothing
+    where = tensor.data_ptr()
+    if tensor.is_meta:  # which has a storage, but no address
+        where = tensor.untyped_storage()._cdata  # noqa: SLF001 - no public way
+    elif not where:
+        return (id(tensor),)
+    offset = tensor.storage_offset() if tensor.is_meta else 0
+    return (tensor.device, where, offset, tensor.dtype, tuple(tensor.shape), *strides)
+
+
+def find_overlaps(tensors: Sequence[NamedTensor]) -> Iterator[tuple[NamedTensor, NamedTensor]]:
+    """Find pairs of tensors that share some of their memory, and are not one and the same."""
+    spans = [
+        (str(one.parameter.device), one.parameter.data_ptr(), measure_span(one.parameter), index)
+        for index, one in enumerate(tensors)
+        if type(one.parameter) in PLAIN
+        and not one.parameter.is_meta
+        and one.parameter.layout == torch.strided
+        and one.parameter.numel()
+        and one.parameter.data_ptr()
+    ]
+    before: list[tuple[int, int]] = []
+    device = ""
+    for where, start, span, index in sorted(spans):
+        before = [row for row in before if where == device and row[0] > start]
+        device = where
+        for _, other in before:
+            if share_elements(tensors[other].parameter, tensors[index].parameter):
+                first, second = sorted((other, index))
+                yield tensors[first], tensors[second]
+        before.append((start + span, index))
+
+
+def measure_span(tensor: torch.Tensor) -> int:
+    """Measure the bytes from a tensor's first element to its last."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return (sum((size - 1) * stride for size, stride in steps) + 1) * tensor.element_size()
+
+
+def share_elements(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Tell whether two tensors share a byte: columns of one matrix lie between each other and do not."""
+    start = min(first.data_ptr(), second.data_ptr())
+    end = max(one.data_ptr() + measure_span(one) for one in (first, second))
+    used = torch.zeros(end - start, dtype=torch.bool)
+    mark_bytes(used, first, start).fill_(1)
+    return bool(mark_bytes(used, second, start).any())
+
+
+def mark_bytes(used: torch.Tensor, tensor: torch.Tensor, start: int) -> torch.Tensor:
+    """Return the marks of a tensor's bytes, among those of the memory from an address on."""
+    size = tensor.element_size()
+    strides = [stride * size for stride in tensor.stride()]
+    return used.as_strided((*tensor.shape, size), (*strides, 1), tensor.data_ptr() - start)
 
 
 def walk_modules(root: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

@@ -86,7 +86,8 @@ MODELS = {
     "gpt": (
         partial(Gpt, depth=1),
         {
-            "wte.weight": (None, {"layout": "IO", "fan_in": 1, "scheme": "lecun"}),
+            # The head, too: σ² = 1 / width.
+            "wte.weight": (None, {"layout": "IO", "fan_in": 4, "fan_out": 11, "scheme": "lecun"}),
             "wpe.weight": (None, {"layout": "IO", "fan_in": 1, "scheme": "lecun"}),
             "h.0.c_attn.weight": (None, {}),
             "h.0.c_proj.weight": (None, {}),

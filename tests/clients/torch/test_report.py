@@ -12,7 +12,7 @@ from weightinit.torch import Report, initialize_
 def model():
     """A model with something of everything that a report can say."""
     model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 5, bias=False))
-    model.extra = nn.Parameter(torch.ones(3))
+    model.extra = nn.Parameter(torch.arange(3.0))
     model.other = nn.Parameter(torch.ones(3))
     return model
 
