@@ -28,6 +28,7 @@ from weightinit.torch.initializers import (
     xavier_truncated_normal_,
     xavier_uniform_,
 )
+from weightinit.torch.kept import UnsetTensorWarning
 from weightinit.torch.publish import publish
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Row",
     "TensorRejected",
     "UnknownActivationWarning",
+    "UnsetTensorWarning",
     "glorot_normal_",
     "glorot_truncated_normal_",
     "glorot_uniform_",

@@ -18,7 +18,7 @@ from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.torch.fill import check_tensor, draw_, fill_
-from weightinit.torch.kept import find_frozen_norms
+from weightinit.torch.kept import find_frozen_norms, warn_of_unset
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters, plan_published
 from weightinit.torch.shards import reshard
@@ -45,8 +45,9 @@ def initialize(
 
     A tensor's weights depend on the seed and its name, not on the order, device, sharding or world size. Of a
     DTensor each rank fetches its own shards, and nothing is communicated. Biases and norms get their usual
-    constants, and a norm's running statistics are reset; other buffers are left alone. A published model
-    says how each tensor is initialized; buffers that it has are filled too.
+    constants, and a norm's running statistics are reset; other buffers are left alone, and so are frozen
+    parameters, unless all are. What its author set to zero stays zero, in a model that has values. A
+    published model says how each tensor is initialized; buffers that it has are filled too.
 
     Everything is checked before the first tensor is touched. Raises ModelRejected, TensorRejected and the
     client's errors; after one that came while weights were on their way, call it again.
@@ -74,6 +75,7 @@ def initialize(
         if not isinstance(tensor.action, Leave | Unknown):
             check_tensor(tensor.target, tensor.name)
     resolved = resolve_plan(tensors, origin.seed, rename, source)
+    warn_of_unset(model, tensors, prefix)
     _fill(model, resolved, source)
     return origin.make_report(resolved)
 
@@ -127,7 +129,7 @@ def _plan(
 
 def _fill(model: nn.Module, resolved: Sequence[ResolvedTensor], client: Client) -> None:
     """Reset the running statistics of norms that are not frozen, and fill the tensors of a plan."""
-    frozen = find_frozen_norms(model, RUNNING)
+    frozen = find_frozen_norms(model)
     for part in model.modules():
         if isinstance(part, RUNNING) and part not in frozen:
             part.reset_running_stats()

@@ -1,16 +1,19 @@
 """What the author of a module fixed: frozen tensors, and those that are set to one value on purpose."""
 
 import copy
+import math
 import re
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from torch import nn
 
-from weightinit.adapters.actions import Block, Constant, Draw, Leave, find_layout
-from weightinit.torch.layers import describe_parameter, describe_tied, extra_position
-from weightinit.torch.walk import PLAIN, NamedTensor
+from weightinit.adapters.actions import Block, Constant, Draw, Leave, Unknown, find_layout
+from weightinit.adapters.plan import PlannedTensor, shorten
+from weightinit.torch.layers import RUNNING, describe_parameter, describe_tied
+from weightinit.torch.walk import PLAIN, NamedTensor, walk_buffers, walk_parameters
 
 FROZEN = "Frozen: requires_grad is False."
 
@@ -18,7 +21,26 @@ FROZEN = "Frozen: requires_grad is False."
 SCALES = ("weight", "scale", "gamma", "g")
 SHIFTS = ("bias", "shift", "beta")
 # What the tables of positions and tokens that all inputs get are called, where no layer has them.
-TABLE = re.compile(r"token|pos|embed|quer|latent|register", re.IGNORECASE)
+WORDS = "cls|tokens?|pos|positions?|positional|emb|embed|embeddings?|query|queries|latents?|registers?"
+TABLE = re.compile(rf"(^|.*_)({WORDS})(_.*|$)", re.IGNORECASE)
+
+# Adapters of PEFT (Hu et al. 2022: B begins at zero, so that the model begins as it was): by the name of
+# the layer's type, the nearest first, what each of its attributes holds. Where an embedding is adapted, PEFT
+# calls the factor that is looked up A, and it is A that is zero.
+ZERO = Block(Constant(0.0), "It begins at zero, so that the adapter changes nothing at first.")
+FACTOR = Block(Draw({"layout": "OI", "activation": None}), "The other factor of the adapter follows.")
+MAGNITUDE = Block(
+    Leave(), "The lengths of what the adapter changes, which PEFT measured.", certainty="guessed"
+)
+ADAPTERS: dict[str, dict[str, Block]] = {
+    "peft.tuners.adalora.layer.AdaLoraLayer": {"lora_A": FACTOR, "lora_B": FACTOR, "lora_E": ZERO},
+    "peft.tuners.lora.layer.LoraLayer": {
+        "lora_B": ZERO,
+        "lora_embedding_A": ZERO,
+        "lora_embedding_B": FACTOR,
+        "lora_magnitude_vector": MAGNITUDE,
+    },
+}
 
 # Between these, a number may have been chosen by somebody; beyond, it is what was in memory before.
 SMALLEST, LARGEST = 1e-8, 1e4
@@ -43,15 +65,44 @@ def is_trained(root: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in root.parameters())
 
 
-def find_frozen_norms(root: nn.Module, kinds: tuple[type[nn.Module], ...]) -> set[nn.Module]:
-    """Find the norms of some kinds whose parameters are frozen, in a module that trains others."""
+def find_frozen_norms(root: nn.Module) -> set[nn.Module]:
+    """Find the norms with running statistics whose parameters are frozen, in a module that trains others."""
     if not is_trained(root):
         return set()
     return {
         part
         for part in root.modules()
-        if isinstance(part, kinds) and any(True for _ in part.parameters()) and not is_trained(part)
+        if isinstance(part, RUNNING) and any(True for _ in part.parameters()) and not is_trained(part)
     }
+
+
+def warn_of_unset(root: nn.Module, plan: Sequence[PlannedTensor], prefix: str = "") -> None:
+    """Warn of frozen parameters and buffers that are left as they are, and hold nothing that could be meant.
+
+    Of the memory that `to_empty` gives no more can be told than that NaN is no value.
+    """
+    filled = {id(tensor.target) for tensor in plan if not isinstance(tensor.action, Leave | Unknown)}
+    kept = {id(tensor.target) for tensor in plan if tensor.action == Leave()}
+    parameters = [named for named in walk_parameters(root, prefix) if id(named.parameter) in kept]
+    buffers = [
+        named
+        for named in walk_buffers(root, prefix)
+        if id(named.parameter) not in filled
+        and (named.parameter.is_meta or not isinstance(named.module, RUNNING))
+    ]
+    unset = [
+        named.names[0]
+        for named in (*parameters, *buffers)
+        if named.parameter.is_meta or has_nan(named.parameter)
+    ]
+    if unset:
+        message = f"{shorten(unset)}: left as they are, on the meta device or with NaN. Fill them yourself."
+        warnings.warn(UnsetTensorWarning(message), stacklevel=3)
+
+
+def has_nan(tensor: torch.Tensor) -> bool:
+    """Tell whether an element of a tensor is NaN; infinity is what masks are made of."""
+    return is_readable(tensor) and math.isnan(torch.aminmax(tensor.detach())[0].item())
 
 
 def find_uniform(tensor: torch.Tensor) -> float | None:
@@ -80,6 +131,23 @@ def is_readable(tensor: torch.Tensor) -> bool:
     )
 
 
+def find_adapters(root: nn.Module) -> dict[int, Block]:
+    """Find how the parameters of adapters begin, by their ids, where it is not their modules that say so."""
+    found: dict[int, Block] = {}
+    for module in root.modules():
+        names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(module).__mro__)
+        rows = next((ADAPTERS[name] for name in names if name in ADAPTERS), {})
+        for attribute, block in rows.items():
+            held = getattr(module, attribute, None)
+            for parameter in held.parameters() if isinstance(held, nn.Module) else ():
+                found[id(parameter)] = block
+    return found
+
+
+class UnsetTensorWarning(UserWarning):
+    """Tensors that are left as they are hold no values, or NaN."""
+
+
 class Author:
     """What the author of a module fixed, among its parameters and how each is known to be initialized.
 
@@ -90,14 +158,19 @@ class Author:
         self._tensors = tensors
         self._known = known
         self._singles_out = is_trained(root)
+        self._adapters = find_adapters(root)
 
     def find(self, named: NamedTensor, blocks: list[Block]) -> Block | None:
         """Find what a tensor has to stay or become, rather than its blocks; None if the author is silent."""
         if self._singles_out and is_frozen(named):
             return Block(Leave(), FROZEN)
+        if adapter := self._adapters.get(id(named.parameter)):
+            return adapter if adapter.fits(tuple(named.parameter.shape)) else None
         value = find_uniform(named.parameter)
         if value is not None and self._is_chosen(named, value, blocks):
             reason = f"All of it was {value:g} before, as its author set it, unlike the rest of the model."
+            if not blocks:
+                reason = f"{type(named.module).__name__} is not known. All of it was {value:g} before."
             return Block(Constant(value), reason, certainty="guessed")
         return None if blocks else guess(named)
 
@@ -149,8 +222,8 @@ def count_axes(tensor: torch.Tensor) -> int:
 
 def is_table(named: NamedTensor) -> bool:
     """Tell whether a tensor is a table of positions or tokens that all inputs get, by its name and shape."""
-    shape = named.parameter.shape
-    return len(shape) == 3 and shape[0] == 1 and TABLE.search(named.attribute) is not None
+    *axes, _ = named.parameter.shape or (0,)
+    return len(axes) in {0, 2} and axes[:1] in ([], [1]) and TABLE.match(named.attribute) is not None
 
 
 def is_written(tensor: torch.Tensor) -> bool:
@@ -177,9 +250,10 @@ def guess(named: NamedTensor) -> Block | None:
             Constant(value), f"{kind} is a norm by its name, and begins as identity.", "", None, 0, "guessed"
         )
     if is_table(named):
-        (table,) = extra_position(named.module, shape)
-        reason = "A table that all inputs get, by its name: as torch.nn.MultiheadAttention has one, σ = 1/√d."
-        return Block(table.action, reason, certainty="guessed")
+        width, letters = shape[-1], "B" * (len(shape) - 1) + "O"
+        action = Draw({"layout": letters, "fan_in": width, "fan_out": width, "scheme": "glorot_normal"})
+        reason = "A table that all inputs get, by its name: σ = 1/√d, as torch.nn.MultiheadAttention has it."
+        return Block(action, reason, certainty="guessed")
     return None
 
 

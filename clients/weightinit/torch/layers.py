@@ -172,6 +172,11 @@ LAYERS: dict[type, dict[str, Describe]] = {
     nn.PReLU: {"weight": learned_slope},
 }
 
+# Layers of other packages, by name, so that none has to be imported.
+OTHERS: dict[str, dict[str, Describe]] = {
+    "transformers.pytorch_utils.Conv1D": {"weight": kernel("IO"), "bias": ZERO},
+}
+
 # Norms that keep running statistics in buffers.
 RUNNING = (
     nn.BatchNorm1d,
@@ -190,8 +195,7 @@ def describe_parameter(module: nn.Module, attribute: str, shape: Shape) -> list[
     >>> describe_parameter(nn.Conv2d(8, 4, 3, groups=2), "weight", (4, 4, 3, 3))[0].action.layer
     {'layout': 'OIHW', 'groups': 2}
     """
-    kind = find_kind(module)
-    for pattern, describe in LAYERS[kind].items() if kind else ():
+    for pattern, describe in find_rows(module).items():
         if fnmatchcase(attribute, pattern):
             blocks = describe(module, shape)
             return blocks if all(block.fits(shape) for block in blocks) else []
@@ -218,6 +222,16 @@ def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list
 def find_kind(module: nn.Module) -> type | None:
     """Find the type with a row that a module is of, or the nearest base; None where there is none."""
     return next((kind for kind in type(module).__mro__ if kind in LAYERS), None)
+
+
+def find_rows(module: nn.Module) -> dict[str, Describe]:
+    """Find what is known of the parameters of a module, by the nearest of its types that has a row."""
+    for kind in type(module).__mro__:
+        if kind in LAYERS:
+            return LAYERS[kind]
+        if rows := OTHERS.get(f"{kind.__module__}.{kind.__qualname__}"):
+            return rows
+    return {}
 
 
 def is_known(module: nn.Module) -> bool:

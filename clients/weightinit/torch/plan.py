@@ -1,15 +1,16 @@
 """Plans of modules: how each parameter is initialized, from its layer, the graph and the rules."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import nn
 
 from weightinit import Client
-from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown
+from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments, shorten
+from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.activations import ActivationFinder
@@ -22,6 +23,8 @@ HINTS = {
     "ParametrizationList": "initialize before registering parametrizations",
     "FullyShardedDataParallel": "initialize before wrapping in FullyShardedDataParallel, or use fully_shard",
 }
+
+CERTAINTIES = ("certain", "guessed", "unknown")
 
 
 def plan_parameters(
@@ -52,7 +55,7 @@ def plan_parameters(
             named.find_modules(),
             shape,
             described,
-            partial(finder.find, named.parameter, named.module),
+            partial(find_following, finder, named, find_layout(described)),
             author.find(named, described),
         )
         if not blocks:
@@ -64,6 +67,19 @@ def plan_parameters(
         check_known(unknown, module)
     check_overlaps(tensors, plan)
     return plan
+
+
+def find_following(finder: ActivationFinder, named: NamedTensor, layout: str) -> Inference:
+    """Find what follows a kernel. Parts that are not rows are drawn as a whole, with the fans of one."""
+    found = finder.find(named.parameter, named.module)
+    if not found.parts or layout.startswith("O"):
+        return found
+    lengths = {length for length, _ in found.parts.values()}
+    inferences = [inference for _, inference in found.parts.values()]
+    if len(lengths) > 1 or len({inference.activation for inference in inferences}) > 1:
+        return Inference(None, f"{found.reason} They differ, and are not made of rows.", "unknown")
+    least = max(inferences, key=lambda inference: CERTAINTIES.index(inference.certainty))
+    return replace(least, reason=f"{found.reason} {least.reason}", outputs=min(lengths))
 
 
 def plan_published(

@@ -91,7 +91,7 @@ def describe_statistics(module: nn.Module, prefix: str, rename: Rename) -> list[
 
     Those of a frozen norm are kept. Raises ModelRejected where they are not of one value.
     """
-    frozen, described = find_frozen_norms(module, RUNNING), []
+    frozen, described = find_frozen_norms(module), []
     for named in walk_buffers(module, prefix):
         if not isinstance(named.module, RUNNING) or named.attribute not in STATISTICS:
             continue

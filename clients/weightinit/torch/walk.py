@@ -1,7 +1,7 @@
 """Names: what a parameter is called, whatever its module was wrapped in, and which share memory.
 
-torch.compile, DistributedDataParallel, FSDP and checkpointing put a module inside another, and a word into
-every name. The same weights need the same names, so these words are left out.
+torch.compile, DistributedDataParallel, FSDP, checkpointing and PEFT put a module inside another, and a word
+into every name. The same weights need the same names, so these words are left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +14,12 @@ from torch import nn
 WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 # Wrappers whose attribute, `module`, others have too.
 PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+# Modules of PEFT that hold what they adapt, by the name of their type: the attribute that they hold it in.
+ADAPTED = {
+    "peft.peft_model.PeftModel": "base_model",
+    "peft.tuners.tuners_utils.BaseTuner": "model",
+    "peft.tuners.tuners_utils.BaseTunerLayer": "base_layer",
+}
 # Types of tensors whose memory is what it seems to be.
 PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
 
@@ -45,6 +51,12 @@ def find_wrapped(module: nn.Module) -> str | None:
     if isinstance(module, PARALLEL):
         return "module"
     return next((name for name in WRAPPED if name in module._modules), None)  # noqa: SLF001 - no public way
+
+
+def find_adapted(module: nn.Module) -> str | None:
+    """Return the attribute that holds what an adapter adapts; None where a module is no adapter."""
+    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(module).__mro__)
+    return next((ADAPTED[name] for name in names if name in ADAPTED), None)
 
 
 def unwrap(module: nn.Module) -> nn.Module:
@@ -170,7 +182,7 @@ def walk_modules(root: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mo
         parent, _, last = path.rpartition(".")
         if path:
             clean[path] = clean[parent] if last == wrapped[parent] else join_names(clean[parent], last)
-        wrapped[path] = find_wrapped(module)
+        wrapped[path] = find_wrapped(module) or find_adapted(module)
         yield clean[path], module
 
 
