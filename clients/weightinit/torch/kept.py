@@ -24,6 +24,9 @@ SHIFTS = ("bias", "shift", "beta")
 WORDS = "cls|tokens?|pos|positions?|positional|emb|embed|embeddings?|query|queries|latents?|registers?"
 TABLE = re.compile(rf"(^|.*_)({WORDS})(_.*|$)", re.IGNORECASE)
 
+# What tables are called that are added to the logits of attention, by how far apart two positions are.
+BIASES = re.compile(r"rel(ative)?_pos(ition)?.*bias.*|attention_bias(es)?|.*bias_table", re.IGNORECASE)
+
 # Adapters of PEFT (Hu et al. 2022: B begins at zero, so that the model begins as it was): by the name of
 # the layer's type, the nearest first, what each of its attributes holds. Where an embedding is adapted, PEFT
 # calls the factor that is looked up A, and it is A that is zero.
@@ -44,6 +47,8 @@ ADAPTERS: dict[str, dict[str, Block]] = {
 
 # Between these, a number may have been chosen by somebody; beyond, it is what was in memory before.
 SMALLEST, LARGEST = 1e-8, 1e4
+# What pointers and counters come to, read as float32.
+DENORMAL = 1e-30
 
 
 def describe_named(named: NamedTensor) -> list[Block]:
@@ -79,7 +84,7 @@ def find_frozen_norms(root: nn.Module) -> set[nn.Module]:
 def warn_of_unset(root: nn.Module, plan: Sequence[PlannedTensor], prefix: str = "") -> None:
     """Warn of frozen parameters and buffers that are left as they are, and hold nothing that could be meant.
 
-    Of the memory that `to_empty` gives no more can be told than that NaN is no value.
+    Of the memory that `to_empty` gives no more can be told than that NaN and denormal numbers are no values.
     """
     filled = {id(tensor.target) for tensor in plan if not isinstance(tensor.action, Leave | Unknown)}
     kept = {id(tensor.target) for tensor in plan if tensor.action == Leave()}
@@ -93,16 +98,19 @@ def warn_of_unset(root: nn.Module, plan: Sequence[PlannedTensor], prefix: str = 
     unset = [
         named.names[0]
         for named in (*parameters, *buffers)
-        if named.parameter.is_meta or has_nan(named.parameter)
+        if named.parameter.is_meta or is_garbage(named.parameter)
     ]
     if unset:
         message = f"{shorten(unset)}: left as they are, on the meta device or with NaN. Fill them yourself."
         warnings.warn(UnsetTensorWarning(message), stacklevel=3)
 
 
-def has_nan(tensor: torch.Tensor) -> bool:
-    """Tell whether an element of a tensor is NaN; infinity is what masks are made of."""
-    return is_readable(tensor) and math.isnan(torch.aminmax(tensor.detach())[0].item())
+def is_garbage(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor holds NaN or no more than denormal numbers; masks are made of infinity."""
+    if not is_readable(tensor):
+        return False
+    low, high = (end.item() for end in torch.aminmax(tensor.detach()))
+    return math.isnan(low) or 0 < max(-low, high) < DENORMAL
 
 
 def find_uniform(tensor: torch.Tensor) -> float | None:
@@ -249,6 +257,9 @@ def guess(named: NamedTensor) -> Block | None:
         return Block(
             Constant(value), f"{kind} is a norm by its name, and begins as identity.", "", None, 0, "guessed"
         )
+    if len(shape) > 1 and BIASES.fullmatch(named.attribute):
+        reason = "Biases of attention, by their name: they begin at zero, as all biases."
+        return Block(Constant(0.0), reason, certainty="guessed")
     if is_table(named):
         width, letters = shape[-1], "B" * (len(shape) - 1) + "O"
         action = Draw({"layout": letters, "fan_in": width, "fan_out": width, "scheme": "glorot_normal"})

@@ -453,6 +453,16 @@ def test_a_table_of_positions_that_begins_at_zero_stays_zero():
     assert [planned[name].action for name in ("cls_token", "pos_embed")] == [Constant(0.0)] * 2
 
 
+@pytest.mark.parametrize(
+    "name", ["relative_position_bias_table", "rel_pos_bias", "attention_biases", "relative_position_bias"]
+)
+def test_a_table_of_biases_begins_at_zero(name):
+    module = nn.Module()
+    module.register_parameter(name, nn.Parameter(torch.randn(9, 3)))
+    entry = plan(module)[name]
+    assert (entry.action, entry.certainty) == (Constant(0.0), "guessed")
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0, -math.inf])
 def test_a_buffer_that_may_be_meant_is_not_warned_of(value, client):
     model = nn.Linear(2, 2)
@@ -461,9 +471,10 @@ def test_a_buffer_that_may_be_meant_is_not_warned_of(value, client):
     assert model.mask.tolist() == [value, value]
 
 
-def test_a_buffer_that_holds_nan_is_warned_of(client):
+@pytest.mark.parametrize("value", [torch.nan, 1e-41])
+def test_a_buffer_that_holds_no_number_is_warned_of(value, client):
     model = nn.Sequential(nn.Linear(2, 2))
-    model[0].register_buffer("angles", torch.full((2,), torch.nan))
+    model[0].register_buffer("angles", torch.full((2,), value))
     with pytest.warns(UnsetTensorWarning, match=r"^0\.angles: left as they are"):
         initialize_(model, 42, client=client)
 
