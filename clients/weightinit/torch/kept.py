@@ -12,7 +12,7 @@ from torch import nn
 
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, Unknown, find_layout
 from weightinit.adapters.plan import PlannedTensor, shorten
-from weightinit.torch.layers import RUNNING, describe_parameter, describe_tied
+from weightinit.torch.layers import RUNNING, describe_parameter, describe_tied, find_adapters
 from weightinit.torch.walk import PLAIN, NamedTensor, walk_buffers, walk_parameters
 
 FROZEN = "Frozen: requires_grad is False."
@@ -26,24 +26,6 @@ TABLE = re.compile(rf"(^|.*_)({WORDS})(_.*|$)", re.IGNORECASE)
 
 # What tables are called that are added to the logits of attention, by how far apart two positions are.
 BIASES = re.compile(r"rel(ative)?_pos(ition)?.*bias.*|attention_bias(es)?|.*bias_table", re.IGNORECASE)
-
-# Adapters of PEFT (Hu et al. 2022: B begins at zero, so that the model begins as it was): by the name of
-# the layer's type, the nearest first, what each of its attributes holds. Where an embedding is adapted, PEFT
-# calls the factor that is looked up A, and it is A that is zero.
-ZERO = Block(Constant(0.0), "It begins at zero, so that the adapter changes nothing at first.")
-FACTOR = Block(Draw({"layout": "OI", "activation": None}), "The other factor of the adapter follows.")
-MAGNITUDE = Block(
-    Leave(), "The lengths of what the adapter changes, which PEFT measured.", certainty="guessed"
-)
-ADAPTERS: dict[str, dict[str, Block]] = {
-    "peft.tuners.adalora.layer.AdaLoraLayer": {"lora_A": FACTOR, "lora_B": FACTOR, "lora_E": ZERO},
-    "peft.tuners.lora.layer.LoraLayer": {
-        "lora_B": ZERO,
-        "lora_embedding_A": ZERO,
-        "lora_embedding_B": FACTOR,
-        "lora_magnitude_vector": MAGNITUDE,
-    },
-}
 
 # Between these, a number may have been chosen by somebody; beyond, it is what was in memory before.
 SMALLEST, LARGEST = 1e-8, 1e4
@@ -137,19 +119,6 @@ def is_readable(tensor: torch.Tensor) -> bool:
         and tensor.is_floating_point()
         and tensor.numel() > 0
     )
-
-
-def find_adapters(root: nn.Module) -> dict[int, Block]:
-    """Find how the parameters of adapters begin, by their ids, where it is not their modules that say so."""
-    found: dict[int, Block] = {}
-    for module in root.modules():
-        names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(module).__mro__)
-        rows = next((ADAPTERS[name] for name in names if name in ADAPTERS), {})
-        for attribute, block in rows.items():
-            held = getattr(module, attribute, None)
-            for parameter in held.parameters() if isinstance(held, nn.Module) else ():
-                found[id(parameter)] = block
-    return found
 
 
 class UnsetTensorWarning(UserWarning):

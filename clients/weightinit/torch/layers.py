@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from weightinit.adapters.actions import Block, Constant, Draw, split_axis
+from weightinit.adapters.actions import Block, Constant, Draw, Leave, split_axis
 
 Shape = tuple[int, ...]
 Describe = Callable[[nn.Module, Shape], list[Block]]
@@ -177,6 +177,25 @@ OTHERS: dict[str, dict[str, Describe]] = {
     "transformers.pytorch_utils.Conv1D": {"weight": kernel("IO"), "bias": ZERO},
 }
 
+# Adapters of PEFT (Hu et al. 2022: B begins at zero, so that the model begins as it was): by the name of the
+# layer's type, the nearest first, what each of its attributes holds; None where the module there says it.
+# Where an embedding is adapted, PEFT calls the factor that is looked up A, and it is A that is zero.
+UNCHANGED = Block(Constant(0.0), "It begins at zero, so that the adapter changes nothing at first.")
+FACTOR = Block(Draw({"layout": "OI", "activation": None}), "The other factor of the adapter follows.")
+MEASURED = Block(Leave(), "PEFT computes it from the layer that it adapts.", certainty="guessed")
+ADAPTERS: dict[str, dict[str, Block | None]] = {
+    "peft.tuners.adalora.layer.AdaLoraLayer": {"lora_A": FACTOR, "lora_B": FACTOR, "lora_E": UNCHANGED},
+    "peft.tuners.lora.layer.LoraLayer": {
+        "lora_A": None,
+        "lora_B": UNCHANGED,
+        "lora_embedding_A": UNCHANGED,
+        "lora_embedding_B": FACTOR,
+        "lora_magnitude_vector": MEASURED,
+    },
+}
+# What a configuration of LoRA says where the factors begin as above; others, as "pissa", compute both.
+USUAL = (True, "gaussian")
+
 # Norms that keep running statistics in buffers.
 RUNNING = (
     nn.BatchNorm1d,
@@ -217,6 +236,26 @@ def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list
         replace(block, action=head, reason=TIED) if isinstance(block.action, Draw) else block
         for block in lookup(tables[0], shape)
     ]
+
+
+def find_adapters(root: nn.Module) -> dict[int, Block]:
+    """Find how the parameters of adapters begin, by their ids, where it is not their modules that say so."""
+    configurations: dict[str, object] = {}
+    for module in root.modules():
+        said = getattr(module, "peft_config", None)
+        configurations |= said if isinstance(said, dict) else {}
+    found: dict[int, Block] = {}
+    for module in root.modules():
+        names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(module).__mro__)
+        for attribute, block in next((ADAPTERS[name] for name in names if name in ADAPTERS), {}).items():
+            for name, parameter in getattr(module, attribute, nn.ModuleDict()).named_parameters():
+                said = getattr(configurations.get(name.partition(".")[0]), "init_lora_weights", True)
+                adapter = block if said in USUAL else MEASURED
+                if said is False:  # neither is zero
+                    adapter = None if block is UNCHANGED else block
+                if adapter is not None:
+                    found[id(parameter)] = adapter
+    return found
 
 
 def find_kind(module: nn.Module) -> type | None:

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 from torch import nn
-from weightinit.adapters.actions import Constant, Leave
+from weightinit.adapters.actions import Constant, Draw, Leave
 from weightinit.torch import initialize_
 from weightinit.torch.plan import plan_parameters
 
@@ -118,6 +118,19 @@ def test_lengths_that_an_adapter_measured_are_kept(peft):
     adapted = adapt(peft, Net(), use_dora=True, target_modules=["fc1"])
     planned = {entry.name: entry.action for entry in plan_parameters(adapted)}
     assert planned["fc1.lora_magnitude_vector.default.weight"] == Leave()
+
+
+def test_factors_that_are_computed_from_the_base_are_kept(peft, client):
+    adapted = adapt(peft, Net(), init_lora_weights="pissa", target_modules=["fc1"])
+    before = {name: one.clone() for name, one in adapted.named_parameters()}
+    initialize_(adapted, 42, client=client)
+    assert all(torch.equal(one, before[name]) for name, one in adapted.named_parameters())
+
+
+def test_a_second_factor_that_is_not_to_be_zero_is_drawn(peft):
+    adapted = adapt(peft, Net(), init_lora_weights=False, target_modules=["fc1"])
+    planned = {entry.name: entry.action for entry in plan_parameters(adapted)}
+    assert isinstance(planned["fc1.lora_B.default.weight"], Draw)
 
 
 COMMON = {
