@@ -44,7 +44,7 @@ def describe_named(named: NamedTensor) -> list[Block]:
 
 def is_frozen(named: NamedTensor) -> bool:
     """Tell whether no module that has a tensor trains it."""
-    return not any(getattr(module, attribute).requires_grad for module, attribute in named.owners)
+    return not any(tensor.requires_grad for tensor in named.tied)
 
 
 def is_trained(root: nn.Module) -> bool:
@@ -181,6 +181,8 @@ class Author:
         if not all(map(is_plausible, filled)):
             return False
         parameters = [named.parameter for named in self._tensors if is_readable(named.parameter)]
+        if all(find_uniform(tensor) == 0 for tensor in parameters):
+            return False
         return any(map(is_written, parameters)) or any(map(is_set, parameters))
 
 

@@ -196,6 +196,10 @@ ADAPTERS: dict[str, dict[str, Block | None]] = {
 # What a configuration of LoRA says where the factors begin as above; others, as "pissa", compute both.
 USUAL = (True, "gaussian")
 
+# Kernels inside of PyTorch's own layers, by the layer's type and their names in it: what follows them.
+ADAPTIVE = {"head.weight": "log_softmax", "tail.*.0.weight": None, "tail.*.1.weight": "log_softmax"}
+INNER: dict[type[nn.Module], dict[str, str | None]] = {nn.AdaptiveLogSoftmaxWithLoss: ADAPTIVE}
+
 # Norms that keep running statistics in buffers.
 RUNNING = (
     nn.BatchNorm1d,
@@ -256,6 +260,21 @@ def find_adapters(root: nn.Module) -> dict[int, Block]:
                 if adapter is not None:
                     found[id(parameter)] = adapter
     return found
+
+
+def find_inner(root: nn.Module) -> dict[int, list[Block]]:
+    """Find how the kernels inside of PyTorch's own layers are initialized, by the ids of the kernels."""
+    return {
+        id(parameter): [
+            Block(Draw({"layout": "OI", "activation": activation}), f"As {kind.__name__} has it.")
+        ]
+        for module in root.modules()
+        for kind, rows in INNER.items()
+        if isinstance(module, kind)
+        for pattern, activation in rows.items()
+        for name, parameter in module.named_parameters()
+        if fnmatchcase(name, pattern)
+    }
 
 
 def find_kind(module: nn.Module) -> type | None:

@@ -16,6 +16,7 @@ from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Ru
 from weightinit.torch.activations import ActivationFinder
 from weightinit.torch.fill import DTYPES, check_shape
 from weightinit.torch.kept import FROZEN, Author, describe_named, find_axes, is_frozen, is_trained
+from weightinit.torch.layers import find_inner
 from weightinit.torch.walk import NamedTensor, find_overlaps, walk_buffers, walk_parameters
 
 # What else can be done about parameters that nothing is known of, by a module that is the cause.
@@ -46,7 +47,8 @@ def plan_parameters(
     tensors = walk_parameters(module, prefix)
     for named in tensors:
         check_shape(named.parameter, named.names[0])
-    known = list(map(describe_named, tensors))
+    inner = find_inner(module)
+    known = [inner.get(id(named.parameter)) or describe_named(named) for named in tensors]
     author = Author(module, tensors, known)
     for named, described in zip(tensors, known, strict=True):
         shape = tuple(named.parameter.shape)

@@ -28,7 +28,8 @@ PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
 class NamedTensor:
     """A parameter or buffer, its module and attribute, and its names: several if tied; the first counts.
 
-    `owners` are all modules that have it, each with the attribute that it has there.
+    `owners` are all modules that have it, each with the attribute that it has there, and `tied` what it is
+    there: the same, or another one on the same memory.
     """
 
     parameter: torch.Tensor
@@ -36,6 +37,7 @@ class NamedTensor:
     attribute: str
     names: list[str] = field(default_factory=list)
     owners: list[tuple[nn.Module, str]] = field(default_factory=list)
+    tied: list[torch.Tensor] = field(default_factory=list)
 
     def find_modules(self) -> list[str]:
         """Find the names of the modules that have the parameter."""
@@ -103,6 +105,7 @@ def collect_places(
             place = places.setdefault(identify_memory(tensor), NamedTensor(tensor, module, attribute))
             place.names.append(join_names(path, attribute))
             place.owners.append((module, attribute))
+            place.tied.append(tensor)
     return list(places.values())
 
 
@@ -171,7 +174,9 @@ def mark_bytes(used: torch.Tensor, tensor: torch.Tensor, start: int) -> torch.Te
     """Return the marks of a tensor's bytes, among those of the memory from an address on."""
     size = tensor.element_size()
     strides = [stride * size for stride in tensor.stride()]
-    return used.as_strided((*tensor.shape, size), (*strides, 1), tensor.data_ptr() - start)
+    # Of an axis that was expanded, all elements are one.
+    shape = [length if stride else 1 for length, stride in zip(tensor.shape, strides, strict=True)]
+    return used.as_strided((*shape, size), (*strides, 1), tensor.data_ptr() - start)
 
 
 def walk_modules(root: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

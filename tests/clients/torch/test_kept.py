@@ -225,6 +225,12 @@ def test_without_memory_all_is_drawn(make, name):
     assert isinstance(plan(make().to("meta"), rules=RULES)[name].action, Draw | Constant)
 
 
+def test_a_norm_of_which_all_is_zero_is_reset():
+    norm = nn.LayerNorm(4)
+    nn.init.zeros_(norm.weight)
+    assert plan(norm)["weight"].action == Constant(1.0)
+
+
 def test_a_bias_that_its_author_set_is_kept():
     """As RetinaNet's prior (Lin et al. 2017, section 4.1)."""
     model = make_mlp()
@@ -275,6 +281,7 @@ OVERLAPS = {
     "rows": lambda table: table[1:],
     "columns": lambda table: table[:, 1:],
     "another shape": lambda table: table.view(2, 8),
+    "an expanded row": lambda table: table[:1].expand(4, 4),
     "an element": lambda table: table[3:, 3:],
 }
 

@@ -223,3 +223,19 @@ def test_what_follows_an_lstm_does_not_follow_its_projection():
             return F.relu(self.lstm(x)[0])
 
     assert find_activation(plan(Tagger())["lstm.weight_hr_l0"]) is None
+
+
+def test_what_follows_the_kernels_of_an_adaptive_softmax_is_certain():
+    planned = plan(nn.AdaptiveLogSoftmaxWithLoss(8, 20, [4, 10], div_value=2.0))
+    assert {name: find_activation(entry) for name, entry in planned.items()} == {
+        "head.weight": "log_softmax",
+        "tail.0.0.weight": None,
+        "tail.0.1.weight": "log_softmax",
+        "tail.1.0.weight": None,
+        "tail.1.1.weight": "log_softmax",
+    }
+
+
+def test_a_rule_wins_over_what_follows_in_an_adaptive_softmax():
+    planned = plan(nn.AdaptiveLogSoftmaxWithLoss(8, 20, [4]), rules={"head": {"activation": "relu"}})
+    assert find_activation(planned["head.weight"]) == "relu"
