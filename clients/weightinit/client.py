@@ -143,6 +143,8 @@ if TYPE_CHECKING:
 class Client(Registry):
     """A client of a weightinit service, to be used by any number of threads, and in forked children.
 
+    A pickled or copied client has the same settings, the token among them, and connections of its own.
+
     Args:
         url: where the service is, or its replicas are; default `http://127.0.0.1:8000`.
         token: sent as a bearer token, to the origin of `url` alone.

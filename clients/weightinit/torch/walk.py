@@ -1,7 +1,7 @@
 """Names: what a parameter is called, whatever its module was wrapped in, and which share memory.
 
-torch.compile, DistributedDataParallel, FSDP, checkpointing and PEFT put a module inside another, and a word
-into every name. The same weights need the same names, so these words are left out.
+torch.compile, DistributedDataParallel, FSDP, averaging, checkpointing and PEFT put a module inside another,
+and a word into every name. The same weights need the same names, so these words are left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +12,24 @@ from torch import nn
 
 # Attributes that only wrappers have.
 WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-# Wrappers whose attribute, `module`, others have too.
-PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
-# Modules of PEFT that hold what they adapt, by the name of their type: the attribute that they hold it in.
+# Wrappers whose attribute others have too: the package of each and its class, which need not be installed.
+WRAPPERS = {
+    ("torch", "DistributedDataParallel"): "module",
+    ("torch", "DataParallel"): "module",
+    ("torch", "AveragedModel"): "module",
+    ("torch", "QuantWrapper"): "module",
+    ("timm", "ModelEmaV2"): "module",
+    ("timm", "ModelEmaV3"): "module",
+    ("deepspeed", "DeepSpeedEngine"): "module",
+    ("opacus", "AbstractGradSampleModule"): "_module",
+    ("lightning", "_FabricModule"): "_forward_module",
+    ("lightning_fabric", "_FabricModule"): "_forward_module",
+}
+# Adapters, which hold what they adapt, and compute something else.
 ADAPTED = {
-    "peft.peft_model.PeftModel": "base_model",
-    "peft.tuners.tuners_utils.BaseTuner": "model",
-    "peft.tuners.tuners_utils.BaseTunerLayer": "base_layer",
+    ("peft", "PeftModel"): "base_model",
+    ("peft", "BaseTuner"): "model",
+    ("peft", "BaseTunerLayer"): "base_layer",
 }
 # Types of tensors whose memory is what it seems to be.
 PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
@@ -50,15 +61,18 @@ def find_wrapped(module: nn.Module) -> str | None:
     >>> find_wrapped(nn.DataParallel(nn.Linear(1, 1))), find_wrapped(nn.Linear(1, 1))
     ('module', None)
     """
-    if isinstance(module, PARALLEL):
-        return "module"
-    return next((name for name in WRAPPED if name in module._modules), None)  # noqa: SLF001 - no public way
+    own = (WRAPPERS[key] for key in list_classes(module) if key in WRAPPERS)
+    return next((name for name in (*own, *WRAPPED) if name in module._modules), None)  # noqa: SLF001 - no public way
 
 
 def find_adapted(module: nn.Module) -> str | None:
     """Return the attribute that holds what an adapter adapts; None where a module is no adapter."""
-    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(module).__mro__)
-    return next((ADAPTED[name] for name in names if name in ADAPTED), None)
+    return next((ADAPTED[key] for key in list_classes(module) if key in ADAPTED), None)
+
+
+def list_classes(module: nn.Module) -> list[tuple[str, str]]:
+    """List the classes of a module, each as its package and its name."""
+    return [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(module).__mro__]
 
 
 def unwrap(module: nn.Module) -> nn.Module:
@@ -81,7 +95,7 @@ def walk_parameters(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
 
 
 def walk_buffers(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
-    """Return the buffers of a module in the order of named_buffers, each once.
+    """Return the buffers of a module in the order of named_buffers, each once; not those of wrappers.
 
     >>> [place.names for place in walk_buffers(nn.BatchNorm1d(1), "norm")][:2]
     [['norm.running_mean'], ['norm.running_var']]
@@ -89,6 +103,7 @@ def walk_buffers(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
     return collect_places(
         (path, module, module.named_buffers(recurse=False, remove_duplicate=False))
         for path, module in walk_modules(root, prefix)
+        if find_wrapped(module) is None
     )
 
 
@@ -185,10 +200,17 @@ def walk_modules(root: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mo
     wrapped: dict[str, str | None] = {}
     for path, module in root.named_modules(remove_duplicate=False):
         parent, _, last = path.rpartition(".")
+        if path and (parent not in clean or _is_second(root, parent, wrapped[parent], last, module)):
+            continue
         if path:
             clean[path] = clean[parent] if last == wrapped[parent] else join_names(clean[parent], last)
         wrapped[path] = find_wrapped(module) or find_adapted(module)
         yield clean[path], module
+
+
+def _is_second(root: nn.Module, parent: str, inner: str | None, name: str, module: nn.Module) -> bool:
+    """Tell whether a wrapper has the module that it wraps under a second name."""
+    return inner is not None and inner != name and module is root.get_submodule(join_names(parent, inner))
 
 
 def join_names(*names: str) -> str:

@@ -57,6 +57,10 @@ class Session:
         self._http: httpx.Client | None = None
         self._process = os.getpid()
 
+    def __reduce__(self) -> tuple[type["Session"], tuple[Settings]]:
+        """Copy and pickle the settings, the token among them; a copy opens connections of its own."""
+        return type(self), (self._settings,)
+
     @property
     def timeout(self) -> float:
         """Seconds without a byte before a server counts as stalled."""

@@ -5,11 +5,14 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
-from weightinit.torch.walk import unwrap, walk_parameters
+from torch.ao.quantization import QuantWrapper
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper, offload_wrapper
+from torch.optim.swa_utils import AveragedModel
+from weightinit.torch.walk import find_wrapped, unwrap, walk_buffers, walk_parameters
 
 # Without Inductor, which takes seconds to import.
 COMPILE = partial(torch.compile, backend="eager")
+WRAPPERS = [COMPILE, nn.DataParallel, checkpoint_wrapper, offload_wrapper, AveragedModel, QuantWrapper]
 
 
 def list_names(module, prefix=""):
@@ -30,12 +33,12 @@ def test_names_are_those_of_named_parameters():
     assert list_names(model) == [[name] for name, _ in model.named_parameters()] == NAMES
 
 
-@pytest.mark.parametrize("wrap", [COMPILE, nn.DataParallel, checkpoint_wrapper])
+@pytest.mark.parametrize("wrap", WRAPPERS)
 def test_a_wrapper_leaves_no_word(wrap):
     assert list_names(wrap(make_model())) == NAMES
 
 
-@pytest.mark.parametrize("wrap", [COMPILE, nn.DataParallel, checkpoint_wrapper])
+@pytest.mark.parametrize("wrap", WRAPPERS)
 def test_a_wrapper_inside_leaves_no_word(wrap):
     model = make_model()
     model[0] = wrap(model[0])
@@ -44,6 +47,54 @@ def test_a_wrapper_inside_leaves_no_word(wrap):
 
 def test_wrappers_of_wrappers_leave_no_word():
     assert list_names(COMPILE(nn.DataParallel(checkpoint_wrapper(make_model())))) == NAMES
+    assert list_names(AveragedModel(nn.DataParallel(COMPILE(make_model())))) == NAMES
+
+
+def test_a_subclass_of_a_wrapper_is_one():
+    class Ema(AveragedModel):
+        """An averaged model with a name of its own."""
+
+    assert list_names(Ema(make_model())) == NAMES
+
+
+def make_foreign(name, package, attribute, module):
+    """Make a wrapper as a package that is not installed has it: a class of its name, around a module."""
+    wrapper = type(name, (nn.Module,), {"__module__": package})()
+    wrapper.add_module(attribute, module)
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "attribute"),
+    [
+        ("DeepSpeedEngine", "deepspeed.runtime.engine", "module"),
+        ("ModelEmaV3", "timm.utils.model_ema", "module"),
+        ("AbstractGradSampleModule", "opacus.grad_sample.gsm_base", "_module"),
+        ("_FabricModule", "lightning.fabric.wrappers", "_forward_module"),
+    ],
+)
+def test_a_wrapper_of_another_package_leaves_no_word(name, package, attribute):
+    assert list_names(make_foreign(name, package, attribute, make_model())) == NAMES
+
+
+def test_a_wrapper_that_keeps_its_module_twice_gives_no_second_name():
+    wrapper = make_foreign("_FabricModule", "lightning.fabric.wrappers", "_forward_module", make_model())
+    wrapper.add_module("_original_module", wrapper.get_submodule("_forward_module"))
+    assert list_names(wrapper) == NAMES
+
+
+def test_a_class_of_a_wrappers_name_in_another_package_is_none():
+    ours = make_foreign("AveragedModel", "mine.models", "module", nn.Linear(2, 2))
+    assert find_wrapped(ours) is None
+
+
+def test_a_buffer_of_a_wrapper_is_none_of_its_module():
+    model = AveragedModel(nn.Sequential(nn.BatchNorm1d(2, affine=False)))
+    assert [place.names for place in walk_buffers(model)] == [
+        ["0.running_mean"],
+        ["0.running_var"],
+        ["0.num_batches_tracked"],
+    ]
 
 
 def test_a_module_that_is_called_module_keeps_its_name():
