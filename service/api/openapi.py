@@ -56,14 +56,16 @@ def make_model_schemas() -> dict[str, Schema]:
     model["properties"]["tensors"]["items"] = {"anyOf": kinds}
     stack["properties"]["parts"]["items"] = refer("PartSpec")
     drawn = omit(SPEC["properties"], "seed")
+    constant = ConstantSpec.model_json_schema()
     part = omit(drawn, "dtype") | {
+        "shape": constant["properties"]["shape"],
         "slice": {"type": "string", "description": "Which rows of what is drawn, as in `0:128`."},
         "constant": {"type": "number", "description": "One value instead of what is drawn."},
     }
     return {
         "ModelSpec": model,
         "DrawnSpec": make_object("DrawnSpec", "A tensor that is drawn.", drawn, "name", "shape"),
-        "ConstantSpec": ConstantSpec.model_json_schema(),
+        "ConstantSpec": constant,
         "StackSpec": stack,
         "PartSpec": make_object("PartSpec", "A part of a tensor.", part, "shape"),
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from service.core import DtypeName, Parameters
+from service.core import Parameters, TensorDtypeName
 from service.core.errors import (
     MAX_ERRORS,
     FieldError,
@@ -60,7 +60,7 @@ class DecidedTensor:
 
     name: str
     shape: tuple[int, ...]
-    dtype: DtypeName
+    dtype: TensorDtypeName
     parts: tuple[DecidedPart, ...]
 
     @classmethod

@@ -1,9 +1,11 @@
-"""Dtypes: the floating-point formats that weights are served in, a row each."""
+"""Dtypes: the floating-point formats that weights are served in, and the others of constants, a row each."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 DtypeName = Literal["float32", "float64", "float16", "bfloat16"]
+IntegerName = Literal["int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"]
+TensorDtypeName = Literal[DtypeName, IntegerName]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,45 @@ DTYPES: dict[DtypeName, Dtype] = {
         _make_dtype("bfloat16", 8, 7, npy="<V2", safetensors="BF16", code=3),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerDtype:
+    """An integer format, which constants alone may have, and its names in the file formats.
+
+    `itemsize` is in bytes, `min` and `max` are the least and the largest value; those of bool are 0 and 1.
+    """
+
+    name: IntegerName
+    itemsize: int
+    min: int
+    max: int
+    npy: str
+    safetensors: str
+
+
+def _make_integer(name: IntegerName, bits: int, *, npy: str, safetensors: str) -> IntegerDtype:
+    """Make a row, whose range follows from the number of bits and the sign."""
+    is_signed = name.startswith("int")
+    lowest, largest = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
+    return IntegerDtype(name, max(1, bits // 8), lowest, largest, npy, safetensors)
+
+
+INTEGERS: dict[IntegerName, IntegerDtype] = {
+    row.name: row
+    for row in (
+        _make_integer("int64", 64, npy="<i8", safetensors="I64"),
+        _make_integer("int32", 32, npy="<i4", safetensors="I32"),
+        _make_integer("int16", 16, npy="<i2", safetensors="I16"),
+        _make_integer("int8", 8, npy="|i1", safetensors="I8"),
+        _make_integer("uint64", 64, npy="<u8", safetensors="U64"),
+        _make_integer("uint32", 32, npy="<u4", safetensors="U32"),
+        _make_integer("uint16", 16, npy="<u2", safetensors="U16"),
+        _make_integer("uint8", 8, npy="|u1", safetensors="U8"),
+        _make_integer("bool", 1, npy="|b1", safetensors="BOOL"),
+    )
+}
+
+_ROWS: tuple[Dtype | IntegerDtype, ...] = (*DTYPES.values(), *INTEGERS.values())
+#: All that a tensor of a model may have.
+TENSOR_DTYPES: dict[TensorDtypeName, Dtype | IntegerDtype] = {row.name: row for row in _ROWS}

@@ -132,6 +132,9 @@ def check_name(name: str) -> str:
 
 Length = Annotated[int, Field(ge=1, le=MAX_AXIS_LENGTH)]
 Shape = Annotated[tuple[Length, ...], Field(min_length=1, max_length=MAX_AXES), BeforeValidator(_freeze_list)]
+# Of what is not drawn: it may have no axes, as a scalar, or no elements.
+AnyLength = Annotated[int, Field(ge=0, le=MAX_AXIS_LENGTH)]
+AnyShape = Annotated[tuple[AnyLength, ...], Field(max_length=MAX_AXES), BeforeValidator(_freeze_list)]
 Seed = Annotated[
     int, Field(ge=0, le=MAX_SEED), BeforeValidator(_parse_seed, json_schema_input_type=int | str | None)
 ]

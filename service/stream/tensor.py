@@ -9,7 +9,17 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core import DTYPES, DistributionName, DtypeName, LayerSpec, Parameters, require_seed
+from service.core import (
+    DTYPES,
+    TENSOR_DTYPES,
+    DistributionName,
+    DtypeName,
+    IntegerDtype,
+    LayerSpec,
+    Parameters,
+    TensorDtypeName,
+    require_seed,
+)
 from service.core.models import Constant, ModelTensor, Part
 from service.core.slices import Slices, compute_shape, select_all
 from service.stream import kernels
@@ -146,13 +156,13 @@ class ConstantTensor:
     """A tensor of one value."""
 
     shape: tuple[int, ...]
-    dtype: DtypeName
+    dtype: TensorDtypeName
     value: float
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return DTYPES[self.dtype].itemsize
+        return TENSOR_DTYPES[self.dtype].itemsize
 
     @property
     def nbytes(self) -> int:
@@ -170,13 +180,18 @@ class ConstantTensor:
 
     def fill(self, _start: int, out: NDArray[np.uint8], /) -> None:
         """Fill out with the value."""
-        element = round_to(np.array([self.value]), self.dtype)
+        value, row = np.array([self.value]), TENSOR_DTYPES[self.dtype]
+        element = value.astype(row.npy) if isinstance(row, IntegerDtype) else round_to(value, row.name)
         out.view(element.dtype)[:] = element
 
 
 def slice_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
-    """Return the sources of a model's tensor, or of a slice of it, in memory order."""
+    """Return the sources of a model's tensor, or of a slice of it, in memory order: none without elements."""
     slices = slices or select_all(tensor.shape)
+    if not tensor.shape:
+        return tuple(slice_part(part, slices) for part in tensor.parts)
+    if 0 in compute_shape(slices):
+        return ()
     sources, first = [], 0
     for part in tensor.parts:
         rows = slice(max(slices[0].start - first, 0), min(slices[0].stop - first, part.shape[0]))

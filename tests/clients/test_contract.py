@@ -12,13 +12,14 @@ from weightinit.arrays import make_array
 from weightinit.download import make_npy_header
 from weightinit.models.diff import CANONICAL
 from weightinit.models.names import check_name, check_reference, is_model_id
-from weightinit.spec.dtypes import DTYPES, find_numpy_dtype
+from weightinit.spec.dtypes import DTYPES, TENSOR_DTYPES, find_numpy_dtype
 from weightinit.spec.layouts import SHORTHANDS, write_out
 from weightinit.spec.slices import TensorSlice
 
 from tests.contract import CONTRACT, LIMITS, MODELS, SHAPE
 
 DTYPE_ROWS = CONTRACT["dtypes"]["rows"]
+TENSOR_ROWS = [*DTYPE_ROWS, *CONTRACT["integers"]["rows"]]
 NUMPY_DTYPES = {
     "float32": np.dtype(np.float32),
     "float64": np.dtype(np.float64),
@@ -26,7 +27,7 @@ NUMPY_DTYPES = {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
 }
 
-each_dtype = pytest.mark.parametrize("row", DTYPE_ROWS, ids=lambda row: row["name"])
+each_dtype = pytest.mark.parametrize("row", TENSOR_ROWS, ids=lambda row: row["name"])
 each_model = pytest.mark.parametrize("row", MODELS.values(), ids=list(MODELS))
 
 
@@ -75,22 +76,25 @@ def test_a_text_that_is_no_slice_is_refused(text):
 
 def test_the_dtypes_are_those_of_the_contract():
     assert list(DTYPES) == [row["name"] for row in DTYPE_ROWS]
+    assert list(TENSOR_DTYPES) == [row["name"] for row in TENSOR_ROWS]
 
 
 @each_dtype
 def test_a_dtype_has_its_size_and_descr(row):
-    dtype = DTYPES[row["name"]]
+    dtype = TENSOR_DTYPES[row["name"]]
     assert (dtype.name, dtype.itemsize, dtype.npy) == (row["name"], row["itemsize"], row["npy"])
 
 
 @each_dtype
 def test_an_array_of_a_dtype_is_that_of_numpy(row):
-    assert find_numpy_dtype(DTYPES[row["name"]]) == NUMPY_DTYPES[row["name"]]
+    name = row["name"]
+    expected = NUMPY_DTYPES[name] if name in NUMPY_DTYPES else np.dtype(name)
+    assert find_numpy_dtype(TENSOR_DTYPES[name]) == expected
 
 
 @each_dtype
 def test_an_array_of_a_dtype_has_its_size(row):
-    assert make_array((3, 2), DTYPES[row["name"]]).nbytes == 6 * row["itemsize"]
+    assert make_array((3, 2), TENSOR_DTYPES[row["name"]]).nbytes == 6 * row["itemsize"]
 
 
 @pytest.mark.parametrize(

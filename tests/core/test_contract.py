@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save
 
 from service.api.content.formats import make_npy_header
-from service.core import DTYPES, LayerSpec, SpecError
+from service.core import DTYPES, TENSOR_DTYPES, LayerSpec, SpecError
 from service.core.layouts import SHORTHANDS, resolve_layout
 from service.core.models import Limits, parse_model
 from service.core.models.names import (
@@ -31,15 +31,21 @@ NUMPY_DTYPES = {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
 }
 DTYPE_ROWS = CONTRACT["dtypes"]["rows"]
+TENSOR_ROWS = [*DTYPE_ROWS, *CONTRACT["integers"]["rows"]]
 HEADER_ROWS = CONTRACT["npy_headers"]["rows"]
 ANY = Limits(tensors=1000, elements=2**48, rank=8)
 SIZES = {"I": 2, "O": 3, "D": 5, "H": 7, "W": 11}
 
-each_dtype = pytest.mark.parametrize("row", DTYPE_ROWS, ids=lambda row: row["name"])
+each_dtype = pytest.mark.parametrize("row", TENSOR_ROWS, ids=lambda row: row["name"])
 each_header = pytest.mark.parametrize("row", HEADER_ROWS, ids=lambda row: f"{row['shape']}-{row['dtype']}")
 each_model = pytest.mark.parametrize("row", MODELS.values(), ids=list(MODELS))
 each_framework = pytest.mark.parametrize("framework", ["keras", "torch"])
 each_rank = pytest.mark.parametrize("rank", range(2, 6))
+
+
+def find_numpy_dtype(name):
+    """Find what NumPy calls a dtype: its own name for integers."""
+    return NUMPY_DTYPES[name] if name in NUMPY_DTYPES else np.dtype(name)
 
 
 # --- layouts --------------------------------------------------------------------------------------
@@ -117,22 +123,23 @@ def test_a_text_that_is_no_slice_is_refused(text):
 
 def test_the_dtypes_are_those_of_the_contract():
     assert list(DTYPES) == [row["name"] for row in DTYPE_ROWS]
+    assert list(TENSOR_DTYPES) == [row["name"] for row in TENSOR_ROWS]
 
 
 @each_dtype
 def test_a_dtype_has_its_size_and_names(row):
-    dtype = DTYPES[row["name"]]
+    dtype = TENSOR_DTYPES[row["name"]]
     assert {name: getattr(dtype, name) for name in row} == row
 
 
 @each_dtype
 def test_the_size_of_a_dtype_is_that_of_numpy(row):
-    assert NUMPY_DTYPES[row["name"]].itemsize == row["itemsize"]
+    assert find_numpy_dtype(row["name"]).itemsize == row["itemsize"]
 
 
 @each_dtype
 def test_the_safetensors_name_is_what_safetensors_writes(row):
-    written = save({"a": np.zeros(1, NUMPY_DTYPES[row["name"]])})
+    written = save({"a": np.zeros(1, find_numpy_dtype(row["name"]))})
     header = json.loads(written[8 : 8 + int.from_bytes(written[:8], "little")])
     assert header["a"]["dtype"] == row["safetensors"]
 

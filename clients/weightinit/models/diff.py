@@ -83,7 +83,8 @@ def _merge(tensor: TensorParameters, side: Side) -> list[Run]:
 
 
 def _describe(part: PartParameters, side: Side) -> Run:
-    start, _, stop = (part.slice or f"0:{part.shape[0]}").partition(":")
+    length = part.shape[0] if part.shape else 1
+    start, _, stop = (part.slice or f"0:{length}").partition(":")
     rows = (int(start), int(stop))
     parameters = part.parameters
     if parameters is None:

@@ -6,8 +6,18 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, SupportsFloat
 
 from weightinit.models.validation import locate, name_tensor, read_list, read_object, read_text
-from weightinit.spec.dtypes import DTYPES, Dtype
-from weightinit.spec.layer import LayerFields, Shape, Spec, describe, name_dtype, read_shape, refuse, to_plain
+from weightinit.spec.dtypes import TENSOR_DTYPES, Dtype, find_range
+from weightinit.spec.layer import (
+    LayerFields,
+    Shape,
+    Spec,
+    describe,
+    name_dtype,
+    read_any_shape,
+    read_shape,
+    refuse,
+    to_plain,
+)
 from weightinit.spec.slices import TensorSlice
 
 LAYER = tuple(LayerFields.__annotations__)
@@ -54,10 +64,12 @@ class Part:
     def constant(cls, shape: Shape, value: float) -> "Part":
         """Make a part that has one value everywhere. Raises SpecRejected.
 
-        >>> Part.constant(64, 1).value
-        1.0
+        Its shape may be (), that of a scalar, or have axes of length 0.
+
+        >>> Part.constant(64, 1).value, Part.constant((), 1).shape
+        (1.0, ())
         """
-        return cls(read_shape(shape), value=_read_value(value))
+        return cls(read_any_shape(shape), value=_read_value(value))
 
     @property
     def slice_text(self) -> str | None:
@@ -74,9 +86,9 @@ class Part:
         given = read_object(entry, *known)
         if "shape" not in given:
             raise refuse("shape", "is required", None)
-        shape = read_shape(given["shape"])
         if "constant" in given:
-            return cls(shape, value=_read_value(given["constant"]))
+            return cls(read_any_shape(given["shape"]), value=_read_value(given["constant"]))
+        shape = read_shape(given["shape"])
         values: dict[str, Any] = {"name": name, **defaults, **given, "shape": shape}
         rows = values.pop("slice", None)
         read_text("name", values["name"])
@@ -118,7 +130,8 @@ STACKED = ("name", "shape", "dtype", "parts")
 class TensorSpec:
     """One tensor of a model: its name, shape and dtype, and the parts that are stacked along axis 0.
 
-    There is always at least one part, and `TensorSpec.of` adds up the shape. Raises SpecRejected where
+    There is always at least one part, and `TensorSpec.of` adds up the shape. What has a single constant may
+    be a scalar, or have no elements; integers and bool are for constants alone. Raises SpecRejected where
     parts do not fit each other.
     """
 
@@ -129,12 +142,14 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         with locate(name_tensor(self.name)):
-            object.__setattr__(self, "dtype", name_dtype(self.dtype))
+            object.__setattr__(self, "dtype", name_dtype(self.dtype, TENSOR_DTYPES))
             if (stacked := _stack(self.parts)) != self.shape:
                 raise refuse("shape", f"must be that of its parts, stacked: {describe(stacked)}", self.shape)
             for part in self.parts:
                 if part.spec and part.spec.dtype != self.dtype:
                     raise refuse("parts", f"must have the tensor's dtype, {self.dtype}", part.spec.dtype)
+                if part.value is not None:
+                    check_constant(part.value, self.dtype)
 
     @classmethod
     def of(cls, name: str, *parts: Part, dtype: str | None = None) -> "TensorSpec":
@@ -151,7 +166,7 @@ class TensorSpec:
     @property
     def format(self) -> Dtype:
         """The dtype's row of DTYPES."""
-        return DTYPES[self.dtype]
+        return TENSOR_DTYPES[self.dtype]
 
     @property
     def elements(self) -> int:
@@ -178,11 +193,11 @@ class TensorSpec:
         name = read_text("name", entry.get("name"))
         with locate(name_tensor(name)):
             given = dict(read_object(entry, *_find_fields(entry)))
-            dtype = name_dtype(given.pop("dtype", defaults.get("dtype", "float32")))
+            dtype = name_dtype(given.pop("dtype", defaults.get("dtype", "float32")), TENSOR_DTYPES)
             defaults = {**defaults, "dtype": dtype}
             if "parts" in given:
                 parts = _read_parts(read_list("parts", given["parts"]), name, defaults)
-                shape = read_shape(given.get("shape"))
+                shape = read_any_shape(given.get("shape"))
             else:
                 parts = (Part.from_json(given, name, defaults),)
                 shape = parts[0].shape
@@ -196,6 +211,13 @@ class TensorSpec:
             return {"name": self.name, **first.to_json(self.name), **dtype}
         parts = [part.to_json(self.name) for part in self.parts]
         return {"name": self.name, "shape": list(self.shape), **dtype, "parts": parts}
+
+
+def check_constant(value: float, dtype: str) -> None:
+    """Check that an integer dtype can represent a constant. Raises SpecRejected."""
+    limits = find_range(dtype)
+    if limits and not (value.is_integer() and limits[0] <= value <= limits[1]):
+        raise refuse("constant", f"must be an integer from {limits[0]} to {limits[1]}, for {dtype}", value)
 
 
 def _find_fields(entry: Mapping[str, object]) -> tuple[str, ...]:
@@ -215,6 +237,8 @@ def _read_parts(entries: list[object], name: str, defaults: Mapping[str, object]
 def _stack(parts: tuple[Part, ...]) -> tuple[int, ...]:
     """Stack shapes along axis 0. Raises SpecRejected."""
     shapes = [part.shape for part in parts]
-    if len({shape[1:] for shape in shapes}) != 1:
+    if shapes == [()]:
+        return ()
+    if len({shape[1:] for shape in shapes}) != 1 or () in shapes:
         raise refuse("parts", "must be at least one, of equal shapes but for their rows", shapes)
     return (sum(shape[0] for shape in shapes), *shapes[0][1:])

@@ -1,4 +1,4 @@
-"""Dtypes: the formats that weights come in, as NumPy holds them."""
+"""Dtypes: the formats that weights come in, and the others of constants, as NumPy holds them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,40 @@ DTYPES: dict[str, Dtype] = {
         Dtype("bfloat16", 2, "<u2", "<V2"),
     )
 }
+
+# Integers, which the constants of a model alone may have.
+INTEGERS: dict[str, Dtype] = {
+    row.name: row
+    for row in (
+        Dtype("int64", 8, "<i8", "<i8"),
+        Dtype("int32", 4, "<i4", "<i4"),
+        Dtype("int16", 2, "<i2", "<i2"),
+        Dtype("int8", 1, "|i1", "|i1"),
+        Dtype("uint64", 8, "<u8", "<u8"),
+        Dtype("uint32", 4, "<u4", "<u4"),
+        Dtype("uint16", 2, "<u2", "<u2"),
+        Dtype("uint8", 1, "|u1", "|u1"),
+        Dtype("bool", 1, "|b1", "|b1"),
+    )
+}
+# All that a tensor of a model may have.
+TENSOR_DTYPES: dict[str, Dtype] = {**DTYPES, **INTEGERS}
+# JSON numbers are doubles, which hold every integer up to here (RFC 7493, section 2.2).
+MAX_INTEGER = 2**53 - 1
+
+
+def find_range(dtype: str) -> tuple[int, int] | None:
+    """Find the least and the largest integer that a constant of a dtype may be; None where it is a float.
+
+    >>> find_range("int8"), find_range("bool"), find_range("float32")
+    ((-128, 127), (0, 1), None)
+    """
+    if dtype not in INTEGERS:
+        return None
+    if dtype == "bool":
+        return 0, 1
+    limits = np.iinfo(INTEGERS[dtype].bits)
+    return max(int(limits.min), -MAX_INTEGER), min(int(limits.max), MAX_INTEGER)
 
 
 def find_numpy_dtype(dtype: Dtype) -> "np.dtype[Any]":

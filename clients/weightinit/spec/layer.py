@@ -147,24 +147,41 @@ def to_plain(value: object) -> object:
 
 def read_shape(shape: object) -> tuple[int, ...]:
     """Read a shape: a length, or lengths, each at least 1. Raises SpecRejected."""
-    axes: Iterable[Any] = shape if isinstance(shape, Iterable) else (shape,)
-    try:
-        lengths = tuple(operator.index(length) for length in axes)
-    except TypeError:
-        raise refuse("shape", "must be made of integers", shape) from None
+    lengths = _read_lengths(shape)
     if not lengths or min(lengths) < 1:
         raise refuse("shape", "must have at least one axis, and each at least 1", lengths)
     return lengths
 
 
-def name_dtype(dtype: object) -> str:
-    """Name a dtype, which may be NumPy's, as DTYPES does. Raises SpecRejected."""
+def read_any_shape(shape: object) -> tuple[int, ...]:
+    """Read the shape of what is not drawn: it may have no axes, or some of length 0. Raises SpecRejected.
+
+    >>> read_any_shape(()), read_any_shape([0, 3])
+    ((), (0, 3))
+    """
+    lengths = _read_lengths(shape)
+    if min(lengths, default=0) < 0:
+        raise refuse("shape", "must have axes of at least 0", lengths)
+    return lengths
+
+
+def _read_lengths(shape: object) -> tuple[int, ...]:
+    axes: Iterable[Any] = shape if isinstance(shape, Iterable) else (shape,)
+    try:
+        return tuple(operator.index(length) for length in axes)
+    except TypeError:
+        raise refuse("shape", "must be made of integers", shape) from None
+
+
+def name_dtype(dtype: object, known: Iterable[str] = DTYPES) -> str:
+    """Name a dtype, which may be NumPy's, as one of those that are known. Raises SpecRejected."""
+    known = tuple(known)
     name = dtype if isinstance(dtype, str) else None
     if name is None and dtype is not None:  # which NumPy takes for float64
         with suppress(TypeError):
             name = np.dtype(dtype).name  # type: ignore[call-overload]  # any object, or TypeError
-    if name not in DTYPES:
-        raise refuse("dtype", f"must be one of {', '.join(DTYPES)}", dtype)
+    if name not in known:
+        raise refuse("dtype", f"must be one of {', '.join(known)}", dtype)
     return str(name)
 
 

@@ -12,21 +12,23 @@ from itertools import accumulate, pairwise
 import orjson
 from numpy.lib.format import write_array_header_1_0
 
-from service.core import DTYPES, DtypeName
+from service.core import TENSOR_DTYPES, TensorDtypeName
 from service.core.models import Model, ModelTensor
 
 ALIGNMENT = 8
+# The order of the dtypes in a file, which is that of the reference implementation.
+ORDER = ("U64", "I64", "F64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16", "I8", "U8", "BOOL")
 
 
 @lru_cache(1024)
-def make_npy_header(shape: tuple[int, ...], dtype: DtypeName) -> bytes:
+def make_npy_header(shape: tuple[int, ...], dtype: TensorDtypeName) -> bytes:
     """Make the header of a row-major array: a multiple of 64 bytes.
 
     >>> len(make_npy_header((784, 300), "float32"))
     128
     """
     header = BytesIO()
-    description = {"descr": DTYPES[dtype].npy, "fortran_order": False, "shape": shape}
+    description = {"descr": TENSOR_DTYPES[dtype].npy, "fortran_order": False, "shape": shape}
     write_array_header_1_0(header, description)
     return header.getvalue()
 
@@ -34,15 +36,13 @@ def make_npy_header(shape: tuple[int, ...], dtype: DtypeName) -> bytes:
 def sort_tensors(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
     """Sort tensors as the reference implementation does.
 
-    The order is that of the dtypes, the largest first so that every tensor is aligned, and BF16 before F16;
-    then that of the names.
+    The order is that of the dtypes, the largest first so that every tensor is aligned; then of the names.
     """
     return sorted(tensors, key=_make_sort_key)
 
 
-def _make_sort_key(tensor: ModelTensor) -> tuple[int, str, bytes]:
-    dtype = DTYPES[tensor.dtype]
-    return -dtype.itemsize, dtype.safetensors, tensor.name.encode()
+def _make_sort_key(tensor: ModelTensor) -> tuple[int, bytes]:
+    return ORDER.index(TENSOR_DTYPES[tensor.dtype].safetensors), tensor.name.encode()
 
 
 def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTensor]) -> bytes:
@@ -58,7 +58,11 @@ def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTens
     }
     spans = pairwise(accumulate((tensor.nbytes for tensor in tensors), initial=0))
     rows = {
-        tensor.name: {"dtype": DTYPES[tensor.dtype].safetensors, "shape": tensor.shape, "data_offsets": span}
+        tensor.name: {
+            "dtype": TENSOR_DTYPES[tensor.dtype].safetensors,
+            "shape": tensor.shape,
+            "data_offsets": span,
+        }
         for tensor, span in zip(tensors, spans, strict=True)
     }
     text = orjson.dumps({"__metadata__": metadata, **rows})

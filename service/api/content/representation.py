@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from service.api.content.formats import make_npy_header
 from service.api.http.media_types import NPY, OCTET_STREAM
 from service.api.http.ranges import Span
-from service.core import DtypeName
+from service.core import TensorDtypeName
 from service.stream import STREAM_VERSION, Fill, Source, Tensor
 
 MEDIA_TYPES = (NPY, OCTET_STREAM)  # the first is for those who do not mind
@@ -87,7 +87,7 @@ class Representation:
 
     @classmethod
     def of_sources(
-        cls, sources: tuple[Source, ...], shape: tuple[int, ...], dtype: DtypeName, media_type: str
+        cls, sources: tuple[Source, ...], shape: tuple[int, ...], dtype: TensorDtypeName, media_type: str
     ) -> Self:
         """Represent the tensor that sources make, in one of its media types."""
         return cls(media_type, make_npy_header(shape, dtype) if media_type == NPY else b"", sources)

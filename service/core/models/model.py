@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import rfc8785
 
-from service.core.dtypes import DTYPES, DtypeName
+from service.core.dtypes import TENSOR_DTYPES, DtypeName, TensorDtypeName
 from service.core.parameters import Parameters
 from service.core.slices import Slices, compute_shape, format_slices
 from service.core.spec import LayerSpec
@@ -54,11 +54,11 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A part of one value."""
+    """A part of one value. Unlike what is drawn it may have no axes, axes of length 0, and integers."""
 
     name: str
     shape: tuple[int, ...]
-    dtype: DtypeName
+    dtype: TensorDtypeName
     value: float
 
     def describe(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class ModelTensor:
 
     name: str
     shape: tuple[int, ...]
-    dtype: DtypeName
+    dtype: TensorDtypeName
     parts: tuple[Part, ...]
 
     @property
@@ -87,7 +87,7 @@ class ModelTensor:
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return DTYPES[self.dtype].itemsize
+        return TENSOR_DTYPES[self.dtype].itemsize
 
     @property
     def nbytes(self) -> int:
@@ -107,7 +107,7 @@ class ModelTensor:
         return fields | describe_dtype(self.dtype)
 
 
-def describe_dtype(dtype: DtypeName) -> dict[str, DtypeName]:
+def describe_dtype(dtype: TensorDtypeName) -> dict[str, TensorDtypeName]:
     """Return a dtype's field, unless it is the default."""
     return {} if dtype == DEFAULT_DTYPE else {"dtype": dtype}
 

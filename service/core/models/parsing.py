@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from service.core.dtypes import DTYPES, DtypeName
+from service.core.dtypes import TENSOR_DTYPES, IntegerDtype, TensorDtypeName
 from service.core.errors import (
     MAX_ERRORS,
     MISSING,
@@ -19,7 +19,7 @@ from service.core.errors import (
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
 from service.core.parameters import resolve_parameters
 from service.core.slices import Slices, parse_slices, select_all
-from service.core.spec import LayerSpec, Seed, Shape, check_element_count, check_name
+from service.core.spec import AnyShape, LayerSpec, Seed, check_element_count, check_name
 
 Fields = dict[str, Any]
 Name = Annotated[str, AfterValidator(check_name)]
@@ -63,18 +63,20 @@ class ConstantSpec(StrictModel):
     """A tensor, or a part of one, that is one value everywhere."""
 
     name: Name
-    shape: Shape
-    constant: float
-    dtype: DtypeName = "float32"
+    shape: Annotated[
+        AnyShape, Field(description="0 to 8 axes: a scalar has none, and an axis may be 0 long.")
+    ]
+    constant: Annotated[float, Field(description="A value of the dtype; 0 or 1 for bool.")]
+    dtype: TensorDtypeName = "float32"
 
 
 class StackSpec(StrictModel):
     """A tensor of parts."""
 
     name: Name
-    shape: Shape
+    shape: AnyShape
     parts: list[Fields]
-    dtype: DtypeName = "float32"
+    dtype: TensorDtypeName = "float32"
 
 
 def validate(kind: type[M], values: Mapping[str, object], what: str) -> M:
@@ -127,11 +129,21 @@ def check_tensor_name(name: object) -> None:
 
 def check_constant(spec: ConstantSpec) -> None:
     """Check that the dtype can represent a constant. Raises SpecError."""
-    largest = DTYPES[spec.dtype].max
-    if abs(spec.constant) > largest:
+    row = TENSOR_DTYPES[spec.dtype]
+    if isinstance(row, IntegerDtype):
+        check_integer(spec.constant, row)
+    elif abs(spec.constant) > (largest := row.max):
         raise make_spec_error(
             "constant", f"must be at most {largest:g}, {spec.dtype}'s largest", spec.constant
         )
+
+
+def check_integer(value: float, row: IntegerDtype) -> None:
+    """Check that an integer dtype, and the canonical form, can represent a value. Raises SpecError."""
+    lowest, largest = max(row.min, -MAX_INTEGER), min(row.max, MAX_INTEGER)
+    if not (value.is_integer() and lowest <= value <= largest):
+        rule = f"must be an integer from {lowest} to {largest}, for {row.name}"
+        raise make_spec_error("constant", rule, value)
 
 
 def check_integers(spec: LayerSpec) -> None:
@@ -230,6 +242,8 @@ class Parser(NamedTuple):
         """Parse a tensor of parts. Raises SpecError."""
         stack = validate(StackSpec, {**self.common, **fields}, "tensor with parts")
         self.limits.check_shape(stack.shape)
+        if not stack.shape:
+            raise make_spec_error("shape", "must have an axis to stack parts along", stack.shape)
         parts = tuple(self.parse_stacked_part(stack, number) for number in range(len(stack.parts)))
         rows = sum(part.shape[0] for part in parts)
         if rows != stack.shape[0]:
@@ -243,7 +257,7 @@ class Parser(NamedTuple):
             if "dtype" in fields:
                 raise make_spec_error("dtype", "is the tensor's, not a part's, to say", fields["dtype"])
             part = self.parse_part({"name": stack.name, **fields, "dtype": stack.dtype})
-            if part.shape[1:] != stack.shape[1:]:
+            if not part.shape or part.shape[1:] != stack.shape[1:]:
                 raise make_spec_error(
                     "shape", f"must end as the tensor's, in {list(stack.shape[1:])}", part.shape
                 )

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import random
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -70,6 +71,90 @@ def test_every_dtype_that_safetensors_has_and_we_make_is_read_back(client):
         assert tensor.dtype == getattr(torch, name)
         expected = draw(shape=[5, 3], dtype=name, seed=3, name=name)
         assert tensor.view(torch.uint8).numpy().tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+INTEGERS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool")
+COUNTERS = {
+    "seed": 3,
+    "tensors": [
+        {"name": "norm.num_batches_tracked", "shape": [], "dtype": "int64", "constant": 0},
+        {"name": "logit_scale", "shape": [], "constant": 2.5},
+        {"name": "empty.weight", "shape": [0, 3], "constant": 0},
+        {"name": "empty.mask", "shape": [2, 0, 3], "dtype": "bool", "constant": 1},
+        {"name": "fc.weight", "shape": [2, 3]},
+        *({"name": dtype, "shape": [3, 2], "dtype": dtype, "constant": 1} for dtype in INTEGERS),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def counters(client):
+    return publish(client, COUNTERS)
+
+
+def test_scalars_integers_and_tensors_without_elements_are_read_back(client, counters):
+    read = safetensors.torch.load(client.get(f"{counters}/weights").content)
+    for entry in COUNTERS["tensors"]:
+        tensor = read[entry["name"]]
+        assert tensor.shape == torch.Size(entry["shape"])
+        assert tensor.dtype == getattr(torch, entry.get("dtype", "float32"))
+        if "constant" in entry:
+            assert (tensor == entry["constant"]).all()
+
+
+def test_the_file_of_every_dtype_is_the_references(client, counters):
+    ours = client.get(f"{counters}/weights").content
+    again = safetensors.torch.save(safetensors.torch.load(ours))
+    (header, start), (their_header, begin) = read_header(ours), read_header(again)
+    del header["__metadata__"]
+    assert list(header) == list(their_header)
+    assert header == their_header
+    assert ours[start:] == again[begin:]
+
+
+@pytest.mark.parametrize("entry", COUNTERS["tensors"], ids=lambda entry: entry["name"])
+def test_numpy_opens_each_tensor_of_its_own(client, counters, entry):
+    response = client.get(f"{counters}/weights/{entry['name']}")
+    array = np.load(BytesIO(response.content))
+    assert array.shape == tuple(entry["shape"])
+    assert array.dtype == np.dtype(entry.get("dtype", "float32"))
+    assert response.headers["Weightinit-Shape"] == ",".join(map(str, entry["shape"]))
+    if "constant" in entry:
+        assert (array == entry["constant"]).all()
+
+
+def test_a_tensor_without_elements_has_no_bytes_and_no_range(client, counters):
+    path = f"{counters}/weights/empty.weight"
+    whole = client.get(path, headers=RAW)
+    assert (whole.status_code, whole.content, whole.headers["Content-Length"]) == (200, b"", "0")
+    assert client.head(path, headers=RAW).headers["ETag"] == whole.headers["ETag"]
+    assert client.get(path, headers={**RAW, "Range": "bytes=0-"}).status_code == 416
+
+
+def test_a_model_of_no_elements_at_all_is_a_file(client):
+    url = publish(client, {"seed": 1, "tensors": [{"name": "a", "shape": [0], "constant": 0}]})
+    assert safetensors.torch.load(client.get(f"{url}/weights").content)["a"].shape == (0,)
+
+
+def test_a_slice_of_integers_is_a_cut_and_a_scalar_has_none(client, counters):
+    assert read_tensor(client, counters, "int16", (1, 2), "<i2", slice="1:2").tolist() == [[1, 1]]
+    response = client.get(f"{counters}/weights/logit_scale", params={"slice": "0:1"})
+    assert response.status_code == 422
+
+
+def test_the_parameters_of_constants_have_their_shapes_and_dtypes(client, counters):
+    rows = {row["name"]: row for row in client.get(f"{counters}/parameters").json()["tensors"]}
+    row = rows["norm.num_batches_tracked"]
+    assert (row["shape"], row["dtype"]) == ([], "int64")
+    assert row["parts"] == [
+        {
+            "name": "norm.num_batches_tracked",
+            "shape": [],
+            "slice": None,
+            "constant": 0.0,
+            "parameters": None,
+        }
+    ]
 
 
 def test_the_metadata_say_where_the_file_comes_from(whole, url):

@@ -81,5 +81,12 @@ def test_a_tensor_that_one_lacks_is_said(compare):
     ]
 
 
+def test_scalars_of_other_values_and_dtypes_are_said(compare):
+    count = {"name": "a", "shape": [], "dtype": "int64", "constant": 0}
+    assert compare([count], [count]) == []
+    assert compare([count], [{**count, "constant": 1}]) == [("a", "constant 0.0 → 1.0")]
+    assert compare([count], [{**count, "dtype": "int32"}]) == [("a", "dtype int64 → int32")]
+
+
 def test_the_order_of_tensors_does_not_matter(compare):
     assert compare([draw("a"), draw("b")], [draw("b"), draw("a")]) == []

@@ -54,6 +54,32 @@ def test_a_constant_is_one_part_without_a_spec(model):
     assert (tensor.dtype, tensor.parts) == ("float16", (Part((64,), value=1.0),))
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (3, 0)])
+def test_a_constant_may_be_a_scalar_or_have_no_elements(shape):
+    said = {"name": "a", "shape": list(shape), "constant": 1.0}
+    model = Model.from_json(say(said))
+    assert model.by_name["a"] == TensorSpec.of("a", Part.constant(shape, 1))
+    assert (model.by_name["a"].shape, model.elements) == (shape, 0 if shape else 1)
+    assert model.to_json()["tensors"] == [said]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "nbytes"),
+    [("int64", 2**53 - 1, 24), ("uint8", 255, 3), ("int8", -128, 3), ("bool", 1, 3)],
+)
+def test_a_constant_may_be_an_integer(dtype, value, nbytes):
+    said = {"name": "a", "shape": [3], "dtype": dtype, "constant": value}
+    model = Model.from_json(say(said))
+    assert (model.by_name["a"].dtype, model.nbytes) == (dtype, nbytes)
+    assert model.to_json()["tensors"] == [said]
+
+
+def test_integers_are_stacked_of_parts():
+    parts = [{"shape": [1], "constant": 1.0}, {"shape": [2], "constant": 0.0}]
+    said = {"name": "a", "shape": [3], "dtype": "int32", "parts": parts}
+    assert Model.from_json(say(said)).to_json()["tensors"] == [said]
+
+
 def test_parts_have_names_of_their_own_or_the_tensors(model):
     names = [[part.spec and part.spec.name for part in tensor.parts] for tensor in model.tensors[2:]]
     assert names == [["attn.in_proj_weight.q", "attn.in_proj_weight.kv"], [None, "emb.weight"]]
@@ -153,6 +179,21 @@ BAD_TENSORS = [
     ({"shape": [2, 2], "seed": 1}, ".seed is no field here"),
     ({"shape": [2, 2], "slice": "0:1"}, ".slice is no field here"),
     ({"shape": [2, 2], "dtype": "int64"}, ".dtype must be one of float32"),
+    ({"shape": [], "scheme": "he"}, ".shape must have at least one axis"),
+    ({"shape": [0, 2]}, ".shape must have at least one axis, and each at least 1"),
+    ({"shape": [-1], "constant": 0}, ".shape must have axes of at least 0"),
+    (
+        {"shape": [2], "constant": 0.5, "dtype": "int64"},
+        ".constant must be an integer from -9007199254740991 to 9007199254740991, for int64; received 0.5",
+    ),
+    (
+        {"shape": [2], "constant": 2**53, "dtype": "uint64"},
+        ".constant must be an integer from 0 to 90071992547",
+    ),
+    ({"shape": [2], "constant": 128, "dtype": "int8"}, ".constant must be an integer from -128 to 127"),
+    ({"shape": [2], "constant": 2, "dtype": "bool"}, ".constant must be an integer from 0 to 1, for bool"),
+    ({"shape": [2], "constant": 0, "dtype": "complex64"}, ".dtype must be one of float32"),
+    ({"shape": [], "parts": [{"shape": [], "constant": 0}] * 2}, ".parts must be at least one, of equal"),
     ({"shape": [2], "constant": True}, ".constant must be a finite number"),
     ({"shape": [2], "constant": float("inf")}, ".constant must be a finite number"),
     ({"shape": [2], "constant": 10**400}, ".constant must be a finite number"),

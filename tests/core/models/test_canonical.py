@@ -49,6 +49,22 @@ def test_the_canonical_form_is_written_so_for_ever():
     )
 
 
+def test_scalars_integers_and_tensors_without_elements_are_written_so_for_ever():
+    model = parse(
+        {"name": "bn.num_batches_tracked", "shape": [], "dtype": "int64", "constant": 0},
+        {"name": "empty", "shape": [0, 3], "constant": 0},
+        {"name": "mask", "shape": [2], "dtype": "bool", "constant": 1},
+        {"name": "scale", "shape": [], "constant": 2.5},
+    )
+    assert model.canonical.decode() == (
+        '{"seed":"42","stream":1,"tensors":['
+        '{"constant":0,"dtype":"int64","name":"bn.num_batches_tracked","shape":[]},'
+        '{"constant":0,"name":"empty","shape":[0,3]},'
+        '{"constant":1,"dtype":"bool","name":"mask","shape":[2]},'
+        '{"constant":2.5,"name":"scale","shape":[]}]}'
+    )
+
+
 def test_the_id_is_the_sha_256_of_the_canonical_form():
     model = parse(*TENSORS)
     assert model.id == hashlib.sha256(model.canonical).hexdigest()

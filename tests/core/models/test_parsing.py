@@ -58,6 +58,54 @@ def test_a_zero_has_no_sign():
     assert str(tensor.parts[0].value) == "0.0"
 
 
+@pytest.mark.parametrize("shape", [[], [0], [3, 0], [0, 3], [2, 0, 4]])
+def test_a_constant_may_be_a_scalar_or_have_no_elements(shape):
+    (tensor,) = parse({"name": "a", "shape": shape, "constant": 1}).tensors
+    assert tensor.parts == (Constant("a", tuple(shape), "float32", 1.0),)
+    assert tensor.elements == (0 if shape else 1)
+
+
+# Limits as the C standard has them (C17, 7.20.2.1), but for what RFC 7493, section 2.2 says of JSON.
+RANGES = {
+    "int64": (-(2**53 - 1), 2**53 - 1),
+    "int32": (-2147483648, 2147483647),
+    "int16": (-32768, 32767),
+    "int8": (-128, 127),
+    "uint64": (0, 2**53 - 1),
+    "uint32": (0, 4294967295),
+    "uint16": (0, 65535),
+    "uint8": (0, 255),
+    "bool": (0, 1),
+}
+
+
+@pytest.mark.parametrize("dtype", RANGES)
+def test_a_constant_may_be_any_integer_of_its_dtype(dtype):
+    for value in RANGES[dtype]:
+        (tensor,) = parse({"name": "a", "shape": [], "constant": value, "dtype": dtype}).tensors
+        assert tensor.parts == (Constant("a", (), dtype, value),)
+
+
+@pytest.mark.parametrize("dtype", RANGES)
+def test_an_integer_beyond_its_dtype_or_a_fraction_is_refused(dtype):
+    lowest, largest = RANGES[dtype]
+    for value in (lowest - 1, largest + 1, 0.5):
+        message = find_error({"name": "a", "shape": [], "constant": value, "dtype": dtype})
+        assert f"constant must be an integer from {lowest} to {largest}, for {dtype}; received" in message
+
+
+def test_integers_of_parts_are_stacked():
+    (tensor,) = parse(
+        stack({"shape": [1, 3], "constant": 1}, {"shape": [3, 3], "constant": 0}, dtype="int8")
+    ).tensors
+    assert [(part.value, part.dtype) for part in tensor.parts] == [(1.0, "int8"), (0.0, "int8")]
+
+
+def test_parts_of_no_rows_are_stacked():
+    (tensor,) = parse(stack({"shape": [0, 3], "constant": 1}, {"shape": [4, 3]})).tensors
+    assert (tensor.shape, len(tensor.parts)) == ((4, 3), 2)
+
+
 def test_parts_have_the_tensors_dtype_and_name_unless_they_say_one():
     (tensor,) = parse(
         stack({"shape": [1, 3], "constant": 0}, {"name": "q", "shape": [3, 3]}, dtype="float16")
@@ -124,6 +172,18 @@ def test_a_cut_of_what_is_drawn_is_a_part():
             'activation is not a field of a constant tensor; received "relu"',
         ),
         ([stack()], {}, "parts must have 4 rows in all; received 0"),
+        ([{"name": "a", "shape": []}], {}, "shape must have at least 1 axis; received []"),
+        ([{"name": "a", "shape": [0, 3]}], {}, "shape[0] must be at least 1; received 0"),
+        ([{"name": "a", "shape": [3], "dtype": "int8"}], {}, "dtype must be one of 'float32', 'float64'"),
+        ([{"name": "a", "shape": [-1], "constant": 0}], {}, "shape[0] must be at least 0; received -1"),
+        (
+            [{"name": "a", "shape": [1], "constant": 0, "dtype": "complex64"}],
+            {},
+            "dtype must be one of 'float32', 'float64', 'float16', 'bfloat16', 'int64'",
+        ),
+        ([stack({"shape": [], "constant": 0}, shape=())], {}, "shape must have an axis to stack parts along"),
+        ([stack({"shape": [], "constant": 0})], {}, "parts[0].shape must end as the tensor's, in [3]"),
+        ([stack({"shape": [4, 3]}, dtype="int8")], {}, "parts[0].dtype must be one of 'float32'"),
         ([stack({"shape": [5, 3]})], {}, "parts must have 4 rows in all; received 5"),
         ([stack(3)], {}, 'tensors["stack"].parts[0] must be an object; received 3'),
         ([stack({"shape": [4, 2]})], {}, "parts[0].shape must end as the tensor's, in [3]; received [4, 2]"),
