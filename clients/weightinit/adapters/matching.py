@@ -84,13 +84,24 @@ def match_tensor(found: Source, target: Target) -> list[Segment]:
     drawn = [segment.spec for segment in found.segments if segment.spec]
     layouts = {write_out(spec.layout, len(spec.shape)) for spec in drawn}
     values = {segment.value for segment in found.segments}
-    if not drawn and len(values) == 1 and math.prod(found.shape) == math.prod(target.shape):
+    if not drawn and len(values) == 1 and has_elements_of(found.shape, target.shape):
         return [Segment(found.name, value=values.pop())]  # there is nothing to turn
     if drawn and target.letters and layouts != {target.letters}:
         return permute_tensor(found, target, layouts)
     if found.shape != target.shape:
         raise ModelRejected(describe_found(found, target, layouts))
     return list(found.segments)
+
+
+def has_elements_of(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Tell whether a shape has as many elements as another; without any, the axes have to be equal.
+
+    >>> has_elements_of((1,), ()), has_elements_of((3, 4), (4, 3)), has_elements_of((0, 3), (0, 4))
+    (True, True, False)
+    """
+    if 0 in shape or 0 in other:
+        return sorted(shape) == sorted(other)
+    return math.prod(shape) == math.prod(other)
 
 
 def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Segment]:
@@ -192,8 +203,11 @@ class Matcher:
             return []
 
     def find_unmatched(self) -> list[str]:
-        """Find the tensors that only one of the two has: those that are wanted, then those published."""
-        unmatched = (tensor for tensor in self._published.tensors if not self._is_used(tensor))
+        """Find the tensors that only one of the two has: those that are wanted, then those published.
+
+        What is published and no weight may be missing: a counter of batches, which other frameworks lack.
+        """
+        unmatched = (one for one in self._published.tensors if one.is_weight and not self._is_used(one))
         return [*self._missing, *(f"{one.name} {list(one.shape)} is only published" for one in unmatched)]
 
     def _is_used(self, tensor: Source) -> bool:

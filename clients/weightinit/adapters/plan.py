@@ -36,7 +36,7 @@ from weightinit.client import Client
 from weightinit.models.model import MAX_SEED
 from weightinit.models.names import is_model_id
 from weightinit.models.resolution import Resolver
-from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.dtypes import DTYPES, find_range
 from weightinit.spec.layer import LayerFields, Spec, refuse
 from weightinit.spec.parameters import Parameters
 
@@ -109,12 +109,23 @@ class PlannedTensor:
         What a published model draws has a seed and a name already.
         """
         if not isinstance(self.action, Draw | PublishedDraw):
+            self._check_constant()
             return None
         if self.dtype not in DTYPES:
             raise TensorRejected(f"dtype must be one of {', '.join(DTYPES)}; received {self.dtype}")
         if isinstance(self.action, PublishedDraw):
             return replace(self.action.spec, dtype=self.dtype)
         return Spec.of(self.shape, dtype=self.dtype, seed=seed, name=rename(self.name), **self.action.layer)
+
+    def _check_constant(self) -> None:
+        """Check that an integer dtype can hold the value of a constant. Raises TensorRejected."""
+        limits = find_range(self.dtype)
+        if limits is None or not isinstance(self.action, Constant):
+            return
+        value = self.action.value
+        if not (value.is_integer() and limits[0] <= value <= limits[1]):
+            rule = f"must be set to an integer from {limits[0]} to {limits[1]}"
+            raise TensorRejected(f"{self.name}, of dtype {self.dtype}, {rule}; received {value:g}")
 
     def make_segment(self, spec: Spec | None) -> Segment:
         """Return the tensor as a segment of its target, given what `make_spec` returned."""

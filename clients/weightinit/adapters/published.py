@@ -14,7 +14,7 @@ from weightinit.client import Client
 from weightinit.errors import NotWeightinit
 from weightinit.models import Model, TensorParameters, TensorSpec
 from weightinit.models.names import is_model_id
-from weightinit.spec.dtypes import DTYPES, find_numpy_dtype
+from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES, find_numpy_dtype
 from weightinit.spec.layer import Spec
 from weightinit.spec.parameters import Parameters
 
@@ -52,7 +52,7 @@ class Segment:
         """Read slices of the tensor, all of them in these rows."""
         if self.spec is None:
             shape = [axis_slice.stop - axis_slice.start for axis_slice in slices]
-            return np.full(shape, self.value, find_numpy_dtype(DTYPES[dtype]))
+            return np.full(shape, self.value, find_numpy_dtype(TENSOR_DTYPES[dtype]))
         shift = self.first - (self.rows.start if self.rows else 0)
         axis_slice = slices[self.axis]
         slices = _set_axis(slices, self.axis, slice(axis_slice.start + shift, axis_slice.stop + shift))
@@ -64,7 +64,9 @@ def read_slices(segments: Sequence[Segment], slices: AxisSlices, dtype: str, cli
     shares = [(segment, share) for segment in segments if (share := segment.intersect(slices))]
     if len(shares) == 1:
         return shares[0][0].read(slices, dtype, client)
-    array = make_array(tuple(axis_slice.stop - axis_slice.start for axis_slice in slices), DTYPES[dtype])
+    array = make_array(
+        tuple(axis_slice.stop - axis_slice.start for axis_slice in slices), TENSOR_DTYPES[dtype]
+    )
     for segment, share in shares:
         inside = tuple(
             slice(part.start - whole.start, part.stop - whole.start)
@@ -113,11 +115,17 @@ Outline = tuple[tuple[int, ...], tuple[tuple[tuple[int, ...], bool], ...]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A published tensor, or a part of one, in its own order of axes: `pieces` make it up."""
+    """A published tensor, or a part of one, in its own order of axes: `segments` make it up."""
 
     name: str
     shape: tuple[int, ...]
     segments: tuple[Segment, ...]
+    dtype: str = "float32"
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether it has elements that are no integers, such as those that only one framework counts by."""
+        return 0 not in self.shape and self.dtype not in INTEGERS
 
 
 @dataclass(frozen=True)
@@ -197,7 +205,7 @@ def _outline_parameters(tensor: TensorParameters) -> Outline:
 def _assemble(tensor: TensorSpec, parameters: TensorParameters) -> Source:
     segments, start = [], 0
     for part, expected in zip(tensor.parts, parameters.parts, strict=True):
-        stop = start + part.shape[0]
+        stop = start + (part.shape[0] if part.shape else 1)
         rows = None if len(tensor.parts) == 1 else slice(start, stop)
         first = part.rows.start if part.rows else 0
         name = part.spec.name if part.spec else tensor.name
@@ -205,7 +213,7 @@ def _assemble(tensor: TensorSpec, parameters: TensorParameters) -> Source:
             Segment(name, part.spec, expected.parameters, part.value or 0.0, rows=rows, first=first)
         )
         start = stop
-    return Source(tensor.name, tensor.shape, tuple(segments))
+    return Source(tensor.name, tensor.shape, tuple(segments), tensor.dtype)
 
 
 def _separate(tensor: Source) -> list[tuple[Segment, tuple[int, ...]]]:

@@ -11,7 +11,7 @@ from typing import Self
 
 from weightinit.adapters.actions import Certainty, Constant, Leave
 from weightinit.adapters.plan import ResolvedTensor
-from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.dtypes import TENSOR_DTYPES
 
 COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "certainty", "reason")
 MAX_HTML_ROWS = 500
@@ -82,7 +82,7 @@ class Row:
     @property
     def nbytes(self) -> int:
         """The bytes of the elements; 0 for a dtype that weights are not served in."""
-        return self.elements * DTYPES[self.dtype].itemsize if self.dtype in DTYPES else 0
+        return self.elements * TENSOR_DTYPES[self.dtype].itemsize if self.dtype in TENSOR_DTYPES else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import ctypes
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from weightinit import Client, Spec
 from weightinit.adapters.rules import TensorRejected
+from weightinit.spec.dtypes import INTEGERS
 from weightinit.torch.shards import Shard, cut_rows, find_shards, move_rows
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ DTYPES: dict[torch.dtype, str] = {
     torch.bfloat16: "bfloat16",
 }
 
+# What constants may have besides, as far as this PyTorch has it.
+TENSOR_DTYPES: dict[torch.dtype, str] = {
+    **DTYPES,
+    **{getattr(torch, name): name for name in INTEGERS if hasattr(torch, name)},
+}
+
 PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
@@ -34,10 +41,10 @@ def check_shape(tensor: torch.Tensor, name: str) -> None:
         raise TensorRejected(f"{name or 'the tensor'} has no shape yet: {advice}")
 
 
-def check_tensor(tensor: torch.Tensor, name: str) -> None:
-    """Check that a tensor has memory of a kind that weights can be written to. Raises TensorRejected."""
+def check_tensor(tensor: torch.Tensor, name: str, dtypes: Mapping[torch.dtype, str] = DTYPES) -> None:
+    """Check that a tensor has memory of a kind that can be written to. Raises TensorRejected."""
     check_shape(tensor, name)
-    rule = _find_broken_rule(tensor)
+    rule = _find_broken_rule(tensor, dtypes)
     if rule:
         raise TensorRejected(f"{name or 'the tensor'} {rule}")
 
@@ -70,13 +77,13 @@ def view_bytes(tensor: torch.Tensor) -> "NDArray[np.uint8]":
     return np.ctypeslib.as_array(memory)
 
 
-def _find_broken_rule(tensor: torch.Tensor) -> str | None:
+def _find_broken_rule(tensor: torch.Tensor, dtypes: Mapping[torch.dtype, str]) -> str | None:
     if tensor.is_meta:
         return "is on the meta device and has no memory: call module.to_empty(device=...) first"
     if tensor.layout != torch.strided:
         return f"must be dense; received layout {tensor.layout}"
-    if tensor.dtype not in DTYPES:
-        return f"must have dtype {', '.join(DTYPES.values())}; received {tensor.dtype}"
+    if tensor.dtype not in dtypes:
+        return f"must have dtype {', '.join(dtypes.values())}; received {tensor.dtype}"
     if any(stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
         return "is expanded: several of its elements share memory; fill the tensor that it was expanded from"
     return None
@@ -110,7 +117,7 @@ def fill_(tensor: torch.Tensor, value: float, rows: slice | None = None) -> None
         for shard in find_shards(tensor):
             held = cut_rows(shard, rows)
             if held is not None:
-                held.local.fill_(value)
+                held.local.fill_(value if held.local.is_floating_point() else int(value))
 
 
 def split_slices(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:

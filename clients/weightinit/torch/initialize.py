@@ -17,7 +17,7 @@ from weightinit.adapters.plan import (
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
-from weightinit.torch.fill import check_tensor, draw_, fill_
+from weightinit.torch.fill import DTYPES, TENSOR_DTYPES, check_tensor, draw_, fill_
 from weightinit.torch.kept import find_frozen_norms, warn_of_unset
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters, plan_published
@@ -73,7 +73,8 @@ def initialize(
     tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, strict=strict)
     for tensor in tensors:
         if not isinstance(tensor.action, Leave | Unknown):
-            check_tensor(tensor.target, tensor.name)
+            dtypes = TENSOR_DTYPES if isinstance(tensor.action, Constant) else DTYPES
+            check_tensor(tensor.target, tensor.name, dtypes)
     resolved = resolve_plan(tensors, origin.seed, rename, source)
     warn_of_unset(model, tensors, prefix)
     _fill(model, resolved, source)

@@ -14,7 +14,7 @@ from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, 
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.activations import ActivationFinder
-from weightinit.torch.fill import DTYPES, check_shape
+from weightinit.torch.fill import TENSOR_DTYPES, check_shape
 from weightinit.torch.kept import FROZEN, Author, describe_named, find_axes, is_frozen, is_trained
 from weightinit.torch.layers import find_inner
 from weightinit.torch.walk import NamedTensor, find_overlaps, walk_buffers, walk_parameters
@@ -129,7 +129,7 @@ def make_planned(named: NamedTensor, block: Block) -> PlannedTensor:
 
 def name_dtype(tensor: torch.Tensor) -> str:
     """Return the name of a tensor's dtype: the service's, or PyTorch's where the service has none."""
-    return DTYPES.get(tensor.dtype, str(tensor.dtype))
+    return TENSOR_DTYPES.get(tensor.dtype, str(tensor.dtype))
 
 
 def make_parameter_target(

@@ -1,10 +1,12 @@
 """Publishing: a module and a seed as a model that everybody can initialize from."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Unpack
 
+import torch
 from torch import nn
 
 from weightinit import Client, default_client
@@ -14,8 +16,9 @@ from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
+from weightinit.spec.dtypes import find_range
 from weightinit.spec.layouts import write_out
-from weightinit.torch.fill import DTYPES
+from weightinit.torch.fill import DTYPES, PLAIN, TENSOR_DTYPES
 from weightinit.torch.initialize import DEPRECATED
 from weightinit.torch.kept import describe_named, find_frozen_norms, find_uniform
 from weightinit.torch.layers import RUNNING
@@ -23,7 +26,7 @@ from weightinit.torch.plan import plan_parameters
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 # What the running statistics of a norm are reset to.
-STATISTICS = {"running_mean": 0.0, "running_var": 1.0}
+STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
 
 
 @deprecate_keywords({}, DEPRECATED)
@@ -40,9 +43,10 @@ def publish(
 ) -> Publication:
     """Publish how `initialize` initializes a module from a seed; nothing of the module is touched or sent.
 
-    The tensors are the parameters, a tied one under its first name, and the running statistics of norms; of a
-    DTensor it is the whole. `name`, `author` and `note` are those of Client.publish, the rest those of
-    `initialize`. The module may be on the meta device.
+    The tensors are the parameters, a tied one under its first name, the running statistics of norms, and the
+    other buffers of a state_dict that have one value everywhere; of a DTensor it is the whole. `name`,
+    `author` and `note` are those of Client.publish, the rest those of `initialize`. The module may be on the
+    meta device, where nothing is known of other buffers than those of norms.
 
     Raises ModelRejected, also for a parameter that is left alone by a rule, or frozen and not of one value:
     its values are not known.
@@ -51,7 +55,7 @@ def publish(
     plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix)
     tensors = (
         *describe_parameters(model, plan, number, prefix, rename),
-        *describe_statistics(model, prefix, rename),
+        *describe_buffers(model, prefix, rename),
     )
     return (client or default_client()).publish(Model(number, tensors), **naming)
 
@@ -62,17 +66,15 @@ def describe_parameters(
     """Describe the parameters of a module as a plan initializes them. Raises ModelRejected."""
     spelled = map(spell_kept, plan)
     groups = [list(group) for _, group in itertools.groupby(spelled, lambda tensor: id(tensor.target))]
-    named_blocks = [
-        (named, blocks)
-        for named, blocks in zip(walk_parameters(module, prefix), groups, strict=True)
-        if named.parameter.numel()
-    ]
+    named_blocks = list(zip(walk_parameters(module, prefix), groups, strict=True))
     problems = [problem for named, blocks in named_blocks for problem in find_problems(named, blocks)]
     if problems:
         raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
     return [
         TensorSpec.of(
-            rename(named.names[0]), *cut_parts(blocks, seed, rename), dtype=DTYPES[named.parameter.dtype]
+            rename(named.names[0]),
+            *cut_parts(blocks, seed, rename),
+            dtype=TENSOR_DTYPES[named.parameter.dtype],
         )
         for named, blocks in named_blocks
     ]
@@ -86,23 +88,44 @@ def spell_kept(block: PlannedTensor) -> PlannedTensor:
     return block if value is None else replace(block, action=Constant(value))
 
 
-def describe_statistics(module: nn.Module, prefix: str, rename: Rename) -> list[TensorSpec]:
-    """Describe the running statistics of norms, without which a file of the model would lack them.
+def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> list[TensorSpec]:
+    """Describe the buffers whose values are known, without which a file of the model would lack them.
 
-    Those of a frozen norm are kept. Raises ModelRejected where they are not of one value.
+    Raises ModelRejected where a frozen norm keeps statistics that are not of one value.
     """
     frozen, described = find_frozen_norms(module), []
     for named in walk_buffers(module, prefix):
-        if not isinstance(named.module, RUNNING) or named.attribute not in STATISTICS:
+        if named.parameter.dtype not in TENSOR_DTYPES:
             continue
-        value: float | None = STATISTICS[named.attribute]
-        if named.module in frozen:
-            value = find_uniform(named.parameter)
-        if value is None:
+        is_statistic = isinstance(named.module, RUNNING) and named.attribute in STATISTICS
+        if is_statistic and named.module not in frozen:
+            value: float | None = STATISTICS[named.attribute]
+        else:
+            value = find_value(named)
+        if value is not None:
+            part = Part.constant(tuple(named.parameter.shape), value)
+            dtype = TENSOR_DTYPES[named.parameter.dtype]
+            described.append(TensorSpec.of(rename(named.names[0]), part, dtype=dtype))
+        elif is_statistic:
             raise ModelRejected(f"{named.names[0]} cannot be published: its norm is frozen, and keeps it")
-        part = Part.constant(tuple(named.parameter.shape), value)
-        described.append(TensorSpec.of(rename(named.names[0]), part, dtype=DTYPES[named.parameter.dtype]))
     return described
+
+
+def find_value(named: NamedTensor) -> float | None:
+    """Find the one value that a saved buffer holds; None if there is none.
+
+    Of a DTensor, and on the meta device, it is not known what a buffer holds.
+    """
+    buffer = named.parameter
+    is_saved = named.attribute not in named.module._non_persistent_buffers_set  # noqa: SLF001 - no public way
+    if not is_saved or type(buffer) not in PLAIN or buffer.is_meta or buffer.layout != torch.strided:
+        return None
+    if not buffer.numel():
+        return 0.0
+    first = buffer.reshape(-1)[0]
+    value, limits = first.item(), find_range(TENSOR_DTYPES[buffer.dtype])
+    is_known = bool((buffer == first).all()) and math.isfinite(value)
+    return float(value) if is_known and (not limits or limits[0] <= value <= limits[1]) else None
 
 
 def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterator[str]:
@@ -111,8 +134,11 @@ def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterat
     Whoever initializes from it takes its axes for those that its layer has; so no rule may say others.
     """
     own = find_layout(describe_named(named))
-    if named.parameter.dtype not in DTYPES:
+    is_drawn = any(isinstance(block.action, Draw) for block in blocks)
+    if named.parameter.dtype not in (DTYPES if is_drawn else TENSOR_DTYPES):
         yield f"{named.names[0]}, of dtype {named.parameter.dtype}"
+    if not named.parameter.numel():
+        return
     for block in blocks:
         if not isinstance(block.action, Constant | Draw):
             yield f"{block.name}, which is left as it is: {block.reason}"
@@ -124,7 +150,12 @@ def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterat
 
 def cut_parts(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> Iterator[Part]:
     """Cut a parameter into parts that do not overlap: of entries that do, the last counts."""
-    shape = tuple(blocks[0].target.shape) or (1,)  # which PyTorch loads into a scalar
+    shape = tuple(blocks[0].target.shape)
+    if not shape or 0 in shape:
+        block = blocks[-1]
+        block.make_spec(seed, rename)  # which refuses to draw a scalar
+        yield Part.constant(shape, block.action.value if isinstance(block.action, Constant) else 0)
+        return
     spans = [block.rows or slice(0, shape[0]) for block in blocks]
     edges = sorted({edge for span in spans for edge in (span.start, span.stop)})
     for start, stop in itertools.pairwise(edges):

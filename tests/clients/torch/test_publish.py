@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
+from weightinit import SpecRejected
 from weightinit.torch import ModelRejected, TensorRejected, publish
 
 from tests.clients.torch.models import Gpt, Residual
@@ -39,6 +41,51 @@ def test_biases_and_norms_are_constants(describe):
 def test_running_statistics_are_published_too(describe):
     tensors = describe(nn.BatchNorm1d(3))
     assert [tensors[name]["constant"] for name in ("running_mean", "running_var")] == [0, 1]
+
+
+def test_the_counter_of_batches_is_published_too(describe):
+    module = nn.BatchNorm1d(3)
+    module.num_batches_tracked.fill_(57)  # which initialize resets
+    assert describe(module)["num_batches_tracked"] == {
+        "name": "num_batches_tracked",
+        "shape": [],
+        "dtype": "int64",
+        "constant": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("buffer", "published"),
+    [
+        (torch.tensor(7), {"shape": [], "dtype": "int64", "constant": 7}),
+        (torch.zeros(3, dtype=torch.int8), {"shape": [3], "dtype": "int8", "constant": 0}),
+        (torch.ones(1, 2, dtype=torch.bool), {"shape": [1, 2], "dtype": "bool", "constant": 1}),
+        (torch.tensor(0.5), {"shape": [], "constant": 0.5}),
+        (torch.zeros(0, 4, dtype=torch.int32), {"shape": [0, 4], "dtype": "int32", "constant": 0}),
+        (torch.arange(3), None),
+        (torch.tensor([1.0, 2.0]), None),
+        (torch.tensor(float("nan")), None),
+        (torch.tensor(float("-inf")), None),
+        (torch.tensor(2**53), None),  # which no double next to it can be told from
+        (torch.tensor(1j), None),
+        (torch.tensor(7, device="meta"), None),
+    ],
+)
+def test_a_buffer_of_one_value_is_published_and_any_other_is_not(describe, buffer, published):
+    module = nn.Linear(2, 3)
+    module.register_buffer("kept", buffer)
+    assert describe(module).get("kept") == (published and {"name": "kept", **published})
+
+
+def test_a_buffer_that_a_state_dict_has_not_is_not_published(describe):
+    module = nn.Linear(2, 3)
+    module.register_buffer("positions", torch.zeros(3), persistent=False)
+    assert set(describe(module)) == set(module.state_dict())
+
+
+def test_the_counter_of_a_wrapper_is_not_published(describe):
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    assert describe(AveragedModel(model)) == describe(model)
 
 
 def test_a_norm_without_running_statistics_has_none(describe):
@@ -81,6 +128,7 @@ def test_a_shared_norm_is_published_once(describe):
         "0.bias",
         "0.running_mean",
         "0.running_var",
+        "0.num_batches_tracked",
     }
 
 
@@ -92,19 +140,29 @@ def test_a_rule_splits_a_kernel_into_parts(describe):
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
 def test_dtypes_are_those_of_the_parameters(describe, dtype):
     tensors = describe(nn.BatchNorm1d(3).to(getattr(torch, dtype)))
-    assert {tensor["dtype"] for tensor in tensors.values()} == {dtype}
+    assert {tensor["dtype"] for tensor in tensors.values()} == {dtype, "int64"}
 
 
-def test_a_scalar_is_published_with_one_axis(describe):
+def test_a_scalar_is_published_without_axes(describe):
     module = nn.Module()
     module.scale = nn.Parameter(torch.tensor(2.0))
-    assert describe(module, rules={"scale": 2.5})["scale"] == {"name": "scale", "shape": [1], "constant": 2.5}
+    assert describe(module, rules={"scale": 2.5})["scale"] == {"name": "scale", "shape": [], "constant": 2.5}
 
 
-def test_a_parameter_without_elements_is_left_out(describe):
-    module = nn.Linear(2, 3)
-    module.empty = nn.Parameter(torch.empty(0, 3))
-    assert set(describe(module)) == {"weight", "bias"}
+def test_a_scalar_cannot_be_drawn(describe):
+    module = nn.Module()
+    module.scale = nn.Parameter(torch.tensor(2.0))
+    with pytest.raises(SpecRejected, match="shape must have at least one axis"):
+        describe(module, rules={"scale": {"stddev": 0.5}})
+
+
+def test_a_parameter_without_elements_is_published(describe):
+    module = nn.Linear(1, 3)
+    module.weight = nn.Parameter(torch.empty(3, 0))
+    module.empty = nn.Parameter(torch.empty(0, 3, dtype=torch.float16))
+    tensors = describe(module)
+    assert tensors["weight"] == {"name": "weight", "shape": [3, 0], "constant": 0}
+    assert tensors["empty"] == {"name": "empty", "shape": [0, 3], "dtype": "float16", "constant": 0}
 
 
 def test_a_model_without_memory_can_be_published(describe):
@@ -117,6 +175,7 @@ def test_a_prefix_is_the_name_of_the_module(describe):
     assert set(describe(nn.BatchNorm1d(3, affine=False), rename=lambda name: f"norm.{name}")) == {
         "norm.running_mean",
         "norm.running_var",
+        "norm.num_batches_tracked",
     }
 
 
@@ -163,6 +222,13 @@ def test_a_lazy_parameter_is_refused(describe):
 
 def test_a_dtype_that_weights_do_not_come_in_is_refused(describe):
     module = nn.Module()
-    module.table = nn.Parameter(torch.zeros(3, dtype=torch.int8), requires_grad=False)
-    with pytest.raises(ModelRejected, match=r"table, of dtype torch\.int8"):
+    module.table = nn.Parameter(torch.zeros(3, dtype=torch.complex64), requires_grad=False)
+    with pytest.raises(ModelRejected, match=r"table, of dtype torch\.complex64"):
         describe(module, rules={"table": 0})
+
+
+def test_an_integer_parameter_may_be_a_constant(describe):
+    module = nn.Module()
+    module.table = nn.Parameter(torch.zeros(3, dtype=torch.int8), requires_grad=False)
+    published = describe(module, rules={"table": 5})["table"]
+    assert published == {"name": "table", "shape": [3], "dtype": "int8", "constant": 5}

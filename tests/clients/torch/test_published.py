@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, load_model
 from torch import nn
 from weightinit import Client, ConnectionFailed, Model, NotFound, Part, Spec, SpecRejected, TensorSpec
-from weightinit.torch import ModelRejected, initialize_, publish
+from weightinit.torch import ModelRejected, TensorRejected, initialize_, publish
 
 from tests.clients.torch.models import Gpt, Residual
 from tests.clients.torch.test_initialize import MODELS, make_mlp
@@ -166,7 +166,100 @@ def test_a_parameter_without_elements_needs_nothing(client):
     module = nn.Linear(2, 3)
     module.empty = nn.Parameter(torch.empty(0, 3))
     report = initialize_(module, publish(module, 42, client=client).id, client=client)
-    assert (report["empty"].scheme, report.skipped) == ("kept", ())
+    assert (report["empty"].value, report.skipped) == (0, ())
+
+
+def make_empty_linear(inputs, outputs):
+    """Make a linear layer without elements, of which PyTorch's own initialization warns."""
+    layer = nn.Linear(1, 1, bias=False)
+    layer.weight = nn.Parameter(torch.empty(outputs, inputs))
+    layer.in_features, layer.out_features = inputs, outputs
+    return layer
+
+
+def make_counting():
+    """Make a model with all that is no weight: counters, scalars, a mask, a parameter without elements."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), make_empty_linear(2, 0)
+    )
+    model.logit_scale = nn.Parameter(torch.tensor(2.5))
+    for name, buffer in {
+        "step": torch.tensor(7),
+        "seen": torch.zeros(3, dtype=torch.int32),
+        "mask": torch.ones(2, 4, dtype=torch.bool),
+        "levels": torch.full((2,), 255, dtype=torch.uint8),
+        "ratio": torch.tensor(0.5),
+        "empty": torch.zeros(0, 2, dtype=torch.int64),
+    }.items():
+        model.register_buffer(name, buffer)
+    return model
+
+
+SCALE = {"logit_scale": 2.5}
+
+
+def test_a_file_has_all_that_a_strict_load_asks_for(client, tmp_path):
+    model, twin = make_counting(), make_counting()
+    published = publish(model, 42, rules=SCALE, client=client)
+    client.pull(published.id, tmp_path / "start.safetensors")
+    loaded = load_file(tmp_path / "start.safetensors")
+    assert set(loaded) == set(model.state_dict())
+    twin.load_state_dict(loaded, strict=True)
+    initialize_(model, 42, rules=SCALE, client=client)
+    assert_equal(model, twin)
+    for name, tensor in model.state_dict().items():
+        assert (loaded[name].shape, loaded[name].dtype) == (tensor.shape, tensor.dtype)
+
+
+def test_counters_and_masks_are_initialized_by_a_name(client):
+    model, twin = make_counting(), make_counting()
+    published = publish(model, 42, rules=SCALE, client=client)
+    with torch.no_grad():
+        for tensor in (*twin.parameters(), *twin.buffers()):
+            tensor.fill_(1)
+    twin[1].num_batches_tracked.fill_(57)
+    report = initialize_(twin, published.id, client=client)
+    initialize_(model, 42, rules=SCALE, client=client)
+    assert_equal(model, twin)
+    assert (report["1.num_batches_tracked"].dtype, report["step"].value) == ("int64", 7)
+    assert report.nbytes == sum(tensor.nbytes for tensor in model.state_dict().values())
+
+
+def test_a_model_of_another_framework_need_not_count_batches(client):
+    count = TensorSpec.of("norm.num_batches_tracked", Part.constant((), 0), dtype="int64")
+    weight = TensorSpec.of("weight", Part.of(Spec((3, 2), layout="OI", name="weight")))
+    published = client.publish(Model(42, (weight, count)))
+    report = initialize_(nn.Linear(2, 3, bias=False), published.id, client=client)
+    assert [row.name for row in report] == ["weight"]
+
+
+def test_a_weight_that_the_module_lacks_is_refused_still(client):
+    published = publish(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), 42, client=client)
+    with pytest.raises(ModelRejected, match=r"1\.weight \[3\] is only published"):
+        initialize_(nn.Sequential(nn.Linear(2, 3)), published.id, client=client)
+
+
+@pytest.mark.parametrize("value", [0.5, 300.0, -1.0])
+def test_a_value_that_an_integer_cannot_have_is_refused_before_anything_is_written(value, client):
+    tensors = [
+        TensorSpec.of("weight", Part.constant((3, 2), 1)),
+        TensorSpec.of("levels", Part.constant(2, value)),
+    ]
+    published = client.publish(Model(42, tuple(tensors)))
+    module = nn.Linear(2, 3, bias=False)
+    module.register_buffer("levels", torch.zeros(2, dtype=torch.uint8))
+    before = module.weight.detach().clone()
+    with pytest.raises(
+        TensorRejected, match=r"levels, of dtype uint8, must be set to an integer from 0 to 255"
+    ):
+        initialize_(module, published.id, client=client)
+    assert torch.equal(module.weight, before)
+
+
+def test_another_shape_without_elements_is_refused(client):
+    published = client.publish(Model(42, (TensorSpec.of("weight", Part.constant((0, 2), 0)),)))
+    with pytest.raises(ModelRejected, match=r"weight \[3, 0\] OI is published as \[0, 2\]"):
+        initialize_(make_empty_linear(0, 3), published.id, client=client)
 
 
 def test_names_may_be_mapped(client):
