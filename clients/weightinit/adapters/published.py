@@ -61,7 +61,8 @@ class Segment:
 
 def read_slices(segments: Sequence[Segment], slices: AxisSlices, dtype: str, client: Client) -> "Array":
     """Read slices of the tensor that segments make up, requesting no more than is needed of each."""
-    shares = [(segment, share) for segment in segments if (share := segment.intersect(slices))]
+    shared = [(segment, segment.intersect(slices)) for segment in segments]
+    shares = [(segment, share) for segment, share in shared if share is not None]  # of a scalar it is ()
     if len(shares) == 1:
         return shares[0][0].read(slices, dtype, client)
     array = make_array(

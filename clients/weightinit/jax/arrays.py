@@ -67,7 +67,9 @@ def take_over(weights: np.ndarray[Any, Any]) -> jax.Array:
 
 def name_dtype(dtype: DTypeLike | None) -> str:
     """Name the dtype that JAX makes of one: its default for None, and no 64 bits unless they are enabled."""
-    return jax.dtypes.canonicalize_dtype(jnp.result_type(float) if dtype is None else dtype).name
+    wanted = jnp.result_type(float) if dtype is None else dtype
+    # Random keys have an extended dtype.
+    return str(jax.dtypes.canonicalize_dtype(wanted, allow_extended_dtype=True))
 
 
 def _find_devices(sharding: Sharding | PartitionSpec) -> Sharding:

@@ -10,7 +10,7 @@ import numpy as np
 from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, default_client
-from weightinit.adapters.actions import Block, Draw, Leave, Unknown, find_layout
+from weightinit.adapters.actions import Block, Constant, Draw, Leave, Unknown, find_layout
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import (
     PlannedTensor,
@@ -32,7 +32,7 @@ from weightinit.jax.arrays import distribute, name_dtype, take_over
 from weightinit.jax.layers import describe_leaf
 from weightinit.jax.models import OpenedModel, open_model
 from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path
-from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
 
 
 @deprecate_keywords({"name": "rename", "params": "model"})
@@ -133,11 +133,14 @@ def plan_leaves(
             [described],
             partial(infer, path, findings, is_bare=opened.is_bare),
         )
+        if 0 in leaf.shape and is_abstract(leaf):
+            blocks = [Block(Constant(0.0), "It has no elements.")]
         tensors += [make_planned(path, leaf, block) for block in blocks]
-        known = known or isinstance(described.action, Draw) or blocks != [described]
+        is_ruled = blocks != [described] and 0 not in leaf.shape
+        known = known or is_ruled or isinstance(described.action, Draw)
     planner.finish(list(opened.leaves), strict=strict)
     if strict is not False:
-        check_drawn(list(opened.leaves), known=known)
+        check_drawn([path for path, leaf in opened.leaves.items() if 0 not in leaf.shape], known=known)
         check_filled(tensors, opened.leaves)
     return tensors
 
@@ -181,8 +184,8 @@ def plan_published(
     for path, leaf in leaves.items():
         rank, known = len(leaf.shape), find_layout([describe_leaf(path, leaf, opened, findings)])
         letters = find_letters(patterns, [path], known, rank)
-        if letters is not None and leaf.dtype.name in DTYPES:
-            optional = path in opened.statistics
+        if letters is not None and leaf.dtype.name in TENSOR_DTYPES:
+            optional = path in opened.statistics or leaf.dtype.name in INTEGERS or 0 in leaf.shape
             targets[path] = Target((path,), tuple(leaf.shape), letters, optional=optional)
     patterns.check_matched(list(leaves))
     published = fetch_published(reference, client)
@@ -251,7 +254,7 @@ def _make_leaf(blocks: Sequence[ResolvedTensor], leaf: Leaf, client: Client) -> 
 
     def read(slices: AxisSlices) -> np.ndarray[Any, Any]:
         array = read_slices(segments, slices, dtype=dtype, client=client)
-        for share in (share for segment in kept if (share := segment.intersect(slices))):
+        for share in (share for segment in kept if (share := segment.intersect(slices)) is not None):
             inside = tuple(
                 slice(part.start - whole.start, part.stop - whole.start)
                 for part, whole in zip(share, slices, strict=True)

@@ -10,10 +10,11 @@ from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
 from weightinit.jax.layers import find_constant
 from weightinit.jax.models import open_model
-from weightinit.jax.walk import PyTree
+from weightinit.jax.tracing.values import read_number
+from weightinit.jax.walk import Leaf, PyTree, is_abstract
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
-from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES, find_range
 
 
 def publish(
@@ -35,10 +36,11 @@ def publish(
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
     problems: list[str] = []
-    for path, group in groupby(plan_leaves(open_model(model), rules), key=lambda tensor: tensor.target):
+    opened = open_model(model)
+    for path, group in groupby(plan_leaves(opened, rules), key=lambda tensor: tensor.target):
         blocks = list(group)
         try:
-            tensors += describe_leaf(path, blocks, number, rename)
+            tensors += describe_leaf(path, opened.leaves[path], blocks, number, rename)
         except ModelRejected as error:
             problems.append(f"{path} {error}")
     if problems:
@@ -46,22 +48,44 @@ def publish(
     return (client or default_client()).publish(Model(number, tuple(tensors)), **naming)
 
 
-def describe_leaf(path: str, blocks: list[PlannedTensor], seed: int, rename: Rename) -> list[TensorSpec]:
-    """Describe a leaf: as one tensor, one for each of its parts, or none where it is no weight.
+def describe_leaf(
+    path: str, leaf: Leaf, blocks: list[PlannedTensor], seed: int, rename: Rename
+) -> list[TensorSpec]:
+    """Describe a leaf: as one tensor, one for each of its parts, or none where it is no weight of one value.
 
     Raises ModelRejected.
     """
-    if blocks[0].dtype not in DTYPES:
+    dtype, action = blocks[0].dtype, blocks[0].action
+    if dtype not in TENSOR_DTYPES:
         return []
+    if 0 in leaf.shape:
+        return [TensorSpec.of(rename(path), Part.constant(leaf.shape, 0), dtype=dtype)]
+    if dtype in INTEGERS and isinstance(action, Leave):
+        value = None if action.by_rule else find_integer(leaf, dtype)
+        return (
+            []
+            if value is None
+            else [TensorSpec.of(rename(path), Part.constant(leaf.shape, value), dtype=dtype)]
+        )
     return [
         TensorSpec.of(rename(block.name), find_part(path, block, seed, rename), dtype=block.dtype)
         for block in blocks
     ]
 
 
+def find_integer(leaf: Leaf, dtype: str) -> float | None:
+    """Find the one value of a leaf of integers, such as a counter; None where it has more, or is abstract.
+
+    What may be the words of a random key has none, whatever they are.
+    """
+    is_key = dtype == "uint32" and leaf.shape[-1:] in {(2,), (4,)}
+    value, limits = None if is_key or is_abstract(leaf) else read_number(leaf), find_range(dtype)
+    return value if value is not None and limits and limits[0] <= value <= limits[1] else None
+
+
 def find_part(path: str, block: PlannedTensor, seed: int, rename: Rename) -> Part:
     """Find the part that a block is. Raises ModelRejected where no value is known."""
-    shape = block.shape or (1,)
+    shape = block.shape
     if spec := block.make_spec(seed, rename):
         return Part.of(spec)
     if isinstance(block.action, Constant):
