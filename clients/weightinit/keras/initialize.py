@@ -25,7 +25,7 @@ from weightinit.deprecation import deprecate_keywords
 from weightinit.keras.activations import Graph
 from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables
-from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
 from weightinit.spec.layouts import write_out
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def plan_published(
 
     Raises ModelRejected, which lists all that does not match, and the client's errors.
     """
-    variables = [named for named in walk_variables(model) if name_dtype(named.variable) in DTYPES]
+    variables = [named for named in walk_variables(model) if name_dtype(named.variable) in TENSOR_DTYPES]
     patterns = Patterns("rules", rules)
     targets = {named.path: found for named in variables if (found := make_target(named, patterns))}
     patterns.check_matched([named.path for named in variables])
@@ -161,7 +161,8 @@ def make_target(named: NamedTensor, rules: Patterns[Rule]) -> Target | None:
     letters = find_letters(rules, [named.path], known, len(shape))
     if letters is None:
         return None
-    gates, is_optional = kernel.gates if kernel else (), named.variable.name in STATISTICS
+    gates, is_weight = kernel.gates if kernel else (), name_dtype(named.variable) not in INTEGERS
+    is_optional = named.variable.name in STATISTICS or not is_weight or 0 in shape
     return Target((named.path,), shape, letters, gates, len(shape) - 1, optional=is_optional)
 
 

@@ -17,7 +17,7 @@ from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.walk import NamedTensor
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
-from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES, find_range
 from weightinit.spec.layouts import write_out
 
 # Keras' initializers of one value, and the value of each.
@@ -28,7 +28,7 @@ FIXED: Mapping[type, Mapping[str, float]] = {layers.RMSNormalization: {"scale": 
 
 def find_constant(place: NamedTensor) -> list[Part]:
     """Return the parts of a variable of one value, or of one for each gate; [] for any other."""
-    shape = tuple(place.variable.shape) or (1,)
+    shape = tuple(place.variable.shape)
     value = read_value(place.layer, place.variable.name)
     if value is None:
         return []
@@ -86,13 +86,23 @@ def publish(
 
 
 def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> list[TensorSpec]:
-    """Describe a variable: as one tensor, as one for each gate, or as none where it is no weight.
+    """Describe a variable: as one tensor, as one for each gate, or as none if it is integers of many values.
 
     Raises ModelRejected.
     """
-    named, dtype = blocks[0].target, blocks[0].dtype
-    if dtype not in DTYPES:
+    named, dtype, action = blocks[0].target, blocks[0].dtype, blocks[0].action
+    shape = tuple(named.variable.shape)
+    if dtype not in TENSOR_DTYPES:
         return []
+    if 0 in shape:
+        return [TensorSpec.of(rename(named.path), Part.constant(shape, 0), dtype=dtype)]
+    if dtype in INTEGERS and isinstance(action, Leave):
+        value = None if action.by_rule else find_integer(named, dtype)
+        return (
+            []
+            if value is None
+            else [TensorSpec.of(rename(named.path), Part.constant(shape, value), dtype=dtype)]
+        )
     specs = [block.make_spec(seed, rename) for block in blocks]
     for spec in specs:
         if spec:
@@ -103,6 +113,19 @@ def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename
             for block, spec in zip(blocks, specs, strict=True)
         ]
     return [TensorSpec.of(rename(named.path), *find_parts(blocks[0]), dtype=dtype)]
+
+
+def find_integer(named: NamedTensor, dtype: str) -> float | None:
+    """Find the one value of a variable of integers, such as a counter; None where it has more.
+
+    What may be the state of a random generator has none, whatever it is.
+    """
+    if dtype == "uint32" and tuple(named.variable.shape) == (2,):
+        return None
+    held, limits = keras.ops.convert_to_numpy(named.variable.value), find_range(dtype)
+    value = float(held.flat[0])
+    is_known = bool((held == held.flat[0]).all()) and limits and limits[0] <= value <= limits[1]
+    return value if is_known else None
 
 
 def find_part(block: PlannedTensor, spec: Spec | None) -> Part:
@@ -117,7 +140,7 @@ def find_part(block: PlannedTensor, spec: Spec | None) -> Part:
 def find_parts(planned: PlannedTensor) -> list[Part]:
     """Find the parts of a variable that is no kernel. Raises ModelRejected where no value is known."""
     named, action = planned.target, planned.action
-    shape = planned.shape or (1,)
+    shape = planned.shape
     if isinstance(action, Constant):
         return [Part.constant(shape, action.value)]
     if isinstance(action, Leave) and action.by_rule:

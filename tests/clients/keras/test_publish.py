@@ -159,7 +159,8 @@ def test_a_truth_is_no_known_value(describe):
 
 def test_rules_say_what_they_are(describe):
     tensors = describe(Table(), 4, rules={"table": {"layout": "IO"}})
-    assert list(tensors) == ["table"]
+    assert list(tensors) == ["table", "count"]
+    assert tensors["count"] == {"name": "count", "shape": [], "dtype": "int32", "constant": 0}
 
 
 def test_what_a_rule_leaves_alone_is_refused(describe):
