@@ -17,6 +17,7 @@ from weightinit.cli.options import (
 )
 from weightinit.cli.tables import clean, print_table
 from weightinit.models import PartParameters, TensorParameters
+from weightinit.spec.dtypes import MAX_INTEGER
 
 HEADER = ("NAME", "SHAPE", "DTYPE", "SCHEME", "DISTRIBUTION", "VARIANCE", "σ² =", "WHY")
 WIDTH = 100  # of the reasons
@@ -64,14 +65,23 @@ def _list_rows(tensor: TensorParameters, reasons: dict[str, int]) -> Iterator[tu
 def _describe(part: PartParameters, reasons: dict[str, int]) -> tuple[object, ...]:
     parameters = part.parameters
     if parameters is None:
-        return ("constant", f"{part.constant:g}", "", "", "")
+        return ("constant", _write_value(part.constant or 0.0), "", "", "")
     number = reasons.setdefault(f"{parameters.reason} {parameters.reference}", len(reasons) + 1)
     formula = parameters.formula.removeprefix("σ² = ")
     return (parameters.scheme, parameters.distribution, f"{parameters.variance:.6g}", formula, number)
 
 
 def _write(shape: tuple[int, ...]) -> str:
-    return ",".join(map(str, shape))
+    return ",".join(map(str, shape)) or "scalar"
+
+
+def _write_value(value: float) -> str:
+    """Write a constant: an integer in full, since it may be a count or a code.
+
+    >>> _write_value(16777217.0), _write_value(0.5)
+    ('16777217', '0.5')
+    """
+    return f"{value:.0f}" if value.is_integer() and abs(value) <= MAX_INTEGER else f"{value:g}"
 
 
 COMMAND = Command(

@@ -118,4 +118,4 @@ def _write_traits(traits: dict[str, str]) -> str:
 
 
 def _write_shape(shape: tuple[int, ...]) -> str:
-    return ",".join(map(str, shape))
+    return ",".join(map(str, shape)) or "scalar"

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 from weightinit.cli import diff, listing, main, publish, pull, retire, show
 
 from tests.servers import run_server
@@ -176,6 +177,34 @@ def test_show_is_json_for_programs(run, name):
     assert (shown["seed"], len(shown["tensors"])) == ("42", 6)
     kernel = shown["tensors"][1]
     assert (kernel["name"], kernel["parts"][0]["parameters"]["fan_in"]) == ("hidden1/kernel", 784)
+
+
+def test_show_writes_scalars_and_integers_in_full(run, tmp_path):
+    count = {"name": "count", "shape": [], "dtype": "int64", "constant": 16777217}
+    path = write_model(tmp_path / "m.json", count, {"name": "empty", "shape": [0, 3], "constant": 0.5})
+    lines = [line.split() for line in run("show", path)[1].splitlines()]
+    assert ["count", "scalar", "int64", "constant", "16777217"] in lines
+    assert ["empty", "0,3", "float32", "constant", "0.5"] in lines
+
+
+def test_a_yaml_of_counters_is_published_pulled_and_like_itself(run, tmp_path):
+    path = tmp_path / "counters.yaml"
+    path.write_text(
+        "seed: 42\ntensors:\n"
+        '  - {name: "bn{1..2}.num_batches_tracked", shape: [], dtype: int64, constant: 0}\n'
+        "  - {name: empty, shape: [0, 3], constant: 0}\n"
+        "  - {name: mask, shape: [2], dtype: bool, constant: 1}\n"
+    )
+    model = run("publish", str(path))[1].strip()
+    assert run("diff", model, str(path))[0] == 0
+    assert run("pull", model, "-o", str(tmp_path / "counters.safetensors"))[0] == 0
+    loaded = load_file(tmp_path / "counters.safetensors")
+    assert {name: (array.shape, array.dtype.name) for name, array in loaded.items()} == {
+        "bn1.num_batches_tracked": ((), "int64"),
+        "bn2.num_batches_tracked": ((), "int64"),
+        "empty": ((0, 3), "float32"),
+        "mask": ((2,), "bool"),
+    }
 
 
 def test_show_of_a_file_publishes_nothing(run):

@@ -86,6 +86,7 @@ def test_scalars_of_other_values_and_dtypes_are_said(compare):
     assert compare([count], [count]) == []
     assert compare([count], [{**count, "constant": 1}]) == [("a", "constant 0.0 → 1.0")]
     assert compare([count], [{**count, "dtype": "int32"}]) == [("a", "dtype int64 → int32")]
+    assert compare([count], [{**count, "shape": [1]}]) == [("a", "shape scalar → 1")]
 
 
 def test_the_order_of_tensors_does_not_matter(compare):

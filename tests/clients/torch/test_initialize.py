@@ -5,6 +5,8 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from torch.ao.quantization import QuantWrapper
+from torch.optim.swa_utils import AveragedModel
 from weightinit import Client, ConnectionFailed, SpecRejected
 from weightinit.torch import ModelRejected, TensorRejected, initialize_
 
@@ -215,11 +217,13 @@ def test_what_is_to_be_kept_is_kept(client):
     assert torch.equal(model[1].weight, before)
 
 
-@pytest.mark.parametrize("wrap", [partial(torch.compile, backend="eager"), nn.DataParallel])
+@pytest.mark.parametrize(
+    "wrap", [partial(torch.compile, backend="eager"), nn.DataParallel, AveragedModel, QuantWrapper]
+)
 def test_a_wrapped_model_starts_as_the_model(wrap, client):
-    model, twin = make_mlp(), make_mlp()
+    model, twin = make_mlp(), wrap(make_mlp())
     initialize_(model, 42, client=client)
-    initialize_(wrap(twin), 42, client=client)
+    initialize_(twin, 42, client=client)
     assert all(map(torch.equal, model.parameters(), twin.parameters()))
 
 

@@ -6,8 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, load_model
 from torch import nn
+from torch.ao.quantization import QuantWrapper
+from torch.optim.swa_utils import AveragedModel
 from weightinit import Client, ConnectionFailed, Model, NotFound, Part, Spec, SpecRejected, TensorSpec
 from weightinit.torch import ModelRejected, TensorRejected, initialize_, publish
+from weightinit.torch.walk import unwrap
 
 from tests.clients.torch.models import Gpt, Residual
 from tests.clients.torch.test_initialize import MODELS, make_mlp
@@ -154,12 +157,14 @@ def test_a_part_starts_as_in_the_whole_by_its_prefix(client):
     assert_equal(whole.head, part)
 
 
-@pytest.mark.parametrize("wrap", [partial(torch.compile, backend="eager"), nn.DataParallel])
+@pytest.mark.parametrize(
+    "wrap", [partial(torch.compile, backend="eager"), nn.DataParallel, AveragedModel, QuantWrapper]
+)
 def test_a_wrapped_model_starts_as_the_model(wrap, client):
-    model, twin = make_mlp(), make_mlp()
+    model, twin = make_mlp(), wrap(make_mlp())
     initialize_(model, 42, client=client)
-    initialize_(wrap(twin), publish(wrap(make_mlp()), 42, client=client).id, client=client)
-    assert_equal(model, twin)
+    initialize_(twin, publish(wrap(make_mlp()), 42, client=client).id, client=client)
+    assert_equal(model, unwrap(twin))
 
 
 def test_a_parameter_without_elements_needs_nothing(client):
