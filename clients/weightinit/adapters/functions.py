@@ -89,6 +89,13 @@ def recognize(values: NDArray[Any], scale: float = 1.0) -> Recognition:
     found = np.asarray(values, dtype=np.float64)
     if found.shape != GRID.shape or not np.isfinite(found).all():
         return Recognition(None, math.nan, math.nan)
+    return _recognize(found.tobytes(), scale)
+
+
+@lru_cache(maxsize=256)
+def _recognize(held: bytes, scale: float) -> Recognition:
+    """Recognize a function by the bytes of its values: models repeat their activations."""
+    found = np.frombuffer(held)
     name = _name(found, 1.0)
     if name is None and scale not in {0.0, 1.0}:
         name = _name(found, scale)

@@ -109,6 +109,18 @@ class Evaluator:
             recognize(read, signal.scale) if hasattr(read, "shape") else Recognition(None, math.nan, math.nan)
         )
 
+    def name(self, signal: Signal) -> str | None:
+        """Name the activation that a signal is by itself: by its values, which its arguments may change.
+
+        One whose values are random, or take parameters without memory, goes by its own name.
+        """
+        try:
+            found = self.recognize(signal).name
+        except Exception:  # noqa: BLE001 - any operation of a framework, on stand-ins
+            found = None
+        known = signal.named.activation if signal.named else None
+        return known if found in {None, "none"} else found
+
     def _stand_in(self, source: Node, node: Node) -> Array:
         uniform = None
         if source.is_constant and source.tensor is not None:

@@ -227,7 +227,7 @@ class Walker:
             gated = self._name_gate(signal.gates)
             return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)
         if signal.values is None and signal.named is not None:
-            return End(node, signal.named.activation, signal.named)
+            return End(node, self._values.name(signal), signal.named)
         found = self._values.recognize(signal)
         if found.name and found.name != "none":
             return End(node, found.name, signal.last)
@@ -254,7 +254,7 @@ class Walker:
         """Name the function of one source that a product of factors is."""
         alone = signals[gates[0][1]]
         if len(gates) == 1 and alone.values is None and alone.named is not None:
-            return alone.named.activation
+            return self._values.name(alone)
         factors = [self._values.evaluate(node, {factor: signals[factor]}) for node, factor in gates]
         with np.errstate(all="ignore"):
             return recognize(np.prod([self._values.read(factor) for factor in factors], axis=0)).name

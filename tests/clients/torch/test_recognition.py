@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from weightinit.torch.activations import ActivationFinder, find_all
+from weightinit.torch.activations import ActivationFinder, find_all, record_module
 from weightinit.torch.tracing import Traced, trace_whole
 
 # ruff: noqa: ARG005 - every forward takes the same
@@ -411,3 +411,31 @@ def test_a_trace_reads_tensors_that_a_forward_makes():
 
     nodes = trace_whole(Shifted(nn.Linear(4, 4), nn.Linear(4, 4)))
     assert nodes is not None
+
+
+class Applying(nn.Module):
+    """Applies a function between two kernels."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.first, self.last, self.function = nn.Linear(4, 4), nn.Linear(4, 4), function
+
+    def forward(self, x):
+        return self.last(self.function(self.first(x)))
+
+
+@pytest.mark.parametrize(
+    ("function", "activation"),
+    [
+        (lambda x: F.gelu(x, approximate="tanh"), "gelu_tanh"),
+        (nn.GELU("tanh"), "gelu_tanh"),
+        (lambda x: F.hardtanh(x, 0.0, 6.0), "relu6"),
+        (nn.Hardtanh(0.0, 6.0), "relu6"),
+        (lambda x: F.threshold(x, 0.0, 0.0), "relu"),
+    ],
+)
+@pytest.mark.parametrize("find_nodes", [trace_whole, lambda module: record_module(module, training=True)])
+def test_arguments_make_another_activation(function, activation, find_nodes):
+    module = Applying(function)
+    found = find_all([Traced(find_nodes(module), "")])
+    assert found[id(module.first.weight)].activation == activation
