@@ -57,7 +57,7 @@ def test_it_requires_filelock_httpx_and_numpy_alone(wheel):
 
 def test_its_extras_are_those_that_are_documented(wheel):
     extras = {line.split()[1] for line in read_metadata(wheel) if line.startswith("Provides-Extra:")}
-    assert extras == {"cli", "jax", "keras", "progress", "torch"}
+    assert extras == {"cli", "jax", "keras", "plot", "progress", "torch"}
 
 
 def test_it_has_types_and_nothing_but_the_client(wheel):

@@ -8,6 +8,7 @@
 from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected, TensorRejected, UnknownActivationWarning
 from weightinit.deprecation import make_getattr
+from weightinit.torch.check import check
 from weightinit.torch.initialize import initialize, initialize_, plan
 from weightinit.torch.initializers import (
     glorot_normal_,
@@ -38,6 +39,7 @@ __all__ = [
     "TensorRejected",
     "UnknownActivationWarning",
     "UnsetTensorWarning",
+    "check",
     "glorot_normal_",
     "glorot_truncated_normal_",
     "glorot_uniform_",

@@ -94,7 +94,7 @@ def keep_generators() -> Iterator[None]:
     before = random.getstate(), np.random.get_state()  # noqa: NPY002 - others' code may use it
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # torch.manual_seed seeds those of all devices
             random.seed(0)
             np.random.seed(0)  # noqa: NPY002
             yield

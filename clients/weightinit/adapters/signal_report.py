@@ -1,0 +1,168 @@
+"""Reports of checks: what signals and gradients come through a model, as a table, HTML, JSON and a plot."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from html import escape
+from importlib import import_module
+from typing import Any, Literal
+
+from weightinit.adapters.report import format_table
+
+Flag = Literal["vanishes", "explodes", "dead", "saturated", "zero", "not finite", "no gradient"]
+FLAGS = {
+    "vanishes": "signal or gradient has less than 1/100 of the variance that it began with",
+    "explodes": "signal or gradient has more than 100 times what it began with",
+    "dead": "more than 9 of 10 outputs are zero for every sample",
+    "saturated": "more than half of the outputs are within 1 % of the activation's bounds",
+    "zero": "all outputs of the layer are zero",
+    "not finite": "an output or a gradient is infinite or no number",
+    "no gradient": "no gradient comes back to the layer, or only zeros",
+}
+COLUMNS = ("layer", "kind", "shape", "mean", "variance", "ratio", "gradient", "flags")
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """One call of a layer or activation.
+
+    `variance` and `mean` are those of the outputs, over all samples and units; `ratio` is the variance over
+    that of the layer before, or for an activation, the activation before. `gradient` is the variance of the
+    gradient with respect to the outputs; None where there is none.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    mean: float
+    variance: float
+    ratio: float | None
+    gradient: float | None
+    flags: tuple[Flag, ...]
+    layer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReport:
+    """What signals and gradients come through a model: a row a call, in order. Print it for a table."""
+
+    rows: tuple[SignalRow, ...]
+
+    def __iter__(self) -> Iterator[SignalRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> SignalRow:
+        names = {row.name: row for row in self.rows[::-1]}
+        if name not in names:
+            near = get_close_matches(name, names, n=3, cutoff=0.5)
+            advice = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise KeyError(f"no layer is named {name!r}{advice}")
+        return names[name]
+
+    @property
+    def layers(self) -> tuple[SignalRow, ...]:
+        """The rows of layers, which have a kernel, without the activations."""
+        return tuple(row for row in self.rows if row.layer)
+
+    @property
+    def flagged(self) -> tuple[SignalRow, ...]:
+        """The rows that have flags."""
+        return tuple(row for row in self.rows if row.flags)
+
+    def summarize(self) -> str:
+        """Return in a line how many layers there are, and how many rows have which flag."""
+        counts = {flag: sum(flag in row.flags for row in self.rows) for flag in FLAGS}
+        found = ", ".join(f"{count} {flag}" for flag, count in counts.items() if count)
+        others = len(self) - len(self.layers)
+        return f"{len(self.layers)} layers, {others} activations: {found or 'nothing flagged'}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as JSON has it; what is not finite is None."""
+        rows = [{key: make_finite(value) for key, value in asdict(row).items()} for row in self.rows]
+        return {"summary": self.summarize(), "rows": rows}
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the report as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def __str__(self) -> str:
+        return "\n".join([format_table([COLUMNS, *map(format_signal, self.rows)]), "", self.summarize()])
+
+    def to_html(self) -> str:
+        """Return the report as a table of HTML, with what each flag means where the pointer rests on it."""
+        head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+        body = "".join(map(format_html_row, self.rows))
+        return (
+            f"<p>{escape(self.summarize())}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the table for notebooks."""
+        return self.to_html()
+
+    def plot(self) -> Any:  # noqa: ANN401 - a figure of matplotlib, which need not be installed
+        """Draw the logarithms of the variances of signal and gradient by layer; return the figure.
+
+        Flagged layers are marked. Raises ImportError without matplotlib.
+        """
+        return draw_variances(self)
+
+
+def make_finite(value: object) -> object:
+    """Return a value, None for a number that JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def format_signal(row: SignalRow) -> tuple[str, ...]:
+    """Format the cells of a row."""
+    numbers = (row.mean, row.variance, row.ratio, row.gradient)
+    cells = ("" if number is None else f"{number:.3g}" for number in numbers)
+    return (row.name, row.kind, "×".join(map(str, row.shape)), *cells, ", ".join(row.flags))
+
+
+def format_html_row(row: SignalRow) -> str:
+    """Format a row of a table of HTML; one with flags stands out."""
+    *cells, _ = format_signal(row)
+    flags = ", ".join(f'<span title="{escape(FLAGS[flag])}">{escape(flag)}</span>' for flag in row.flags)
+    style = ' style="background:#fdd;color:#000"' if row.flags else ""
+    return f"<tr{style}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{flags}</td></tr>"
+
+
+def draw_variances(report: SignalReport) -> Any:  # noqa: ANN401 - as above
+    """Draw two lines: the variance of the outputs of each layer, and that of the gradient."""
+    try:
+        figures = import_module("matplotlib.figure")
+    except ImportError as error:
+        raise ImportError("plot needs matplotlib: pip install 'weightinit[plot]'") from error
+    rows = report.layers
+    figure = figures.Figure(figsize=(max(6.4, min(20, 0.28 * len(rows) + 2)), 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    lines = {
+        "outputs": ("o-", [take_logarithm(row.variance) for row in rows]),
+        "gradient": ("s--", [take_logarithm(row.gradient) for row in rows]),
+    }
+    for label, (style, values) in lines.items():
+        axes.plot(range(len(rows)), values, style, label=label, markersize=4)
+    for index, row in enumerate(rows):
+        if row.flags:
+            axes.axvspan(index - 0.5, index + 0.5, color="tab:red", alpha=0.15, linewidth=0)
+    if any(row.flags for row in rows):
+        axes.fill([], [], color="tab:red", alpha=0.15, label="flagged")
+    step = math.ceil(len(rows) / 60) or 1
+    names = [row.name or row.kind for row in rows]
+    axes.set_xticks(range(0, len(rows), step), names[::step], rotation=90, fontsize=7)
+    axes.set(title="Variance of signal and gradient", xlabel="layer", ylabel="log₁₀ variance")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def take_logarithm(variance: float | None) -> float:
+    """Take the decimal logarithm of a variance; no number, which leaves a gap, where there is none."""
+    return math.log10(variance) if variance and math.isfinite(variance) else math.nan

@@ -1,0 +1,108 @@
+"""Check: the signals and gradients of a module under its present weights, forward and backward."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from weightinit.adapters.check import build_report, make_projections, number_calls
+from weightinit.adapters.rules import ModelRejected
+from weightinit.adapters.signal_report import SignalReport
+from weightinit.torch.checking.parts import Part, name_parts
+from weightinit.torch.checking.recorder import Recorder, find_tensors
+from weightinit.torch.checking.snapshot import keep_state
+from weightinit.torch.walk import unwrap
+
+Loss = Callable[[Any], torch.Tensor]
+
+
+def check(model: nn.Module, batch: Any, *, loss: Loss | None = None) -> SignalReport:  # noqa: ANN401
+    """Run a module forward and backward once; return the variances of its signals and gradients by layer.
+
+    Every module with a kernel has a row, and every activation, be it a module or a function, in the order of
+    execution. The module runs in the mode that it is in, train or eval. The module, its buffers and
+    gradients, the batch and the global generators are afterwards what they were, also after an error; to
+    restore them, the tensors of the module are copied. No service is needed. Raises ModelRejected where
+    nothing can be measured, and what the module raises.
+
+    Args:
+        model: the module, with its weights.
+        batch: a tensor whose first axis counts samples; a tuple of arguments; or a mapping of keyword
+            arguments.
+        loss: makes the scalar to derive of the outputs. Default: a sum of all floating-point outputs, each
+            times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
+            variance 1.
+    """
+    root = unwrap(model)
+    check_ready(root)
+    with keep_state(root):
+        return measure_module(root, name_parts(root), batch, loss)
+
+
+def measure_module(
+    root: nn.Module,
+    parts: Mapping[nn.Module, Part],
+    batch: Any,  # noqa: ANN401 - what a forward takes
+    loss: Loss | None,
+) -> SignalReport:
+    """Measure the signals of a module, of which parts have a name and a role. It changes the module."""
+    recorder = Recorder(parts)
+    with run_eagerly(), torch.inference_mode(mode=False), torch.enable_grad():
+        args, kwargs = recorder.prepare(batch)
+        with recorder.listen():
+            outputs = root(*args, **kwargs)
+        recorder.finish(outputs)
+        if not any(signal.role == "layer" for signal in recorder.signals):
+            raise ModelRejected(f"no layer with a kernel ran in {type(root).__name__}: nothing to check")
+        derive(outputs, loss, [*filter_trainable(root), *recorder.probes])
+    number_calls(recorder.signals)
+    return build_report(recorder.signals)
+
+
+def check_ready(root: nn.Module) -> None:
+    """Check that a module has values. Raises ModelRejected."""
+    for name, tensor in (*root.named_parameters(), *root.named_buffers()):
+        if nn.parameter.is_lazy(tensor):
+            raise ModelRejected(f"{name!r} has no shape yet: call the module once")
+        if tensor.is_meta:
+            raise ModelRejected(f"{name!r} is on the meta device and has no values: check it when it has")
+
+
+def derive(outputs: Any, loss: Loss | None, inputs: list[torch.Tensor]) -> None:  # noqa: ANN401
+    """Let the gradient of outputs come back to inputs; no `.grad` changes.
+
+    Raises ModelRejected and ValueError.
+    """
+    found = list({id(tensor): tensor for tensor in find_tensors(outputs)}.values())
+    if not found:
+        raise ModelRejected("the model returns no floating-point tensor: nothing to derive")
+    if loss is None:
+        numbers = make_projections(tensor.shape for tensor in found)
+        given = [torch.as_tensor(rows).to(tensor) for rows, tensor in zip(numbers, found, strict=True)]
+        pairs = list(zip(found, given, strict=True))
+    else:
+        scalar: Any = loss(outputs)
+        if not isinstance(scalar, torch.Tensor) or scalar.numel() != 1:
+            raise ValueError(f"loss has to return a tensor of one element, not {scalar!r}")
+        pairs = [(scalar, torch.ones_like(scalar))]
+    pairs = [(tensor, weight) for tensor, weight in pairs if tensor.requires_grad]
+    if pairs and inputs:
+        derived, weights = map(list, zip(*pairs, strict=True))
+        torch.autograd.grad(derived, inputs, weights, allow_unused=True)
+
+
+def filter_trainable(root: nn.Module) -> list[torch.Tensor]:
+    """Return the parameters that a gradient comes back to."""
+    return [parameter for parameter in root.parameters() if parameter.requires_grad]
+
+
+@contextmanager
+def run_eagerly() -> Iterator[None]:
+    """Let compiled modules run as they were written: in compiled code nothing is seen."""
+    with ExitStack() as stack:
+        if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
