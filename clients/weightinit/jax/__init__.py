@@ -4,6 +4,7 @@ from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected
 from weightinit.deprecation import make_getattr
 from weightinit.jax.arrays import sharded
+from weightinit.jax.check import check
 from weightinit.jax.initialize import initialize, plan
 from weightinit.jax.initializers import (
     Initializer,
@@ -34,6 +35,7 @@ __all__ = [
     "ModelRejected",
     "Report",
     "Row",
+    "check",
     "glorot_normal",
     "glorot_truncated_normal",
     "glorot_uniform",

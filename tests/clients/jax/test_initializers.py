@@ -164,6 +164,7 @@ def test_the_exported_names_are_these():
         "ModelRejected",
         "Report",
         "Row",
+        "check",
         "glorot_normal",
         "glorot_truncated_normal",
         "glorot_uniform",

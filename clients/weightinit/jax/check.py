@@ -1,0 +1,149 @@
+"""Check: the signals and gradients of a model under its present weights, forward and backward."""
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import tree_flatten_with_path
+
+from weightinit.adapters.check import Moments, build_report, make_projections, number_calls
+from weightinit.adapters.rules import ModelRejected
+from weightinit.adapters.signal_report import SignalReport
+from weightinit.jax.interpreter import Fact, Interpreter
+from weightinit.jax.models import Applied, Function, OpenedModel, open_model
+from weightinit.jax.walk import PyTree, check_untraced, is_abstract, name_path
+
+Loss = Callable[[Any], Any]
+
+
+def check(model: PyTree, batch: Any, *, loss: Loss | None = None) -> SignalReport:  # noqa: ANN401
+    """Run a model forward and backward; return the variances of its signals and gradients by layer.
+
+    Each product of a signal and a kernel has a row, by the path of its kernel, and every activation that JAX
+    has a name for, in the order of execution. Neither the model nor a generator changes. A scan with kernels
+    inside is followed step by step. No service is needed. Raises ModelRejected where nothing can be measured,
+    and what the model raises.
+
+    Args:
+        model: a module of NNX, a bound one of Linen or (module, variables), a module of Equinox, which takes
+            one sample and is mapped over the first axis of the batch, another callable pytree, or an Applied,
+            of which the inputs are not used.
+        batch: an array whose first axis counts samples; a tuple of arguments; or a mapping of keyword
+            arguments.
+        loss: makes the scalar to derive of the outputs. Default: a sum of all floating-point outputs, each
+            times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
+            variance 1.
+    """
+    opened = _open(model)
+    check_untraced(opened.tree)
+    if opened.function is None:
+        raise ModelRejected("a tree of parameters is no function: give Applied(function, params)")
+    if any(is_abstract(leaf) for leaf in jax.tree.leaves(opened.tree)):
+        raise ModelRejected("the model has shapes and no values: check it when it has")
+    with _keep_generators():
+        return _measure(opened, opened.function, batch, loss)
+
+
+def _open(model: PyTree) -> OpenedModel:
+    equinox, linen = sys.modules.get("equinox"), sys.modules.get("flax.linen")
+    if equinox is not None and isinstance(model, equinox.Module):
+        return open_model(
+            Applied(lambda tree, *args, **named: equinox.filter_vmap(tree)(*args, **named), model)
+        )
+    if linen is not None and isinstance(model, tuple) and isinstance(model[0], linen.Module):
+        return open_model(Applied(*model))
+    return open_model(model)
+
+
+def _measure(
+    opened: OpenedModel,
+    function: Function,
+    batch: Any,  # noqa: ANN401
+    loss: Loss | None,
+) -> SignalReport:
+    """Interpret the program of a model: once for its signals, and once for their gradients."""
+    leaves, treedef = tree_flatten_with_path(opened.tree)
+    places = [place for place, (_, leaf) in enumerate(leaves) if hasattr(leaf, "dtype")]
+    given, batchdef = jax.tree.flatten(batch)
+    inputs = [place for place, leaf in enumerate(given) if hasattr(leaf, "dtype")]
+    outdef: list[Any] = []
+
+    def run(arrays: list[Any], data: list[Any]) -> list[Any]:
+        filled, passed = [leaf for _, leaf in leaves], list(given)
+        for place, array in zip(places, arrays, strict=True):
+            filled[place] = array
+        for place, array in zip(inputs, data, strict=True):
+            passed[place] = array
+        args, named = _read_batch(jax.tree.unflatten(batchdef, passed))
+        found, structure = jax.tree.flatten(function(jax.tree.unflatten(treedef, filled), *args, **named))
+        outdef[:] = [structure]
+        return [jnp.asarray(one) for one in found]
+
+    arrays, data = [leaves[place][1] for place in places], [jnp.asarray(given[place]) for place in inputs]
+    program = jax.make_jaxpr(run)(arrays, data)
+    facts = [Fact(path=name_path(leaves[place][0])) for place in places]
+    facts += [Fact(is_signal=True) for _ in data]
+    values = [*arrays, *data]
+    first = Interpreter()
+    outputs = first.start(program, values, facts)
+    if not any(signal.role == "layer" for signal in first.signals):
+        raise ModelRejected("no product of a signal and a kernel was found: nothing to check")
+
+    def derive(probes: list[Any]) -> list[Any]:
+        return Interpreter(probes).start(program, values, facts)
+
+    _, pull = jax.vjp(derive, [jnp.zeros(signal.shape, dtype) for signal, dtype in first.list_probes()])
+    (gradients,) = pull(_make_seeds(outputs, outdef[0], loss))
+    for (signal, _), gradient in zip(first.list_probes(), gradients, strict=True):
+        signal.gradient = Moments.of(
+            np.asarray(gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32)))
+        )
+    number_calls(first.signals)
+    return build_report(first.signals)
+
+
+def _read_batch(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401
+    if isinstance(batch, Mapping):
+        return (), dict(batch)
+    return (batch if isinstance(batch, tuple) else (batch,)), {}
+
+
+def _make_seeds(outputs: list[Any], outdef: Any, loss: Loss | None) -> list[Any]:  # noqa: ANN401
+    """Make the gradient with respect to each output; of integers there is none."""
+    places = [place for place, one in enumerate(outputs) if jnp.issubdtype(one.dtype, jnp.inexact)]
+    if not places:
+        raise ModelRejected("the model returns no floating-point array: nothing to derive")
+    seeds: list[Any] = [np.zeros(one.shape, jax.dtypes.float0) for one in outputs]
+    if loss is None:
+        found = [jnp.asarray(one) for one in make_projections(outputs[place].shape for place in places)]
+    else:
+
+        def call(floats: list[Any]) -> Any:  # noqa: ANN401
+            filled = list(outputs)
+            for place, one in zip(places, floats, strict=True):
+                filled[place] = one
+            scalar = jnp.asarray(loss(jax.tree.unflatten(outdef, filled)))
+            if scalar.size != 1:
+                raise ValueError(f"loss has to return one number, not an array of shape {scalar.shape}")
+            return scalar.reshape(())
+
+        found = jax.grad(call)([outputs[place] for place in places])
+    for place, one in zip(places, found, strict=True):
+        seeds[place] = one.astype(outputs[place].dtype)
+    return seeds
+
+
+@contextmanager
+def _keep_generators() -> Iterator[None]:
+    """Put back the global generators of random and NumPy; JAX has none."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's, not ours
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002

@@ -1,0 +1,304 @@
+"""Interpreter: a traced program run one operation after the other, to measure what its layers put out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from weightinit.adapters.check import Moments, Role, Signal
+
+Equation = Any  # a jax.extend.core.JaxprEqn
+Program = Any  # a jax.extend.core.Jaxpr or ClosedJaxpr
+Array = Any
+
+KERNELS = {"dot_general": "dot", "conv_general_dilated": "conv"}
+# What JAX calls its activations, as primitives and as functions, and the service's name for each.
+ACTIVATIONS = {
+    "celu": "celu",
+    "elu": "elu",
+    "gelu": "gelu",
+    "hard_sigmoid": "hard_sigmoid",
+    "hard_silu": "hard_silu",
+    "hard_swish": "hard_silu",
+    "hard_tanh": "hard_tanh",
+    "leaky_relu": "leaky_relu",
+    "log_sigmoid": "log_sigmoid",
+    "logistic": "sigmoid",
+    "mish": "mish",
+    "relu": "relu",
+    "relu6": "relu6",
+    "selu": "selu",
+    "sigmoid": "sigmoid",
+    "silu": "silu",
+    "soft_sign": "softsign",
+    "softplus": "softplus",
+    "swish": "silu",
+    "tanh": "tanh",
+}
+# A bias is added to what a kernel puts out, perhaps in another shape or precision.
+MOVES = frozenset(["convert_element_type", "reshape", "squeeze", "transpose", "broadcast_in_dim", "copy"])
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of an array. `path` is that of a parameter that it is made of, unless it is a signal.
+
+    `sources` are the layers that a signal comes from, `output` is the one whose output it is. `is_scale`
+    tells that it divides by the scale of something, as a norm does, `is_square` that it measures one.
+    """
+
+    path: str | None = None
+    is_signal: bool = False
+    sources: frozenset[Signal] = frozenset()
+    output: Signal | None = None
+    is_scale: bool = False
+    is_square: bool = False
+
+
+class Interpreter:
+    """Runs a program, and records its signals; or adds probes where it would, in the same order."""
+
+    def __init__(self, probes: Sequence[Array] | None = None) -> None:
+        self.signals: list[Signal] = []
+        self._dtypes: list[Any] = []
+        self._probes = None if probes is None else list(probes)
+        self._module = ""
+        self._formulas: set[Any] = set()
+
+    def list_probes(self) -> list[tuple[Signal, Any]]:
+        """List the signals, each with the dtype of its array."""
+        return list(zip(self.signals, self._dtypes, strict=True))
+
+    def start(self, program: Program, values: Sequence[Array], facts: Sequence[Fact]) -> list[Array]:
+        """Run a whole program on a model's parameters and inputs."""
+        pairs = [
+            self._record(value, Fact(is_signal=True), "", "input", "input")
+            if is_input(value, fact)
+            else (value, fact)
+            for value, fact in zip(values, facts, strict=True)
+        ]
+        results = self._run(program, pairs)
+        for value, fact in results:
+            if jnp.issubdtype(value.dtype, jnp.inexact):
+                self._record(value, fact, "", "output", "output", received=value)
+        return [value for value, _ in results]
+
+    def _run(self, program: Program, arguments: Sequence[tuple[Array, Fact]]) -> list[tuple[Array, Fact]]:
+        inner = get_body(program)
+        self._formulas |= find_formulas(inner)
+        known = dict(zip(inner.invars, arguments, strict=True))
+        known |= {
+            var: (value, Fact())
+            for var, value in zip(inner.constvars, getattr(program, "consts", ()), strict=False)
+        }
+
+        def read(atom: Any) -> tuple[Array, Fact]:  # noqa: ANN401 - a variable or a literal
+            return (atom.val, Fact()) if hasattr(atom, "val") else known[atom]
+
+        for equation in inner.eqns:
+            pairs = [read(atom) for atom in equation.invars]
+            known |= zip(equation.outvars, self._apply(equation, pairs), strict=True)
+        return [(jnp.asarray(value), fact) for value, fact in map(read, inner.outvars)]
+
+    def _apply(self, equation: Equation, pairs: list[tuple[Array, Fact]]) -> list[tuple[Array, Fact]]:
+        name, facts = equation.primitive.name, [fact for _, fact in pairs]
+        called = ACTIVATIONS.get(str(equation.params.get("name", name)))
+        inner = find_inner(equation)
+        if inner is not None and not called and has_rows(inner):
+            if name == "scan":
+                return self._scan(equation, pairs)
+            if len(get_body(inner).invars) == len(pairs):
+                return self._run(inner, pairs)
+        bound = equation.primitive.get_bind_params(equation.params)
+        functions, params = bound if isinstance(bound, tuple) else ((), bound)  # JAX before 0.10
+        with equation.ctx.manager:
+            found = equation.primitive.bind(*functions, *(value for value, _ in pairs), **params)
+        results = found if equation.primitive.multiple_results else [found]
+        fact = combine(name, pairs)
+        if name in KERNELS and any(one.is_signal for one in facts):
+            return [self._multiply(KERNELS[name], results[0], pairs, fact)]
+        if name == "gather" and facts[0].path is not None and facts[1].is_signal:
+            return [self._record(results[0], fact, name_layer(facts[0].path), "lookup", "lookup")]
+        if fact.is_signal and len(results) == 1:
+            results[0], fact = self._observe(equation, results[0], pairs, replace(fact, output=None), called)
+            if name in MOVES and facts[0].output:
+                fact = replace(fact, output=facts[0].output)
+        return [(value, fact) for value in results]
+
+    def _multiply(
+        self, kind: str, value: Array, pairs: list[tuple[Array, Fact]], fact: Fact
+    ) -> tuple[Array, Fact]:
+        """Record what a kernel puts out; a product of two signals is a signal."""
+        paths = [one.path for _, one in pairs if not one.is_signal and one.path is not None]
+        if not paths:
+            return value, replace(fact, output=None)
+        received = next(one for one, about in pairs if about.is_signal)
+        self._module = name_layer(paths[0])
+        return self._record(value, fact, self._module, kind, "layer", received=received)
+
+    def _observe(
+        self,
+        equation: Equation,
+        value: Array,
+        pairs: list[tuple[Array, Fact]],
+        fact: Fact,
+        called: str | None,
+    ) -> tuple[Array, Fact]:
+        """Record an activation or a norm, or measure a layer again with its bias."""
+        name, facts = equation.primitive.name, [one for _, one in pairs]
+        output = next((one.output for one in facts if one.output), None)
+        if name == "add" and output and any(one.path is not None for one in facts):
+            if self._probes is None:
+                output.outputs = Moments.of(to_numpy(value))
+            return value, fact
+        is_zero = any(not one.is_signal and np.ndim(array) == 0 and not np.any(array) for array, one in pairs)
+        called = "relu" if name == "max" and is_zero and not fact.is_square else called
+        if equation.outvars[0] in self._formulas:
+            called = None
+        if called and jnp.issubdtype(value.dtype, jnp.inexact):
+            own = f"{self._module}/{called}" if self._module else called
+            return self._record(value, fact, own, called, "activation")
+        scales = [one.is_scale for one in facts]
+        if (
+            name in {"mul", "div"}
+            and any(scales)
+            and not all(scales)
+            and facts[scales.index(False)].is_signal
+        ):
+            return self._record(value, replace(fact, is_scale=False), "", "norm", "norm")
+        return value, fact
+
+    def _scan(self, equation: Equation, pairs: list[tuple[Array, Fact]]) -> list[tuple[Array, Fact]]:
+        """Run the body of a scan once for each step."""
+        params = equation.params
+        count, carried = params["num_consts"], params["num_carry"]
+        constants, state, rest = pairs[:count], pairs[count : count + carried], pairs[count + carried :]
+        steps = range(params["length"])
+        made: list[list[tuple[Array, Fact]]] = []
+        for step in reversed(steps) if params["reverse"] else steps:
+            slices = [(value[step], fact) for value, fact in rest]
+            results = self._run(params["jaxpr"], [*constants, *state, *slices])
+            state = results[:carried]
+            made.append(results[carried:])
+        columns = zip(*(made[::-1] if params["reverse"] else made), strict=True)
+        stacked = [
+            (jnp.stack([value for value, _ in column]), merge([fact for _, fact in column]))
+            for column in columns
+        ]
+        return [*state, *stacked]
+
+    def _record(
+        self,
+        value: Array,
+        fact: Fact,
+        name: str,
+        kind: str,
+        role: Role,
+        *,
+        received: Array | None = None,
+    ) -> tuple[Array, Fact]:
+        if self._probes is not None:
+            signal = Signal(name, kind, role, value.shape, Moments(0, 0, 0, 0))
+            value = value + self._probes[len(self.signals)]
+        else:
+            signal = Signal.of(
+                name, kind, role, to_numpy(value), None if received is None else to_numpy(received)
+            )
+            signal.sources = [*fact.sources]
+        self.signals.append(signal)
+        self._dtypes.append(value.dtype)
+        if role in {"input", "layer", "lookup"}:
+            return value, Fact(
+                is_signal=True, sources=frozenset([signal]), output=signal if role == "layer" else None
+            )
+        return value, fact
+
+
+def combine(name: str, pairs: Sequence[tuple[Array, Fact]]) -> Fact:
+    """Say what is known of what an operation makes of arrays."""
+    fact = merge([one for _, one in pairs])
+    if name == "square" or (name in {"mul", "integer_pow"} and all(one[0] is pairs[0][0] for one in pairs)):
+        fact = replace(fact, is_square=fact.is_signal)
+    if name in {"rsqrt", "sqrt"} and (fact.is_signal or (fact.path is not None and not is_one(pairs[0][0]))):
+        return replace(fact, is_scale=True)
+    return fact
+
+
+def merge(facts: Sequence[Fact]) -> Fact:
+    """Say what is known of what is made of several arrays."""
+    is_signal = any(fact.is_signal for fact in facts)
+    path = None if is_signal else next((fact.path for fact in facts if fact.path is not None), None)
+    sources = frozenset[Signal]().union(*(fact.sources for fact in facts))
+    others = [fact for fact in facts if fact.is_signal or fact.path is not None]
+    is_scale = any(fact.is_scale for fact in others) and all(
+        fact.is_scale or not fact.is_signal for fact in others
+    )
+    is_square = is_signal and all(fact.is_square for fact in facts if fact.is_signal)
+    return Fact(path, is_signal, sources, None, is_scale, is_square)
+
+
+def is_one(value: Array) -> bool:
+    """Tell whether running statistics are still those that a norm was made with, but for its epsilon."""
+    return bool(np.allclose(to_numpy(value), 1, atol=2e-3))
+
+
+def is_input(value: Array, fact: Fact) -> bool:
+    """Tell whether an array is an input that a gradient comes back to."""
+    return fact.is_signal and bool(jnp.issubdtype(value.dtype, jnp.inexact))
+
+
+def find_inner(equation: Equation) -> Program | None:
+    """Return the program that an operation calls; None if it is none, or one of several."""
+    params = equation.params
+    names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+    return next((params[name] for name in names if hasattr(params.get(name), "eqns")), None)
+
+
+def has_rows(program: Program) -> bool:
+    """Tell whether there are kernels, activations or norms in a program."""
+    for equation in get_body(program).eqns:
+        name = equation.primitive.name
+        inner = find_inner(equation)
+        known = str(equation.params.get("name", name)) in ACTIVATIONS
+        if (
+            name in KERNELS
+            or known
+            or name in {"gather", "rsqrt", "max"}
+            or (inner is not None and has_rows(inner))
+        ):
+            return True
+    return False
+
+
+def get_body(program: Program) -> Program:
+    """Return a program without its constants."""
+    body: Program = getattr(program, "jaxpr", program)
+    return body
+
+
+def find_formulas(body: Program) -> set[Any]:
+    """Find what one is added to: the tanh of a GELU, which may well be at its bounds, is no activation."""
+    adding = [equation.invars for equation in body.eqns if equation.primitive.name == "add"]
+    ones = [
+        atoms
+        for atoms in adding
+        if any(np.ndim(getattr(one, "val", [])) == 0 and one.val == 1 for one in atoms)
+    ]
+    return {atom for atoms in ones for atom in atoms if not hasattr(atom, "val")}
+
+
+def name_layer(path: str) -> str:
+    """Name a layer by the path of its kernel.
+
+    >>> name_layer("params/hidden1/kernel"), name_layer("layers/0/weight")
+    ('hidden1', 'layers/0')
+    """
+    return path.removeprefix("params/").rpartition("/")[0] or path
+
+
+def to_numpy(value: Array) -> Any:  # noqa: ANN401
+    """Return the numbers of an array, those of half precision as float32."""
+    array = jnp.asarray(value)
+    return np.asarray(array.astype(jnp.promote_types(array.dtype, jnp.float32)))
