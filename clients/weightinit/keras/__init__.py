@@ -2,6 +2,7 @@
 
 from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected
+from weightinit.keras.check import check
 from weightinit.keras.initialize import initialize, plan
 from weightinit.keras.initializers import (
     GlorotNormal,
@@ -48,6 +49,7 @@ __all__ = [
     "XavierNormal",
     "XavierTruncatedNormal",
     "XavierUniform",
+    "check",
     "initialize",
     "placeholders",
     "plan",

@@ -48,6 +48,13 @@ def _walk(layer: Layer, prefix: str, seen: set[int]) -> Iterator[NamedTensor]:
             yield NamedTensor(prefix + variable.name, layer, variable)
 
 
+def walk_layers(root: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Walk a model and the layers inside it, at the same paths."""
+    yield prefix.removesuffix("/"), root
+    for child, called in _name_children(root):
+        yield from walk_layers(child, f"{prefix}{called}/")
+
+
 def _name_children(layer: Layer) -> Iterator[tuple[Layer, str]]:
     counts: Counter[str] = Counter()
     for child in layer._flatten_layers(include_self=False, recursive=False):  # noqa: SLF001 - no public way

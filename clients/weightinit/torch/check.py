@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -47,12 +47,13 @@ def measure_module(
     parts: Mapping[nn.Module, Part],
     batch: Any,  # noqa: ANN401 - what a forward takes
     loss: Loss | None,
+    listen: Callable[[Recorder], AbstractContextManager[None]] = Recorder.listen,
 ) -> SignalReport:
     """Measure the signals of a module, of which parts have a name and a role. It changes the module."""
     recorder = Recorder(parts)
     with run_eagerly(), torch.inference_mode(mode=False), torch.enable_grad():
         args, kwargs = recorder.prepare(batch)
-        with recorder.listen():
+        with listen(recorder):
             outputs = root(*args, **kwargs)
         recorder.finish(outputs)
         if not any(signal.role == "layer" for signal in recorder.signals):

@@ -178,6 +178,7 @@ def test_the_exported_names_are_these():
         "XavierNormal",
         "XavierTruncatedNormal",
         "XavierUniform",
+        "check",
         "initialize",
         "placeholders",
         "plan",

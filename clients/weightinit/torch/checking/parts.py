@@ -25,11 +25,15 @@ NO_ACTIVATION = (None, "none", "exponential")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a module is in a report. `role` is None for one that only holds others."""
+    """What a module is in a report. `role` is None for one that only holds others.
+
+    The activations of one that `is_whole` are its own business, as the gates of an LSTM are.
+    """
 
     name: str
     kind: str = ""
     role: Role | None = None
+    is_whole: bool = False
 
 
 def name_parts(root: nn.Module) -> dict[nn.Module, Part]:

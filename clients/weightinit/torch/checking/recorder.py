@@ -140,7 +140,8 @@ class Recorder(TorchFunctionMode):
         part = self.parts[call.module] if call else Part("")
         tensor: Any = args[0] if args else kwargs.get("input")
         if (
-            part.role == "activation"
+            part.is_whole
+            or part.role == "activation"
             or not is_signal(tensor)
             or not (name := name_function(func, args, kwargs))
         ):

@@ -85,8 +85,14 @@ def keep_generator(value: np.random.Generator) -> Undo:
 
 
 def keep_list(value: list[Any]) -> Undo:
-    """Note the items of a list."""
-    return partial(value.__setitem__, slice(None), list(value))
+    """Note the items of a list. They are put back unless they are still there."""
+    items = list(value)
+
+    def restore() -> None:
+        if list(map(id, value)) != list(map(id, items)):
+            value[:] = items
+
+    return restore
 
 
 def keep_dict(value: dict[Any, Any]) -> Undo:

@@ -1,0 +1,127 @@
+"""Check: the signals and gradients of a model under its present weights, on the backends PyTorch and JAX."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from weightinit.adapters.check import Role
+from weightinit.adapters.signal_report import SignalReport
+from weightinit.keras.layers import Layer
+from weightinit.keras.walk import walk_layers, walk_variables
+
+Loss = Callable[[Any], Any]
+
+
+def check(model: Layer, batch: Any, *, loss: Loss | None = None) -> SignalReport:
+    """Run a model forward and backward once; return the variances of its signals and gradients by layer.
+
+    Every layer with a kernel has a row, and every activation that it calls, in the order of execution. The
+    model runs as in inference, unless the batch says `training`. Its variables and the global generators are
+    afterwards what they were, also after an error. No service is needed. Raises NotImplementedError on the
+    backends TensorFlow and NumPy, ModelRejected where nothing can be measured, and what the model raises.
+
+    Args:
+        model: the model or layer, built.
+        batch: an array whose first axis counts samples; a tuple of arguments, of which the first may be what
+            the model takes as several inputs; or a mapping of keyword arguments.
+        loss: makes the scalar to derive of the outputs. Default: a sum of all floating-point outputs, each
+            times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
+            variance 1.
+    """
+    match keras.backend.backend():
+        case "jax":
+            return _check_jax(model, batch, loss)
+        case "torch":
+            return _check_torch(model, batch, loss)
+        case other:
+            raise NotImplementedError(
+                f"check works on Keras' backends jax and torch, and this one is {other}"
+            )
+
+
+def _check_jax(model: Layer, batch: Any, loss: Loss | None) -> SignalReport:
+    """Check a model as a function of its variables."""
+    from weightinit.jax.check import check as check_function  # noqa: PLC0415 - only that backend has it
+    from weightinit.jax.models import Applied  # noqa: PLC0415
+
+    paths = {id(place.variable): place.path for place in walk_variables(model)}
+
+    def name(variables: Any) -> list[str]:
+        return [paths.get(id(one), one.path) for one in variables]
+
+    names = name(model.trainable_variables), name(model.non_trainable_variables)
+    values = {
+        path: one.value
+        for group, variables in zip(
+            names, (model.trainable_variables, model.non_trainable_variables), strict=True
+        )
+        for path, one in zip(group, variables, strict=True)
+    }
+
+    def run(tree: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        trainable, others = ([tree[path] for path in group] for group in names)
+        return model.stateless_call(trainable, others, *args, **kwargs)[0]
+
+    return check_function(Applied(run, values), _convert(batch), loss=loss)
+
+
+def _check_torch(model: Layer, batch: Any, loss: Loss | None) -> SignalReport:
+    """Check a model as a module. Its layers run no hooks of PyTorch's: `call` is wrapped."""
+    from weightinit.torch.check import measure_module  # noqa: PLC0415 - only that backend has it
+    from weightinit.torch.checking.parts import Part  # noqa: PLC0415
+    from weightinit.torch.checking.snapshot import keep_state  # noqa: PLC0415
+
+    parts = {
+        layer: Part(path, type(layer).__name__, find_role(layer), isinstance(layer, keras.layers.RNN))
+        for path, layer in walk_layers(model)
+    }
+    walk_variables(model)  # refuses what is not built
+    with keep_state(model):
+        return measure_module(model, parts, _convert(batch), loss, wrap_calls)
+
+
+@contextmanager
+def wrap_calls(recorder: Any) -> Iterator[None]:
+    """Tell a recorder of all calls of layers."""
+    layers = list(recorder.parts)
+    try:
+        for layer in layers:
+            object.__setattr__(layer, "call", wrap_call(layer, layer.call, recorder))
+        with recorder:
+            yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("call", None)
+
+
+def wrap_call(layer: Layer, call: Callable[..., Any], recorder: Any) -> Callable[..., Any]:
+    """Wrap the call of a layer, so that a recorder sees what comes in and out."""
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        recorder.enter(layer, args, kwargs)
+        output = call(*args, **kwargs)
+        recorded = recorder.leave(layer, args, output)
+        return output if recorded is None else recorded
+
+    return wrapped
+
+
+def find_role(layer: Layer) -> Role | None:
+    """Find what a layer is in a report; None for one that has no kernel of its own."""
+    if isinstance(layer, keras.layers.Embedding):
+        return "lookup"
+    if "Normalization" in type(layer).__name__:
+        return "norm"
+    if isinstance(layer, keras.layers.RNN):
+        return "layer"
+    own = [*layer._trainable_variables, *layer._non_trainable_variables]  # noqa: SLF001 - no public way
+    return "layer" if any(len(variable.shape) > 1 for variable in own) else None
+
+
+def _convert(batch: Any) -> Any:
+    """Make tensors of the backend of the arrays of a batch, and leave the rest."""
+    return keras.tree.map_structure(
+        lambda one: keras.ops.convert_to_tensor(one) if hasattr(one, "dtype") else one, batch
+    )
