@@ -3,16 +3,20 @@
 import math
 import pickle
 import random
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from weightinit.adapters.rules import ModelRejected
+from weightinit.adapters.signal_report import FLAGS
 from weightinit.torch import check
 
 DEPTH, WIDTH = 30, 256
+PAGE = (Path(__file__).parents[3] / "docs" / "check.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
@@ -427,3 +431,21 @@ def test_it_works_where_no_gradients_are_wanted():
     expected = check(model, inputs)
     with torch.no_grad():
         assert check(model, inputs) == expected
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_page_prints_what_it_shows(capsys):
+    (example, shown), *_ = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
+    exec(compile(example, "docs/check.md", "exec"), {"__name__": "example"})
+    printed = capsys.readouterr().out
+    number = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
+    assert re.sub(r" +", " ", number.sub("", printed)) == re.sub(r" +", " ", number.sub("", shown))
+    found, expected = (list(map(float, number.findall(text))) for text in (printed, shown))
+    assert found == pytest.approx(expected, rel=0.02, abs=1e-4)  # processors round differently
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_every_flag_is_on_the_page(flag):
+    assert f"| {flag} |" in PAGE
