@@ -14,7 +14,8 @@ from jax.tree_util import tree_flatten_with_path
 from weightinit.adapters.check import Moments, build_report, make_projections, number_calls
 from weightinit.adapters.rules import ModelRejected
 from weightinit.adapters.signal_report import SignalReport
-from weightinit.jax.interpreter import Fact, Interpreter
+from weightinit.jax.facts import Fact
+from weightinit.jax.interpreter import Interpreter
 from weightinit.jax.models import Applied, Function, OpenedModel, open_model
 from weightinit.jax.walk import PyTree, check_untraced, is_abstract, name_path
 

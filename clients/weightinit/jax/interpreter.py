@@ -1,13 +1,14 @@
 """Interpreter: a traced program run one operation after the other, to measure what its layers put out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from weightinit.adapters.check import Moments, Role, Signal
+from weightinit.jax.facts import Fact, combine, merge, name_layer, to_numpy
 
 Equation = Any  # a jax.extend.core.JaxprEqn
 Program = Any  # a jax.extend.core.Jaxpr or ClosedJaxpr
@@ -39,22 +40,6 @@ ACTIVATIONS = {
 }
 # A bias is added to what a kernel puts out, perhaps in another shape or precision.
 MOVES = frozenset(["convert_element_type", "reshape", "squeeze", "transpose", "broadcast_in_dim", "copy"])
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What is known of an array. `path` is that of a parameter that it is made of, unless it is a signal.
-
-    `sources` are the layers that a signal comes from, `output` is the one whose output it is. `is_scale`
-    tells that it divides by the scale of something, as a norm does, `is_square` that it measures one.
-    """
-
-    path: str | None = None
-    is_signal: bool = False
-    sources: frozenset[Signal] = frozenset()
-    output: Signal | None = None
-    is_scale: bool = False
-    is_square: bool = False
 
 
 class Interpreter:
@@ -106,7 +91,8 @@ class Interpreter:
         name, facts = equation.primitive.name, [fact for _, fact in pairs]
         called = ACTIVATIONS.get(str(equation.params.get("name", name)))
         inner = find_inner(equation)
-        if inner is not None and not called and has_rows(inner):
+        is_own = name.startswith("custom_vjp")  # its gradient is not that of its operations
+        if inner is not None and not called and (has_kernels(inner) if is_own else has_rows(inner)):
             if name == "scan":
                 return self._scan(equation, pairs)
             if len(get_body(inner).invars) == len(pairs):
@@ -119,6 +105,17 @@ class Interpreter:
         fact = combine(name, pairs)
         if name in KERNELS and any(one.is_signal for one in facts):
             return [self._multiply(KERNELS[name], results[0], pairs, fact)]
+        path = next((one.path for one in facts if one.path is not None), None)
+        if (
+            name == "cond"
+            and fact.is_signal
+            and path is not None
+            and any(map(has_kernels, equation.params["branches"]))
+        ):
+            return [
+                self._record(results[0], fact, name_layer(path), "cond", "layer"),
+                *((one, fact) for one in results[1:]),
+            ]
         if name == "gather" and facts[0].path is not None and facts[1].is_signal:
             return [self._record(results[0], fact, name_layer(facts[0].path), "lookup", "lookup")]
         if fact.is_signal and len(results) == 1:
@@ -216,34 +213,6 @@ class Interpreter:
         return value, fact
 
 
-def combine(name: str, pairs: Sequence[tuple[Array, Fact]]) -> Fact:
-    """Say what is known of what an operation makes of arrays."""
-    fact = merge([one for _, one in pairs])
-    if name == "square" or (name in {"mul", "integer_pow"} and all(one[0] is pairs[0][0] for one in pairs)):
-        fact = replace(fact, is_square=fact.is_signal)
-    if name in {"rsqrt", "sqrt"} and (fact.is_signal or (fact.path is not None and not is_one(pairs[0][0]))):
-        return replace(fact, is_scale=True)
-    return fact
-
-
-def merge(facts: Sequence[Fact]) -> Fact:
-    """Say what is known of what is made of several arrays."""
-    is_signal = any(fact.is_signal for fact in facts)
-    path = None if is_signal else next((fact.path for fact in facts if fact.path is not None), None)
-    sources = frozenset[Signal]().union(*(fact.sources for fact in facts))
-    others = [fact for fact in facts if fact.is_signal or fact.path is not None]
-    is_scale = any(fact.is_scale for fact in others) and all(
-        fact.is_scale or not fact.is_signal for fact in others
-    )
-    is_square = is_signal and all(fact.is_square for fact in facts if fact.is_signal)
-    return Fact(path, is_signal, sources, None, is_scale, is_square)
-
-
-def is_one(value: Array) -> bool:
-    """Tell whether running statistics are still those that a norm was made with, but for its epsilon."""
-    return bool(np.allclose(to_numpy(value), 1, atol=2e-3))
-
-
 def is_input(value: Array, fact: Fact) -> bool:
     """Tell whether an array is an input that a gradient comes back to."""
     return fact.is_signal and bool(jnp.issubdtype(value.dtype, jnp.inexact))
@@ -254,6 +223,13 @@ def find_inner(equation: Equation) -> Program | None:
     params = equation.params
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     return next((params[name] for name in names if hasattr(params.get(name), "eqns")), None)
+
+
+def has_kernels(program: Program) -> bool:
+    """Tell whether a program multiplies by kernels."""
+    equations = get_body(program).eqns
+    inner = [one for equation in equations if (one := find_inner(equation)) is not None]
+    return any(equation.primitive.name in KERNELS for equation in equations) or any(map(has_kernels, inner))
 
 
 def has_rows(program: Program) -> bool:
@@ -287,18 +263,3 @@ def find_formulas(body: Program) -> set[Any]:
         if any(np.ndim(getattr(one, "val", [])) == 0 and one.val == 1 for one in atoms)
     ]
     return {atom for atoms in ones for atom in atoms if not hasattr(atom, "val")}
-
-
-def name_layer(path: str) -> str:
-    """Name a layer by the path of its kernel.
-
-    >>> name_layer("params/hidden1/kernel"), name_layer("layers/0/weight")
-    ('hidden1', 'layers/0')
-    """
-    return path.removeprefix("params/").rpartition("/")[0] or path
-
-
-def to_numpy(value: Array) -> Any:  # noqa: ANN401
-    """Return the numbers of an array, those of half precision as float32."""
-    array = jnp.asarray(value)
-    return np.asarray(array.astype(jnp.promote_types(array.dtype, jnp.float32)))

@@ -152,12 +152,23 @@ def test_a_scan_is_followed_step_by_step():
 def test_the_gradient_of_ones_own_is_kept():
     @jax.custom_vjp
     def through(x):
-        return jnp.sign(x)
+        return jnp.sign(jnp.maximum(x, 0))
 
     through.defvjp(lambda x: (through(x), None), lambda _, gradient: (gradient,))
     params = {"a": {"kernel": jnp.eye(8)}, "b": {"kernel": jnp.eye(8)}}
     model = Applied(lambda params, x: through(x @ params["a"]["kernel"]) @ params["b"]["kernel"], params)
     assert not check(model, batch(4, 8)).flagged
+
+
+def test_a_branch_with_kernels_is_one_row():
+    def run(params, x):
+        hidden = jax.lax.cond(x.sum() > 0, lambda x: x @ params["a"]["kernel"], lambda x: x, x)
+        return hidden @ params["b"]["kernel"]
+
+    params = {"a": {"kernel": jnp.eye(8)}, "b": {"kernel": jnp.eye(8)}}
+    report = check(Applied(run, params), jnp.abs(batch(4, 8)))
+    assert [(row.name, row.kind) for row in report] == [("a", "cond"), ("b", "dot")]
+    assert not has_flag(report, "no gradient")
 
 
 def test_dead_units_zeros_and_what_is_not_finite_are_said():
