@@ -38,6 +38,8 @@ ACTIVATIONS = {
     "swish": "silu",
     "tanh": "tanh",
 }
+# These do nothing but call another program.
+CALLS = frozenset(["closed_call", "core_call", "jit", "pjit"])
 # A bias is added to what a kernel puts out, perhaps in another shape or precision.
 MOVES = frozenset(["convert_element_type", "reshape", "squeeze", "transpose", "broadcast_in_dim", "copy"])
 
@@ -92,7 +94,11 @@ class Interpreter:
         called = ACTIVATIONS.get(str(equation.params.get("name", name)))
         inner = find_inner(equation)
         is_own = name.startswith("custom_vjp")  # its gradient is not that of its operations
-        if inner is not None and not called and (has_kernels(inner) if is_own else has_rows(inner)):
+        if (
+            inner is not None
+            and not called
+            and (has_kernels(inner) if is_own else name in CALLS or has_rows(inner))
+        ):
             if name == "scan":
                 return self._scan(equation, pairs)
             if len(get_body(inner).invars) == len(pairs):

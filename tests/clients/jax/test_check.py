@@ -135,6 +135,39 @@ def test_a_module_of_equinox_is_mapped_over_the_batch():
     assert math.prod(report["layers/1"].shape) == 64 * 3
 
 
+@pytest.mark.parametrize("kind", ["LayerNorm", "GroupNorm", "RMSNorm"])
+def test_a_norm_of_equinox_is_no_activation(kind):
+    equinox = pytest.importorskip("equinox")
+    first, second = (equinox.nn.Linear(16, 16, key=jax.random.key(i)) for i in range(2))
+    norm = equinox.nn.GroupNorm(4, 16) if kind == "GroupNorm" else getattr(equinox.nn, kind)(16)
+    report = check(equinox.nn.Sequential([first, norm, second]), batch(64, 16))
+    assert [row.kind for row in report] == ["dot", "dot"]
+
+
+def test_what_a_norm_rescales_does_not_vanish():
+    small = linen.initializers.normal(0.01)
+
+    class Convolutions(linen.Module):
+        training: bool
+
+        @linen.compact
+        def __call__(self, x):
+            for _ in range(6):
+                x = linen.Conv(8, (3, 3), use_bias=False, kernel_init=small)(x)
+                x = linen.relu(linen.BatchNorm(use_running_average=not self.training)(x))
+            return x
+
+    inputs = batch(8, 12, 12, 8)
+    variables = Convolutions(training=False).init(jax.random.key(0), inputs)
+
+    def run(variables, x):
+        return Convolutions(training=True).apply(variables, x, mutable=["batch_stats"])[0]
+
+    assert not check(Applied(run, variables), inputs).flagged
+    # Running statistics that are still those it was made with rescale nothing.
+    assert has_flag(check((Convolutions(training=False), variables), inputs), "vanishes")
+
+
 def test_a_scan_is_followed_step_by_step():
     def run(params, x):
         def step(state, one):
