@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import keras
+import numpy as np
+
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, split_axis
 from weightinit.adapters.matching import Target, find_letters, match_model
@@ -183,9 +186,17 @@ def _plan(
 
 
 def _assign(blocks: Sequence[ResolvedTensor], client: Client) -> None:
-    """Assign the variable that some blocks make up, unless it is left as it is."""
+    """Assign the variable that some blocks make up, unless all are left as they are."""
     planned = blocks[0].planned
-    if blocks[0].spec or isinstance(planned.action, Constant):
-        segments = [block.planned.make_segment(block.spec) for block in blocks]
-        variable = planned.target.variable
+    variable = planned.target.variable
+    given = [block for block in blocks if block.spec or isinstance(block.planned.action, Constant)]
+    segments = [block.planned.make_segment(block.spec) for block in given]
+    if len(given) == len(blocks):
         variable.assign(read_slices(segments, span(variable.shape), planned.dtype, client))
+    elif given:
+        values = np.array(keras.ops.convert_to_numpy(variable))
+        for segment in segments:
+            part = segment.intersect(span(variable.shape))
+            if part is not None:
+                values[part] = segment.read(part, planned.dtype, client)
+        variable.assign(values)

@@ -214,6 +214,31 @@ def test_a_rule_can_leave_variables_alone(client):
     np.testing.assert_array_equal(read(layer, "lstm_cell/recurrent_kernel"), before)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("gates", ["f", "i", "io", "ifg"])
+def test_a_rule_can_leave_some_gates_of_a_kernel_alone(client, gates, dtype):
+    layer = layers.LSTM(5, dtype=dtype, recurrent_initializer="zeros")
+    layer.build((None, 4, 3))
+    before = np.split(read(layer, "lstm_cell/kernel"), 4, axis=1)
+    rules = {f"lstm_cell/kernel.{gate}": None for gate in gates}
+    report = initialize(layer, 42, rules=rules, client=client)
+    after = np.split(read(layer, "lstm_cell/kernel"), 4, axis=1)
+    for gate, ours, theirs in zip("ifgo", after, before, strict=True):
+        name = f"lstm_cell/kernel.{gate}"
+        assert (report[name].scheme == "kept") == (gate in gates)
+        expected = theirs if gate in gates else draw(3, 5, name=name, dtype=dtype)
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_a_rule_can_leave_one_of_several_parts_alone(client):
+    model = build(layers.Dense(6, name="both"))
+    before = read(model, "both/kernel")
+    rules = {"both/kernel.b": None, "both/kernel": {"parts": ["a", "b"]}}
+    initialize(model, 42, rules=rules, client=client)
+    np.testing.assert_array_equal(read(model, "both/kernel")[:, 3:], before[:, 3:])
+    np.testing.assert_array_equal(read(model, "both/kernel")[:, :3], draw(5, 3, name="both/kernel.a"))
+
+
 def test_a_rule_can_name_what_no_layer_of_keras_is(client):
     class Custom(keras.layers.Layer):
         def build(self, _shape):
