@@ -1,90 +1,138 @@
-"""Following: which activation a layer's outputs go through, in its own arguments or in the model's graph."""
+"""Activation inference: which activation follows each kernel of a model."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 import keras
+import numpy as np
 
-from weightinit.keras.layers import Activation, Layer, Operation, Tensor
+from weightinit.adapters.following import Follower, doubt, merge
+from weightinit.adapters.graph import Node, Role
+from weightinit.adapters.plan import Inference
+from weightinit.keras.interception import keep_state
+from weightinit.keras.layers import Kernel, Layer, Variable
+from weightinit.keras.tracing import Failures, Traced, trace_model
+from weightinit.spec.layouts import write_out
 
-# The names of keras.activations, and those that Keras has as layers alone.
-ACTIVATIONS = frozenset(
-    name.replace("_", "") for name in dir(keras.activations) if not name.startswith("_")
-) - {"get", "serialize", "deserialize", "linear"} | {"activation", "prelu"}
-# What moves, scales, thins out or adds up a signal keeps what is around zero around zero.
-PASSING = (
-    "cropping",
-    "dropout",
-    "flatten",
-    "identity",
-    "norm",
-    "padding",
-    "permute",
-    "pool",
-    "reshape",
-    "upsampl",
-)
-MERGING = frozenset(["add", "average", "concatenate", "subtract"])
+MAX_CONSTANT = 1 << 20  # elements that are looked at
 
 
-class Graph:
-    """The graph of a model, as far as it is symbolic: Sequential and functional models, and those inside."""
+class KerasArrays:
+    """The tensors of Keras' backend, as stand-ins for signals."""
 
-    def __init__(self, model: Layer) -> None:
-        self._users: dict[int, list[Operation]] = defaultdict(list)
-        for operation in _collect_operations(model):
-            for tensor in _read_tensors(operation, "input"):
-                self._users[id(tensor)].append(operation)
+    def make(self, values: Any) -> Any:
+        """Make a tensor of an array."""
+        return keras.ops.convert_to_tensor(np.array(values), dtype=str(np.asarray(values).dtype))
 
-    def find_activation(self, layer: Layer) -> str | None:
-        """Find the activation that follows a layer: its own, or the first on all paths from it."""
-        own = name_activation(getattr(layer, "activation", None))
-        if own is not None:
-            return own
-        found = set(self._follow(layer, set()))
-        return found.pop() if len(found) == 1 else None
+    def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Any:
+        """Make a tensor of a shape, in which elements count along an axis."""
+        lengths = [1] * len(shape)
+        lengths[axis] = count
+        numbers = np.arange(count, dtype="float64").reshape(lengths)
+        return self.make(np.broadcast_to(numbers, tuple(shape)))
 
-    def _follow(self, operation: Operation, seen: set[int]) -> Iterator[str | None]:
-        for tensor in _read_tensors(operation, "output"):
-            for user in self._users[id(tensor)]:
-                kind = fold(type(user).__name__)
-                if kind in ACTIVATIONS:
-                    yield name_activation(user)
-                elif kind not in MERGING and not any(part in kind for part in PASSING):
-                    yield None
-                elif id(user) not in seen:
-                    seen.add(id(user))
-                    yield from self._follow(user, seen)
+    def make_filled(self, value: float, shape: Sequence[int]) -> Any:
+        """Make a tensor of a shape, of one value: of integers where that is one."""
+        return self.make(np.full(tuple(shape), value, dtype="int32" if isinstance(value, int) else "float64"))
 
+    def read(self, array: Any) -> Any:
+        """Read a tensor as an array."""
+        return np.asarray(keras.ops.convert_to_numpy(array))
 
-def name_activation(activation: Activation) -> str | None:
-    """Name an activation: a function, or a layer that is one. None for none, and for the linear one.
-
-    >>> name_activation(keras.layers.LeakyReLU()), name_activation(keras.activations.leaky_relu)
-    ('leakyrelu', 'leakyrelu')
-    """
-    if isinstance(activation, keras.layers.Activation):
-        activation = activation.activation
-    if activation is None or activation is keras.activations.linear:
-        return None
-    return fold(getattr(activation, "__name__", type(activation).__name__))
+    def find_uniform(self, tensor: Any) -> float | None:
+        """Return the value that all elements have; None if there is none."""
+        if isinstance(tensor, int | float):
+            return float(tensor)
+        size = int(np.prod(tensor.shape))
+        if not 0 < size <= MAX_CONSTANT:
+            return None
+        values = np.asarray(keras.ops.convert_to_numpy(tensor)).ravel()
+        return float(values[0]) if (values == values[0]).all() else None
 
 
-def fold(name: str) -> str:
-    """Fold a name, so that classes and functions have the same. The service knows activations by it."""
-    return name.lower().replace("_", "")
+class ActivationFinder:
+    """The activations that follow the kernels of a model. It is traced when the first is needed."""
+
+    def __init__(self, root: Layer) -> None:
+        self._root = root
+        self._failures: Failures = {}
+
+    def find(self, variable: Variable, layer: Layer, kernel: Kernel) -> Inference:
+        """Find what follows a kernel: the first of its uses counts, if there are several."""
+        uses = self._uses.get(id(variable), [])
+        if not uses:
+            return doubt(self._explain(layer))
+        with evaluate(self._root):
+            found = [follower.infer(node) for follower, node in uses]
+        first = choose(found)
+        return fit(first, kernel, tuple(variable.shape)) if first.parts or first.outputs else first
+
+    @cached_property
+    def _uses(self) -> dict[int, list[tuple[Follower, Node]]]:
+        """Where kernels are used, by the id of the variable."""
+        uses: dict[int, list[tuple[Follower, Node]]] = {}
+        for traced in self._trace():
+            follower = Follower(KerasArrays(), traced.outside)
+            for node in traced.nodes:
+                for key in node.parameters if node.role is Role.PRODUCT else ():
+                    uses.setdefault(key, []).append((follower, node))
+        return uses
+
+    def _trace(self) -> Iterator[Traced]:
+        """Trace the model as it predicts; as it is trained too, if that leaves kernels out."""
+        reached: set[int] = set()
+        for traced in trace_model(self._root, self._failures):
+            reached |= {key for node in traced.nodes for key in node.parameters}
+            yield traced
+        if not self._failures and any(
+            len(one.shape) > 1 and id(one) not in reached for one in self._root.weights
+        ):
+            yield from trace_model(self._root, self._failures, training=True)
+
+    def _explain(self, layer: Layer) -> str:
+        """Explain why no trace came to a layer: what could not be followed around it, innermost."""
+        around = [
+            why
+            for failed, why in self._failures.values()
+            if any(one is layer for one in failed._flatten_layers())  # noqa: SLF001 - no public way
+        ]
+        return around[-1] if around else "nothing calls it"
 
 
-def _collect_operations(model: Layer) -> list[Operation]:
-    """Collect the layers of a model, and what functional models inside it do without layers."""
-    layers = model._flatten_layers()  # noqa: SLF001 - no public way
-    found = {id(step): step for layer in layers for step in [layer, *getattr(layer, "operations", ())]}
-    return list(found.values())
+def choose(found: Sequence[Inference]) -> Inference:
+    """Choose what follows the first use of a kernel of which something is known; others may disagree."""
+    first = next((one for one in found if one.certainty != "unknown"), found[0])
+    others = sorted({one.activation or "none" for one in found} - {first.activation or "none"})
+    if first.parts or not others or first.certainty == "unknown":
+        return first
+    return replace(
+        first, certainty="guessed", reason=f"{first.reason} After other uses {' and '.join(others)}."
+    )
 
 
-def _read_tensors(operation: Operation, side: str) -> list[Tensor]:
-    """Read the symbolic inputs or outputs of an operation: none if it has none, or was used several times."""
-    try:
-        return list(keras.tree.flatten(getattr(operation, side)))
-    except (AttributeError, ValueError):
-        return []
+def fit(found: Inference, kernel: Kernel, shape: tuple[int, ...]) -> Inference:
+    """Fit what was found of the parts of a kernel to its shape; one that cannot be cut stays whole."""
+    layout = write_out(kernel.layer.get("layout", "keras"), len(shape))
+    is_cut = not found.parts or sum(length for length, _ in found.parts.values()) == shape[-1]
+    if "groups" in kernel.layer or not layout.endswith("O") or not is_cut:
+        parts = [inference for _, inference in found.parts.values()] or [replace(found, outputs=None)]
+        return merge(parts, "parts of its outputs are used in several ways")
+    if found.outputs is not None and "layout" not in kernel.layer:
+        return replace(found, outputs=found.outputs * math.prod(shape[:-2]))  # of each place in the field
+    return found
+
+
+@contextmanager
+def evaluate(root: Layer) -> Iterator[None]:
+    """Evaluate operations in double precision, and leave no trace of it in a model."""
+    with keep_state(root), keras.StatelessScope():
+        if keras.backend.backend() == "jax":
+            with sys.modules["jax"].enable_x64(True):  # noqa: FBT003 - JAX's own
+                yield
+        else:
+            yield

@@ -1,7 +1,7 @@
 """Kernels: which variables of Keras' layers are kernels, and which axis of each is which."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from keras import layers
@@ -18,11 +18,15 @@ Activation = Any  # a function, a layer or None
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel: what there is to say of its layer, and the gates that its last axis packs, each a kernel."""
+    """A kernel: what there is to say of its layer, and the gates that its last axis packs, each a kernel.
+
+    One that is not `activated` feeds no activation, for the `reason` given.
+    """
 
     layer: LayerFields = field(default_factory=LayerFields)
     gates: tuple[str, ...] = ()
     activated: bool = True
+    reason: str = ""
 
 
 ORDINARY = Kernel()
@@ -31,7 +35,10 @@ TRANSPOSED = {1: Kernel({"layout": "WOI"}), 2: Kernel({"layout": "HWOI"}), 3: Ke
 DEPTHWISE = {1: Kernel({"layout": "WGO"}), 2: Kernel({"layout": "HWGO"})}
 # The depthwise half feeds the pointwise one, without an activation.
 SEPARABLE = {
-    rank: {"depthwise_kernel": Kernel(kernel.layer, activated=False), "pointwise_kernel": ORDINARY}
+    rank: {
+        "depthwise_kernel": Kernel(kernel.layer, activated=False, reason="The pointwise kernel follows."),
+        "pointwise_kernel": ORDINARY,
+    }
     for rank, kernel in DEPTHWISE.items()
 }
 # Keras initializes tables to U(±0.05), whatever their size. A lookup reads one row, so fan_in is 1.
@@ -44,6 +51,7 @@ LOOKUP = Kernel(
         "distribution": "uniform",
     },
     activated=False,
+    reason="A table.",
 )
 
 
@@ -84,7 +92,7 @@ def find_kernel(layer: Layer, variable: str) -> Kernel | None:
     if found is None:
         return None
     fields = {**found.layer, **_read_layer(layer)}
-    return Kernel(cast("LayerFields", fields), found.gates, found.activated)
+    return replace(found, layer=cast("LayerFields", fields))
 
 
 def is_known(layer: Layer) -> bool:

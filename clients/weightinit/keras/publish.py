@@ -12,8 +12,8 @@ from weightinit import Client, Spec, default_client
 from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
-from weightinit.keras.initialize import plan_variables
 from weightinit.keras.layers import Layer, find_kernel
+from weightinit.keras.plan import plan_variables
 from weightinit.keras.walk import NamedTensor
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming

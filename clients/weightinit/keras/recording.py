@@ -1,0 +1,190 @@
+"""Recording: the graph of a model, made of what is called on symbolic tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from weightinit.adapters.graph import Node, Role, Structure
+from weightinit.keras.interception import find_tensors
+from weightinit.keras.layers import Layer, Operation, Tensor
+from weightinit.keras.operations import fold, make_node, spell
+
+# What a length is taken for that is not known until the model is called.
+UNKNOWN_LENGTH = 8
+BATCH = 2
+
+
+class Recorder:
+    """The nodes of a graph, in order, and the symbolic tensors that they stand for."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._tensors: dict[int, tuple[Node, Tensor]] = {}  # the tensor is kept, so that its id is
+
+    def add_inputs(self, tensors: Sequence[Tensor]) -> None:
+        """Add tensors that come from outside."""
+        for tensor in tensors:
+            self.add(Node(0, Role.INPUT, "an input"), [tensor])
+
+    def add_end(self, tensors: Sequence[Tensor], role: Role, label: str) -> None:
+        """Add a place where tensors end."""
+        inputs = tuple(dict.fromkeys(map(self.find, tensors)))
+        self._append(Node(0, role, label, inputs=inputs))
+
+    def record(
+        self,
+        operation: Operation,
+        args: tuple[Any, ...],
+        keywords: dict[str, Any],
+        outputs: Any,
+        label: str = "",
+    ) -> Any:
+        """Record an operation or a layer that is one, and return its outputs."""
+        name = name_operation(operation)
+        call = operation.call if hasattr(operation, "call") else operation
+        arguments, named = self.replace(args), self.replace(keywords)
+        made = find_tensors(outputs)
+        for place, tensor in enumerate(made):
+            node = make_node(operation, name, call, arguments, named)
+            node.label = label or describe(operation)
+            node.output = None if outputs is tensor else place
+            if name == "moments" and node.role is Role.UNKNOWN:
+                node.role = Role.STATISTIC if place else Role.REDUCE
+            self.add(node, [tensor])
+        return outputs
+
+    def link(
+        self, role: Role, sources: Sequence[Tensor], outputs: Sequence[Tensor], label: str, why: str = ""
+    ) -> None:
+        """Add tensors that come of others in some way that a role says."""
+        inputs = tuple(dict.fromkeys(map(self.find, sources)))
+        for tensor in outputs:
+            self.add(Node(0, role, label, inputs=inputs, why=why), [tensor])
+
+    def add(self, node: Node, tensors: Sequence[Tensor]) -> None:
+        """Add a node that stands for tensors."""
+        self._append(node)
+        for tensor in tensors:
+            node.shape = fill_shape(tensor.shape)
+            dtype = keras.backend.standardize_dtype(tensor.dtype)
+            node.is_mask = not keras.backend.is_float_dtype(dtype) and not dtype.startswith("complex")
+            self._tensors[id(tensor)] = node, tensor
+
+    def find(self, tensor: Tensor) -> Node:
+        """Find the node of a tensor; one that is new comes from outside."""
+        if id(tensor) not in self._tensors:
+            self.add_inputs([tensor])
+        return self._tensors[id(tensor)][0]
+
+    def forget(self, count: int) -> None:
+        """Forget all but the first nodes: what was recorded of a call that failed."""
+        gone = set(self.nodes[count:])
+        del self.nodes[count:]
+        for node in self.nodes:
+            if any(user in gone for user in node.users):
+                node.users = [user for user in node.users if user not in gone]
+        self._tensors = {key: kept for key, kept in self._tensors.items() if kept[0] not in gone}
+
+    def replace(self, value: Any) -> Structure:
+        """Replace the tensors of an argument by nodes, those of the backend by constants."""
+        if isinstance(value, keras.KerasTensor):
+            return self.find(value)
+        if isinstance(value, tuple | list):
+            items = [self.replace(item) for item in value]
+            return items if isinstance(value, list) else tuple(items)
+        if isinstance(value, dict):
+            return {key: self.replace(item) for key, item in value.items()}
+        if isinstance(value, keras.Variable) or (hasattr(value, "shape") and hasattr(value, "dtype")):
+            return self._find_constant(value)
+        return value
+
+    def _find_constant(self, value: Any) -> Structure:
+        if id(value) in self._tensors:
+            return self._tensors[id(value)][0]
+        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
+            return value
+        keys = frozenset([id(value)]) if isinstance(value, keras.Variable) else frozenset()
+        node = Node(0, Role.CONSTANT, shape=tuple(value.shape), tensor=value, parameters=keys)
+        self._append(node)
+        self._tensors[id(value)] = node, value
+        return node
+
+    def _append(self, node: Node) -> None:
+        node.index = len(self.nodes)
+        self.nodes.append(node)
+        for source in node.inputs:
+            source.users.append(node)
+
+
+def fill_shape(shape: Sequence[int | None]) -> tuple[int, ...]:
+    """Fill a shape with lengths where they are not known.
+
+    >>> fill_shape((None, None, 3))
+    (2, 8, 3)
+    """
+    filled = [UNKNOWN_LENGTH if length is None else length for length in shape]
+    return (BATCH, *filled[1:]) if shape and shape[0] is None else tuple(filled)
+
+
+def find_owner(layer: Operation) -> type:
+    """Find the class that a layer or an operation has its `call` from."""
+    return next((kind for kind in type(layer).__mro__ if "call" in vars(kind)), type(layer))
+
+
+def is_own(operation: Operation) -> bool:
+    """Tell whether a layer or an operation computes what one of Keras' own does: its call is of Keras."""
+    return find_owner(operation).__module__.startswith("keras.")
+
+
+def name_operation(operation: Operation) -> str:
+    """Return the folded name of an operation: for a layer, of the class that it has its `call` from.
+
+    >>> class Mine(keras.layers.Dropout): pass
+    >>> name_operation(Mine(0.1)), name_operation(keras.layers.MaxPooling2D())
+    ('dropout', 'maxpooling2d')
+    """
+    if not isinstance(operation, keras.Operation):
+        return ""
+    owner = find_owner(operation)
+    kinds = type(operation).__mro__
+    # A class of Keras' own may have its call from a base that stands for several of them.
+    first = next(
+        (kind for kind in kinds[: kinds.index(owner) + 1] if kind.__module__.startswith("keras.")), owner
+    )
+    return fold(first.__name__)
+
+
+def describe(operation: Operation) -> str:
+    """Describe an operation or a layer for people."""
+    if isinstance(operation, keras.Layer):
+        return f"{operation.name} ({type(operation).__name__})"
+    if isinstance(operation, keras.Operation):
+        return f"{spell(type(operation).__name__)}()"
+    return f"{getattr(operation, '__name__', type(operation).__name__)}()"
+
+
+def is_elementwise(function: Any, shape: Sequence[int]) -> bool:
+    """Tell whether a function works on each element by itself, and on all alike, by trying it."""
+    draws = np.random.default_rng(0)
+    first = draws.normal(size=shape).astype("float32")
+    some = draws.random(size=shape) < 1 / 2
+    order = draws.permutation(first.size)
+    try:
+        plain, changed, moved = (
+            np.asarray(keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(values))))
+            for values in (first, np.where(some, first + 1, first), first.ravel()[order].reshape(shape))
+        )
+    except Exception:  # noqa: BLE001 - code of the user's
+        return False
+    if not plain.shape == changed.shape == first.shape:
+        return False
+    return np.array_equal(plain[~some], changed[~some]) and np.allclose(
+        plain.ravel()[order], moved.ravel(), 1e-5, 1e-6
+    )
+
+
+def has_layers(layer: Layer) -> bool:
+    """Tell whether a layer has others inside it."""
+    return next(iter(layer._flatten_layers(include_self=False, recursive=False)), None) is not None  # noqa: SLF001

@@ -1,0 +1,352 @@
+"""Tracing: the graph of a model and of what its layers do inside, by calls on symbolic tensors."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers
+
+from weightinit.adapters.graph import Node, Role
+from weightinit.keras.interception import find_tensors, intercept
+from weightinit.keras.layers import Activation, Layer, Operation, Tensor, find_kernel, is_known
+from weightinit.keras.operations import ROLES
+from weightinit.keras.recording import (
+    BATCH,
+    Recorder,
+    describe,
+    fill_shape,
+    has_layers,
+    is_elementwise,
+    is_own,
+    name_operation,
+)
+
+# Layers by the id, and why they could not be followed.
+Failures = dict[int, tuple[Layer, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The graph of a model. `outside` is the reason that nothing is known of what comes after it, if so."""
+
+    nodes: list[Node]
+    outside: str
+
+
+def trace_model(
+    root: Layer, failures: Failures, outside: str = "", *, training: bool = False
+) -> Iterator[Traced]:
+    """Trace a built model, then each layer inside of what could not be followed; note that, and why."""
+    tracer = Tracer(training=training)
+    with intercept(root, tracer):
+        tracer.call_root(root)
+    yield Traced(tracer.nodes, outside)
+    for layer, why in tracer.opaque.values():
+        if id(layer) in failures:
+            continue
+        failures[id(layer)] = layer, why
+        for child in layer._flatten_layers(include_self=False, recursive=False):  # noqa: SLF001 - no public way
+            if child.weights:
+                yield from trace_model(child, failures, why, training=training)
+
+
+class Tracer(Recorder):
+    """Calls layers on symbolic tensors, and records what they do; `opaque` are those that do not show it."""
+
+    def __init__(self, *, training: bool) -> None:
+        super().__init__()
+        self.opaque: Failures = {}
+        self._training = training
+
+    def call_root(self, root: Layer) -> None:
+        """Call a model, on inputs of the shapes that it was built for."""
+        functional = find_functional(root)
+        if functional is not None:
+            tensors = [copy_tensor(tensor) for tensor in functional.inputs]
+            self.add_inputs(tensors)
+            made = keras.tree.pack_sequence_as(functional._inputs_struct, tensors)  # noqa: SLF001
+            outputs = self._run_functional(functional, made)
+            self.add_end(find_tensors(outputs), Role.OUTPUT, "the output")
+            return
+        why = f"the inputs of {type(root).__name__} are not known"
+        for args, keywords in make_inputs(root):
+            self.forget(0)
+            self.opaque.clear()
+            self.add_inputs(find_tensors((args, keywords)))
+            try:
+                outputs = self.call_layer(root, args, keywords)
+            except Exception as error:  # noqa: BLE001 - code of the user's, run on stand-ins for tensors
+                why = explain_failure(root, error)
+                continue
+            if id(root) not in self.opaque:
+                self.add_end(find_tensors(outputs), Role.OUTPUT, "the output")
+                return
+            why = self.opaque[id(root)][1]
+        self.forget(0)
+        self.opaque[id(root)] = root, why
+
+    # --- layers -----------------------------------------------------------------------------------
+
+    def call_layer(
+        self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
+    ) -> Any:
+        """Call a layer on symbolic tensors. `known` are its outputs where a model's graph has them."""
+        functional = find_functional(layer)
+        if functional is not None:
+            return self._run_functional(functional, args[0] if args else next(iter(keywords.values())))
+        if is_own(layer) and not is_cell(layer):
+            return self._call_own(layer, args, keywords, known)
+        return self._open(layer, args, keywords, known)
+
+    def _call_own(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
+        """Call a layer of Keras' own."""
+        if isinstance(layer, layers.Activation):
+            return self._activate(layer.activation, args[0], describe(layer))
+        if isinstance(layer, layers.TimeDistributed | layers.Bidirectional | layers.RNN):
+            return self._call_in_time(layer, args, keywords, known)
+        if is_known(layer):
+            return self._call_kernel(layer, args, keywords, known)
+        if name_operation(layer) not in ROLES:
+            return self._open(layer, args, keywords, known)
+        outputs = self._infer_outputs(layer, args, keywords, known)
+        return self.record(layer, args, self._complete(layer, args, keywords), outputs)
+
+    def call_operation(
+        self, operation: Operation, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
+    ) -> Any:
+        """Call an operation that is no layer."""
+        if hasattr(operation, "_nodes_by_depth"):
+            return self._run_functional(operation, args[0])
+        if not is_own(operation):
+            return self._open(operation, args, keywords, known)
+        return self.record(operation, args, keywords, self._infer_outputs(operation, args, keywords, known))
+
+    def _infer_outputs(
+        self, operation: Operation, args: tuple[Any, ...], keywords: dict[str, Any], known: Any
+    ) -> Any:
+        return operation.compute_output_spec(*args, **keywords) if known is None else known
+
+    def _complete(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Complete the keywords of a call by what Keras gives by itself."""
+        signature = inspect.signature(layer.call)
+        given = signature.bind_partial(*args, **keywords).arguments
+        made = dict(keywords)
+        if "training" in signature.parameters and given.get("training") is None:
+            made["training"] = self._training
+        for name, parameter in signature.parameters.items():
+            if name.endswith("mask") and parameter.default is parameter.empty and name not in given:
+                made[name] = None
+        return made
+
+    def _open(self, layer: Operation, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
+        """Follow the call of a layer; where that fails, take it as one operation, and note why."""
+        count = len(self.nodes)
+        try:
+            completed = self._complete(layer, args, keywords)
+            outputs = layer.call(*args, **completed)
+            if find_tensors(outputs) and not _has_others(outputs):
+                return outputs
+            why = f"{type(layer).__name__}.call returns something else than tensors"
+        except Exception as error:  # noqa: BLE001 - as above
+            why = explain_failure(layer, error)
+        self.forget(count)
+        outputs = self._infer_outputs(layer, args, keywords, known)
+        tensors, made = find_tensors((args, keywords)), find_tensors(outputs)
+        is_bare = not isinstance(layer, keras.Layer) or not (layer.weights or has_layers(layer))
+        if is_bare and len(tensors) == len(made) == 1 and len(args) == 1:
+            return self._try(lambda values: layer.call(values, **completed), describe(layer), tensors[0], why)
+        if isinstance(layer, keras.Layer):
+            self.opaque[id(layer)] = layer, why
+        self.link(Role.UNKNOWN, tensors, made, describe(layer), why)
+        return outputs
+
+    def _try(self, function: Any, label: str, tensor: Tensor, why: str) -> Tensor:
+        """Try by its values whether a function that takes no symbolic tensors works on each element."""
+        made = copy_tensor(tensor)
+        if not is_elementwise(function, fill_shape(tensor.shape)):
+            self.link(Role.UNKNOWN, [tensor], [made], label, why)
+            return made
+        source = self.find(tensor)
+        self.add(Node(0, Role.ELEMENTWISE, label, function, (source,), inputs=(source,)), [made])
+        return made
+
+    def _activate(self, activation: Activation, tensor: Tensor, label: str = "") -> Tensor:
+        """Apply an activation, a function or a layer, to a tensor."""
+        if activation is None or activation is keras.activations.linear:
+            return tensor
+        if isinstance(activation, keras.Layer):
+            return self.call_layer(activation, (tensor,), {})
+        count = len(self.nodes)
+        why = f"{describe(activation)} takes no symbolic tensors"
+        try:
+            found = activation(tensor)
+        except Exception:  # noqa: BLE001 - as above
+            found = None
+        if not isinstance(found, keras.KerasTensor):
+            self.forget(count)
+            return self._try(activation, label or describe(activation), tensor, why)
+        if label and len(self.nodes) == count + 1:
+            self.nodes[count].label = label
+        return found
+
+    def _call_kernel(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
+        """Record a layer that has kernels, and apply the activation that it keeps."""
+        outputs = self._infer_outputs(layer, args, keywords, known)
+        made = copy_tensor(find_tensors(outputs)[0])
+        kernels = ((one, find_kernel(layer, one.name)) for one in layer.weights)
+        keys = frozenset(id(one) for one, kernel in kernels if kernel is not None and kernel.activated)
+        inputs = tuple(dict.fromkeys(self.find(tensor) for tensor in find_tensors((args, keywords))))
+        axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+        self.add(Node(0, Role.PRODUCT, describe(layer), inputs=inputs, parameters=keys, axis=axis), [made])
+        return self._activate(getattr(layer, "activation", None), made)
+
+    # --- graphs and loops -------------------------------------------------------------------------
+
+    def _run_functional(self, model: Operation, inputs: Any) -> Any:
+        """Run the graph of a functional model on tensors of its own shapes."""
+        known = dict(zip(map(id, model.inputs), order_inputs(model, inputs), strict=True))
+        for depth in sorted(model._nodes_by_depth, reverse=True):  # noqa: SLF001 - no public way
+            for node in model._nodes_by_depth[depth]:  # noqa: SLF001
+                if node.is_input or any(id(tensor) not in known for tensor in node.input_tensors):
+                    continue
+                args, keywords = node.arguments.fill_in(known)
+                call = self.call_layer if isinstance(node.operation, keras.Layer) else self.call_operation
+                copies = [copy_tensor(tensor) for tensor in node.outputs]
+                fresh = copies[0] if len(copies) == 1 else copies
+                outputs = call(node.operation, args, dict(keywords), fresh)
+                known |= zip(map(id, node.outputs), find_tensors(outputs), strict=True)
+        outputs = [known[id(tensor)] for tensor in model.outputs]
+        return keras.tree.pack_sequence_as(model._outputs_struct, outputs)  # noqa: SLF001
+
+    def _call_in_time(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
+        """Call a layer that goes along the second axis, moment by moment."""
+        if isinstance(layer, layers.TimeDistributed):
+            return self._call_distributed(layer, args[0])
+        outputs = self._infer_outputs(layer, args, keywords, known)
+        given, made = find_tensors((args, keywords)), find_tensors(outputs)
+        if isinstance(layer, layers.RNN):
+            self._call_recurrent(layer, given, made)
+        else:
+            self._call_directions(layer, given, made)
+        return outputs
+
+    def _call_directions(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
+        """Call both layers of Bidirectional."""
+        half = len(given) // 2
+        ways = [(layer.forward_layer, given[1 : half + 1]), (layer.backward_layer, given[half + 1 :])]
+        found = [
+            find_tensors(self.call_layer(one, (given[0],), {"initial_state": states} if states else {}))
+            for one, states in ways
+        ]
+        first, second = found[0][0], found[1][0]
+        states = [state for outputs in found for state in outputs[1:]]
+        if layer.merge_mode is None:
+            sources = [[first], [second]]
+        elif layer.merge_mode == "concat":
+            sources = [[first, second]]
+        else:
+            sources = [[first * second if layer.merge_mode == "mul" else first + second]]
+        for inputs, output in zip([*sources, *([state] for state in states)], made, strict=False):
+            self.link(Role.MOVE, inputs, [output], describe(layer))
+
+    def _call_distributed(self, layer: Layer, inputs: Tensor) -> Tensor:
+        """Call the layer inside of TimeDistributed on one moment of what that is called on."""
+        moment = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
+        self.link(Role.MOVE, [inputs], [moment], describe(layer))
+        output = find_tensors(self.call_layer(layer.layer, (moment,), {}))[0]
+        made = keras.KerasTensor((output.shape[0], inputs.shape[1], *output.shape[1:]), output.dtype)
+        self.link(Role.MOVE, [output], [made], describe(layer))
+        return made
+
+    def _call_recurrent(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
+        """Call the cell of a recurrent layer on one moment; its states go to the next one."""
+        inputs = given[0]
+        moment = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
+        self.link(Role.MOVE, [inputs], [moment], describe(layer))
+        states = layer.get_initial_state(BATCH) if not given[1:] else None
+        if states is not None:
+            states = keras.tree.map_structure(lambda one: keras.KerasTensor(one.shape, moment.dtype), states)
+        else:
+            states = given[1:]
+        count = len(self.nodes)
+        try:
+            output, kept = self.call_layer(layer.cell, (moment, states), {})
+        except Exception as error:  # noqa: BLE001 - as above
+            self.forget(count)
+            why = explain_failure(layer.cell, error)
+            self.opaque[id(layer)] = layer, why
+            self.link(Role.UNKNOWN, given, made, describe(layer), why)
+            return
+        kept = find_tensors(kept)
+        self.link(Role.MOVE, [output], made[:1], describe(layer))
+        for state, tensor in zip(kept, made[1:], strict=False):
+            self.link(Role.MOVE, [state], [tensor], describe(layer))
+        self.add_end(kept, Role.PRODUCT, f"the next moment of {layer.name}")
+
+
+def is_cell(layer: Layer) -> bool:
+    """Tell whether a layer is the cell of a recurrent one."""
+    return hasattr(layer, "state_size") and not isinstance(layer, layers.RNN)
+
+
+def find_functional(layer: Layer) -> Layer | None:
+    """Find the graph that a functional or sequential model has; None for others, or with its own call."""
+    if not isinstance(layer, keras.Model) or not is_own(layer):
+        return None
+    model = getattr(layer, "_functional", layer)
+    return model if getattr(model, "_nodes_by_depth", None) else None
+
+
+def order_inputs(model: Operation, inputs: Any) -> list[Tensor]:
+    """Put the inputs of a functional model in its own order."""
+    struct = model._inputs_struct  # noqa: SLF001 - no public way
+    if isinstance(inputs, Mapping) and isinstance(struct, Mapping):
+        inputs = {key: inputs[key] for key in struct}
+    return find_tensors(inputs)
+
+
+def copy_tensor(tensor: Tensor) -> Tensor:
+    """Make another symbolic tensor of the same shape."""
+    return keras.KerasTensor(tensor.shape, tensor.dtype)
+
+
+def _has_others(outputs: Any) -> bool:
+    return any(not isinstance(one, keras.KerasTensor | None) for one in keras.tree.flatten(outputs))
+
+
+def make_inputs(layer: Layer) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Make inputs of the shapes that a layer was built for: of numbers, or of indexes."""
+    shapes = dict(getattr(layer, "_build_shapes_dict", None) or {})
+    required = [
+        parameter
+        for parameter in inspect.signature(layer.call).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+        and parameter.name not in {"training", "mask"}
+    ]
+    for dtype in ("float32", "int32"):
+        for batch in (BATCH, None):
+            made = {name: _make_tensors(shape, dtype, batch) for name, shape in shapes.items()}
+            if len(made) == 1:  # Keras keeps the shape of the first argument
+                shape = next(iter(shapes.values()))
+                others = [_make_tensors(shape, dtype, batch) for _ in required[1:]]
+                yield (*made.values(), *others), {}
+            elif made:
+                yield (), {name.removesuffix("_shape"): value for name, value in made.items()}
+
+
+def _make_tensors(shape: Any, dtype: str, batch: int | None) -> Any:
+    if isinstance(shape, Mapping):
+        return {key: _make_tensors(one, dtype, batch) for key, one in shape.items()}
+    if all(length is None or isinstance(length, int) for length in shape):
+        lengths: Sequence[int | None] = fill_shape(shape) if batch else [None, *shape[1:]]
+        return keras.KerasTensor(tuple(lengths)[: len(shape)], dtype)
+    return [_make_tensors(one, dtype, batch) for one in shape]
+
+
+def explain_failure(layer: Operation, error: Exception) -> str:
+    """Explain why a layer could not be followed: the first sentence of the error."""
+    message = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
+    return f"{type(layer).__name__}.call cannot be traced ({message})"
