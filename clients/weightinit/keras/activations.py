@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from weightinit.adapters.following import Follower, doubt, merge
-from weightinit.adapters.graph import Node, Role
+from weightinit.adapters.graph import Role
 from weightinit.adapters.plan import Inference
 from weightinit.keras.interception import keep_state
 from weightinit.keras.layers import Kernel, Layer, Variable
@@ -64,24 +64,24 @@ class ActivationFinder:
 
     def find(self, variable: Variable, layer: Layer, kernel: Kernel) -> Inference:
         """Find what follows a kernel: the first of its uses counts, if there are several."""
-        uses = self._uses.get(id(variable), [])
-        if not uses:
+        found = self._findings.get(id(variable))
+        if not found:
             return doubt(self._explain(layer))
-        with evaluate(self._root):
-            found = [follower.infer(node) for follower, node in uses]
         first = choose(found)
         return fit(first, kernel, tuple(variable.shape)) if first.parts or first.outputs else first
 
     @cached_property
-    def _uses(self) -> dict[int, list[tuple[Follower, Node]]]:
-        """Where kernels are used, by the id of the variable."""
-        uses: dict[int, list[tuple[Follower, Node]]] = {}
-        for traced in self._trace():
-            follower = Follower(KerasArrays(), traced.outside)
-            for node in traced.nodes:
-                for key in node.parameters if node.role is Role.PRODUCT else ():
-                    uses.setdefault(key, []).append((follower, node))
-        return uses
+    def _findings(self) -> dict[int, list[Inference]]:
+        """What follows the uses of each kernel, by the id of the variable."""
+        findings: dict[int, list[Inference]] = {}
+        graphs = list(self._trace())
+        with evaluate(self._root):
+            for traced in graphs:
+                follower = Follower(KerasArrays(), traced.outside)
+                for node in traced.nodes:
+                    for key in node.parameters if node.role is Role.PRODUCT else ():
+                        findings.setdefault(key, []).append(follower.infer(node))
+        return findings
 
     def _trace(self) -> Iterator[Traced]:
         """Trace the model as it predicts; as it is trained too, if that leaves kernels out."""
