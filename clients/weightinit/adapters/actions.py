@@ -26,10 +26,13 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class PublishedDraw:
-    """Draw what a published model draws: the rows of a spec's tensor from `first` on."""
+    """Draw what a published model draws: the rows of a spec's tensor from `first` on.
+
+    Or what a layer's own initializer draws: then the service has still to resolve the `parameters`.
+    """
 
     spec: Spec
-    parameters: Parameters
+    parameters: Parameters | None
     first: int = 0
 
 

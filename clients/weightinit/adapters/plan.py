@@ -154,7 +154,7 @@ def resolve_plan(
     resolver = Resolver(client.parameters)
 
     def resolve(tensor: PlannedTensor, spec: Spec | None) -> Parameters | None:
-        if isinstance(tensor.action, PublishedDraw):
+        if isinstance(tensor.action, PublishedDraw) and tensor.action.parameters is not None:
             return tensor.action.parameters
         return None if spec is None else resolver.resolve(spec, tensor.name)
 

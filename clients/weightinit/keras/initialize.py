@@ -91,7 +91,8 @@ def _plan(
 ) -> tuple[list[PlannedTensor], Origin]:
     """Plan a model for a seed or a reference."""
     if not is_reference(seed):
-        return plan_variables(model, rules, strict=strict), Origin(read_seed(seed))
+        number = read_seed(seed)
+        return plan_variables(model, rules, number, strict=strict), Origin(number)
     tensors, published = plan_published(model, seed, rules, rename, client, strict=strict)
     return tensors, Origin(published.seed, seed, published.id)
 

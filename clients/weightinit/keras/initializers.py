@@ -90,7 +90,7 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
             dtype: float32, float64, float16 or bfloat16. Default: keras.config.floatx().
             layout: how Keras distributes it over devices, on the JAX backend: each fetches its own part.
         """
-        spec = self._specify(tuple(shape), keras.backend.standardize_dtype(dtype))
+        spec = self.specify(tuple(shape), keras.backend.standardize_dtype(dtype))
         if _placeholders.get():
             return keras.ops.full(spec.shape, float("nan"), dtype=spec.dtype)
         tracing = _is_tracing()
@@ -119,7 +119,13 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
             made.uses, made.client = config.origin.uses, config.origin.client
         return made
 
-    def _specify(self, shape: tuple[int, ...], dtype: str) -> Spec:
+    @property
+    def fields(self) -> LayerFields:
+        """The fields of a layer's spec that it says."""
+        return cast("LayerFields", {**self.LAYER, **self._said})
+
+    def specify(self, shape: tuple[int, ...], dtype: str) -> Spec:
+        """Return the spec of a tensor that it makes."""
         spec = replace(self._spec, shape=shape, dtype=dtype)
         if "layout" in self._said or self.input_axes is None or self.output_axes is None:
             return spec

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from keras import layers
+from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 
 from weightinit.spec.layer import LayerFields
 
@@ -55,6 +56,9 @@ LOOKUP = Kernel(
 )
 
 
+REVERSE = Kernel({"layout": "IO"}, activated=False, reason="The way back from an embedding to its rows.")
+
+
 def pack(*gates: str) -> dict[str, Kernel]:
     """Describe a recurrent cell, whose kernels pack its gates. They end in sigmoid or tanh: Glorot's case."""
     kernel = Kernel(gates=gates, activated=False)
@@ -79,20 +83,41 @@ KERNELS: dict[type, Mapping[str, Kernel]] = {
     layers.SeparableConv2D: SEPARABLE[2],
     layers.EinsumDense: {"kernel": ORDINARY},
     layers.Embedding: {"embeddings": LOOKUP},
+    layers.ReversibleEmbedding: {"embeddings": LOOKUP, "reverse_embeddings": REVERSE},
     layers.SimpleRNNCell: {"kernel": ORDINARY, "recurrent_kernel": ORDINARY},
     layers.LSTMCell: LSTM,
     layers.GRUCell: GRU,
+    ConvLSTMCell: LSTM,
 }
 
 
 def find_kernel(layer: Layer, variable: str) -> Kernel | None:
     """Find what a variable is, by the type of its layer or the nearest base; None for no kernel."""
+    adapted = variable.removeprefix("lora_").removesuffix("_a") if find_lora(variable) == "a" else variable
     rows = (KERNELS.get(kind, {}) for kind in type(layer).__mro__)
-    found = next((row[variable] for row in rows if variable in row), None)
+    found = next((row[adapted] for row in rows if adapted in row), None)
     if found is None:
         return None
-    fields = {**found.layer, **_read_layer(layer)}
-    return replace(found, layer=cast("LayerFields", fields))
+    found = replace(found, layer=cast("LayerFields", {**found.layer, **_read_layer(layer)}))
+    if adapted != variable:
+        return replace(found, gates=(), activated=False, reason="The second factor of LoRA follows.")
+    return found
+
+
+def find_lora(variable: str) -> str:
+    """Tell which factor of LoRA a variable is: "a", "b", which begins at zero (Hu et al. 2022), or "".
+
+    >>> find_lora("lora_kernel_a"), find_lora("lora_embeddings_b"), find_lora("kernel")
+    ('a', 'b', '')
+    """
+    if not variable.startswith("lora_"):
+        return ""
+    return next((factor for factor in "ab" if variable.endswith(f"_{factor}")), "")
+
+
+def is_gated_by_forgetting(layer: Layer) -> bool:
+    """Tell whether the biases of a layer open its forget gate."""
+    return isinstance(layer, layers.LSTMCell | ConvLSTMCell) and bool(layer.unit_forget_bias)
 
 
 def is_known(layer: Layer) -> bool:

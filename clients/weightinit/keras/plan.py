@@ -1,15 +1,19 @@
 """Plans of models: how each variable is initialized, from its layer, the graph and the rules."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from weightinit import Client
-from weightinit.adapters.actions import Block, Draw, Leave, split_axis
+from weightinit.adapters.actions import Block, Certainty, Draw, Leave, split_axis
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments
+from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
-from weightinit.adapters.rules import Patterns, Rule, Rules
+from weightinit.adapters.rules import ModelRejected, Patterns, Rule, Rules
 from weightinit.keras.activations import ActivationFinder
+from weightinit.keras.constants import STATISTICS, UNKNOWN, describe_constant
+from weightinit.keras.kept import Author, describe_unused, guess, is_frozen, is_trained
 from weightinit.keras.layers import Kernel, Layer, find_kernel
 from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables
 from weightinit.spec.dtypes import DTYPES
@@ -18,42 +22,68 @@ from weightinit.spec.layouts import write_out
 if TYPE_CHECKING:
     from weightinit.spec.layer import LayerFields
 
-# What a norm keeps of the data that it has seen stays as Keras made it, unless it is published.
-STATISTICS = frozenset(["moving_mean", "moving_variance"])
 
-
-def plan_variables(model: Layer, rules: Rules | None, *, strict: bool | None = None) -> list[PlannedTensor]:
-    """Plan how each variable of a model is initialized. Raises ModelRejected and SpecRejected."""
+def plan_variables(
+    model: Layer, rules: Rules | None, seed: int, *, strict: bool | None = None
+) -> list[PlannedTensor]:
+    """Plan how each variable of a model is initialized from a seed. Raises ModelRejected and SpecRejected."""
     planner, finder = Planner(rules, axis=-1), ActivationFinder(model)
     variables = walk_variables(model)
+    author = Author(variables, seed)
     tensors: list[PlannedTensor] = []
+    is_known = False
     for named in variables:
         kernel = find_kernel(named.layer, named.variable.name)
+        unused = describe_unused(named) if kernel else ""
+        described = describe_kernel(named, kernel, unused) if kernel else describe_constant(named)
         blocks = planner.plan_tensor(
             [named.path],
             [named.path.rpartition("/")[0]],
             tuple(named.variable.shape),
-            describe_variable(named, kernel),
-            partial(finder.find, named.variable, named.layer, kernel or Kernel()),
+            described,
+            partial(infer, finder, named, kernel or Kernel(), unused),
+            author.find(named, kernel),
         )
         tensors += [make_planned(named, block) for block in blocks]
+        is_known = is_known or kernel is not None or blocks != described
     planner.finish([named.path for named in variables], strict=strict)
+    if strict is not False and not is_known:
+        check_left(tensors)
     return tensors
 
 
-def describe_variable(named: NamedTensor, kernel: Kernel | None) -> list[Block]:
-    """Describe the blocks of a variable: the gates that its last axis packs, each a kernel of its own."""
-    if kernel is None:
-        return [Block(Leave(), "Keras' own initializer gives its value.")]
+def infer(finder: ActivationFinder, named: NamedTensor, kernel: Kernel, unused: str) -> Inference:
+    """Infer what follows a kernel; a guess, where its layer has an initializer that is not used."""
+    found = finder.find(named.variable, named.layer, kernel)
+    return guess(found, unused) if unused else found
+
+
+def describe_kernel(named: NamedTensor, kernel: Kernel, unused: str) -> list[Block]:
+    """Describe the blocks of a kernel: the gates that its last axis packs, each a kernel of its own."""
     shape = tuple(named.variable.shape)
     fields: LayerFields = {"layout": "keras", **kernel.layer}
     if not kernel.activated:
         fields["activation"] = None
+    reason = kernel.reason
+    certainty: Certainty = "certain"
+    if unused and not kernel.activated:  # else what follows is not certain, and why
+        reason, certainty = f"{reason} {unused}".strip(), "guessed"
     if not kernel.gates:
-        return [Block(Draw(fields), kernel.reason)]
+        return [Block(Draw(fields), reason, certainty=certainty)]
     actions = dict.fromkeys(kernel.gates, Draw(fields))
-    reasons = {gate: f"Gate {gate} is a kernel of its own." for gate in kernel.gates}
-    return split_axis(dict.fromkeys(kernel.gates, shape[-1] // len(kernel.gates)), actions, reasons, -1)
+    reasons = {gate: f"Gate {gate} is a kernel of its own. {reason}".strip() for gate in kernel.gates}
+    blocks = split_axis(dict.fromkeys(kernel.gates, shape[-1] // len(kernel.gates)), actions, reasons, -1)
+    return [replace(block, certainty=certainty) for block in blocks]
+
+
+def check_left(tensors: Sequence[PlannedTensor]) -> None:
+    """Check what a model has of which no kernel is known. Raises ModelRejected for possible kernels."""
+    left = [tensor.name for tensor in tensors if len(tensor.shape) > 1 and tensor.reason == UNKNOWN]
+    if left:
+        raise ModelRejected(
+            f'no kernel is known, only {shorten(left)}: say layouts with rules={{name: {{"layout": ...}}}}, '
+            "or leave all as it is with strict=False"
+        )
 
 
 def plan_published(
@@ -65,7 +95,11 @@ def plan_published(
     """
     variables = [named for named in walk_variables(model) if name_dtype(named.variable) in DTYPES]
     patterns = Patterns("rules", rules)
-    targets = {named.path: found for named in variables if (found := make_target(named, patterns))}
+    singles_out = is_trained(variables)
+    targets: dict[str, Target] = {}
+    for named in variables:
+        if found := make_target(named, patterns, is_kept=singles_out and is_frozen(named)):
+            targets[named.path] = found
     patterns.check_matched([named.path for named in variables])
     published = fetch_published(reference, client)
     matched = match_model(published, targets, rename, strict=strict is not False)
@@ -78,15 +112,18 @@ def plan_published(
     return tensors, published
 
 
-def make_target(named: NamedTensor, rules: Patterns[Rule]) -> Target | None:
-    """Make the target that a variable is; None where a rule leaves it alone. Raises ModelRejected."""
+def make_target(named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False) -> Target | None:
+    """Make the target that a variable is; None where a rule leaves it alone. Raises ModelRejected.
+
+    One that is kept may lack from what is published.
+    """
     kernel = find_kernel(named.layer, named.variable.name)
     shape = tuple(named.variable.shape)
     known = write_out(kernel.layer.get("layout", "keras"), len(shape)) if kernel else ""
     letters = find_letters(rules, [named.path], known, len(shape))
     if letters is None:
         return None
-    gates, is_optional = kernel.gates if kernel else (), named.variable.name in STATISTICS
+    gates, is_optional = kernel.gates if kernel else (), is_kept or named.variable.name in STATISTICS
     return Target((named.path,), shape, letters, gates, len(shape) - 1, optional=is_optional)
 
 

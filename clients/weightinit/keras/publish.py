@@ -1,17 +1,16 @@
 """Publishing: a Keras model and a seed as a model that everybody can initialize from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from numbers import Real
+from operator import itemgetter
 from typing import Unpack
-
-import keras
-from keras import layers
 
 from weightinit import Client, Spec, default_client
 from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
+from weightinit.keras.constants import read_value
+from weightinit.keras.kept import FROZEN
 from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.plan import plan_variables
 from weightinit.keras.walk import NamedTensor
@@ -19,40 +18,6 @@ from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
 from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES, find_range
 from weightinit.spec.layouts import write_out
-
-# Keras' initializers of one value, and the value of each.
-VALUES: Mapping[type, object] = {keras.initializers.Zeros: 0.0, keras.initializers.Ones: 1.0}
-# Variables whose layer has no initializer to read.
-FIXED: Mapping[type, Mapping[str, float]] = {layers.RMSNormalization: {"scale": 1.0}}
-
-
-def find_constant(place: NamedTensor) -> list[Part]:
-    """Return the parts of a variable of one value, or of one for each gate; [] for any other."""
-    shape = tuple(place.variable.shape)
-    value = read_value(place.layer, place.variable.name)
-    if value is None:
-        return []
-    is_gated = isinstance(place.layer, layers.LSTMCell) and place.layer.unit_forget_bias
-    if is_gated and place.variable.name == "bias":
-        return fill_gates(value, shape[0] // 4)
-    return [Part.constant(shape, value)]
-
-
-def read_value(layer: Layer, variable: str) -> float | None:
-    """Read the value that a layer's initializer gives a variable everywhere; None where it gives another."""
-    for kind, row in FIXED.items():
-        if isinstance(layer, kind) and variable in row:
-            return row[variable]
-    made = getattr(layer, f"{variable}_initializer", None)
-    value = made.value if isinstance(made, keras.initializers.Constant) else VALUES.get(type(made))
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return None
-    return float(value)
-
-
-def fill_gates(value: float, units: int) -> list[Part]:
-    """Fill the biases of an LSTM: one for the forget gate (Jozefowicz et al. 2015, section 2.2)."""
-    return [Part.constant(units, value), Part.constant(units, 1.0), Part.constant(2 * units, value)]
 
 
 def publish(
@@ -74,7 +39,7 @@ def publish(
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
     problems: list[str] = []
-    for _, group in groupby(plan_variables(model, rules), key=lambda tensor: id(tensor.target)):
+    for _, group in groupby(plan_variables(model, rules, number), key=lambda tensor: id(tensor.target)):
         blocks = list(group)
         try:
             tensors += describe_variable(blocks, number, rename)
@@ -107,12 +72,20 @@ def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename
     for spec in specs:
         if spec:
             check_layout(named, spec)
+            check_seed(spec, seed)
     if any(specs):
         return [
             TensorSpec.of(rename(block.name), find_part(block, spec), dtype=dtype)
             for block, spec in zip(blocks, specs, strict=True)
         ]
-    return [TensorSpec.of(rename(named.path), *find_parts(blocks[0]), dtype=dtype)]
+    values = [find_value(block) for block in blocks]
+    lengths = zip(values, (block.shape or (1,) for block in blocks), strict=True)
+    parts = [
+        Part.constant((sum(rows for rows, *_ in shapes), *shapes[0][1:]), value)
+        for value, group in groupby(lengths, key=itemgetter(0))
+        if (shapes := [shape for _, shape in group])
+    ]
+    return [TensorSpec.of(rename(named.path), *parts, dtype=dtype)]
 
 
 def find_integer(named: NamedTensor, dtype: str) -> float | None:
@@ -130,26 +103,28 @@ def find_integer(named: NamedTensor, dtype: str) -> float | None:
 
 def find_part(block: PlannedTensor, spec: Spec | None) -> Part:
     """Find the part that a block is. Raises ModelRejected for one that is left as it is."""
-    if spec:
-        return Part.of(spec)
-    if isinstance(block.action, Constant):
-        return Part.constant(block.shape, block.action.value)
-    raise ModelRejected("is left alone by a rule")
+    return Part.of(spec) if spec else Part.constant(block.shape, find_value(block))
 
 
-def find_parts(planned: PlannedTensor) -> list[Part]:
-    """Find the parts of a variable that is no kernel. Raises ModelRejected where no value is known."""
+def find_value(planned: PlannedTensor) -> float:
+    """Find the value of what is not drawn. Raises ModelRejected where none is known."""
     named, action = planned.target, planned.action
-    shape = planned.shape
     if isinstance(action, Constant):
-        return [Part.constant(shape, action.value)]
+        return action.value
     if isinstance(action, Leave) and action.by_rule:
         raise ModelRejected("is left alone by a rule")
-    parts = find_constant(named)
-    if not parts:
-        kind = type(named.layer).__name__
-        raise ModelRejected(f"{list(shape)} of {kind} has no known initial value: say it in rules")
-    return parts
+    value = read_value(named.layer, named.variable.name)
+    if value is None or planned.reason == FROZEN:
+        kind, shape = type(named.layer).__name__, list(planned.shape or (1,))
+        frozen = ", and is frozen" if planned.reason == FROZEN else ""
+        raise ModelRejected(f"{shape} of {kind} has no known initial value{frozen}: say it in rules")
+    return value
+
+
+def check_seed(spec: Spec, seed: int) -> None:
+    """Check that what a layer's own initializer draws has the seed of the model. Raises ModelRejected."""
+    if spec.seed is not None and int(spec.seed) != seed:
+        raise ModelRejected(f"is drawn from the seed {spec.seed} of its layer: publish that, or say a rule")
 
 
 def check_layout(place: NamedTensor, spec: Spec) -> None:

@@ -43,12 +43,26 @@ def test_the_answer_says_what_was_decided_for_each_variable(client):
     model = build(layers.Dense(7, activation="relu", name="hidden"))
     report = initialize(model, 42, client=client)
     assert report["hidden/kernel"].formula == "σ² = 2 / fan_in = 2 / 5"
-    assert report["hidden/bias"].scheme == "kept"
+    assert report["hidden/bias"].scheme == "constant"
 
 
-def test_biases_and_norms_stay_as_they_are(client):
+def test_a_model_of_which_no_kernel_is_known_is_refused(client):
+    class Custom(keras.layers.Layer):
+        def build(self, _shape):
+            self.table = self.add_weight(shape=(5, 4), name="table")
+
+        def call(self, inputs):
+            return inputs @ self.table
+
+    with pytest.raises(ModelRejected, match="no kernel is known, only custom/table: say layouts"):
+        initialize(build(Custom(name="custom"), layers.BatchNormalization()), 42, client=client)
+
+
+def test_biases_and_norms_become_what_their_layers_say(client):
     model = build(layers.Dense(7, bias_initializer="ones"), layers.BatchNormalization())
     before = model.get_weights()[1:]
+    for variable in model.weights[1:4]:
+        variable.assign(variable + 0.5)
     initialize(model, 42, client=client)
     for ours, theirs in zip(model.get_weights()[1:], before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -248,7 +262,7 @@ def test_a_rule_can_name_what_no_layer_of_keras_is(client):
             return inputs @ self.table
 
     model = build(Custom(name="custom"))
-    assert initialize(model, 42, client=client)["custom/table"].scheme == "kept"
+    assert initialize(model, 42, strict=False, client=client)["custom/table"].scheme == "kept"
     initialize(model, 42, rules={"custom/table": {"layout": "IO", "activation": "selu"}}, client=client)
     np.testing.assert_array_equal(
         read(model, "custom/table"), draw(5, 4, name="custom/table", activation="selu")
@@ -298,7 +312,7 @@ def test_dtypes_are_those_of_the_variables(client):
     )
 
 
-def test_a_frozen_layer_is_drawn_too(client):
+def test_a_model_that_is_frozen_as_a_whole_is_drawn(client):
     model = build(layers.Dense(7, name="hidden", trainable=False))
     initialize(model, 42, client=client)
     np.testing.assert_array_equal(read(model, "hidden/kernel"), draw(5, 7, name="hidden/kernel"))

@@ -1,0 +1,74 @@
+"""Constants: which variables Keras' layers set to one value, and which."""
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import keras
+from keras import layers
+
+from weightinit.adapters.actions import Block, Constant, Leave, split_axis
+from weightinit.keras.layers import Layer, find_lora, is_gated_by_forgetting
+from weightinit.keras.walk import NamedTensor, name_dtype
+from weightinit.spec.dtypes import DTYPES
+
+# Keras' initializers of one value, and the value of each.
+VALUES: Mapping[type, object] = {keras.initializers.Zeros: 0.0, keras.initializers.Ones: 1.0}
+# Variables whose layer has no initializer to read.
+FIXED: Mapping[type, Mapping[str, float]] = {layers.RMSNormalization: {"scale": 1.0}}
+# What a norm keeps of the data that it has seen stays as Keras made it, unless it is published.
+STATISTICS = frozenset(["moving_mean", "moving_variance"])
+UNKNOWN = "Keras' own initializer gives its value."
+LSTM_GATES = ("i", "f", "g", "o")
+
+
+def describe_constant(named: NamedTensor) -> list[Block]:
+    """Describe a variable that is no kernel: set to its layer's one value, or left as Keras made it."""
+    name, shape = named.variable.name, tuple(named.variable.shape)
+    if name in STATISTICS:
+        return [Block(Leave(), "What a norm has seen of the data.")]
+    argument, made = find_initializer(named.layer, name)
+    value = read_value(named.layer, name)
+    if value is None or not shape or name_dtype(named.variable) not in DTYPES:
+        if value is None and made is not None:
+            return [Block(Leave(), f"{type(made).__name__}, its layer's {argument}, draws it in Keras.")]
+        return [Block(Leave(), UNKNOWN)]
+    if name == "bias" and is_gated_by_forgetting(named.layer):
+        values = dict.fromkeys(LSTM_GATES, value) | {"f": 1.0}
+        actions = {gate: Constant(one) for gate, one in values.items()}
+        reasons = dict.fromkeys(LSTM_GATES, "Its layer sets it to zero.")
+        reasons["f"] = (
+            "Its layer opens the forget gate by a bias of one (Jozefowicz et al. 2015, section 2.2)."
+        )
+        return split_axis(dict.fromkeys(LSTM_GATES, shape[0] // 4), actions, reasons, -1)
+    return [Block(Constant(value), f"Its layer sets it to {value:g}.")]
+
+
+def read_value(layer: Layer, variable: str) -> float | None:
+    """Read the value that a layer's initializer gives a variable everywhere; None where it gives another."""
+    if find_lora(variable) == "b":
+        return 0.0
+    for kind, row in FIXED.items():
+        if isinstance(layer, kind) and variable in row:
+            return row[variable]
+    _, made = find_initializer(layer, variable)
+    value = made.value if isinstance(made, keras.initializers.Constant) else VALUES.get(type(made))
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return float(value)
+
+
+def find_initializer(layer: Layer, variable: str) -> tuple[str, Any]:
+    """Find the initializer that a layer keeps for a variable, and the argument that gives it; None for none.
+
+    >>> find_initializer(layers.GRUCell(3), "recurrent_kernel")[0]
+    'recurrent_initializer'
+    """
+    names = [variable, variable.removesuffix("_kernel"), variable.removeprefix("reverse_")]
+    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
+        names.insert(0, {"kernel": "depthwise"}.get(variable, variable))
+    for name in names:
+        made = getattr(layer, f"{name}_initializer", None)
+        if isinstance(made, keras.initializers.Initializer):
+            return f"{name}_initializer", made
+    return "", None

@@ -1,0 +1,111 @@
+"""Kept: what the author of a Keras model said of its variables, before what is known of their layers."""
+
+import inspect
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from weightinit.adapters.actions import Block, Constant, Draw, Leave, PublishedDraw
+from weightinit.adapters.plan import Inference
+from weightinit.adapters.rules import drop_scheme
+from weightinit.keras.constants import find_initializer, read_value
+from weightinit.keras.initializers import Initializer
+from weightinit.keras.layers import Kernel
+from weightinit.keras.walk import NamedTensor, name_dtype
+from weightinit.spec.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from weightinit.spec.layer import LayerFields
+
+FROZEN = "Frozen: trainable is False."
+
+
+class Author:
+    """What the author of a model fixed. `seed` is the one that its variables are drawn from.
+
+    Frozen variables are kept where others are trained; where none is, they are not singled out.
+    """
+
+    def __init__(self, variables: Sequence[NamedTensor], seed: int) -> None:
+        self._seed = seed
+        self._singles_out = is_trained(variables)
+        found = (find_initializer(named.layer, named.variable.name)[1] for named in variables)
+        self._named = Counter((str(one.seed), one.name) for one in found if isinstance(one, Initializer))
+
+    def find(self, named: NamedTensor, kernel: Kernel | None) -> Block | None:
+        """Find what a variable has to stay or become, whatever is known of its layer; None for nothing."""
+        if self._singles_out and is_frozen(named):
+            return Block(Leave(), FROZEN)
+        argument, made = find_initializer(named.layer, named.variable.name)
+        if isinstance(made, Initializer) and name_dtype(named.variable) in DTYPES:
+            return self._take_over(named, kernel, made)
+        value = read_value(named.layer, named.variable.name) if kernel else None
+        if value is not None:
+            return Block(Constant(value), f"{type(made).__name__}, its layer's {argument}, sets it.")
+        return None
+
+    def _take_over(self, named: NamedTensor, kernel: Kernel | None, made: Initializer) -> Block:
+        """Take over what an initializer of ours says, with its seed and name unless tensors share them."""
+        kind = type(made).__name__
+        if kernel is not None and self._named[str(made.seed), made.name] > 1:
+            known = drop_scheme({"layout": "keras", **kernel.layer})
+            fields: LayerFields = {"activation": None, **known, **made.fields}
+            reason = f"{kind} of its layer. Several have the name {made.name!r}: each gets that of its path."
+            return Block(Draw(fields), reason)
+        spec = made.specify(tuple(named.variable.shape), name_dtype(named.variable))
+        reason = f"{kind} of its layer, by the name {made.name!r}."
+        if int(made.seed) != self._seed:
+            reason += f" Its layer says the seed {made.seed}, not {self._seed}."
+        return Block(PublishedDraw(spec, None), reason)
+
+
+def is_trained(variables: Sequence[NamedTensor]) -> bool:
+    """Tell whether any variable of a model is trained, so that those which are not are singled out."""
+    return any(named.variable.trainable for named in variables)
+
+
+def is_frozen(named: NamedTensor) -> bool:
+    """Tell whether a variable, or the layer that it belongs to, is not trained."""
+    is_weight = find_initializer(named.layer, named.variable.name)[1] is not None
+    counts = is_weight and not named.variable.name.startswith("moving_")
+    return not named.layer.trainable or (counts and not named.variable.trainable)
+
+
+def describe_unused(named: NamedTensor) -> str:
+    """Describe an initializer that the author chose, and that is not used; "" for the layer's default."""
+    argument, made = find_initializer(named.layer, named.variable.name)
+    if made is None or _spell(made) == find_default(named.layer.__class__, argument):
+        return ""
+    return f"Its layer's {argument}, {type(made).__name__}, is not used."
+
+
+def guess(inference: Inference, why: str) -> Inference:
+    """Make a certain inference a guess, for a reason."""
+    if inference.parts:
+        parts = {name: (length, guess(part, why)) for name, (length, part) in inference.parts.items()}
+        return replace(inference, parts=parts)
+    certainty = "guessed" if inference.certainty == "certain" else inference.certainty
+    return replace(inference, certainty=certainty, reason=f"{inference.reason} {why}")
+
+
+@lru_cache
+def find_default(kind: type, argument: str) -> Any:
+    """Find the initializer that a class of Keras' has by default, spelled out."""
+    for one in kind.__mro__:
+        if one.__module__.startswith("keras."):
+            parameter = inspect.signature(one).parameters.get(argument)
+            if parameter is not None and parameter.default is not parameter.empty:
+                return _spell(keras.initializers.get(parameter.default))
+    return None
+
+
+def _spell(made: Any) -> Any:
+    """Spell an initializer, without its seed."""
+    if made is None:
+        return None
+    config = {key: value for key, value in made.get_config().items() if key != "seed"}
+    return type(made).__name__, repr(sorted(config.items()))

@@ -1,0 +1,206 @@
+"""Kept: what the author of a model said of its variables goes before what is known of layers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from weightinit.keras import HeNormal, Initializer, LecunUniform, ModelRejected, initialize, plan, publish
+from weightinit.keras.plan import plan_variables
+
+from tests.clients.drawing import draw
+
+
+def build(*parts, inputs=(5,)):
+    return keras.Sequential([keras.Input(inputs), *parts])
+
+
+def get_plan(model, **given):
+    """The planned tensors of a model, by name."""
+    return {tensor.name: tensor for tensor in plan_variables(model, given.pop("rules", None), 42, **given)}
+
+
+def test_a_layer_s_own_initializer_is_what_is_drawn(client):
+    own = HeNormal(seed=42, name="mine", client=client)
+    model = build(layers.Dense(7, kernel_initializer=own, name="hidden"))
+    before = keras.ops.convert_to_numpy(model.layers[0].kernel).copy()
+    model.layers[0].kernel.assign(np.zeros((5, 7)))
+    report = initialize(model, 42, client=client)
+    found = keras.ops.convert_to_numpy(model.layers[0].kernel)
+    np.testing.assert_array_equal(found, draw(5, 7, name="mine", scheme="he_normal"))
+    np.testing.assert_array_equal(found, before)
+    assert (report["hidden/kernel"].scheme, report["hidden/kernel"].distribution) == ("he", "normal")
+    assert report["hidden/kernel"].certainty == "certain"
+
+
+def test_a_seed_of_a_layer_s_own_is_kept_and_said(client):
+    own = LecunUniform(seed=7, name="mine", client=client)
+    model = build(layers.Dense(7, kernel_initializer=own, name="hidden"))
+    before = keras.ops.convert_to_numpy(model.layers[0].kernel)
+    report = initialize(model, 42, client=client)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.layers[0].kernel), before)
+    assert "the seed 7, not 42" in report["hidden/kernel"].reason
+
+
+def test_a_rule_goes_before_a_layer_s_own_initializer(client):
+    own = HeNormal(seed=42, name="mine", client=client)
+    model = build(layers.Dense(7, kernel_initializer=own, name="hidden"))
+    found = plan(model, 42, rules={"hidden/kernel": "lecun_uniform"}, client=client)["hidden/kernel"]
+    assert (found.scheme, found.distribution) == ("lecun", "uniform")
+
+
+def test_a_layer_s_own_initializer_is_published(client, recorder):
+    own = HeNormal(seed=42, name="mine", client=client)
+    publish(build(layers.Dense(7, kernel_initializer=own, name="hidden")), 42, client=recorder)
+    spec = recorder.model.by_name["hidden/kernel"].parts[0].spec
+    assert (spec.name, spec.scheme, spec.seed) == ("mine", "he_normal", 42)
+
+
+def test_another_seed_than_the_model_s_cannot_be_published(client, recorder):
+    own = HeNormal(seed=7, name="mine", client=client)
+    model = build(layers.Dense(7, kernel_initializer=own, name="hidden"))
+    with pytest.raises(ModelRejected, match="hidden/kernel is drawn from the seed 7 of its layer"):
+        publish(model, 42, client=recorder)
+
+
+@pytest.mark.filterwarnings("ignore::weightinit.keras.SharedWeights")
+def test_an_initializer_that_several_tensors_share_gives_each_a_name(client):
+    own = Initializer(seed=42, name="mine", scheme="he", distribution="normal", client=client)
+    model = build(*(layers.Dense(5, kernel_initializer=own, name=name) for name in "ab"))
+    initialize(model, 42, client=client)
+    for layer in model.layers:
+        expected = draw(5, 5, name=f"{layer.name}/kernel", scheme="he", distribution="normal")
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer.kernel), expected)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "value"), [("zeros", 0.0), ("ones", 1.0), (keras.initializers.Constant(0.5), 0.5)]
+)
+def test_a_kernel_that_its_layer_sets_to_one_value_has_it(client, initializer, value):
+    model = build(layers.Dense(7, kernel_initializer=initializer, name="gate"))
+    row = initialize(model, 42, client=client)["gate/kernel"]
+    assert (row.scheme, row.value) == ("constant", value)
+    assert (keras.ops.convert_to_numpy(model.layers[0].kernel) == value).all()
+
+
+@pytest.mark.parametrize(
+    "initializer", ["orthogonal", "he_normal", keras.initializers.RandomNormal(0.0, 0.02)]
+)
+def test_another_initializer_of_the_author_s_is_a_guess_that_names_it(initializer):
+    model = build(layers.Dense(7, kernel_initializer=initializer, activation="relu", name="hidden"))
+    found = get_plan(model)["hidden/kernel"]
+    assert found.certainty == "guessed"
+    assert (
+        f"kernel_initializer, {type(model.layers[0].kernel_initializer).__name__}, is not used"
+        in found.reason
+    )
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.Dense(3), layers.SeparableConv1D(3, 1), layers.GRU(3), layers.Embedding(5, 3)]
+)
+def test_what_keras_has_by_default_is_nobody_s_choice(layer):
+    model = build(layer, inputs=(4,) if isinstance(layer, layers.Embedding) else (4, 5))
+    assert {tensor.certainty for tensor in get_plan(model).values()} == {"certain"}
+
+
+def test_a_frozen_layer_is_kept_beside_others(client):
+    model = build(layers.Dense(7, name="frozen", trainable=False), layers.Dense(3, name="head"))
+    before = model.layers[0].get_weights()
+    report = initialize(model, 42, client=client)
+    assert [report[f"frozen/{name}"].scheme for name in ("kernel", "bias")] == ["kept", "kept"]
+    assert "trainable is False" in report["frozen/kernel"].reason
+    for ours, theirs in zip(model.layers[0].get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert report["head/kernel"].scheme == "glorot"
+
+
+def test_a_frozen_model_inside_is_kept():
+    inner = build(layers.Dense(7, name="hidden"))
+    inner.trainable = False
+    found = get_plan(build(inner, layers.Dense(3, name="head")))
+    assert [tensor.reason for name, tensor in found.items() if "hidden" in name] == [
+        "Frozen: trainable is False."
+    ] * 2
+
+
+def test_a_rule_that_says_how_draws_a_frozen_kernel():
+    model = build(layers.Dense(7, name="frozen", trainable=False), layers.Dense(3, name="head"))
+    found = get_plan(model, rules={"frozen/kernel": {"scheme": "he"}})["frozen/kernel"]
+    assert found.action.layer["scheme"] == "he"
+
+
+def test_a_frozen_kernel_cannot_be_published(recorder):
+    model = build(layers.Dense(7, name="frozen", trainable=False), layers.Dense(3, name="head"))
+    with pytest.raises(ModelRejected, match=r"frozen/kernel .* is frozen: say it in rules"):
+        publish(model, 42, client=recorder)
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(6), layers.EinsumDense("ab,bc->ac", 6), layers.Conv1D(6, 3)])
+def test_lora_begins_as_the_layer_without_it(client, layer):
+    inputs = (8, 4) if isinstance(layer, layers.Conv1D) else (4,)
+    model = build(layer, inputs=inputs)
+    layer.enable_lora(2)
+    layer.lora_kernel_b.assign(layer.lora_kernel_b + 1)
+    kernel = keras.ops.convert_to_numpy(layer._kernel)
+    report = initialize(model, 42, client=client)
+    rows = {name.rpartition("/")[2]: report[name] for name in (row.name for row in report)}
+    assert rows["lora_kernel_a"].scheme == "glorot"
+    assert not keras.ops.convert_to_numpy(layer.lora_kernel_b).any()
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer._kernel), kernel)
+
+
+def test_a_random_bias_is_left_and_said():
+    found = get_plan(build(layers.Dense(3, bias_initializer="random_normal", name="out")))["out/bias"]
+    assert "RandomNormal, its layer's bias_initializer, draws it" in found.reason
+
+
+def test_the_forget_gate_of_an_lstm_is_open(client):
+    layer = layers.LSTM(3)
+    layer.build((None, 4, 2))
+    layer.cell.bias.assign(np.full(12, 7.0))
+    initialize(layer, 42, client=client)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer.cell.bias), [0] * 3 + [1] * 3 + [0] * 6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.ConvLSTM1D(6, 3), (None, 4, 8, 2)),
+        (layers.ConvLSTM2D(6, 3), (None, 4, 8, 8, 2)),
+        (layers.ConvLSTM3D(6, 3), (None, 4, 8, 8, 8, 2)),
+    ],
+)
+def test_the_gates_of_a_convolutional_lstm_are_kernels(client, layer, shape):
+    layer.build(shape)
+    report = plan(layer, 42, client=client)
+    names = {row.name.rpartition(".")[2] for row in report if "kernel" in row.name}
+    field = 3 ** (len(shape) - 3)
+    assert names == set("ifgo")
+    gate = next(row for row in report if "recurrent_kernel.f" in row.name)
+    assert (gate.scheme, gate.fan_in, gate.fan_out) == ("glorot", 6 * field, 6 * field)
+
+
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_a_reversible_embedding_is_a_table(client, is_tied):
+    layer = layers.ReversibleEmbedding(50, 8, tie_weights=is_tied)
+    layer.build((None, 4))
+    report = plan(layer, 42, client=client)
+    assert report["embeddings"].limit == pytest.approx(0.05)
+    assert is_tied or (report["reverse_embeddings"].fan_in, report["reverse_embeddings"].fan_out) == (8, 50)
+
+
+def test_cells_that_are_stacked_are_drawn_gate_by_gate():
+    layer = layers.RNN([layers.LSTMCell(3, name="low"), layers.GRUCell(4, name="high")])
+    layer.build((None, 5, 2))
+    names = set(get_plan(layer))
+    assert {f"stacked_rnn_cells/low/kernel.{gate}" for gate in "ifgo"} <= names
+    assert {f"stacked_rnn_cells/high/recurrent_kernel.{gate}" for gate in "zrn"} <= names
+
+
+def test_grouped_queries_have_kernels_of_their_own(client):
+    inputs = keras.Input((4, 8))
+    attention = layers.GroupQueryAttention(head_dim=2, num_query_heads=4, num_key_value_heads=2, name="gqa")
+    report = plan(keras.Model(inputs, attention(inputs, inputs)), 42, client=client)
+    assert {row.name: row.layout for row in report if row.layout}["gqa/query/kernel"] == "IOO"
+    assert not report.unknown
+    assert not report.guessed
