@@ -318,7 +318,9 @@ def _has_others(outputs: Any) -> bool:
 
 def make_inputs(layer: Layer) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
     """Make inputs of the shapes that a layer was built for: of numbers, or of indexes."""
-    shapes = dict(getattr(layer, "_build_shapes_dict", None) or {})
+    # A model that is not built by a call has layers that are: the first is likely to have its inputs.
+    built = (getattr(one, "_build_shapes_dict", None) for one in layer._flatten_layers())  # noqa: SLF001
+    shapes = dict(next((found for found in built if found), {}))
     required = [
         parameter
         for parameter in inspect.signature(layer.call).parameters.values()
