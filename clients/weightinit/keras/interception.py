@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from threading import RLock
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 from keras.src.backend.common import global_state
+from keras.src.backend.common.variables import Variable
 
 from weightinit.keras.layers import Layer, Operation, Tensor
 
@@ -18,6 +19,17 @@ _LOCK = RLock()
 # How Keras numbers what nobody named, and where it draws from where nobody gave a seed.
 COUNTERS = "object_name_uids"
 GENERATOR = "global_seed_generator"
+# The operators of a variable that may meet a symbolic tensor on the right, and the function that each is.
+OPERATORS = {
+    "__add__": "add",
+    "__sub__": "subtract",
+    "__mul__": "multiply",
+    "__truediv__": "divide",
+    "__floordiv__": "floor_divide",
+    "__pow__": "power",
+    "__mod__": "mod",
+    "__matmul__": "matmul",
+}
 
 
 class Listener(Protocol):
@@ -39,6 +51,8 @@ _listener: ContextVar[Listener | None] = ContextVar("weightinit.keras.listener",
 def intercept(root: Layer, listener: Listener) -> Iterator[None]:
     """Let a listener have the calls with symbolic tensors in this context; keep the state of the root."""
     call, compute = keras.Layer.__call__, keras.Operation.symbolic_call
+    operators = {name: getattr(Variable, name) for name in OPERATORS}
+    refusal = vars(keras.KerasTensor).get("__jax_array__")
 
     def call_layer(layer: Layer, *args: Any, **keywords: Any) -> Any:
         active = _listener.get()
@@ -55,11 +69,30 @@ def intercept(root: Layer, listener: Listener) -> Iterator[None]:
     with _LOCK, keep_state(root), keras.StatelessScope():
         token = _listener.set(listener)
         keras.Layer.__call__, keras.Operation.symbolic_call = call_layer, call_operation
+        for name, operator in operators.items():
+            setattr(Variable, name, admit_tensors(operator, OPERATORS[name]))
+        if refusal is not None:  # so that an array of JAX leaves arithmetic with a symbolic tensor to that
+            del keras.KerasTensor.__jax_array__
         try:
             yield
         finally:
+            if refusal is not None:
+                keras.KerasTensor.__jax_array__ = refusal
+            for name, operator in operators.items():
+                setattr(Variable, name, operator)
             keras.Layer.__call__, keras.Operation.symbolic_call = call, compute
             _listener.reset(token)
+
+
+def admit_tensors(operator: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Admit symbolic tensors as the right operand of a variable, which Keras hands to its backend."""
+
+    def operate(variable: Variable, other: Any) -> Any:
+        if isinstance(other, keras.KerasTensor):
+            return getattr(keras.ops, name)(variable, other)
+        return operator(variable, other)
+
+    return operate
 
 
 def find_tensors(value: Any) -> list[Tensor]:

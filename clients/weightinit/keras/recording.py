@@ -103,10 +103,12 @@ class Recorder:
     def _find_constant(self, value: Any) -> Structure:
         if id(value) in self._tensors:
             return self._tensors[id(value)][0]
-        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
-            return value
+        dtype = keras.backend.standardize_dtype(value.dtype)
+        if dtype != "bool" and not keras.backend.is_float_dtype(dtype):
+            return value  # an index
         keys = frozenset([id(value)]) if isinstance(value, keras.Variable) else frozenset()
         node = Node(0, Role.CONSTANT, shape=tuple(value.shape), tensor=value, parameters=keys)
+        node.is_mask = dtype == "bool"
         self._append(node)
         self._tensors[id(value)] = node, value
         return node

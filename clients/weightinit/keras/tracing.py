@@ -64,7 +64,7 @@ class Tracer(Recorder):
         """Call a model, on inputs of the shapes that it was built for."""
         functional = find_functional(root)
         if functional is not None:
-            tensors = [copy_tensor(tensor) for tensor in functional.inputs]
+            tensors = [fill_tensor(tensor) for tensor in functional.inputs]
             self.add_inputs(tensors)
             made = keras.tree.pack_sequence_as(functional._inputs_struct, tensors)  # noqa: SLF001
             outputs = self._run_functional(functional, made)
@@ -193,11 +193,14 @@ class Tracer(Recorder):
 
     def _call_kernel(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
         """Record a layer that has kernels, and apply the activation that it keeps."""
-        outputs = self._infer_outputs(layer, args, keywords, known)
-        made = copy_tensor(find_tensors(outputs)[0])
+        given = find_tensors((args, keywords))
+        if isinstance(layer, layers.EinsumDense) and known is None:
+            made = infer_einsum(layer, given[0])
+        else:
+            made = copy_tensor(find_tensors(self._infer_outputs(layer, args, keywords, known))[0])
         kernels = ((one, find_kernel(layer, one.name)) for one in layer.weights)
         keys = frozenset(id(one) for one, kernel in kernels if kernel is not None and kernel.activated)
-        inputs = tuple(dict.fromkeys(self.find(tensor) for tensor in find_tensors((args, keywords))))
+        inputs = tuple(dict.fromkeys(map(self.find, given)))
         axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
         self.add(Node(0, Role.PRODUCT, describe(layer), inputs=inputs, parameters=keys, axis=axis), [made])
         return self._activate(getattr(layer, "activation", None), made)
@@ -213,7 +216,7 @@ class Tracer(Recorder):
                     continue
                 args, keywords = node.arguments.fill_in(known)
                 call = self.call_layer if isinstance(node.operation, keras.Layer) else self.call_operation
-                copies = [copy_tensor(tensor) for tensor in node.outputs]
+                copies = [fill_tensor(tensor) for tensor in node.outputs]
                 fresh = copies[0] if len(copies) == 1 else copies
                 outputs = call(node.operation, args, dict(keywords), fresh)
                 known |= zip(map(id, node.outputs), find_tensors(outputs), strict=True)
@@ -310,6 +313,23 @@ def order_inputs(model: Operation, inputs: Any) -> list[Tensor]:
 def copy_tensor(tensor: Tensor) -> Tensor:
     """Make another symbolic tensor of the same shape."""
     return keras.KerasTensor(tensor.shape, tensor.dtype)
+
+
+def fill_tensor(tensor: Tensor) -> Tensor:
+    """Make another symbolic tensor, all of whose lengths are known: what is called with it may ask."""
+    return keras.KerasTensor(fill_shape(tensor.shape), tensor.dtype)
+
+
+def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
+    """Infer what an EinsumDense returns: it forgets the lengths that its kernel does not have."""
+    given, _, output = layer.equation.replace(" ", "").partition("->")
+    letters, _, kernel = given.partition(",")
+    if "." in layer.equation:
+        return copy_tensor(layer.compute_output_spec(inputs))
+    lengths = dict(zip(letters, inputs.shape, strict=True)) | dict(
+        zip(kernel, layer.kernel.shape, strict=True)
+    )
+    return keras.KerasTensor(tuple(lengths[letter] for letter in output), layer.compute_dtype)
 
 
 def _has_others(outputs: Any) -> bool:

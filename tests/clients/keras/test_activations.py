@@ -94,6 +94,8 @@ def test_a_layer_that_is_an_activation(layer, name):
         layers.Lambda(
             lambda x: (x - ops.mean(x, axis=-1, keepdims=True)) / (ops.std(x, axis=-1, keepdims=True))
         ),
+        layers.Lambda(lambda x: ops.where(np.array([True, False, True]), x, 0.0)),
+        layers.Lambda(lambda x: ops.take(x, np.array([2, 1, 0]), axis=-1)),
         layers.TimeDistributed(layers.Dropout(0.1)),
         keras.Sequential([layers.Dropout(0.1), layers.BatchNormalization()]),
     ],
@@ -223,6 +225,41 @@ def test_both_directions_lead_out():
     assert judge(model, own)[0] == "relu"
 
 
+def test_a_cell_of_one_s_own_is_followed():
+    class Cell(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.state_size = 4
+            self.inputs, self.states = layers.Dense(4), layers.Dense(4)
+
+        def build(self, shape):
+            self.inputs.build(shape)
+            self.states.build((None, 4))
+
+        def call(self, inputs, states):
+            output = ops.softsign(self.inputs(inputs) + self.states(states[0]))
+            return output, [output]
+
+    cell = Cell()
+    model = keras.Sequential([keras.Input((6, 3)), layers.RNN(cell), layers.Dense(2)])
+    assert judge(model, cell.inputs) == judge(model, cell.states) == ("softsign", "certain")
+
+
+def test_layers_that_only_training_calls_are_followed_too():
+    class Auxiliary(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.main, self.side = layers.Dense(3), layers.Dense(3)
+
+        def call(self, inputs, training=False):
+            output = ops.relu(self.main(inputs))
+            return (output, ops.tanh(self.side(inputs))) if training else output
+
+    model = Auxiliary()
+    model(np.zeros((2, 3), "float32"), training=True)
+    assert judge(model, model.side) == ("tanh", "certain")
+
+
 def test_a_recurrent_layer_ends_in_its_own_activation():
     rnn = layers.SimpleRNN(3)
     model = keras.Sequential([keras.Input((6, 4)), rnn, layers.ReLU()])
@@ -321,6 +358,27 @@ def test_a_layer_of_the_backend_s_own_functions_is_known_by_its_values():
     assert follow(Backend(), layers.Conv2D(3, 1)) == ("relu", "certain")
 
 
+def test_variables_of_one_s_own_scale_and_shift():
+    class Affine(layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape=shape[-1:], initializer="ones")
+            self.shift = self.add_weight(shape=shape[-1:], initializer="zeros")
+
+        def call(self, inputs):
+            return self.scale * inputs + ops.exp(self.shift) * inputs - self.shift
+
+    assert follow(Affine(), layers.ReLU()) == ("relu", "certain")
+
+
+def test_lengths_that_a_call_asks_for_are_numbers():
+    class Merged(layers.Layer):
+        def call(self, inputs):
+            batch, length = ops.shape(inputs)[:2]
+            return ops.reshape(ops.reshape(inputs, (batch * length, -1)), (batch, length, -1))
+
+    assert follow(Merged(), layers.ReLU(), inputs=(None, 4), first=layers.Dense(3)) == ("relu", "certain")
+
+
 def test_attention_s_projections_feed_products_of_matrices():
     inputs = keras.Input((5, 8))
     attention = layers.MultiHeadAttention(2, 4)
@@ -328,6 +386,25 @@ def test_attention_s_projections_feed_products_of_matrices():
     query = attention._query_dense
     assert judge(model, query) == ("none", "certain")
     assert judge(model, attention._output_dense) == ("relu", "certain")
+
+
+def test_both_halves_of_a_packed_gated_unit_get_its_scheme():
+    def gate(x):
+        gates, values = ops.split(x, 2, axis=-1)
+        return layers.Dense(4)(ops.silu(gates) * values)
+
+    assert judge(*connect(gate, units=8)) == ("swiglu", "certain")
+
+
+@pytest.mark.parametrize("split", [layers.Conv2DTranspose(6, 2), layers.Conv2D(6, 1, groups=3)])
+def test_a_kernel_that_cannot_be_cut_stays_whole(split):
+    def branch(x):
+        first, second = ops.split(x, 2, axis=-1)
+        return [layers.Conv2D(3, 1)(ops.relu(first)), layers.Conv2D(3, 1)(ops.tanh(second))]
+
+    model, layer = connect(branch, (8, 8, 3), layer=split)
+    found = infer(model, layer)
+    assert (found.certainty, dict(found.parts)) == ("guessed", {})
 
 
 def test_the_kernels_packed_in_one_are_told_apart():
