@@ -102,6 +102,11 @@ def plan_published(
             targets[named.path] = found
     patterns.check_matched([named.path for named in variables])
     published = fetch_published(reference, client)
+    finder = ActivationFinder(model)
+    for named in variables:
+        if named.path in targets and published.find(rename(named.path)) is None:
+            gates = targets[named.path].gates or find_parts(named, finder)
+            targets[named.path] = replace(targets[named.path], gates=gates)
     matched = match_model(published, targets, rename, strict=strict is not False)
     left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
     tensors = [
@@ -110,6 +115,15 @@ def plan_published(
         for block in list(plan_segments(matched.get(named.path, []), published)) or left
     ]
     return tensors, published
+
+
+def find_parts(named: NamedTensor, finder: ActivationFinder) -> tuple[str, ...]:
+    """Find the kernels of one size that a kernel is seen to pack, each published by a name of its own."""
+    kernel = find_kernel(named.layer, named.variable.name)
+    if kernel is None or not kernel.activated:
+        return ()
+    parts = finder.find(named.variable, named.layer, kernel).parts
+    return tuple(parts) if len({length for length, _ in parts.values()}) == 1 else ()
 
 
 def make_target(named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False) -> Target | None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 from weightinit import Model, NotFound, Part, Spec, SpecRejected, TensorSpec
-from weightinit.keras import ModelRejected, initialize, publish
+from weightinit.keras import LecunUniform, ModelRejected, initialize, publish
 
 from tests.clients.drawing import draw
 
@@ -35,7 +35,18 @@ def build_words():
     return keras.Model(inputs, layers.GRU(3, name="memory")(x))
 
 
-MODELS = {"images": build_images, "words": build_words}
+def build_packed():
+    """A model in which one layer packs queries, keys and values, and others say how they begin."""
+    inputs = keras.Input((5, 4))
+    query, key, value = keras.ops.split(layers.Dense(12, name="qkv")(inputs), 3, axis=-1)
+    scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1)))
+    x = keras.ops.matmul(keras.ops.softmax(scores), value)
+    own = LecunUniform(seed=42, name="mine")
+    x = layers.LSTM(3, kernel_initializer=own, name="memory")(x)
+    return keras.Model(inputs, layers.Dense(3, kernel_initializer="zeros", name="out")(x))
+
+
+MODELS = {"images": build_images, "packed": build_packed, "words": build_words}
 
 
 def spoil(model):
@@ -50,7 +61,7 @@ def assert_equal(first, second):
 
 
 @pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
-def test_a_published_start_is_that_of_its_seed(build, client):
+def test_a_published_start_is_that_of_its_seed(build, client, service):
     model, twin = build(), spoil(build())
     initialize(model, 42, client=client)
     initialize(twin, publish(build(), 42, client=client).id, client=client)
