@@ -1,7 +1,7 @@
 """Keras 3: initializers that serialize, over the client."""
 
 from weightinit.adapters.report import Report, Row
-from weightinit.adapters.rules import ModelRejected
+from weightinit.adapters.rules import ModelRejected, UnknownActivationWarning
 from weightinit.keras.check import check
 from weightinit.keras.initialize import initialize, plan
 from weightinit.keras.initializers import (
@@ -45,6 +45,7 @@ __all__ = [
     "Report",
     "Row",
     "SharedWeights",
+    "UnknownActivationWarning",
     "VarianceScaling",
     "XavierNormal",
     "XavierTruncatedNormal",

@@ -36,11 +36,11 @@ def initialize(
 ) -> Report:
     """Initialize every kernel of a built model in place; return how, and why.
 
-    A kernel is drawn for the type of its layer and for the activation that follows: the layer's own, or the
-    one found in the graph of a Sequential or functional model. Recurrent kernels are drawn gate by gate.
-    Biases, norms and the variables of layers that are not Keras' stay as they are, unless a rule says more. A
-    published model says how all variables are initialized, biases and norms too; its kernels are permuted to
-    Keras' order of axes.
+    A kernel is drawn for the type of its layer and for the activation that follows, which tracing the
+    model shows. Recurrent kernels are drawn gate by gate. What the model's author fixed stays: an initializer
+    of ours that a layer has, frozen variables, constants. Biases and norms become what their layers say; the
+    variables of layers that are not Keras' stay as they are, unless a rule says more. A published model says
+    how all variables are initialized; its kernels are permuted to Keras' order of axes.
 
     Everything is checked before the first variable changes. Raises ModelRejected and the client's errors;
     after one that came while weights were on their way, call it again.

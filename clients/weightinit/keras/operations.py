@@ -63,7 +63,7 @@ _ROWS: dict[Role, str] = {
         logaddexp2 logicaland logicalnot logicalor logicalxor logsigmoid maximum minimum mish mod negative
         nextafter notequal power prelu rad2deg reciprocal relu relu6 rescaling rightshift round rsqrt select
         selu sigmoid sign signbit silu sin sinc sinh softplus softshrink softsign sparseplus sparsesigmoid
-        sqrt square squareplus tan tanh tanhshrink threshold thresholdedrelu trunc where
+        sqrt square squareplus tan tanh tanhshrink threshold trunc where
     """,
     Role.ACTIVATION: """
         glu logsoftmax softmax sparsemax
@@ -125,7 +125,6 @@ ACTIVATIONS = {
     "tanh": "tanh",
     "tanhshrink": "tanh_shrink",
     "threshold": "threshold",
-    "thresholdedrelu": "thresholded_relu",
 }
 # What else a ReLU of Keras may be: a leaky one, or one with an upper end.
 RELU_ARGUMENTS = {"negative_slope": 0.0, "max_value": None, "threshold": 0.0}
