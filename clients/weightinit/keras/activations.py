@@ -132,7 +132,9 @@ def evaluate(root: Layer) -> Iterator[None]:
     """Evaluate operations in double precision, and leave no trace of it in a model."""
     with keep_state(root), keras.StatelessScope():
         if keras.backend.backend() == "jax":
-            with sys.modules["jax"].enable_x64(True):  # noqa: FBT003 - JAX's own
+            jax = sys.modules["jax"]
+            is_new = hasattr(jax, "enable_x64")
+            with (jax.enable_x64 if is_new else jax.experimental.enable_x64)(True):
                 yield
         else:
             yield

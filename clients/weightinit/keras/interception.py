@@ -1,5 +1,6 @@
 """Interception: the calls of layers and operations, taken over while a model is traced, and put back."""
 
+import operator
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -50,8 +51,19 @@ _listener: ContextVar[Listener | None] = ContextVar("weightinit.keras.listener",
 @contextmanager
 def intercept(root: Layer, listener: Listener) -> Iterator[None]:
     """Let a listener have the calls with symbolic tensors in this context; keep the state of the root."""
+    with _LOCK, keep_state(root), keras.StatelessScope(), _replace_methods():
+        token = _listener.set(listener)
+        try:
+            yield
+        finally:
+            _listener.reset(token)
+
+
+@contextmanager
+def _replace_methods() -> Iterator[None]:
+    """Replace methods of Keras' by ones that ask for a listener; elsewhere they do what they did."""
     call, compute = keras.Layer.__call__, keras.Operation.symbolic_call
-    operators = {name: getattr(Variable, name) for name in OPERATORS}
+    operators = {name: vars(Variable)[name] for name in OPERATORS}
     refusal = vars(keras.KerasTensor).get("__jax_array__")
 
     def call_layer(layer: Layer, *args: Any, **keywords: Any) -> Any:
@@ -66,31 +78,31 @@ def intercept(root: Layer, listener: Listener) -> Iterator[None]:
             return active.call_operation(operation, args, keywords)
         return compute(operation, *args, **keywords)
 
-    with _LOCK, keep_state(root), keras.StatelessScope():
-        token = _listener.set(listener)
-        keras.Layer.__call__, keras.Operation.symbolic_call = call_layer, call_operation
-        for name, operator in operators.items():
-            setattr(Variable, name, admit_tensors(operator, OPERATORS[name]))
-        if refusal is not None:  # so that an array of JAX leaves arithmetic with a symbolic tensor to that
-            del keras.KerasTensor.__jax_array__
-        try:
-            yield
-        finally:
-            if refusal is not None:
-                keras.KerasTensor.__jax_array__ = refusal
-            for name, operator in operators.items():
-                setattr(Variable, name, operator)
-            keras.Layer.__call__, keras.Operation.symbolic_call = call, compute
-            _listener.reset(token)
+    keras.Layer.__call__, keras.Operation.symbolic_call = call_layer, call_operation
+    for name, method in operators.items():
+        setattr(Variable, name, admit_tensors(method, OPERATORS[name]))
+    # So that arrays of JAX and NumPy on the left leave arithmetic to the symbolic tensor.
+    keras.KerasTensor.__array_ufunc__ = None
+    if refusal is not None:
+        del keras.KerasTensor.__jax_array__
+    try:
+        yield
+    finally:
+        if refusal is not None:
+            keras.KerasTensor.__jax_array__ = refusal
+        del keras.KerasTensor.__array_ufunc__
+        for name, method in operators.items():
+            setattr(Variable, name, method)
+        keras.Layer.__call__, keras.Operation.symbolic_call = call, compute
 
 
-def admit_tensors(operator: Callable[..., Any], name: str) -> Callable[..., Any]:
+def admit_tensors(method: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Admit symbolic tensors as the right operand of a variable, which Keras hands to its backend."""
 
     def operate(variable: Variable, other: Any) -> Any:
         if isinstance(other, keras.KerasTensor):
             return getattr(keras.ops, name)(variable, other)
-        return operator(variable, other)
+        return method(variable, other)
 
     return operate
 
@@ -118,17 +130,20 @@ def keep_state(root: Layer) -> Iterator[None]:
             yield
     finally:
         for layer, attributes in before:
-            vars(layer).clear()
-            vars(layer).update(attributes)
+            put_back(vars(layer), attributes)
         for value, items in lists:
-            if len(value) != len(items) or any(
-                one is not other for one, other in zip(value, items, strict=True)
-            ):
+            if len(value) != len(items) or any(map(operator.is_not, value, items)):
                 list.__setitem__(value, slice(None), items)  # past what Keras does with lists of layers
         for mapping, entries in mappings:
-            if mapping.keys() != entries.keys() or any(mapping[key] is not entries[key] for key in entries):
-                dict.clear(mapping)
-                dict.update(mapping, entries)
+            put_back(mapping, entries)
+
+
+def put_back(mapping: dict[Any, Any], entries: dict[Any, Any]) -> None:
+    """Put back the entries of a dictionary, in order; one that did not change is not touched."""
+    if list(mapping) == list(entries) and all(map(operator.is_, mapping.values(), entries.values())):
+        return
+    dict.clear(mapping)
+    dict.update(mapping, entries)
 
 
 @contextmanager

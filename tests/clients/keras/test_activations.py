@@ -1,6 +1,7 @@
 """Following: which activation comes after a layer, and how certain that is."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -365,7 +366,7 @@ def test_variables_of_one_s_own_scale_and_shift():
             self.shift = self.add_weight(shape=shape[-1:], initializer="zeros")
 
         def call(self, inputs):
-            return self.scale * inputs + ops.exp(self.shift) * inputs - self.shift
+            return self.scale * inputs + np.float32(2.0) * (ops.exp(self.shift) * inputs) - self.shift
 
     assert follow(Affine(), layers.ReLU()) == ("relu", "certain")
 
@@ -434,3 +435,16 @@ def test_a_model_is_what_it_was():
     assert vars(model) == before
     assert all(map(np.array_equal, weights, model.get_weights()))
     assert int(layers.Dense(1).name.rpartition("_")[2]) == int(name.rpartition("_")[2]) + 1
+
+
+def test_threads_do_not_disturb_each_other():
+    call = keras.Layer.__call__
+
+    def work(number):
+        model, dense = connect(layers.ReLU(), units=number + 1)
+        return judge(model, dense)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(work, range(16))) == {("relu", "certain")}
+    assert keras.Layer.__call__ is call
+    assert not hasattr(keras.KerasTensor, "__array_ufunc__")

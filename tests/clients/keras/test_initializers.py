@@ -174,6 +174,7 @@ def test_the_exported_names_are_these():
         "Report",
         "Row",
         "SharedWeights",
+        "UnknownActivationWarning",
         "VarianceScaling",
         "XavierNormal",
         "XavierTruncatedNormal",
