@@ -134,7 +134,7 @@ def evaluate(root: Layer) -> Iterator[None]:
         if keras.backend.backend() == "jax":
             jax = sys.modules["jax"]
             is_new = hasattr(jax, "enable_x64")
-            with (jax.enable_x64 if is_new else jax.experimental.enable_x64)(True):
+            with (jax.enable_x64 if is_new else jax.experimental.enable_x64)(True):  # noqa: FBT003 - JAX's
                 yield
         else:
             yield
