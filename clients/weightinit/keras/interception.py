@@ -118,6 +118,11 @@ def find_tensors(value: Any) -> list[Tensor]:
     return []
 
 
+def has_others(value: Any) -> bool:
+    """Tell whether there is something in a structure that is no symbolic tensor."""
+    return any(not isinstance(one, keras.KerasTensor | None) for one in keras.tree.flatten(value))
+
+
 @contextmanager
 def keep_state(root: Layer) -> Iterator[None]:
     """Put back what a call may change: attributes, lists, counters of names and generators."""

@@ -125,6 +125,11 @@ def is_known(layer: Layer) -> bool:
     return any(kind in KERNELS for kind in type(layer).__mro__)
 
 
+def is_cell(layer: Layer) -> bool:
+    """Tell whether a layer is the cell of a recurrent one."""
+    return hasattr(layer, "state_size") and not isinstance(layer, layers.RNN)
+
+
 def spell_equation(equation: str) -> str:
     """Spell the layout of an einsum layer's kernel: O and B are in the output too, B also in the input.
 

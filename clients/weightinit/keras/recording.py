@@ -187,6 +187,12 @@ def is_elementwise(function: Any, shape: Sequence[int]) -> bool:
     )
 
 
+def explain_failure(layer: Operation, error: Exception) -> str:
+    """Explain why a layer could not be followed: the first sentence of the error."""
+    message = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
+    return f"{type(layer).__name__}.call cannot be traced ({message})"
+
+
 def has_layers(layer: Layer) -> bool:
     """Tell whether a layer has others inside it."""
     return next(iter(layer._flatten_layers(include_self=False, recursive=False)), None) is not None  # noqa: SLF001

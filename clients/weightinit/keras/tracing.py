@@ -1,7 +1,7 @@
 """Tracing: the graph of a model and of what its layers do inside, by calls on symbolic tensors."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,22 @@ import keras
 from keras import layers
 
 from weightinit.adapters.graph import Node, Role
-from weightinit.keras.interception import find_tensors, intercept
-from weightinit.keras.layers import Activation, Layer, Operation, Tensor, find_kernel, is_known
+from weightinit.keras.inputs import (
+    copy_tensor,
+    fill_tensor,
+    find_functional,
+    infer_einsum,
+    make_inputs,
+    order_inputs,
+)
+from weightinit.keras.interception import find_tensors, has_others, intercept
+from weightinit.keras.layers import Activation, Layer, Operation, Tensor, find_kernel, is_cell, is_known
 from weightinit.keras.operations import ROLES
 from weightinit.keras.recording import (
     BATCH,
     Recorder,
     describe,
+    explain_failure,
     fill_shape,
     has_layers,
     is_elementwise,
@@ -63,15 +72,14 @@ class Tracer(Recorder):
     def call_root(self, root: Layer) -> None:
         """Call a model, on inputs of the shapes that it was built for."""
         functional = find_functional(root)
+        trials: list[tuple[tuple[Any, ...], dict[str, Any]]]
         if functional is not None:
             tensors = [fill_tensor(tensor) for tensor in functional.inputs]
-            self.add_inputs(tensors)
-            made = keras.tree.pack_sequence_as(functional._inputs_struct, tensors)  # noqa: SLF001
-            outputs = self._run_functional(functional, made)
-            self.add_end(find_tensors(outputs), Role.OUTPUT, "the output")
-            return
+            trials = [((keras.tree.pack_sequence_as(functional._inputs_struct, tensors),), {})]  # noqa: SLF001
+        else:
+            trials = list(make_inputs(root))
         why = f"the inputs of {type(root).__name__} are not known"
-        for args, keywords in make_inputs(root):
+        for args, keywords in trials:
             self.forget(0)
             self.opaque.clear()
             self.add_inputs(find_tensors((args, keywords)))
@@ -146,7 +154,7 @@ class Tracer(Recorder):
         try:
             completed = self._complete(layer, args, keywords)
             outputs = layer.call(*args, **completed)
-            if find_tensors(outputs) and not _has_others(outputs):
+            if find_tensors(outputs) and not has_others(outputs):
                 return outputs
             why = f"{type(layer).__name__}.call returns something else than tensors"
         except Exception as error:  # noqa: BLE001 - as above
@@ -268,11 +276,12 @@ class Tracer(Recorder):
         inputs = given[0]
         moment = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
         self.link(Role.MOVE, [inputs], [moment], describe(layer))
-        states = layer.get_initial_state(BATCH) if not given[1:] else None
-        if states is not None:
-            states = keras.tree.map_structure(lambda one: keras.KerasTensor(one.shape, moment.dtype), states)
-        else:
-            states = given[1:]
+        states: Any = given[1:]
+        if not states:
+            made_states = layer.get_initial_state(BATCH)
+            states = keras.tree.map_structure(
+                lambda one: keras.KerasTensor(one.shape, moment.dtype), made_states
+            )
         count = len(self.nodes)
         try:
             output, kept = self.call_layer(layer.cell, (moment, states), {})
@@ -287,88 +296,3 @@ class Tracer(Recorder):
         for state, tensor in zip(kept, made[1:], strict=False):
             self.link(Role.MOVE, [state], [tensor], describe(layer))
         self.add_end(kept, Role.PRODUCT, f"the next moment of {layer.name}")
-
-
-def is_cell(layer: Layer) -> bool:
-    """Tell whether a layer is the cell of a recurrent one."""
-    return hasattr(layer, "state_size") and not isinstance(layer, layers.RNN)
-
-
-def find_functional(layer: Layer) -> Layer | None:
-    """Find the graph that a functional or sequential model has; None for others, or with its own call."""
-    if not isinstance(layer, keras.Model) or not is_own(layer):
-        return None
-    model = getattr(layer, "_functional", layer)
-    return model if getattr(model, "_nodes_by_depth", None) else None
-
-
-def order_inputs(model: Operation, inputs: Any) -> list[Tensor]:
-    """Put the inputs of a functional model in its own order."""
-    struct = model._inputs_struct  # noqa: SLF001 - no public way
-    if isinstance(inputs, Mapping) and isinstance(struct, Mapping):
-        inputs = {key: inputs[key] for key in struct}
-    return find_tensors(inputs)
-
-
-def copy_tensor(tensor: Tensor) -> Tensor:
-    """Make another symbolic tensor of the same shape."""
-    return keras.KerasTensor(tensor.shape, tensor.dtype)
-
-
-def fill_tensor(tensor: Tensor) -> Tensor:
-    """Make another symbolic tensor, all of whose lengths are known: what is called with it may ask."""
-    return keras.KerasTensor(fill_shape(tensor.shape), tensor.dtype)
-
-
-def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
-    """Infer what an EinsumDense returns: it forgets the lengths that its kernel does not have."""
-    given, _, output = layer.equation.replace(" ", "").partition("->")
-    letters, _, kernel = given.partition(",")
-    if "." in layer.equation:
-        return copy_tensor(layer.compute_output_spec(inputs))
-    lengths = dict(zip(letters, inputs.shape, strict=True)) | dict(
-        zip(kernel, layer.kernel.shape, strict=True)
-    )
-    return keras.KerasTensor(tuple(lengths[letter] for letter in output), layer.compute_dtype)
-
-
-def _has_others(outputs: Any) -> bool:
-    return any(not isinstance(one, keras.KerasTensor | None) for one in keras.tree.flatten(outputs))
-
-
-def make_inputs(layer: Layer) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Make inputs of the shapes that a layer was built for: of numbers, or of indexes."""
-    # A model that is not built by a call has layers that are: the first is likely to have its inputs.
-    built = (getattr(one, "_build_shapes_dict", None) for one in layer._flatten_layers())  # noqa: SLF001
-    shapes = dict(next((found for found in built if found), {}))
-    required = [
-        parameter
-        for parameter in inspect.signature(layer.call).parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
-        and parameter.name not in {"training", "mask"}
-    ]
-    for dtype in ("float32", "int32"):
-        for batch in (BATCH, None):
-            made = {name: _make_tensors(shape, dtype, batch) for name, shape in shapes.items()}
-            if len(made) == 1:  # Keras keeps the shape of the first argument
-                shape = next(iter(shapes.values()))
-                others = [_make_tensors(shape, dtype, batch) for _ in required[1:]]
-                yield (*made.values(), *others), {}
-            elif made:
-                yield (), {name.removesuffix("_shape"): value for name, value in made.items()}
-
-
-def _make_tensors(shape: Any, dtype: str, batch: int | None) -> Any:
-    if isinstance(shape, Mapping):
-        return {key: _make_tensors(one, dtype, batch) for key, one in shape.items()}
-    if all(length is None or isinstance(length, int) for length in shape):
-        lengths: Sequence[int | None] = fill_shape(shape) if batch else [None, *shape[1:]]
-        return keras.KerasTensor(tuple(lengths)[: len(shape)], dtype)
-    return [_make_tensors(one, dtype, batch) for one in shape]
-
-
-def explain_failure(layer: Operation, error: Exception) -> str:
-    """Explain why a layer could not be followed: the first sentence of the error."""
-    message = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
-    return f"{type(layer).__name__}.call cannot be traced ({message})"
