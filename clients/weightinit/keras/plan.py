@@ -16,7 +16,7 @@ from weightinit.keras.constants import STATISTICS, UNKNOWN, describe_constant
 from weightinit.keras.kept import Author, describe_unused, guess, is_frozen, is_trained
 from weightinit.keras.layers import Kernel, Layer, find_kernel
 from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables
-from weightinit.spec.dtypes import DTYPES
+from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
 from weightinit.spec.layouts import write_out
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def plan_published(
 
     Raises ModelRejected, which lists all that does not match, and the client's errors.
     """
-    variables = [named for named in walk_variables(model) if name_dtype(named.variable) in DTYPES]
+    variables = [named for named in walk_variables(model) if name_dtype(named.variable) in TENSOR_DTYPES]
     patterns = Patterns("rules", rules)
     singles_out = is_trained(variables)
     targets: dict[str, Target] = {}
@@ -137,8 +137,9 @@ def make_target(named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = Fa
     letters = find_letters(rules, [named.path], known, len(shape))
     if letters is None:
         return None
-    gates, is_optional = kernel.gates if kernel else (), is_kept or named.variable.name in STATISTICS
-    return Target((named.path,), shape, letters, gates, len(shape) - 1, optional=is_optional)
+    is_weight = name_dtype(named.variable) not in INTEGERS and 0 not in shape
+    gates, is_optional = kernel.gates if kernel else (), named.variable.name in STATISTICS or not is_weight
+    return Target((named.path,), shape, letters, gates, len(shape) - 1, optional=is_kept or is_optional)
 
 
 def make_planned(named: NamedTensor, block: Block) -> PlannedTensor:

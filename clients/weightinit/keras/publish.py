@@ -5,6 +5,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Unpack
 
+import keras
+
 from weightinit import Client, Spec, default_client
 from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
@@ -79,7 +81,9 @@ def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename
             for block, spec in zip(blocks, specs, strict=True)
         ]
     values = [find_value(block) for block in blocks]
-    lengths = zip(values, (block.shape or (1,) for block in blocks), strict=True)
+    if len(blocks) == 1:
+        return [TensorSpec.of(rename(named.path), Part.constant(shape, values[0]), dtype=dtype)]
+    lengths = zip(values, (block.shape for block in blocks), strict=True)
     parts = [
         Part.constant((sum(rows for rows, *_ in shapes), *shapes[0][1:]), value)
         for value, group in groupby(lengths, key=itemgetter(0))
@@ -101,6 +105,12 @@ def find_integer(named: NamedTensor, dtype: str) -> float | None:
     return value if is_known else None
 
 
+def find_held(named: NamedTensor) -> float | None:
+    """Find the one value that a variable holds everywhere; None for others."""
+    held = keras.ops.convert_to_numpy(named.variable.value).ravel()
+    return float(held[0]) if (held == held[0]).all() else None
+
+
 def find_part(block: PlannedTensor, spec: Spec | None) -> Part:
     """Find the part that a block is. Raises ModelRejected for one that is left as it is."""
     return Part.of(spec) if spec else Part.constant(block.shape, find_value(block))
@@ -113,10 +123,11 @@ def find_value(planned: PlannedTensor) -> float:
         return action.value
     if isinstance(action, Leave) and action.by_rule:
         raise ModelRejected("is left alone by a rule")
-    value = read_value(named.layer, named.variable.name)
-    if value is None or planned.reason == FROZEN:
-        kind, shape = type(named.layer).__name__, list(planned.shape or (1,))
-        frozen = ", and is frozen" if planned.reason == FROZEN else ""
+    is_frozen = planned.reason == FROZEN  # and may hold anything by now
+    value = find_held(named) if is_frozen else read_value(named.layer, named.variable.name)
+    if value is None:
+        kind, shape = type(named.layer).__name__, list(planned.shape)
+        frozen = ", and is frozen" if is_frozen else ""
         raise ModelRejected(f"{shape} of {kind} has no known initial value{frozen}: say it in rules")
     return value
 
