@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 from weightinit import read_model
 
-from tests.clients.architectures import REAL
+from tests.clients.architectures.examples import REAL
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
