@@ -1,9 +1,10 @@
 """Models of torchvision, timm and transformers, made without memory for their weights.
 
-None of the three is in the lock: where one is not installed, what needs it is skipped.
+What needs one of the three is skipped where it is not installed.
 """
 
 import importlib
+import importlib.util
 import sys
 import warnings
 from functools import cache
@@ -16,29 +17,32 @@ STUBS = ("nms", "qnms")
 SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
-@cache
 def import_library(name):
     """Import a library, or skip the test."""
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    load_torchvision()  # timm and transformers import it, too.
     with warnings.catch_warnings(action="ignore"):
-        if name == "torchvision":
-            return import_torchvision()
-        if name == "timm":
-            import_library("torchvision")
-        return pytest.importorskip(name)
+        return importlib.import_module(name)
 
 
-def import_torchvision():
-    """Import torchvision, whose models need none of its compiled operators, without them where they are not."""
-    try:
-        return pytest.importorskip("torchvision")
-    except RuntimeError:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in STUBS:
-            library.define(name + SIGNATURE)
-        import_torchvision.library = library  # The operators go when the library does.
-        return importlib.import_module("torchvision")
+@cache
+def load_torchvision():
+    """Import torchvision, if it is there; with stubs of its compiled operators, which no model needs."""
+    if importlib.util.find_spec("torchvision") is None:
+        return None
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            importlib.import_module("torchvision")
+        except RuntimeError:  # operator torchvision::nms does not exist
+            for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+                del sys.modules[name]
+            library = torch.library.Library("torchvision", "FRAGMENT")
+            for name in STUBS:
+                library.define(name + SIGNATURE)
+            importlib.import_module("torchvision")
+            return library  # The operators go when the library does: the cache holds it.
+    return None
 
 
 def build(make):
@@ -53,16 +57,18 @@ def build(make):
 
 def build_torchvision(name, **settings):
     """Build a model of torchvision."""
-    return build(lambda: import_library("torchvision").models.get_model(name, weights=None, **settings))
+    library = import_library("torchvision")
+    settings |= {"weights": None} | ({"weights_backbone": None} if "segmentation" in name else {})
+    return build(lambda: library.models.get_model(name, **settings))
 
 
 def build_timm(name, **settings):
     """Build a model of timm."""
-    return build(lambda: import_library("timm").create_model(name, **settings))
+    library = import_library("timm")
+    return build(lambda: library.create_model(name, **settings))
 
 
-def build_transformers(kind, settings):
+def build_transformers(kind, **settings):
     """Build a model of transformers by the name of its class, of a small random configuration."""
-    library = import_library("transformers")
-    made = getattr(library, kind)
+    made = getattr(import_library("transformers"), kind)
     return build(lambda: made(made.config_class(**settings)))

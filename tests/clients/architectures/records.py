@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 
-from service.core.activations import find_activation
 from torch import nn
 from weightinit.adapters.actions import Draw, Unknown
 from weightinit.torch.plan import plan_parameters
+
+from service.core.activations import find_activation
 
 # A row of a record for what is no kernel: tables, positions, tokens, scales.
 OTHER = "-"
@@ -16,7 +18,7 @@ OTHER = "-"
 GATED = {"sigmoid": "glu", "relu": "reglu", "gelu": "geglu", "gelu_tanh": "geglu", "silu": "swiglu"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """The activation that follows each kernel of a model, by pattern of the kernel's module.
 
@@ -71,7 +73,9 @@ class Kernel:
         return "name" if self.has_right_scheme else "scheme"
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.expected} follows, {' and '.join(self.planned)} ({self.certainty}) planned"
+        return (
+            f"{self.name}: {self.expected} follows, {' and '.join(self.planned)} ({self.certainty}) planned"
+        )
 
 
 def find_kernels(module):
@@ -84,20 +88,27 @@ def find_kernels(module):
     }
 
 
+@cache
 def judge(record):
     """Compare the plan of a model with its record, kernel by kernel."""
     module = record.build()
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings(action="ignore"):  # of what is unknown, which is counted here
         plan = plan_parameters(module, strict=False)
     blocks = {}
     for tensor in plan:
         blocks.setdefault(id(tensor.target), []).append(tensor)
-    kernels = []
-    for name, parameter in find_kernels(module).items():
-        expected = record.rows.get(record.find_row(name), OTHER)
-        if expected != OTHER:
-            kernels.append(make_kernel(name, expected, blocks[id(parameter)]))
-    return kernels
+    return [
+        make_kernel(name, record.rows[row], blocks[id(parameter)])
+        for name, parameter in find_kernels(module).items()
+        if (row := record.find_row(name)) and record.rows[row] != OTHER
+    ]
+
+
+def find_gaps(record):
+    """Find the parameters that may be kernels and have no row, and the rows that no parameter has."""
+    names = find_kernels(record.build())
+    found = {name: record.find_row(name) for name in names}
+    return [*(name for name, row in found.items() if row is None), *(set(record.rows) - set(found.values()))]
 
 
 def make_kernel(name, expected, blocks):
