@@ -1,0 +1,72 @@
+"""The page on architectures, docs/architectures.md, of a survey."""
+
+from pathlib import Path
+
+from tests.clients.architectures.survey import CERTAINTIES, LIBRARIES
+
+PAGE = Path(__file__).parents[3] / "docs" / "architectures.md"
+HEAD = """\
+# Architectures
+
+How the kernels of models of {listed} are planned without
+rules by `weightinit.torch.plan` and `weightinit.keras.plan`: how many for an activation that is certain, how
+many for a guess, and how many without knowing what follows, which is warned of. The models have no pretrained
+weights. Of timm they are two of each module, of transformers the base models of every third model type, with
+two layers. Whether the activations are right is tested on 48 architectures, against records made from their
+own code.
+
+This page is made by `KERAS_BACKEND=torch python -m tests.clients.architectures.page`.
+"""
+
+
+def make_page(surveys):
+    """Make docs/architectures.md of the surveys, by library."""
+    parts = [HEAD.format(listed=join(list(surveys))), make_totals(surveys)]
+    for library, found in surveys.items():
+        parts.append(f"## {library}\n\n{make_table(found)}")
+        parts += [
+            f"{label}:\n\n" + "".join(f"- {row.name}: `{why}`\n" for row, why in failed)
+            for label, failed in [
+                ("Not planned", [(row, row.unplanned) for row in found if row.unplanned]),
+                ("Not built", [(row, row.unbuilt) for row in found if row.unbuilt]),
+            ]
+            if failed
+        ]
+    return "\n".join(parts)
+
+
+def make_totals(surveys):
+    """Make the table of all libraries."""
+    lines = [
+        "| library | models | certain | guessed | unknown | not planned | not built |",
+        "|---|" + "---:|" * 6,
+    ]
+    for library, found in surveys.items():
+        counts = [sum(getattr(row, word) for row in found) for word in CERTAINTIES]
+        failed = [sum(bool(getattr(row, word)) for row in found) for word in ("unplanned", "unbuilt")]
+        cells = [sum(row.is_counted for row in found), *counts, *failed]
+        lines.append(f"| {library} | " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def make_table(found):
+    """Make the table of a library's models."""
+    lines = ["| model | certain | guessed | unknown |", "|---|---:|---:|---:|"]
+    lines += [
+        f"| {row.name} | {row.certain} | {row.guessed} | {row.unknown} |" for row in found if row.is_counted
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def join(names):
+    """Join names as a sentence does."""
+    return ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def write_page():
+    """Write docs/architectures.md anew."""
+    PAGE.write_text(make_page({library: run() for library, run in LIBRARIES.items()}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_page()

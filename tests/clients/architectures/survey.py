@@ -1,0 +1,199 @@
+"""A survey of architectures: how many kernels of each are planned for certain, by a guess, or not known."""
+
+import signal
+import warnings
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import keras
+from weightinit.adapters.actions import Draw, Unknown
+from weightinit.keras.initialize import plan_variables
+from weightinit.torch.plan import plan_parameters
+
+from tests.clients.architectures.building import build, build_timm, build_torchvision, import_library
+from tests.clients.architectures.records import find_kernels
+
+CERTAINTIES = ("certain", "guessed", "unknown")
+# The numbers of layers by the names that configurations give them: a few stand for all.
+DEPTHS = [
+    "num_hidden_layers",
+    "n_layer",
+    "n_layers",
+    "num_layers",
+    "encoder_layers",
+    "decoder_layers",
+    "num_encoder_layers",
+    "num_decoder_layers",
+    "encoder_num_hidden_layers",
+    "decoder_num_hidden_layers",
+    "num_block_layers",
+]
+SHALLOW = 2
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A model and its counts; or why there are none: it could not be built, or not be planned."""
+
+    name: str
+    certain: int = 0
+    guessed: int = 0
+    unknown: int = 0
+    unbuilt: str = ""
+    unplanned: str = ""
+
+    @property
+    def is_counted(self):
+        return not self.unbuilt and not self.unplanned
+
+
+def survey_torch(name, make):
+    """Survey a PyTorch model."""
+    return survey(name, make, count_torch)
+
+
+def count_torch(module):
+    """Count the kernels of a PyTorch module by certainty: that of its least certain block."""
+    kernels = {id(parameter) for parameter in find_kernels(module).values()}
+    certainties = {}
+    for tensor in plan_parameters(module, strict=False):
+        if id(tensor.target) in kernels:
+            certainties.setdefault(id(tensor.target), set()).add(find_certainty(tensor))
+    return Counter(find_worst(found) for found in certainties.values())
+
+
+def survey_keras(name):
+    """Survey a model of keras.applications."""
+    return survey(name, lambda: getattr(keras.applications, name)(weights=None), count_keras)
+
+
+def count_keras(model):
+    """Count the kernels of a Keras model by certainty."""
+    return Counter(find_certainty(tensor) for tensor in plan_variables(model, None, strict=False))
+
+
+def survey(name, make, count):
+    """Count the kernels of a model; say why where that fails."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            with limit_time():
+                model = make()
+        except Exception as error:  # noqa: BLE001 - of libraries; it is listed
+            return Surveyed(name, unbuilt=describe(error))
+        try:
+            with limit_time():
+                found = count(model)
+        except Exception as error:  # noqa: BLE001 - of libraries; it is listed
+            return Surveyed(name, unplanned=describe(error))
+    return Surveyed(name, *(found[word] for word in CERTAINTIES))
+
+
+def find_certainty(tensor):
+    """Find how certain the plan of a tensor is; None for what is not drawn for an activation."""
+    if isinstance(tensor.action, Unknown):
+        return "unknown"
+    return (
+        tensor.certainty if isinstance(tensor.action, Draw) and "activation" in tensor.action.layer else None
+    )
+
+
+def find_worst(certainties):
+    """Find the least certain of the blocks of a kernel."""
+    return next((word for word in reversed(CERTAINTIES) if word in certainties), None)
+
+
+def describe(error):
+    """Describe an error by its first line, short enough for a table."""
+    line = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {line}"[:110].replace("|", "/")
+
+
+@contextmanager
+def limit_time():
+    """Stop what takes too long."""
+
+    def stop(*_):
+        raise TimeoutError(f"longer than {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def survey_torchvision():
+    """Survey torchvision's models of classification and segmentation."""
+    models = import_library("torchvision").models
+    names = [*models.list_models(models), *models.list_models(models.segmentation)]
+    return [survey_torch(name, lambda name=name: build_torchvision(name)) for name in names]
+
+
+def choose_timm():
+    """Choose two of timm's models of each module: the first and the middle one by name."""
+    timm = import_library("timm")
+    chosen = []
+    for module in timm.list_modules():
+        names = timm.list_models(module=module, include_tags=False)
+        chosen += dict.fromkeys([*names[:1], *names[len(names) // 2 :][:1]])
+    return chosen
+
+
+def survey_timm():
+    """Survey two of timm's models of each module."""
+    return [survey_torch(name, lambda name=name: build_timm(name)) for name in choose_timm()]
+
+
+def make_shallow(config):
+    """Make a configuration of few layers, also of the configurations in it; widths stay, for they fit."""
+    for name in DEPTHS:
+        if isinstance(getattr(config, name, None), int):
+            setattr(config, name, min(getattr(config, name), SHALLOW))
+    for name in getattr(config, "sub_configs", {}):
+        if (inner := getattr(config, name, None)) is not None:
+            make_shallow(inner)
+    return config
+
+
+def build_by_type(kind):
+    """Build the base model of a model type of transformers."""
+    library = import_library("transformers")
+    config = make_shallow(library.CONFIG_MAPPING[kind]())
+    made = library.MODEL_MAPPING[type(config)]
+    made = made[0] if isinstance(made, tuple) else made
+    return build(lambda: made(config))
+
+
+def choose_transformers():
+    """Choose every third of the model types of transformers that have a base model, by name."""
+    library = import_library("transformers")
+    mapping, bases = library.CONFIG_MAPPING, library.MODEL_MAPPING
+    return sorted(kind for kind in mapping if mapping[kind] in bases)[::3]
+
+
+def survey_transformers():
+    """Survey the base models of transformers, by model type."""
+    return [survey_torch(kind, lambda kind=kind: build_by_type(kind)) for kind in choose_transformers()]
+
+
+def list_applications():
+    """List the models of keras.applications."""
+    found = vars(keras.applications).items()
+    return sorted(name for name, made in found if callable(made) and name[:1].isupper())
+
+
+def survey_applications():
+    """Survey keras.applications."""
+    return [survey_keras(name) for name in list_applications()]
+
+
+LIBRARIES = {
+    "torchvision": survey_torchvision,
+    "timm": survey_timm,
+    "transformers": survey_transformers,
+    "keras.applications": survey_applications,
+}
