@@ -19,7 +19,7 @@ SHAPES: dict[type, tuple[str, list[tuple[int | None, ...]]]] = {
     nn.Linear: ("in_features", [(BATCH, None), (BATCH, LENGTH, None), (BATCH, LENGTH, LENGTH, None)]),
     nn.Bilinear: ("in1_features", [(BATCH, None)]),
     nn.Conv1d: ("in_channels", [(BATCH, None, IMAGE), (BATCH, None, 16_000)]),
-    nn.Conv2d: ("in_channels", [(BATCH, None, side, side) for side in (IMAGE, 256, 32, 28)]),
+    nn.Conv2d: ("in_channels", [(BATCH, None, side, side) for side in (IMAGE, 256, 299, 32, 28)]),
     nn.Conv3d: ("in_channels", [(BATCH, None, 16, 112, 112), (BATCH, None, 16, 16, 16)]),
     nn.ConvTranspose1d: ("in_channels", [(BATCH, None, 8)]),
     nn.ConvTranspose2d: ("in_channels", [(BATCH, None, 8, 8)]),

@@ -261,7 +261,8 @@ def make_node(
         role = Role.ELEMENTWISE
     if role is Role.PRODUCT:
         places = KERNEL_ARGUMENTS.get(name)
-        kernels = [arguments[place] for place in places if place < len(arguments)] if places else inputs
+        given = [arguments[place] for place in places if place < len(arguments)] if places else inputs
+        kernels = given or [keywords.get("weight")]
         parameters = collect_parameters(one for one in kernels if isinstance(one, Node))
     elif inputs and all(source.role is Role.IGNORED for source in inputs):
         role = Role.IGNORED  # arithmetic with sizes

@@ -243,6 +243,8 @@ def _convert_step(
         return _make_module_node(target, module, arguments, keywords, why)
     name = getattr(target, "__name__", target)
     folded = fold(name)
+    if isinstance(target, type) and issubclass(target, tuple):  # a named tuple, which a forward returns
+        folded = "cat"
     if folded == "getattr":
         folded = TENSOR_ATTRIBUTES.get(arguments[1], "size")
     call = _make_method(target) if step.op == "call_method" else target

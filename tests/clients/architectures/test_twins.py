@@ -43,27 +43,15 @@ KERAS = {
 # keras.applications → timm
 KERAS_TIMM = {
     "ResNet50V2": "resnetv2_50",
-    "Xception": "Keras says none of what ends a block: its sum goes to a relu and past it",
+    "Xception": "xception",
     "InceptionResNetV2": "inception_resnet_v2",
 }
 # Their libraries list the layers of a block in another order.
-REORDERED = {"regnet_y_400mf", "swin_v2_t"}
-# What is known to be wrong, and why. A test that passes nevertheless fails: its line here goes.
-FAULTS = {
-    "MobileNetV2": "PyTorch's ReLU6 is taken for hard tanh, Keras' ReLU(6) for relu",
-    "MobileNetV3Large": "Keras' relu(6)(x + 3) / 6 is taken for relu",
-    "MobileNetV3Small": "Keras' relu(6)(x + 3) / 6 is taken for relu",
-    "Xception": "Keras says none of what ends a block: its sum goes to a relu and past it",
-    "InceptionResNetV2": "what follows Keras' CustomScaleLayer is not seen",
-}
+REORDERED = {"regnet_y_400mf", "swin_v2_t", "Xception"}
 
 
 def make_cases(pairs):
-    return [
-        pytest.param(*pair, id="-".join(pair), marks=[pytest.mark.xfail(reason=fault)] if fault else [])
-        for pair in pairs.items()
-        for fault in [FAULTS.get(pair[0])]
-    ]
+    return [pytest.param(*pair, id="-".join(pair)) for pair in pairs.items()]
 
 
 def build_keras(name):
@@ -91,7 +79,8 @@ def test_keras_and_torchvision_have_one_plan(name, twin):
 
 @pytest.mark.parametrize(("name", "twin"), make_cases(KERAS_TIMM))
 def test_keras_and_timm_have_one_plan(name, twin):
-    assert agree(list_keras(build_keras(name)), list_torch(build_timm(twin)))
+    found = list_torch(build_timm(twin))
+    assert agree(list_keras(build_keras(name)), found, ordered=name not in REORDERED)
 
 
 @pytest.mark.parametrize("other", [[(8, "relu"), (4, "none")], [(4, "none"), (8, "silu")], [(4, "none")]])

@@ -4,7 +4,7 @@ import math
 import warnings
 
 from weightinit.adapters.actions import Draw
-from weightinit.keras.initialize import plan_variables
+from weightinit.keras.plan import plan_variables
 from weightinit.torch.plan import plan_parameters
 
 from tests.clients.architectures.records import find_kernels, name_planned
@@ -25,7 +25,7 @@ def list_torch(module):
 def list_keras(model):
     """List the activations that follow the kernels of a Keras model, each with the kernel's size."""
     with warnings.catch_warnings(action="ignore"):
-        plan = plan_variables(model, None, strict=False)
+        plan = plan_variables(model, None, 0, strict=False)
     return [(measure(one.shape), name_all([one])) for one in plan if isinstance(one.action, Draw)]
 
 

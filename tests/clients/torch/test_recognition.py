@@ -4,6 +4,7 @@ import builtins
 import copy
 import math
 import random
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -439,3 +440,59 @@ def test_arguments_make_another_activation(function, activation, find_nodes):
     module = Applying(function)
     found = find_all([Traced(find_nodes(module), "")])
     assert found[id(module.first.weight)].activation == activation
+
+
+class Functional(nn.Module):
+    """Gives kernels by keyword, as timm's BEiT does."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Conv1d(4, 4, 1), nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        x = torch.relu(F.conv1d(x, bias=self.first.bias, weight=self.first.weight))
+        x = torch.tanh(F.linear(x, bias=self.second.bias, weight=self.second.weight))
+        return F.linear(input=x, weight=self.last.weight)
+
+
+@pytest.mark.parametrize(("name", "activation"), [("first", "relu"), ("second", "tanh"), ("last", None)])
+def test_a_kernel_may_be_given_by_keyword(name, activation):
+    module = Functional()
+    found = find_all([Traced(trace_whole(module), "")])[id(getattr(module, name).weight)]
+    assert (found.activation, found.certainty) == (activation, "certain")
+
+
+class Pair(NamedTuple):
+    first: torch.Tensor
+    second: torch.Tensor
+
+
+class Paired(nn.Module):
+    """Returns a named tuple."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return Pair(self.first(x), torch.relu(self.second(x)))
+
+
+@pytest.mark.parametrize("find_nodes", [trace_whole, lambda module: record_module(module, training=True)])
+def test_a_named_tuple_ends_as_any_output(find_nodes):
+    module = Paired()
+    found = find_all([Traced(find_nodes(module), "")])
+    assert [found[id(one.weight)].activation for one in (module.first, module.second)] == [None, "relu"]
+    assert found[id(module.first.weight)].certainty == "certain"
+
+
+def test_a_question_for_a_token_is_answered():
+    class Asking(nn.Sequential):
+        def forward(self, tokens):
+            if 0 in tokens:
+                raise ValueError("padding")
+            return self[1](torch.relu(self[0](tokens)))
+
+    module = Asking(nn.Embedding(8, 4), nn.Linear(4, 4))
+    nodes = record_module(module, training=True)
+    assert nodes is not None
