@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import keras
 from weightinit.adapters.actions import Draw, Unknown
-from weightinit.keras.initialize import plan_variables
+from weightinit.keras.plan import plan_variables
 from weightinit.torch.plan import plan_parameters
 
 from tests.clients.architectures.building import build, build_timm, build_torchvision, import_library
@@ -30,7 +30,7 @@ DEPTHS = [
     "num_block_layers",
 ]
 SHALLOW = 2
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def survey_keras(name):
 
 def count_keras(model):
     """Count the kernels of a Keras model by certainty."""
-    return Counter(find_certainty(tensor) for tensor in plan_variables(model, None, strict=False))
+    return Counter(find_certainty(tensor) for tensor in plan_variables(model, None, 0, strict=False))
 
 
 def survey(name, make, count):
