@@ -1,15 +1,11 @@
-"""Models of torchvision, timm and transformers, made without memory for their weights.
-
-What needs one of the three is skipped where it is not installed.
-"""
+"""Models of torchvision, timm and transformers, made without memory for their weights."""
 
 import importlib
-import importlib.util
+import inspect
 import sys
 import warnings
 from functools import cache
 
-import pytest
 import torch
 
 # What torchvision.ops registers only where its compiled library fits the installed PyTorch.
@@ -18,9 +14,7 @@ SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def import_library(name):
-    """Import a library, or skip the test."""
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed")
+    """Import a library without its warnings."""
     load_torchvision()  # timm and transformers import it, too.
     with warnings.catch_warnings(action="ignore"):
         return importlib.import_module(name)
@@ -28,9 +22,7 @@ def import_library(name):
 
 @cache
 def load_torchvision():
-    """Import torchvision, if it is there; with stubs of its compiled operators, which no model needs."""
-    if importlib.util.find_spec("torchvision") is None:
-        return None
+    """Import torchvision; with stubs of its compiled operators, which no model needs."""
     with warnings.catch_warnings(action="ignore"):
         try:
             importlib.import_module("torchvision")
@@ -58,7 +50,9 @@ def build(make):
 def build_torchvision(name, **settings):
     """Build a model of torchvision."""
     library = import_library("torchvision")
-    settings |= {"weights": None} | ({"weights_backbone": None} if "segmentation" in name else {})
+    settings |= {"weights": None}
+    if "weights_backbone" in inspect.signature(library.models.get_model_builder(name)).parameters:
+        settings |= {"weights_backbone": None}
     return build(lambda: library.models.get_model(name, **settings))
 
 
