@@ -187,6 +187,8 @@ class Walker:
             return made if has_foreign else replace(made, values=values, scale=slope, last=node)
         named = {signal.named for signal in signals}
         was_linear = all(self._values.is_linear(signal) for signal in signals)
+        if was_linear and len(signals) > 1 and node.role is Role.ADD:
+            return made  # other elements of x, negated, as rotary embeddings add them: they do not cancel
         return replace(
             made,
             values=values,

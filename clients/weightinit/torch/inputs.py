@@ -38,6 +38,9 @@ def guess_inputs(module: nn.Module) -> Iterator[Inputs]:
     """Guess arguments that a module's forward takes, on the meta device, the likeliest first."""
     if (named := _guess_by_name(module)) is not None:
         yield (), named
+        for name, axis in {"input_values": 1, "pixel_values": 1}.items():
+            if name in named:  # one channel, one image of several
+                yield (), named | {name: named[name].unsqueeze(axis)}
     if isinstance(module, nn.MultiheadAttention):
         sizes = (module.embed_dim, module.kdim, module.vdim)
         yield tuple(torch.empty(LENGTH, LENGTH, size or 0, device="meta") for size in sizes), {}
@@ -95,6 +98,8 @@ def _guess_by_name(module: nn.Module) -> dict[str, Structure] | None:
         found["pixel_values"] = torch.empty(_read_image(config), device="meta")
     if "input_ids" in parameters:
         found["input_ids"] = text
+    if "bbox" in parameters:
+        found["bbox"] = torch.zeros(BATCH, LENGTH, 4, dtype=torch.long, device="meta")
     if "decoder_input_ids" in parameters:
         found["decoder_input_ids"] = text
     if "input_features" in parameters:

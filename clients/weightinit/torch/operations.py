@@ -93,7 +93,7 @@ _ROWS: dict[Role, str] = {
         cholesky choleskyinverse choleskysolve conv1d conv2d conv3d convolution convtbc convtranspose1d
         convtranspose2d convtranspose3d corrcoef cosineembeddingloss cosinesimilarity cov cross
         crossentropy crossentropyloss ctcloss dist dot dsmm einsum embedding embeddingbag
-        gaussiannllloss ger gru grucell hingeembeddingloss hsmm hspmm huberloss imatmul inner istft
+        gaussiannllloss ger groupedmm gru grucell hingeembeddingloss hsmm hspmm huberloss imatmul inner istft
         kldiv kron l1loss linalgcross linalgmatmul linalgmultidot linalgvecdot linear linearcrossentropy
         lstm lstmcell marginrankingloss matmul miopenconvolution miopenconvolutionaddrelu
         miopenconvolutionrelu miopenconvolutiontranspose miopendepthwiseconvolution miopenrnn mm mseloss
@@ -214,6 +214,13 @@ OUTPUT_AXES = {
     "convtranspose3d": -4,
 }
 
+
+# The attributes of a tensor that are tensors, and the operation that each is. Others are sizes and the like.
+TENSOR_ATTRIBUTES = dict.fromkeys(("T", "mT", "H", "mH"), "t") | {
+    "real": "real",
+    "imag": "imag",
+    "data": "detach",
+}
 
 # Comparisons: their truth is no signal, but may choose one.
 COMPARISONS = frozenset(

@@ -22,10 +22,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from weightinit.adapters.graph import Node, Role, Structure
-from weightinit.torch.operations import FILLED, FILLS, ROLES, fold, make_node
+from weightinit.torch.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES, fold, make_node
 from weightinit.torch.walk import unwrap
 
 CPU = torch.device("cpu")
+
+# How questions of values are answered that are about inputs alone, or whether a signal is finite: a mask lets
+# all pass, nothing is out of range, no token is special.
+ANSWERS = {"all": True, "any": False, "eq": True, "isalltrue": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class Recorder(TorchFunctionMode):
         self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
         self._originals = made.originals
         self._forms: dict[Structure, Forms] = {}
+        self._answers: dict[int, tuple[bool, torch.Tensor]] = {}  # kept, as above
 
     def __torch_function__(
         self,
@@ -127,9 +132,18 @@ class Recorder(TorchFunctionMode):
             return True
         if name == "contains":  # of a number, as a padding token among the tokens
             return False
+        if name in {"bool", "item"} and id(args[0]) in self._answers:
+            return self._answers[id(args[0])][0]
         if name == "get":  # an attribute: T, shape, device
-            name = fold(getattr(getattr(func, "__self__", None), "__name__", ""))
+            attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+            name = TENSOR_ATTRIBUTES.get(attribute, fold(attribute))
         result = self._run(func, args, kwargs or {})
+        if (
+            name in ANSWERS
+            and isinstance(result, torch.Tensor)
+            and (self._asks_of(args[0]) == "isfinite" or not self._is_computed(args[0]))
+        ):
+            self._answers[id(result)] = ANSWERS[name], result
         if ROLES.get(name) is not Role.IGNORED or name in FILLS or name in FILLED:
             self._record(name, func, args, kwargs or {}, result)
         return result
@@ -145,14 +159,14 @@ class Recorder(TorchFunctionMode):
             key = None if is_in_place(func, keywords) else (func, describe(args), describe(keywords))
             known = None if key is None else self._forms.get(key)
         except TypeError:  # an argument that has no hash, or whose values may decide
-            return func(*args, **keywords)
+            return run_on_meta(func, args, keywords)
         if known is not None:
             made = [
                 torch.empty_strided(size, stride, dtype=dtype, device="meta")
                 for size, stride, dtype in known.forms
             ]
             return tuple(made) if known.is_tuple else made[0]
-        result = func(*args, **keywords)
+        result = run_on_meta(func, args, keywords)
         if key is not None and type(result) in {torch.Tensor, tuple}:
             several = result if isinstance(result, tuple) else (result,)
             if all(type(one) is torch.Tensor and one.is_meta for one in several):
@@ -209,6 +223,24 @@ class Recorder(TorchFunctionMode):
             self._add(node, tensor)
         return self._tensors[id(tensor)][0]
 
+    def _asks_of(self, tensor: Structure) -> str:
+        """Return the folded name of the function that made a tensor."""
+        made = self._tensors.get(id(tensor))
+        return fold(getattr(made[0].call, "__name__", "")) if made else ""
+
+    def _is_computed(self, tensor: Structure) -> bool:
+        """Tell whether a tensor comes of a kernel, and not of the inputs alone."""
+        pending = [self._tensors[id(tensor)][0]] if id(tensor) in self._tensors else []
+        seen = set(pending)
+        while pending:
+            node = pending.pop()
+            if node.role is Role.PRODUCT:
+                return True
+            new = [source for source in node.inputs if source not in seen]
+            seen.update(new)
+            pending += new
+        return False
+
     def _replace(self, value: Structure) -> Structure:
         """Replace the tensors of an argument by their nodes, and devices by that of the stand-ins."""
         if isinstance(value, torch.Tensor):
@@ -248,6 +280,15 @@ def describe(value: Structure) -> Structure:
     if isinstance(value, slice):
         return slice, value.start, value.stop, value.step
     return type(value), value
+
+
+def run_on_meta(
+    func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
+) -> Structure:
+    """Run a function. A grouped product, which the meta device has in bfloat16 only, is run in that."""
+    if fold(getattr(func, "__name__", "")) != "groupedmm" or not args[0].is_meta:
+        return func(*args, **keywords)
+    return func(args[0].bfloat16(), args[1].bfloat16(), *args[2:], **keywords).to(args[0].dtype)
 
 
 def is_in_place(func: Callable[..., Any], keywords: dict[str, Structure]) -> bool:

@@ -16,16 +16,9 @@ from torch import fx, nn
 
 from weightinit.adapters.graph import Node, Role, Structure, find_nodes
 from weightinit.torch.layers import is_known
-from weightinit.torch.operations import ROLES, fold, make_node
+from weightinit.torch.operations import ROLES, TENSOR_ATTRIBUTES, fold, make_node
 from weightinit.torch.recording import add_node, is_asserting, keep_generators, make_constant
 from weightinit.torch.walk import unwrap
-
-# The attributes of a tensor that are tensors, and the operation that each is. Others are sizes and the like.
-TENSOR_ATTRIBUTES = dict.fromkeys(("T", "mT", "H", "mH"), "t") | {
-    "real": "real",
-    "imag": "imag",
-    "data": "detach",
-}
 
 
 @dataclass(frozen=True, slots=True)

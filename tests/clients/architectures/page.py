@@ -51,9 +51,14 @@ def make_totals(surveys):
 
 def make_table(found):
     """Make the table of a library's models."""
-    lines = ["| model | certain | guessed | unknown |", "|---|---:|---:|---:|"]
+    lines = [
+        "| model | certain | guessed | unknown | most of what is not certain |",
+        "|---|---:|---:|---:|---|",
+    ]
     lines += [
-        f"| {row.name} | {row.certain} | {row.guessed} | {row.unknown} |" for row in found if row.is_counted
+        f"| {row.name} | {row.certain} | {row.guessed} | {row.unknown} | {row.why} |"
+        for row in found
+        if row.is_counted
     ]
     return "\n".join(lines) + "\n"
 

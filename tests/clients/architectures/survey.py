@@ -1,5 +1,6 @@
 """A survey of architectures: how many kernels of each are planned for certain, by a guess, or not known."""
 
+import re
 import signal
 import warnings
 from collections import Counter
@@ -30,6 +31,8 @@ DEPTHS = [
     "num_block_layers",
 ]
 SHALLOW = 2
+# What names one kernel in a reason, at its beginning, and numbers.
+REASONS = re.compile(r"^\S+ (?=\(|follows)|\d+(\.\d+)*")
 SECONDS = 120
 
 
@@ -41,6 +44,7 @@ class Surveyed:
     certain: int = 0
     guessed: int = 0
     unknown: int = 0
+    why: str = ""
     unbuilt: str = ""
     unplanned: str = ""
 
@@ -55,13 +59,14 @@ def survey_torch(name, make):
 
 
 def count_torch(module):
-    """Count the kernels of a PyTorch module by certainty: that of its least certain block."""
+    """Count the kernels of a PyTorch module by certainty: that of its least certain block; and say why."""
     kernels = {id(parameter) for parameter in find_kernels(module).values()}
     certainties = {}
-    for tensor in plan_parameters(module, strict=False):
+    plan = plan_parameters(module, strict=False)
+    for tensor in plan:
         if id(tensor.target) in kernels:
             certainties.setdefault(id(tensor.target), set()).add(find_certainty(tensor))
-    return Counter(find_worst(found) for found in certainties.values())
+    return Counter(find_worst(found) for found in certainties.values()), explain(plan)
 
 
 def survey_keras(name):
@@ -70,8 +75,24 @@ def survey_keras(name):
 
 
 def count_keras(model):
-    """Count the kernels of a Keras model by certainty."""
-    return Counter(find_certainty(tensor) for tensor in plan_variables(model, None, 0, strict=False))
+    """Count the kernels of a Keras model by certainty, and say why they are not certain."""
+    plan = plan_variables(model, None, 0, strict=False)
+    return Counter(map(find_certainty, plan)), explain(plan)
+
+
+def explain(plan):
+    """Give the reason that most kernels have for being the least certain."""
+    found = [(find_certainty(tensor), tensor.reason) for tensor in plan]
+    worst = find_worst({certainty for certainty, _ in found})
+    if worst == "certain":
+        return ""
+    reasons = Counter(REASONS.sub("…", reason) for certainty, reason in found if certainty == worst)
+    return shorten(reasons.most_common(1)[0][0]) if reasons else ""
+
+
+def shorten(text):
+    """Shorten a text to what fits a table."""
+    return text.replace("|", "/").replace("\n", " ")[:110].replace("`", "'")
 
 
 def survey(name, make, count):
@@ -84,10 +105,10 @@ def survey(name, make, count):
             return Surveyed(name, unbuilt=describe(error))
         try:
             with limit_time():
-                found = count(model)
+                found, why = count(model)
         except Exception as error:  # noqa: BLE001 - of libraries; it is listed
             return Surveyed(name, unplanned=describe(error))
-    return Surveyed(name, *(found[word] for word in CERTAINTIES))
+    return Surveyed(name, *(found[word] for word in CERTAINTIES), why)
 
 
 def find_certainty(tensor):
@@ -107,7 +128,7 @@ def find_worst(certainties):
 def describe(error):
     """Describe an error by its first line, short enough for a table."""
     line = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {line}"[:110].replace("|", "/")
+    return shorten(f"{type(error).__name__}: {line}")
 
 
 @contextmanager

@@ -9,14 +9,14 @@ from tests.clients.architectures.survey import LIBRARIES, Surveyed, survey
 
 def test_a_page_counts_what_is_planned_and_lists_what_is_not():
     found = [
-        Surveyed("one", 3, 1, 2),
+        Surveyed("one", 3, 1, 2, "nothing calls it"),
         Surveyed("two", 4),
         Surveyed("three", unplanned="TypeError: no"),
         Surveyed("four", unbuilt="ImportError: no"),
     ]
     page = make_page({"timm": found, "other": []})
     assert "| timm | 2 | 7 | 1 | 2 | 1 | 1 |" in page
-    assert "| one | 3 | 1 | 2 |" in page
+    assert "| one | 3 | 1 | 2 | nothing calls it |" in page
     assert "Not planned:\n\n- three: `TypeError: no`\n" in page
     assert "Not built:\n\n- four: `ImportError: no`\n" in page
 

@@ -496,3 +496,82 @@ def test_a_question_for_a_token_is_answered():
     module = Asking(nn.Embedding(8, 4), nn.Linear(4, 4))
     nodes = record_module(module, training=True)
     assert nodes is not None
+
+
+class Masked(nn.Module):
+    """Asks questions of values, whose answers are the same for all plain inputs."""
+
+    def __init__(self, question):
+        super().__init__()
+        self.question = question
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.first(x)
+        return self.last(torch.relu(y) if self.question(x, y) else torch.tanh(y))
+
+
+@pytest.mark.parametrize(
+    ("question", "activation"),
+    [
+        (lambda x, _: (x > 0).all(), "relu"),
+        (lambda x, _: (x > 0).any(), "tanh"),
+        (lambda x, _: (x > 0).all().item(), "relu"),
+        (lambda x, _: (x > 0).sum() == x.numel(), "relu"),
+        (lambda _, y: torch.isfinite(y).all(), "relu"),
+    ],
+)
+def test_questions_about_inputs_are_answered_as_of_plain_ones(question, activation):
+    module = Masked(question)
+    found = find_all([Traced(record_module(module, training=True), "")])
+    assert found[id(module.first.weight)].activation == activation
+
+
+def test_a_question_about_a_signal_has_no_answer():
+    assert record_module(Masked(lambda _, y: (y > 0).all()), training=True) is None
+
+
+def test_the_halves_of_a_rotary_embedding_do_not_cancel_behind_a_norm():
+    class Rotary(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.query, self.norm, self.last = nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(16, 8)
+
+        def forward(self, x):
+            query = self.norm(self.query(x))
+            first, second = query.chunk(2, dim=-1)
+            angle = torch.arange(x.shape[1], device=x.device).float()[:, None]
+            turned = query * angle.cos() + torch.cat([-second, first], dim=-1) * angle.sin()
+            return self.last(turned @ turned.mT)
+
+    module = Rotary()
+    found = find_all([Traced(record_module(module, training=True), "")])[id(module.query.weight)]
+    assert (found.activation, found.certainty) == (None, "certain")
+
+
+def test_the_kernels_of_experts_are_grouped():
+    class Experts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(8, 8)
+            self.experts = nn.Parameter(torch.zeros(2, 8, 8))
+
+        def forward(self, x):
+            x = torch.relu(self.first(x))
+            return torch._grouped_mm(x, self.experts, offs=torch.zeros(2, dtype=torch.int32, device=x.device))
+
+    module = Experts()
+    found = find_all([Traced(record_module(module, training=True), "")])
+    assert found[id(module.first.weight)].activation == "relu"
+
+
+@pytest.mark.parametrize("attribute", ["T", "mT", "H", "mH", "data"])
+@pytest.mark.parametrize("find_nodes", [trace_whole, lambda module: record_module(module, training=True)])
+def test_attributes_that_are_tensors_are_followed(attribute, find_nodes):
+    class Turning(nn.Sequential):
+        def forward(self, x):
+            return self[1](torch.relu(getattr(self[0](x), attribute)))
+
+    module = Turning(nn.Linear(2, 2), nn.Linear(2, 2))
+    found = find_all([Traced(find_nodes(module), "")])
+    assert found[id(module[0].weight)].activation == "relu"
