@@ -112,7 +112,8 @@ _ROWS: dict[Role, str] = {
         histc histogram histogramdd indices indicescopy int iscoalesced iscomplex isconj iscontiguous
         isdistributed isfloatingpoint isin isinference isneg isnonzero ispinned issamesize issetto
         isshared issigned isview item lcm len lognormal long map map2 moduleload multinomial ndimension
-        nelement nestedtensorsize nestedtensorstorageoffsets nestedtensorstrides nnz nonzero
+        nelement nestedtensorsize nestedtensorstorageoffsets nestedtensorstrides newempty
+        newemptystrided newtensor nnz nonzero
         nonzerostatic normal numel numpy onehot oneslike poisson qperchannelaxis qperchannelscales
         qperchannelzeropoints qscale qscheme qzeropoint rand randlike randnlike random recordstream
         reduceex registerhook registerpostaccumulategradhook repr reversed rowindices rowindicescopy

@@ -575,3 +575,19 @@ def test_attributes_that_are_tensors_are_followed(attribute, find_nodes):
     module = Turning(nn.Linear(2, 2), nn.Linear(2, 2))
     found = find_all([Traced(find_nodes(module), "")])
     assert found[id(module[0].weight)].activation == "relu"
+
+
+class DropPath(nn.Module):
+    """Stochastic depth (Huang et al. 2016), by memory that is filled afterwards, as timm has it."""
+
+    def forward(self, x):
+        kept = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(0.9)
+        return x * kept.div_(0.9)
+
+
+@pytest.mark.parametrize("find_nodes", [trace_whole, lambda module: record_module(module, training=True)])
+def test_stochastic_depth_scales_a_signal(find_nodes):
+    module = nn.Sequential(nn.Linear(4, 4), DropPath(), nn.ReLU(), nn.Linear(4, 4))
+    nodes = find_nodes(module) or record_module(module, training=True)
+    found = find_all([Traced(nodes, "")])[id(module[0].weight)]
+    assert (found.activation, found.certainty) == ("relu", "certain")
