@@ -5,18 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weightinit.adapters.functions import recognize
+from weightinit.adapters.ways import GATED
 from weightinit.jax.tracing.values import Root, Signal, Value, Weight, make_signal
-
-# The linear half of a gated unit, by the function of the other half (Shazeer 2020).
-GATED = {
-    "sigmoid": "glu",
-    "hard_sigmoid": "glu",
-    "relu": "reglu",
-    "gelu": "geglu",
-    "gelu_tanh": "geglu",
-    "quick_gelu": "geglu",
-    "silu": "swiglu",
-}
 
 
 @dataclass(frozen=True, slots=True)
