@@ -1,7 +1,7 @@
 """Graphs: what a model computes, as the adapters see it, whatever its framework."""
 
 import contextlib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -122,6 +122,20 @@ def find_nodes(value: Structure) -> list[Node]:
         elif isinstance(one, slice):
             pending.extend((one.step, one.stop, one.start))
     return found
+
+
+def collect_parameters(nodes: Iterable[Node]) -> frozenset[Any]:
+    """Collect the keys of the parameters that constants derive from."""
+    return frozenset(key for node in nodes if node.is_constant for key in node.parameters)
+
+
+def fold(name: str) -> str:
+    """Fold the name of an operation's class, function or method: all spellings of it become one.
+
+    >>> fold("LeakyReLU"), fold("relu_"), fold("__rsub__"), fold("max_pool2d")
+    ('leakyrelu', 'relu', 'rsub', 'maxpool2d')
+    """
+    return name.lower().replace("_", "")
 
 
 # --- channels ---------------------------------------------------------------------------------

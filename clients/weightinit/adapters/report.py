@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from html import escape
-from typing import Self
+from typing import Self, TypeVar
 
 from weightinit.adapters.actions import Certainty, Constant, Leave
 from weightinit.adapters.plan import ResolvedTensor
@@ -15,6 +15,8 @@ from weightinit.spec.dtypes import TENSOR_DTYPES
 
 COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "certainty", "reason")
 MAX_HTML_ROWS = 500
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,7 @@ class Report:
 
     def __getitem__(self, name: str) -> Row:
         names = {alias: row for row in self.rows[::-1] for alias in (row.name, *row.aliases)}
-        if name not in names:
-            near = get_close_matches(name, names, n=3, cutoff=0.5)
-            advice = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise KeyError(f"no tensor is named {name!r}{advice}")
-        return names[name]
+        return find_row(names, name, "tensor")
 
     @property
     def skipped(self) -> tuple[str, ...]:
@@ -201,6 +199,15 @@ def format_row(row: Row) -> tuple[str, ...]:
         "reason": row.reason,
     }
     return tuple(cells[column] for column in COLUMNS)
+
+
+def find_row(rows: Mapping[str, T], name: str, kind: str) -> T:
+    """Find a row by its name; `kind` is the word for what has it. Raises KeyError with the nearest names."""
+    if name not in rows:
+        near = get_close_matches(name, rows, n=3, cutoff=0.5)
+        advice = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise KeyError(f"no {kind} is named {name!r}{advice}")
+    return rows[name]
 
 
 def format_table(rows: list[tuple[str, ...]]) -> str:

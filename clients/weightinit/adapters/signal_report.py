@@ -4,12 +4,11 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from html import escape
 from importlib import import_module
 from typing import Any, Literal
 
-from weightinit.adapters.report import format_table
+from weightinit.adapters.report import find_row, format_table
 
 Flag = Literal["vanishes", "explodes", "dead", "saturated", "zero", "not finite", "no gradient"]
 FLAGS = {
@@ -57,12 +56,7 @@ class SignalReport:
         return len(self.rows)
 
     def __getitem__(self, name: str) -> SignalRow:
-        names = {row.name: row for row in self.rows[::-1]}
-        if name not in names:
-            near = get_close_matches(name, names, n=3, cutoff=0.5)
-            advice = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise KeyError(f"no layer is named {name!r}{advice}")
-        return names[name]
+        return find_row({row.name: row for row in self.rows[::-1]}, name, "layer")
 
     @property
     def layers(self) -> tuple[SignalRow, ...]:

@@ -6,10 +6,10 @@ is opened, if it is a layer, and else unknown, not nothing.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from weightinit.adapters.graph import Node, Role, Structure, find_nodes
+from weightinit.adapters.graph import Node, Role, Structure, collect_parameters, find_nodes
 from weightinit.keras.layers import Operation
 
 # fmt: off
@@ -183,20 +183,6 @@ def name_activation(operation: Operation, name: str) -> str | None:
     ):
         return None
     return ACTIVATIONS.get(name)
-
-
-def collect_parameters(nodes: Iterable[Node]) -> frozenset[int]:
-    """Collect the parameters that constants derive from."""
-    return frozenset(key for node in nodes if node.is_constant for key in node.parameters)
-
-
-def fold(name: str) -> str:
-    """Fold the name of a class or function.
-
-    >>> fold("LeakyReLU"), fold("leaky_relu")
-    ('leakyrelu', 'leakyrelu')
-    """
-    return name.lower().replace("_", "")
 
 
 def spell(name: str) -> str:

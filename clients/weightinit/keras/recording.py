@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from weightinit.adapters.graph import Node, Role, Structure
+from weightinit.adapters.graph import Node, Role, Structure, fold
 from weightinit.keras.interception import find_tensors
 from weightinit.keras.layers import Layer, Operation, Tensor
-from weightinit.keras.operations import fold, make_node, spell
+from weightinit.keras.operations import make_node, spell
 
 # What a length is taken for that is not known until the model is called.
 UNKNOWN_LENGTH = 8

@@ -5,10 +5,10 @@ F.max_pool2d and torch.max_pool2d share a row. A test holds the table to all fun
 others override, so that a new one is not forgotten. What the table has not is unknown, not nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from weightinit.adapters.graph import Node, Role, Structure, find_nodes
+from weightinit.adapters.graph import Node, Role, Structure, collect_parameters, find_nodes
 
 # fmt: off
 _ROWS: dict[Role, str] = {
@@ -289,17 +289,3 @@ def make_node(
         axis=OUTPUT_AXES.get(name, -1),
         is_mask=name in COMPARISONS,
     )
-
-
-def collect_parameters(nodes: Iterable[Node]) -> frozenset[int]:
-    """Collect the parameters that constants derive from."""
-    return frozenset(key for node in nodes if node.is_constant for key in node.parameters)
-
-
-def fold(name: str) -> str:
-    """Fold the name of a class or function.
-
-    >>> fold("LeakyReLU"), fold("relu_"), fold("__rsub__"), fold("max_pool2d")
-    ('leakyrelu', 'relu', 'rsub', 'maxpool2d')
-    """
-    return name.lower().replace("_", "")

@@ -21,8 +21,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from weightinit.adapters.graph import Node, Role, Structure
-from weightinit.torch.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES, fold, make_node
+from weightinit.adapters.graph import Node, Role, Structure, fold
+from weightinit.torch.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES, make_node
 from weightinit.torch.walk import unwrap
 
 CPU = torch.device("cpu")

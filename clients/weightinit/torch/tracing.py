@@ -14,9 +14,9 @@ from typing import Any, get_args
 import torch
 from torch import fx, nn
 
-from weightinit.adapters.graph import Node, Role, Structure, find_nodes
+from weightinit.adapters.graph import Node, Role, Structure, find_nodes, fold
 from weightinit.torch.layers import is_known
-from weightinit.torch.operations import ROLES, TENSOR_ATTRIBUTES, fold, make_node
+from weightinit.torch.operations import ROLES, TENSOR_ATTRIBUTES, make_node
 from weightinit.torch.recording import add_node, is_asserting, keep_generators, make_constant
 from weightinit.torch.walk import unwrap
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import keras
 import pytest
+from weightinit.adapters.graph import fold
 from weightinit.keras.layers import KERNELS, is_known
-from weightinit.keras.operations import FILLS, ROLES, fold
+from weightinit.keras.operations import FILLS, ROLES
 
 # Layers that are opened, or called moment by moment.
 OPENED = {
