@@ -10,6 +10,7 @@ from weightinit.spec.parameters import Parameters
 # How sure an action is: seen, or said by a rule or a published model; likely, and why it may be otherwise is
 # said; or not seen at all.
 Certainty = Literal["certain", "guessed", "unknown"]
+CERTAINTIES: tuple[Certainty, ...] = ("certain", "guessed", "unknown")  # from the most to the least
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self, SupportsIndex, TypeGuard
 
 from weightinit.adapters.actions import (
+    CERTAINTIES,
     Action,
     Block,
     Certainty,
@@ -313,7 +314,8 @@ class Planner:
             layer["fan_out"] = found.outputs * measure_field(layer["layout"], shape)
         action = Draw(layer)
         reason = f"{block.reason} {found.reason}".strip()
-        return replace(block, action=action, reason=reason, certainty=found.certainty)
+        certainty = max(block.certainty, found.certainty, key=CERTAINTIES.index)
+        return replace(block, action=action, reason=reason, certainty=certainty)
 
 
 def measure_field(layout: str, shape: Sequence[int]) -> int:

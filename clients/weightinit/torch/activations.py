@@ -14,6 +14,7 @@ from weightinit.adapters.plan import Inference
 from weightinit.torch.inputs import guess_inputs
 from weightinit.torch.recording import copy_module, record
 from weightinit.torch.tracing import Traced, trace_module, trace_whole
+from weightinit.torch.uses import find_letters
 from weightinit.torch.walk import unwrap
 
 
@@ -57,22 +58,35 @@ class ActivationFinder:
 
     def find(self, parameter: torch.Tensor, layer: nn.Module) -> Inference:
         """Find what follows a kernel: its first use counts, if it has several."""
-        return self._findings.get(id(parameter)) or doubt(self._explain(layer))
+        _, findings = self._traced
+        return findings.get(id(parameter)) or doubt(self._explain(layer))
+
+    def find_layout(self, parameter: torch.Tensor) -> str:
+        """Find the axes of a kernel that no known layer has, by the product that applies it; "" if none."""
+        graphs, _ = self._traced
+        products = (
+            node
+            for traced in graphs
+            for node in traced.nodes
+            if node.role is Role.PRODUCT and id(parameter) in node.parameters
+        )
+        return next(filter(None, (find_letters(node, parameter) for node in products)), "")
 
     @cached_property
     def _failures(self) -> dict[nn.Module, str]:
         return {}
 
     @cached_property
-    def _findings(self) -> dict[int, Inference]:
-        """What follows each kernel. A trace, which is fast, is enough if it makes certain of every kernel."""
+    def _traced(self) -> tuple[list[Traced], dict[int, Inference]]:
+        """The graphs, and what follows each kernel. torch.fx is enough if that makes certain of all."""
         nodes = trace_whole(self._root)
         if nodes is not None:
             findings = find_all([Traced(nodes, "")])
             kernels = [id(one) for one in self._root.parameters() if one.ndim > 1]
             if all(key in findings and findings[key].certainty == "certain" for key in kernels):
-                return findings
-        return find_all(self._trace())
+                return [Traced(nodes, "")], findings
+        graphs = list(self._trace())
+        return graphs, find_all(graphs)
 
     def _trace(self) -> Iterator[Traced]:
         """Run the module, in both modes if one leaves kernels out; else trace what can be followed of it."""

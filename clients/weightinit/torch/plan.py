@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from weightinit import Client
-from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
+from weightinit.adapters.actions import CERTAINTIES, Block, Draw, Leave, PublishedDraw, Unknown, find_layout
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
@@ -24,8 +24,6 @@ HINTS = {
     "ParametrizationList": "initialize before registering parametrizations",
     "FullyShardedDataParallel": "initialize before wrapping in FullyShardedDataParallel, or use fully_shard",
 }
-
-CERTAINTIES = ("certain", "guessed", "unknown")
 
 
 def plan_parameters(
@@ -50,15 +48,17 @@ def plan_parameters(
     inner = find_inner(module)
     known = [inner.get(id(named.parameter)) or describe_named(named) for named in tensors]
     author = Author(module, tensors, known)
-    for named, described in zip(tensors, known, strict=True):
+    for named, kind in zip(tensors, known, strict=True):
         shape = tuple(named.parameter.shape)
+        kept = author.find(named, kind)
+        described = kind or (describe_use(finder, named) if kept is None else [])
         blocks = planner.plan_tensor(
             named.names,
             named.find_modules(),
             shape,
             described,
             partial(find_following, finder, named, find_layout(described)),
-            author.find(named, described),
+            kept,
         )
         if not blocks:
             unknown.append(named)
@@ -69,6 +69,17 @@ def plan_parameters(
         check_known(unknown, module)
     check_overlaps(tensors, plan)
     return plan
+
+
+def describe_use(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
+    """Describe a kernel that no known layer has, by the product that applies it; [] if none does."""
+    if named.parameter.ndim < 2 or not named.parameter.is_floating_point():
+        return []
+    layout = finder.find_layout(named.parameter)
+    if not layout:
+        return []
+    # Of two axes of outputs one may be of stacked kernels, which a product does not show.
+    return [Block(Draw({"layout": layout}), "", certainty="guessed" if layout.count("O") > 1 else "certain")]
 
 
 def find_following(finder: ActivationFinder, named: NamedTensor, layout: str) -> Inference:
