@@ -90,15 +90,16 @@ class ActivationFinder:
 
     def _trace(self) -> Iterator[Traced]:
         """Run the module, in both modes if one leaves kernels out; else trace what can be followed of it."""
-        recorded = record_module(self._root, training=self._root.training)
-        if recorded is None:
+        kernels = {id(one) for one in self._root.parameters() if one.ndim > 1}
+        is_recorded = False
+        for training in (self._root.training, not self._root.training):
+            recorded = record_module(self._root, training=training) if kernels else None
+            if recorded is not None:
+                is_recorded = True
+                yield Traced(recorded, "")
+                kernels -= {key for node in recorded for key in node.parameters}
+        if not is_recorded:
             yield from trace_module(self._root, self._failures, record_part)
-            return
-        yield Traced(recorded, "")
-        reached = {key for node in recorded for key in node.parameters}
-        if any(id(one) not in reached for one in self._root.parameters() if one.ndim > 1):
-            other = record_module(self._root, training=not self._root.training)
-            yield Traced(other or [], "")
 
     def _explain(self, layer: nn.Module) -> str:
         """Explain why no trace came to a layer: the innermost module around it that could not be traced."""

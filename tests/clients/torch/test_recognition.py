@@ -591,3 +591,14 @@ def test_stochastic_depth_scales_a_signal(find_nodes):
     nodes = find_nodes(module) or record_module(module, training=True)
     found = find_all([Traced(nodes, "")])[id(module[0].weight)]
     assert (found.activation, found.certainty) == ("relu", "certain")
+
+
+def test_a_model_that_runs_in_the_other_mode_only_is_followed():
+    class Inferring(nn.Sequential):
+        def forward(self, tokens):
+            if self.training:
+                raise ValueError("labels are missing")
+            return self[1](torch.relu(self[0](tokens)) * int(len(tokens) > 0))
+
+    module = Inferring(nn.Linear(4, 4), nn.Linear(4, 4)).train()
+    assert ActivationFinder(module).find(module[0].weight, module[0]).activation == "relu"
