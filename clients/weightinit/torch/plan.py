@@ -13,10 +13,10 @@ from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
-from weightinit.torch.activations import ActivationFinder
 from weightinit.torch.fill import TENSOR_DTYPES, check_shape
 from weightinit.torch.kept import FROZEN, Author, describe_named, find_axes, is_frozen, is_trained
 from weightinit.torch.layers import find_inner
+from weightinit.torch.tracing.activations import ActivationFinder
 from weightinit.torch.walk import NamedTensor, find_overlaps, walk_buffers, walk_parameters
 
 # What else can be done about parameters that nothing is known of, by a module that is the cause.

@@ -14,7 +14,7 @@ from weightinit.adapters.functions import GRID, recognize
 from weightinit.adapters.graph import Role as Operation
 from weightinit.adapters.graph import fold
 from weightinit.torch.layers import LAYERS, LOOKUP, NORM, RUNNING, find_kind
-from weightinit.torch.operations import ACTIVATIONS, ROLES
+from weightinit.torch.tracing.operations import ACTIVATIONS, ROLES
 from weightinit.torch.walk import walk_modules
 
 # These compare outputs with each other, and are no activation of a layer.

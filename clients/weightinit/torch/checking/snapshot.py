@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from weightinit.torch.recording import keep_generators
+from weightinit.torch.tracing.copying import keep_generators
 
 Undo = Callable[[], Any]
 # Code, which a run does not change.

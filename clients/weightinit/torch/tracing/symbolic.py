@@ -1,11 +1,10 @@
-"""Tracing: the graph of a module by torch.fx, whole or as far as the module can be followed."""
+"""Symbolic traces: the graph of a module by torch.fx, whole or as far as the module can be followed."""
 
 import builtins
 import inspect
 import itertools
-import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +13,11 @@ from typing import Any, get_args
 import torch
 from torch import fx, nn
 
-from weightinit.adapters.graph import Node, Role, Structure, find_nodes, fold
+from weightinit.adapters.graph import Node
 from weightinit.torch.layers import is_known
-from weightinit.torch.operations import ROLES, TENSOR_ATTRIBUTES, make_node
-from weightinit.torch.recording import add_node, is_asserting, keep_generators, make_constant
+from weightinit.torch.tracing.assertions import is_asserting
+from weightinit.torch.tracing.conversion import convert
+from weightinit.torch.tracing.copying import keep_generators
 from weightinit.torch.walk import unwrap
 
 
@@ -114,7 +114,7 @@ def trace_whole(root: nn.Module) -> list[Node] | None:
     with keep_attributes(root), keep_generators(), take_for_tensors():
         try:
             tracer.trace(root)
-            return convert(tracer, dict(root.named_modules()))
+            return convert(root, tracer.graph)
         except Exception:  # noqa: BLE001 - code of the user's, run on stand-ins for tensors
             return None
 
@@ -138,7 +138,9 @@ def trace_module(
         except Exception as error:  # noqa: BLE001 - as above
             tracer.opaque[""] = explain_failure(root, error)
             tracer.broken |= set(tracer.graph.nodes)
-        nodes = convert(tracer, modules)  # while fx's own constants are attributes of the module
+        nodes = convert(
+            root, tracer.graph, tracer.opaque, tracer.broken
+        )  # while fx's own constants are attributes of the module
     yield Traced(nodes, outside)
     for path, why in tracer.opaque.items():
         failures[modules[path]] = why
@@ -200,81 +202,6 @@ def is_own(module: nn.Module) -> bool:
     (True, False)
     """
     return str(getattr(type(module).forward, "__module__", "")).startswith("torch.nn.modules")
-
-
-# --- from fx's graph ------------------------------------------------------------------------------
-
-
-def convert(tracer: LayerTracer, modules: dict[str, nn.Module]) -> list[Node]:
-    """Make nodes of a graph of fx's; where it broke off, what was computed last ends in what is not known."""
-    nodes: list[Node] = []
-    found: dict[fx.Node, Node] = {}
-    for step in tracer.graph.nodes:
-        found[step] = _convert_step(step, found, modules, tracer)
-        add_node(found[step], nodes)
-    if tracer.broken:
-        why = list(tracer.opaque.values())[-1]
-        last = tuple(found[step] for step in tracer.broken if not found[step].users)
-        add_node(Node(0, Role.UNKNOWN, inputs=last, why=why), nodes)
-    return nodes
-
-
-def _convert_step(
-    step: fx.Node, found: dict[fx.Node, Node], modules: dict[str, nn.Module], tracer: LayerTracer
-) -> Node:
-    """Make the node of a step."""
-    target: Any = step.target
-    if step.op == "placeholder":
-        return Node(0, Role.INPUT)
-    if step.op == "get_attr":
-        return make_constant(operator.attrgetter(target)(tracer.root))
-    arguments, keywords = (_replace(one, found) for one in (step.args, step.kwargs))
-    if step.op == "output":
-        return Node(0, Role.OUTPUT, "the output", inputs=tuple(dict.fromkeys(find_nodes(arguments))))
-    if step.op == "call_module":
-        module, why = modules[target], tracer.opaque.get(target, "")
-        return _make_module_node(target, module, arguments, keywords, why)
-    name = getattr(target, "__name__", target)
-    folded = fold(name)
-    if isinstance(target, type) and issubclass(target, tuple):  # a named tuple, which a forward returns
-        folded = "cat"
-    if folded == "getattr":
-        folded = TENSOR_ATTRIBUTES.get(arguments[1], "size")
-    call = _make_method(target) if step.op == "call_method" else target
-    return make_node(folded, f"{name}()", call, arguments, keywords)
-
-
-def _make_module_node(
-    path: str, module: nn.Module, arguments: tuple[Structure, ...], keywords: dict[str, Structure], why: str
-) -> Node:
-    """Make the node of a module that is called as a whole; `why` it cannot be followed, if so."""
-    kind = next((one for one in type(module).__mro__ if fold(one.__name__) in ROLES), type(module))
-    node = make_node(fold(kind.__name__), f"{path} ({type(module).__name__})", module, arguments, keywords)
-    if why:
-        node.role, node.why = Role.UNKNOWN, why
-    elif is_known(module) and node.role is Role.UNKNOWN:
-        node.role = Role.PRODUCT
-    if node.role is Role.PRODUCT:
-        node.parameters = frozenset(map(id, module.parameters()))
-    return node
-
-
-def _replace(value: Structure, found: Mapping[fx.Node, Node]) -> Structure:
-    """Replace the nodes of fx in an argument."""
-    if isinstance(value, fx.Node):
-        return found[value]
-    if isinstance(value, tuple | list):
-        items = [_replace(item, found) for item in value]
-        return items if isinstance(value, list) else tuple(items)
-    if isinstance(value, dict):
-        return {key: _replace(item, found) for key, item in value.items()}
-    if isinstance(value, slice):
-        return slice(*(_replace(item, found) for item in (value.start, value.stop, value.step)))
-    return value
-
-
-def _make_method(name: str) -> Callable[..., Any]:
-    return lambda tensor, *arguments, **keywords: getattr(tensor, name)(*arguments, **keywords)
 
 
 @contextmanager

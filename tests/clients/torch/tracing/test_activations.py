@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from weightinit.torch.activations import ActivationFinder
+from weightinit.torch.tracing.activations import ActivationFinder
 
 from tests.clients.torch.models import check_rank, reversed_pair
 

@@ -5,10 +5,7 @@ F.max_pool2d and torch.max_pool2d share a row. A test holds the table to all fun
 others override, so that a new one is not forgotten. What the table has not is unknown, not nothing.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-from weightinit.adapters.graph import Node, Role, Structure, collect_parameters, find_nodes
+from weightinit.adapters.graph import Role
 
 # fmt: off
 _ROWS: dict[Role, str] = {
@@ -250,42 +247,3 @@ COMPARISONS = frozenset(
 # What makes tensors of one value, and the value; or where a call gives it, by place or as `fill_value`.
 FILLS = {"zeros": 0.0, "newzeros": 0.0, "zeroslike": 0.0, "ones": 1.0, "newones": 1.0, "oneslike": 1.0}
 FILLED = {"full": 1, "newfull": 2, "fulllike": 1, "tensor": 0, "scalartensor": 0}
-
-
-def make_node(
-    name: str,
-    label: str,
-    call: Callable[..., Any],
-    arguments: tuple[Structure, ...],
-    keywords: dict[str, Structure],
-) -> Node:
-    """Make the node of an operation of a folded name; in its arguments nodes stand for tensors."""
-    inputs = tuple(dict.fromkeys(find_nodes((arguments, keywords))))
-    role = ROLES.get(name, Role.UNKNOWN)
-    parameters: frozenset[int] = frozenset()
-    if name in FILLS or name in FILLED:
-        role, inputs = Role.CONSTANT, ()  # of the shape of another, perhaps, and not of its values
-    elif name in {"max", "min"} and len(arguments) > 1 and isinstance(arguments[1], Node):
-        role = Role.ELEMENTWISE
-    if role is Role.PRODUCT:
-        places = KERNEL_ARGUMENTS.get(name)
-        given = [arguments[place] for place in places if place < len(arguments)] if places else inputs
-        kernels = given or [keywords.get("weight")]
-        parameters = collect_parameters(one for one in kernels if isinstance(one, Node))
-    elif inputs and all(source.role is Role.IGNORED for source in inputs):
-        role = Role.IGNORED  # arithmetic with sizes
-    elif all(source.is_constant or source.role is Role.IGNORED for source in inputs):
-        role, parameters = Role.CONSTANT, collect_parameters(inputs)
-    return Node(
-        0,
-        role,
-        label,
-        call,
-        arguments,
-        keywords,
-        inputs,
-        activation=ACTIVATIONS.get(name),
-        parameters=parameters,
-        axis=OUTPUT_AXES.get(name, -1),
-        is_mask=name in COMPARISONS,
-    )

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from weightinit.torch.activations import ActivationFinder, find_all, record_module
-from weightinit.torch.tracing import Traced, trace_whole
+from weightinit.torch.tracing.activations import ActivationFinder, find_all, record_module
+from weightinit.torch.tracing.symbolic import Traced, trace_whole
 
 # ruff: noqa: ARG005 - every forward takes the same
 

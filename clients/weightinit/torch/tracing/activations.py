@@ -11,10 +11,11 @@ from torch import nn
 from weightinit.adapters.following import Follower, doubt
 from weightinit.adapters.graph import Node, Role
 from weightinit.adapters.plan import Inference
-from weightinit.torch.inputs import guess_inputs
-from weightinit.torch.recording import copy_module, record
-from weightinit.torch.tracing import Traced, trace_module, trace_whole
-from weightinit.torch.uses import find_letters
+from weightinit.torch.tracing.copying import copy_module
+from weightinit.torch.tracing.inputs import guess_inputs
+from weightinit.torch.tracing.recording import record
+from weightinit.torch.tracing.symbolic import Traced, trace_module, trace_whole
+from weightinit.torch.tracing.uses import find_letters
 from weightinit.torch.walk import unwrap
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from torch.overrides import get_overridable_functions
 from weightinit.adapters.graph import Role, fold
-from weightinit.torch.operations import _ROWS, ACTIVATIONS, KERNEL_ARGUMENTS, OUTPUT_AXES, ROLES
+from weightinit.torch.tracing.operations import _ROWS, ACTIVATIONS, KERNEL_ARGUMENTS, OUTPUT_AXES, ROLES
 
 
 def test_every_function_of_pytorch_has_a_role():

@@ -1,0 +1,1 @@
+"""Tracing: the graph of a module, and which activation follows each of its kernels."""

@@ -1,0 +1,86 @@
+"""Forms: the shapes, strides and dtypes of what functions return, without running them a second time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from weightinit.adapters.graph import Structure, fold
+
+# The shape, the strides and the dtype of a tensor.
+Form = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """The forms of the tensors that a function returned."""
+
+    forms: list[Form]
+    is_tuple: bool
+
+
+class FormCache:
+    """Runs functions on tensors without memory, each once for arguments of the same forms.
+
+    Models repeat their blocks, and PyTorch works out in Python which form a result has.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Structure, Forms] = {}
+
+    def run(
+        self, func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
+    ) -> Structure:
+        """Run a function; where it has run on tensors of these forms, make its results without running it."""
+        try:
+            key = None if is_in_place(func, keywords) else (func, describe(args), describe(keywords))
+            known = None if key is None else self._known.get(key)
+        except TypeError:  # an argument that has no hash, or whose values may decide
+            return run_on_meta(func, args, keywords)
+        if known is not None:
+            made = [
+                torch.empty_strided(size, stride, dtype=dtype, device="meta")
+                for size, stride, dtype in known.forms
+            ]
+            return tuple(made) if known.is_tuple else made[0]
+        result = run_on_meta(func, args, keywords)
+        if key is not None and type(result) in {torch.Tensor, tuple}:
+            several = result if isinstance(result, tuple) else (result,)
+            if all(type(one) is torch.Tensor and one.is_meta for one in several):
+                forms = [(tuple(one.shape), one.stride(), one.dtype) for one in several]
+                self._known[key] = Forms(forms, isinstance(result, tuple))
+        return result
+
+
+def describe(value: Structure) -> Structure:
+    """Describe an argument by the forms of its tensors. Raises TypeError where one has memory."""
+    if isinstance(value, torch.Tensor):
+        if not value.is_meta or type(value) not in {torch.Tensor, nn.Parameter}:
+            raise TypeError("its values may decide")
+        return value.shape, value.stride(), value.dtype
+    if isinstance(value, dict):
+        return tuple((name, describe(item)) for name, item in value.items())
+    if isinstance(value, tuple | list):
+        return (type(value), *map(describe, value))
+    if isinstance(value, slice):
+        return slice, value.start, value.stop, value.step
+    return type(value), value
+
+
+def run_on_meta(
+    func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
+) -> Structure:
+    """Run a function. A grouped product, which the meta device has in bfloat16 only, is run in that."""
+    if fold(getattr(func, "__name__", "")) != "groupedmm" or not args[0].is_meta:
+        return func(*args, **keywords)
+    return func(args[0].bfloat16(), args[1].bfloat16(), *args[2:], **keywords).to(args[0].dtype)
+
+
+def is_in_place(func: Callable[..., Any], keywords: dict[str, Structure]) -> bool:
+    """Tell whether a function changes an argument: add_, __iadd__, __setitem__, relu(inplace=True)."""
+    name = getattr(func, "__name__", "_")
+    if name.startswith("__"):
+        return name in {"__get__", "__set__", "__setitem__", "__delitem__"} or name.startswith("__i")
+    return name.endswith("_") or keywords.get("inplace") is True or "out" in keywords

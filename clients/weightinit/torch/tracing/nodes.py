@@ -1,0 +1,83 @@
+"""Nodes: how PyTorch's tensors and operations become nodes of a graph."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from weightinit.adapters.graph import Node, Role, Structure, collect_parameters, find_nodes
+from weightinit.torch.tracing.operations import (
+    ACTIVATIONS,
+    COMPARISONS,
+    FILLED,
+    FILLS,
+    KERNEL_ARGUMENTS,
+    OUTPUT_AXES,
+    ROLES,
+)
+
+
+def make_node(
+    name: str,
+    label: str,
+    call: Callable[..., Any],
+    arguments: tuple[Structure, ...],
+    keywords: dict[str, Structure],
+) -> Node:
+    """Make the node of an operation of a folded name; in its arguments nodes stand for tensors."""
+    inputs = tuple(dict.fromkeys(find_nodes((arguments, keywords))))
+    role = ROLES.get(name, Role.UNKNOWN)
+    parameters: frozenset[int] = frozenset()
+    if name in FILLS or name in FILLED:
+        role, inputs = Role.CONSTANT, ()  # of the shape of another, perhaps, and not of its values
+    elif name in {"max", "min"} and len(arguments) > 1 and isinstance(arguments[1], Node):
+        role = Role.ELEMENTWISE
+    if role is Role.PRODUCT:
+        places = KERNEL_ARGUMENTS.get(name)
+        given = [arguments[place] for place in places if place < len(arguments)] if places else inputs
+        kernels = given or [keywords.get("weight")]
+        parameters = collect_parameters(one for one in kernels if isinstance(one, Node))
+    elif inputs and all(source.role is Role.IGNORED for source in inputs):
+        role = Role.IGNORED  # arithmetic with sizes
+    elif all(source.is_constant or source.role is Role.IGNORED for source in inputs):
+        role, parameters = Role.CONSTANT, collect_parameters(inputs)
+    return Node(
+        0,
+        role,
+        label,
+        call,
+        arguments,
+        keywords,
+        inputs,
+        activation=ACTIVATIONS.get(name),
+        parameters=parameters,
+        axis=OUTPUT_AXES.get(name, -1),
+        is_mask=name in COMPARISONS,
+    )
+
+
+def add_node(node: Node, nodes: list[Node]) -> None:
+    """Add a node to a graph, as a user of its inputs."""
+    node.index = len(nodes)
+    nodes.append(node)
+    for source in node.inputs:
+        source.users.append(node)
+
+
+def make_constant(tensor: torch.Tensor) -> Node:
+    """Make the node of a parameter, a buffer or another tensor that does not depend on inputs."""
+    keys = frozenset([id(tensor)]) if isinstance(tensor, nn.Parameter) else frozenset()
+    return Node(0, Role.CONSTANT, tensor=tensor, parameters=keys)
+
+
+def read_fill(
+    name: str, arguments: Sequence[Structure], keywords: dict[str, Structure]
+) -> torch.Tensor | None:
+    """Read the value that a tensor without memory was made with; None where it is not of one value."""
+    value = FILLS.get(name)
+    if name in FILLED:
+        place = FILLED[name]
+        given = arguments[place] if place < len(arguments) else keywords.get("fill_value")
+        value = float(given) if isinstance(given, int | float) else None
+    return None if value is None else torch.tensor(value)

@@ -1,0 +1,196 @@
+"""Recording: the graph of a module, made by running a copy of it on the meta device, which computes nothing.
+
+The copy has no memory and no hooks, so a run leaves no trace in the module: parameters, buffers, attributes
+and the generators of torch, random and NumPy are what they were.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from weightinit.adapters.graph import Node, Role, Structure, fold
+from weightinit.torch.tracing.assertions import is_asserting_above
+from weightinit.torch.tracing.copying import Copy, keep_generators
+from weightinit.torch.tracing.forms import FormCache
+from weightinit.torch.tracing.nodes import add_node, make_constant, make_node, read_fill
+from weightinit.torch.tracing.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES
+
+CPU = torch.device("cpu")
+
+# How questions of values are answered that are about inputs alone, or whether a signal is finite: a mask lets
+# all pass, nothing is out of range, no token is special.
+ANSWERS = {"all": True, "any": False, "eq": True, "isalltrue": True}
+
+
+class Recorder(TorchFunctionMode):
+    """Records the operations of a run as nodes."""
+
+    def __init__(self, made: Copy) -> None:
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.path: list[tuple[str, nn.Module]] = []
+        self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
+        self._originals = made.originals
+        self._forms = FormCache()
+        self._answers: dict[int, tuple[bool, torch.Tensor]] = {}  # kept, as above
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Structure, ...] = (),
+        kwargs: dict[str, Structure] | None = None,
+    ) -> Structure:
+        """Run a function, and record it if it returns tensors."""
+        name = fold(getattr(func, "__name__", ""))
+        if name == "bool" and is_asserting_above():
+            return True
+        if name == "contains":  # of a number, as a padding token among the tokens
+            return False
+        if name in {"bool", "item"} and id(args[0]) in self._answers:
+            return self._answers[id(args[0])][0]
+        if name == "get":  # an attribute: T, shape, device
+            attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+            name = TENSOR_ATTRIBUTES.get(attribute, fold(attribute))
+        result = self._forms.run(func, args, kwargs or {})
+        if (
+            name in ANSWERS
+            and isinstance(result, torch.Tensor)
+            and (self._asks_of(args[0]) == "isfinite" or not self._is_computed(args[0]))
+        ):
+            self._answers[id(result)] = ANSWERS[name], result
+        if ROLES.get(name) is not Role.IGNORED or name in FILLS or name in FILLED:
+            self._record(name, func, args, kwargs or {}, result)
+        return result
+
+    def add_input(self, value: Structure) -> None:
+        """Add the tensors of an argument of the module."""
+        for tensor in find_tensors(value):
+            self._add(Node(0, Role.INPUT, shape=tuple(tensor.shape)), tensor)
+
+    def add_output(self, value: Structure) -> None:
+        """Add the end of the graph, which uses all tensors that the module returned."""
+        found = tuple(dict.fromkeys(self._find(tensor) for tensor in find_tensors(value)))
+        add_node(Node(0, Role.OUTPUT, "the output", inputs=found), self.nodes)
+
+    def _record(
+        self,
+        name: str,
+        func: Callable[..., Any],
+        args: tuple[Structure, ...],
+        keywords: dict[str, Structure],
+        result: Structure,
+    ) -> None:
+        made = find_tensors(args[:1] if name == "setitem" else result)
+        arguments, named = self._replace(args), self._replace(keywords)
+        for place, tensor in enumerate(made):
+            node = make_node(name, self._label(func), func, tuple(arguments), named)
+            node.shape = tuple(tensor.shape)
+            node.output = place if isinstance(result, tuple | list) else None
+            node.is_mask = not tensor.dtype.is_floating_point and not tensor.dtype.is_complex
+            if node.is_constant:
+                node.tensor = read_fill(name, args, keywords) if tensor.is_meta else tensor
+            self._add(node, tensor)
+
+    def _label(self, func: Callable[..., Any]) -> str:
+        """Label a function for people: by the module that it is all of, or by its own name."""
+        if self.path and is_simple(self.path[-1][1]):
+            path, module = self.path[-1]
+            return f"{path} ({type(module).__name__})"
+        return f"{getattr(func, '__name__', 'a function')}()"
+
+    def _add(self, node: Node, tensor: torch.Tensor) -> None:
+        add_node(node, self.nodes)
+        self._tensors[id(tensor)] = node, tensor
+
+    def _find(self, tensor: torch.Tensor) -> Node:
+        """Find the node of a tensor; one that is new is a constant."""
+        if id(tensor) not in self._tensors:
+            original = self._originals.get(id(tensor), tensor)
+            node = make_constant(original)
+            node.shape, node.is_mask = tuple(tensor.shape), tensor.dtype == torch.bool
+            self._add(node, tensor)
+        return self._tensors[id(tensor)][0]
+
+    def _asks_of(self, tensor: Structure) -> str:
+        """Return the folded name of the function that made a tensor."""
+        made = self._tensors.get(id(tensor))
+        return fold(getattr(made[0].call, "__name__", "")) if made else ""
+
+    def _is_computed(self, tensor: Structure) -> bool:
+        """Tell whether a tensor comes of a kernel, and not of the inputs alone."""
+        pending = [self._tensors[id(tensor)][0]] if id(tensor) in self._tensors else []
+        seen = set(pending)
+        while pending:
+            node = pending.pop()
+            if node.role is Role.PRODUCT:
+                return True
+            new = [source for source in node.inputs if source not in seen]
+            seen.update(new)
+            pending += new
+        return False
+
+    def _replace(self, value: Structure) -> Structure:
+        """Replace the tensors of an argument by their nodes, and devices by that of the stand-ins."""
+        if isinstance(value, torch.Tensor):
+            return self._find(value)
+        if isinstance(value, torch.device):
+            return CPU
+        if isinstance(value, tuple | list):
+            items = [self._replace(item) for item in value]
+            return items if isinstance(value, list) else tuple(items)
+        if isinstance(value, dict):
+            return {key: self._replace(item) for key, item in value.items()}
+        return value
+
+
+def is_simple(module: nn.Module) -> bool:
+    """Tell whether a module is one operation: it has no others inside, and no kernel."""
+    return next(module.children(), None) is None and all(one.ndim < 2 for one in module.parameters())
+
+
+def find_tensors(value: Structure) -> list[torch.Tensor]:
+    """Find the tensors of a structure: of containers, dataclasses and other objects with attributes."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        return find_tensors(list(value.values()))
+    if isinstance(value, tuple | list | set):
+        return [tensor for item in value for tensor in find_tensors(item)]
+    if hasattr(value, "__dict__") and not isinstance(value, nn.Module | type):
+        kept = [item for item in vars(value).values() if isinstance(item, torch.Tensor | list | tuple | dict)]
+        return find_tensors(kept)
+    return []
+
+
+def leave(recorder: Recorder) -> None:
+    """Note that a module returns."""
+    recorder.path.pop()
+
+
+def record(made: Copy, arguments: Sequence[Structure], keywords: dict[str, Structure]) -> list[Node]:
+    """Run a copied module on stand-ins, and return what was recorded. Raises what its forward does."""
+    recorder = Recorder(made)
+    handles = [
+        handle
+        for path, module in made.module.named_modules()
+        for handle in (
+            module.register_forward_pre_hook(
+                lambda _module, _args, path=path: recorder.path.append((path, _module))
+            ),
+            module.register_forward_hook(lambda *_: leave(recorder)),
+        )
+    ]
+    recorder.add_input((arguments, keywords))
+    try:
+        with keep_generators(), warnings.catch_warnings(action="ignore"), torch.enable_grad(), recorder:
+            result = made.module(*arguments, **keywords)
+    finally:
+        for handle in handles:
+            handle.remove()
+    recorder.add_output(result)
+    return recorder.nodes
