@@ -223,7 +223,8 @@ class Planner:
         why = next(iter(self.unknown.values()))
         message = (
             f"{shorten(self.unknown)}: no activation is assumed to follow. {why} "
-            'Say what follows with rules={name: {"activation": ...}}; "none" where that is right.'
+            'Say what follows with rules={name: {"activation": ...}}, "none" where that is right; '
+            "or show it with batch=, what the model is called with."
         )
         if strict:
             raise ModelRejected(message)

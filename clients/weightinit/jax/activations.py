@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from weightinit.adapters.plan import Inference
+from weightinit.adapters.rules import ModelRejected
 from weightinit.jax.models import OpenedModel, trace
 from weightinit.jax.tracing.findings import Findings, Outcome
 from weightinit.jax.tracing.flow import follow
@@ -24,13 +25,19 @@ MAX_TRIALS = 200
 def find_uses(opened: OpenedModel) -> Findings | None:
     """Find how a model uses its leaves; None where it is a bare tree, or its inputs cannot be guessed.
 
-    Of guessed inputs those count under which most kernels are used. Errors in tracing at inputs that were
-    given are raised.
+    Of guessed inputs those count under which most kernels are used. Raises ModelRejected
+    where it cannot be traced at inputs that were given.
     """
     if opened.function is None:
         return None
     if opened.inputs is not None:
-        return _follow(opened, opened.inputs)
+        try:
+            return _follow(opened, opened.inputs)
+        except Exception as error:
+            why = next(iter(str(error).splitlines()), "")
+            raise ModelRejected(
+                f"the model cannot be traced at these inputs: {type(error).__name__}: {why}"
+            ) from error
     wanted = sum(len(leaf.shape) > 1 for leaf in opened.leaves.values())
     best: Findings | None = None
     for trial, guess in enumerate(guess_inputs(opened)):

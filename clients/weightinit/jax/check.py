@@ -1,8 +1,7 @@
 """Check: the signals and gradients of a model under its present weights, forward and backward."""
 
 import random
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,18 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import tree_flatten_with_path
 
+from weightinit.adapters.batches import Batch, read_batch
 from weightinit.adapters.check import Moments, build_report, make_projections, number_calls
 from weightinit.adapters.rules import ModelRejected
 from weightinit.adapters.signal_report import SignalReport
 from weightinit.jax.facts import Fact
 from weightinit.jax.interpreter import Interpreter
-from weightinit.jax.models import Applied, Function, OpenedModel, open_model
+from weightinit.jax.models import Function, OpenedModel, open_batched
 from weightinit.jax.walk import PyTree, check_untraced, is_abstract, name_path
 
 Loss = Callable[[Any], Any]
 
 
-def check(model: PyTree, batch: Any, *, loss: Loss | None = None) -> SignalReport:  # noqa: ANN401
+def check(model: PyTree, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
     """Run a model forward and backward; return the variances of its signals and gradients by layer.
 
     Each product of a signal and a kernel has a row, by the path of its kernel, and every activation that JAX
@@ -40,7 +40,7 @@ def check(model: PyTree, batch: Any, *, loss: Loss | None = None) -> SignalRepor
             times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
             variance 1.
     """
-    opened = _open(model)
+    opened = open_batched(model)
     check_untraced(opened.tree)
     if opened.function is None:
         raise ModelRejected("a tree of parameters is no function: give Applied(function, params)")
@@ -50,21 +50,10 @@ def check(model: PyTree, batch: Any, *, loss: Loss | None = None) -> SignalRepor
         return _measure(opened, opened.function, batch, loss)
 
 
-def _open(model: PyTree) -> OpenedModel:
-    equinox, linen = sys.modules.get("equinox"), sys.modules.get("flax.linen")
-    if equinox is not None and isinstance(model, equinox.Module):
-        return open_model(
-            Applied(lambda tree, *args, **named: equinox.filter_vmap(tree)(*args, **named), model)
-        )
-    if linen is not None and isinstance(model, tuple) and isinstance(model[0], linen.Module):
-        return open_model(Applied(*model))
-    return open_model(model)
-
-
 def _measure(
     opened: OpenedModel,
     function: Function,
-    batch: Any,  # noqa: ANN401
+    batch: Batch,
     loss: Loss | None,
 ) -> SignalReport:
     """Interpret the program of a model: once for its signals, and once for their gradients."""
@@ -80,7 +69,7 @@ def _measure(
             filled[place] = array
         for place, array in zip(inputs, data, strict=True):
             passed[place] = array
-        args, named = _read_batch(jax.tree.unflatten(batchdef, passed))
+        args, named = read_batch(jax.tree.unflatten(batchdef, passed))
         found, structure = jax.tree.flatten(function(jax.tree.unflatten(treedef, filled), *args, **named))
         outdef[:] = [structure]
         return [jnp.asarray(one) for one in found]
@@ -106,12 +95,6 @@ def _measure(
         )
     number_calls(first.signals)
     return build_report(first.signals)
-
-
-def _read_batch(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401
-    if isinstance(batch, Mapping):
-        return (), dict(batch)
-    return (batch if isinstance(batch, tuple) else (batch,)), {}
 
 
 def _make_seeds(outputs: list[Any], outdef: Any, loss: Loss | None) -> list[Any]:  # noqa: ANN401

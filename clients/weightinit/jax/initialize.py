@@ -11,6 +11,7 @@ from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, default_client
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, Unknown, find_layout
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import (
     PlannedTensor,
@@ -42,6 +43,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     strict: bool | None = None,
     client: Client | None = None,
 ) -> PyTree:
@@ -69,12 +71,15 @@ def initialize(
             first that matches decides, and each has to match something. A rule that gives an activation alone
             may match the path of a layer. With a published model: a layout, or None.
         rename: makes the name that a leaf's draws depend on, or under which it is published, of its path.
+        batch: what the model is called with, to see how each kernel is used: an array whose first axis counts
+            samples, a tuple of arguments, or a mapping of keyword arguments. Only shapes and dtypes count.
+            Default: guessed.
         strict: unless False, refuse what only the model or the published one has, and a model of which not
             one kernel is known; else that is left as it is. If True, refuse what is initialized without
             knowing which activation follows, too; else that is a warning.
         client: of the service. Default: the one that the environment configures.
     """
-    opened = open_model(model)
+    opened = open_model(model, batch)
     check_untraced(opened.tree)
     source = client or default_client()
     tensors, origin = _plan(opened, seed, rules, rename, source, strict=strict)
@@ -97,6 +102,7 @@ def plan(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
@@ -105,7 +111,7 @@ def plan(
     The arguments and errors are those of `initialize`.
     """
     source = client or default_client()
-    tensors, origin = _plan(open_model(model), seed, rules, rename, source, strict=strict)
+    tensors, origin = _plan(open_model(model, batch), seed, rules, rename, source, strict=strict)
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import jax
 from jax.tree_util import tree_flatten_with_path
 
+from weightinit.adapters.batches import Batch, read_batch
+from weightinit.adapters.rules import ModelRejected
 from weightinit.jax.walk import Leaf, PyTree, name_path
 
 Function = Callable[..., Any]
@@ -55,8 +57,36 @@ class OpenedModel:
         return self.function is None
 
 
-def open_model(model: PyTree) -> OpenedModel:
-    """Open a model: of Flax NNX, a bound one of Linen, a callable pytree such as Equinox', or a bare tree."""
+def open_model(model: PyTree, batch: Batch = None) -> OpenedModel:
+    """Open a model: of Flax NNX, a bound one of Linen, a callable pytree such as Equinox', or a bare tree.
+
+    `batch` is what it is called with. Raises ModelRejected for one and a bare tree.
+    """
+    if batch is None:
+        return _open(model)
+    opened = open_batched(model)
+    function, (inputs, named) = opened.function, read_batch(batch)
+    if function is None:
+        raise ModelRejected("batch: a tree has no function to call on it: give Applied(function, tree)")
+
+    def run(tree: PyTree, *given: Any) -> Any:  # noqa: ANN401
+        split = len(given) - len(named)
+        return function(tree, *given[:split], **dict(zip(named, given[split:], strict=True)))
+
+    return replace(opened, function=run, inputs=(*inputs, *named.values()))
+
+
+def open_batched(model: PyTree) -> OpenedModel:
+    """Open a model that is called on many samples: one of Equinox' takes a single one."""
+    equinox, linen = sys.modules.get("equinox"), sys.modules.get("flax.linen")
+    if equinox is not None and isinstance(model, equinox.Module):
+        return _open(Applied(lambda tree, *args, **named: equinox.filter_vmap(tree)(*args, **named), model))
+    if linen is not None and isinstance(model, tuple) and isinstance(model[0], linen.Module):
+        return _open(Applied(*model))
+    return _open(model)
+
+
+def _open(model: PyTree) -> OpenedModel:
     if isinstance(model, Applied):
         return _open_applied(model)
     nnx, linen = sys.modules.get("flax.nnx"), sys.modules.get("flax.linen")
@@ -67,7 +97,7 @@ def open_model(model: PyTree) -> OpenedModel:
         leaves = find_leaves(variables)
         statistics = frozenset(path for path in leaves if path.startswith("batch_stats/"))
         return OpenedModel(variables, leaves, module.bind, module.apply, None, statistics)
-    function = (lambda tree, *inputs: tree(*inputs)) if callable(model) else None
+    function = (lambda tree, *inputs, **named: tree(*inputs, **named)) if callable(model) else None
     widths = tuple(find_widths(model)) if function else ()
     return OpenedModel(model, find_leaves(model), lambda tree: tree, function, widths=widths)
 
@@ -115,7 +145,7 @@ def trace(opened: OpenedModel, inputs: tuple[Any, ...]) -> tuple[Any, list[str]]
 
 
 def _open_applied(applied: Applied) -> OpenedModel:
-    opened = open_model(applied.model)
+    opened = _open(applied.model)
     function = getattr(applied.function, "apply", applied.function)
     if opened.tree is applied.model:
         return OpenedModel(
@@ -124,8 +154,8 @@ def _open_applied(applied: Applied) -> OpenedModel:
     nnx = sys.modules["flax.nnx"]
     graph, _ = nnx.split(applied.model)
 
-    def run(tree: PyTree, *inputs: Any) -> Any:  # noqa: ANN401
-        return applied.function(nnx.merge(graph, tree), *inputs)
+    def run(tree: PyTree, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
+        return applied.function(nnx.merge(graph, tree), *inputs, **named)
 
     return replace(opened, function=run, inputs=applied.inputs)
 
@@ -148,8 +178,8 @@ def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
         nnx.update(model, tree)
         return model
 
-    def run(tree: PyTree, *inputs: Any) -> Any:  # noqa: ANN401
-        return nnx.merge(graph, tree)(*inputs)
+    def run(tree: PyTree, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
+        return nnx.merge(graph, tree)(*inputs, **named)
 
     modules = {"/".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
     widths = tuple(width for module in modules.values() for width in read_widths(module))

@@ -5,6 +5,7 @@ from typing import Unpack
 
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Leave
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
@@ -23,6 +24,7 @@ def publish(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     client: Client | None = None,
     **naming: Unpack[Naming],
 ) -> Publication:
@@ -36,7 +38,7 @@ def publish(
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
     problems: list[str] = []
-    opened = open_model(model)
+    opened = open_model(model, batch)
     for path, group in groupby(plan_leaves(opened, rules), key=lambda tensor: tensor.target):
         blocks = list(group)
         try:

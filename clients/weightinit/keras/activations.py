@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.following import Follower, doubt, merge
 from weightinit.adapters.graph import Role
 from weightinit.adapters.plan import Inference
@@ -56,10 +57,15 @@ class KerasArrays:
 
 
 class ActivationFinder:
-    """The activations that follow the kernels of a model. It is traced when the first is needed."""
+    """The activations that follow the kernels of a model. It is traced when the first is needed.
 
-    def __init__(self, root: Layer) -> None:
+    `batch` is what the model is called with; None for what it was built for. Raises ModelRejected where it
+    cannot be followed on it.
+    """
+
+    def __init__(self, root: Layer, batch: Batch = None) -> None:
         self._root = root
+        self._batch = batch
         self._failures: Failures = {}
 
     def find(self, variable: Variable, layer: Layer, kernel: Kernel) -> Inference:
@@ -86,13 +92,13 @@ class ActivationFinder:
     def _trace(self) -> Iterator[Traced]:
         """Trace the model as it predicts; as it is trained too, if that leaves kernels out."""
         reached: set[int] = set()
-        for traced in trace_model(self._root, self._failures):
+        for traced in trace_model(self._root, self._failures, batch=self._batch):
             reached |= {key for node in traced.nodes for key in node.parameters}
             yield traced
         if not self._failures and any(
             len(one.shape) > 1 and id(one) not in reached for one in self._root.weights
         ):
-            yield from trace_model(self._root, self._failures, training=True)
+            yield from trace_model(self._root, self._failures, batch=self._batch, training=True)
 
     def _explain(self, layer: Layer) -> str:
         """Explain why no trace came to a layer: what could not be followed around it, innermost."""

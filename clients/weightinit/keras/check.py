@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.check import Role
 from weightinit.adapters.signal_report import SignalReport
 from weightinit.keras.layers import Layer
@@ -14,7 +15,7 @@ from weightinit.keras.walk import walk_layers, walk_variables
 Loss = Callable[[Any], Any]
 
 
-def check(model: Layer, batch: Any, *, loss: Loss | None = None) -> SignalReport:
+def check(model: Layer, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
     """Run a model forward and backward once; return the variances of its signals and gradients by layer.
 
     Every layer with a kernel has a row, and every activation that it calls, in the order of execution. The
@@ -41,7 +42,7 @@ def check(model: Layer, batch: Any, *, loss: Loss | None = None) -> SignalReport
             )
 
 
-def _check_jax(model: Layer, batch: Any, loss: Loss | None) -> SignalReport:
+def _check_jax(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:
     """Check a model as a function of its variables."""
     from weightinit.jax.check import check as check_function  # noqa: PLC0415 - only that backend has it
     from weightinit.jax.models import Applied  # noqa: PLC0415
@@ -67,7 +68,7 @@ def _check_jax(model: Layer, batch: Any, loss: Loss | None) -> SignalReport:
     return check_function(Applied(run, values), _convert(batch), loss=loss)
 
 
-def _check_torch(model: Layer, batch: Any, loss: Loss | None) -> SignalReport:
+def _check_torch(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:
     """Check a model as a module. Its layers run no hooks of PyTorch's: `call` is wrapped."""
     from weightinit.torch.check import measure_module  # noqa: PLC0415 - only that backend has it
     from weightinit.torch.checking.parts import Part  # noqa: PLC0415
@@ -120,7 +121,7 @@ def find_role(layer: Layer) -> Role | None:
     return "layer" if any(len(variable.shape) > 1 for variable in own) else None
 
 
-def _convert(batch: Any) -> Any:
+def _convert(batch: Batch) -> Any:
     """Make tensors of the backend of the arrays of a batch, and leave the rest."""
     return keras.tree.map_structure(
         lambda one: keras.ops.convert_to_tensor(one) if hasattr(one, "dtype") else one, batch

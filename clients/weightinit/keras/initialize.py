@@ -8,6 +8,7 @@ import numpy as np
 
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import (
     PlannedTensor,
     Rename,
@@ -31,6 +32,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
@@ -55,13 +57,15 @@ def initialize(
             may match the path of a layer. With a published model: a layout, or None.
         rename: makes the name that a variable's draws depend on, or under which it is published, of its path:
             `hidden1/kernel`, or `lstm/lstm_cell/kernel.i` for a gate.
+        batch: what the model is called with, to see what follows each kernel: an array, a tuple of arguments,
+            or a mapping of keyword arguments. Only shapes and dtypes count. Default: what it was built for.
         strict: unless False, refuse what only the model or the published one has, and a model of which not
             one kernel is known; else that is left as it is. If True, refuse what is initialized without
             knowing which activation follows, too; else that is a warning.
         client: of the service. Default: the one that the environment configures.
     """
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    tensors, origin = _plan(model, seed, rules, rename, batch, source, strict=strict)
     resolved = resolve_plan(tensors, origin.seed, rename, source)
     for _, blocks in groupby(resolved, key=lambda tensor: id(tensor.planned.target)):
         _assign(list(blocks), source)
@@ -74,6 +78,7 @@ def plan(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
@@ -82,18 +87,25 @@ def plan(
     The arguments and errors are those of `initialize`.
     """
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, strict=strict)
+    tensors, origin = _plan(model, seed, rules, rename, batch, source, strict=strict)
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
 def _plan(
-    model: Layer, seed: int | str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool | None
+    model: Layer,
+    seed: int | str,
+    rules: Rules | None,
+    rename: Rename,
+    batch: Batch,
+    client: Client,
+    *,
+    strict: bool | None,
 ) -> tuple[list[PlannedTensor], Origin]:
     """Plan a model for a seed or a reference."""
     if not is_reference(seed):
         number = read_seed(seed)
-        return plan_variables(model, rules, number, strict=strict), Origin(number)
-    tensors, published = plan_published(model, seed, rules, rename, client, strict=strict)
+        return plan_variables(model, rules, number, batch, strict=strict), Origin(number)
+    tensors, published = plan_published(model, seed, rules, rename, batch, client, strict=strict)
     return tensors, Origin(published.seed, seed, published.id)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from weightinit.adapters.batches import Arguments, Batch, map_batch, read_batch
 from weightinit.keras.interception import find_tensors
 from weightinit.keras.layers import Layer, Operation, Tensor
 from weightinit.keras.recording import BATCH, fill_shape, is_own
@@ -25,6 +26,13 @@ def order_inputs(model: Operation, inputs: Any) -> list[Tensor]:
     if isinstance(inputs, Mapping) and isinstance(struct, Mapping):
         inputs = {key: inputs[key] for key in struct}
     return find_tensors(inputs)
+
+
+def copy_shape(value: Any) -> Any:
+    """Make a symbolic tensor of the shape and dtype of an array; what is none is returned."""
+    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
+        return value
+    return keras.KerasTensor(tuple(value.shape), keras.backend.standardize_dtype(value.dtype))
 
 
 def copy_tensor(tensor: Tensor) -> Tensor:
@@ -49,7 +57,18 @@ def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
     return keras.KerasTensor(tuple(lengths[letter] for letter in output), layer.compute_dtype)
 
 
-def make_inputs(layer: Layer) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+def list_inputs(layer: Layer, batch: Batch = None) -> list[Arguments]:
+    """List the inputs that a layer may be called on: of a batch, of its graph, or of how it was built."""
+    if batch is not None:
+        return [read_batch(map_batch(batch, copy_shape))]
+    functional = find_functional(layer)
+    if functional is None:
+        return list(make_inputs(layer))
+    tensors = [fill_tensor(tensor) for tensor in functional.inputs]
+    return [((keras.tree.pack_sequence_as(functional._inputs_struct, tensors),), {})]  # noqa: SLF001 - no public way
+
+
+def make_inputs(layer: Layer) -> Iterator[Arguments]:
     """Make inputs of the shapes that a layer was built for: of numbers, or of indexes."""
     # A model that is not built by a call has layers that are: the first is likely to have its inputs.
     built = (getattr(one, "_build_shapes_dict", None) for one in layer._flatten_layers())  # noqa: SLF001

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightinit import Client
 from weightinit.adapters.actions import Block, Certainty, Draw, Leave, split_axis
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def plan_variables(
-    model: Layer, rules: Rules | None, seed: int, *, strict: bool | None = None
+    model: Layer, rules: Rules | None, seed: int, batch: Batch = None, *, strict: bool | None = None
 ) -> list[PlannedTensor]:
     """Plan how each variable of a model is initialized from a seed. Raises ModelRejected and SpecRejected."""
-    planner, finder = Planner(rules, axis=-1), ActivationFinder(model)
+    planner, finder = Planner(rules, axis=-1), ActivationFinder(model, batch)
     variables = walk_variables(model)
     author = Author(variables, seed)
     tensors: list[PlannedTensor] = []
@@ -87,7 +88,14 @@ def check_left(tensors: Sequence[PlannedTensor]) -> None:
 
 
 def plan_published(
-    model: Layer, reference: str, rules: Rules | None, rename: Rename, client: Client, *, strict: bool | None
+    model: Layer,
+    reference: str,
+    rules: Rules | None,
+    rename: Rename,
+    batch: Batch,
+    client: Client,
+    *,
+    strict: bool | None,
 ) -> tuple[list[PlannedTensor], PublishedModel]:
     """Return the plan by which a published model initializes a model, and the published model.
 
@@ -102,7 +110,7 @@ def plan_published(
             targets[named.path] = found
     patterns.check_matched([named.path for named in variables])
     published = fetch_published(reference, client)
-    finder = ActivationFinder(model)
+    finder = ActivationFinder(model, batch)
     for named in variables:
         if named.path in targets and published.find(rename(named.path)) is None:
             gates = targets[named.path].gates or find_parts(named, finder)

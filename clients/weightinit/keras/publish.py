@@ -9,6 +9,7 @@ import keras
 
 from weightinit import Client, Spec, default_client
 from weightinit.adapters.actions import Constant, Leave
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.keras.constants import read_value
@@ -28,6 +29,7 @@ def publish(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     client: Client | None = None,
     **naming: Unpack[Naming],
 ) -> Publication:
@@ -41,7 +43,8 @@ def publish(
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
     problems: list[str] = []
-    for _, group in groupby(plan_variables(model, rules, number), key=lambda tensor: id(tensor.target)):
+    planned = plan_variables(model, rules, number, batch)
+    for _, group in groupby(planned, key=lambda tensor: id(tensor.target)):
         blocks = list(group)
         try:
             tensors += describe_variable(blocks, number, rename)

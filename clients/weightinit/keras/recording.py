@@ -1,5 +1,6 @@
 """Recording: the graph of a model, made of what is called on symbolic tensors."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -188,8 +189,9 @@ def is_elementwise(function: Any, shape: Sequence[int]) -> bool:
 
 
 def explain_failure(layer: Operation, error: Exception) -> str:
-    """Explain why a layer could not be followed: the first sentence of the error."""
-    message = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
+    """Explain why a layer could not be followed: the first sentence of its own error."""
+    own = re.split(r"(?:Error|Exception) encountered[^\n]*\n\n", str(error))[-1]
+    message = own.strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
     return f"{type(layer).__name__}.call cannot be traced ({message})"
 
 

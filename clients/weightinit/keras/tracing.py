@@ -8,13 +8,15 @@ from typing import Any
 import keras
 from keras import layers
 
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.graph import Node, Role
+from weightinit.adapters.rules import ModelRejected
 from weightinit.keras.inputs import (
     copy_tensor,
     fill_tensor,
     find_functional,
     infer_einsum,
-    make_inputs,
+    list_inputs,
     order_inputs,
 )
 from weightinit.keras.interception import find_tensors, has_others, intercept
@@ -45,12 +47,15 @@ class Traced:
 
 
 def trace_model(
-    root: Layer, failures: Failures, outside: str = "", *, training: bool = False
+    root: Layer, failures: Failures, outside: str = "", *, batch: Batch = None, training: bool = False
 ) -> Iterator[Traced]:
-    """Trace a built model, then each layer inside of what could not be followed; note that, and why."""
+    """Trace a built model, then each layer inside of what could not be followed; note that, and why.
+
+    Raises ModelRejected where the model cannot be called on a batch.
+    """
     tracer = Tracer(training=training)
     with intercept(root, tracer):
-        tracer.call_root(root)
+        tracer.call_root(root, batch)
     yield Traced(tracer.nodes, outside)
     for layer, why in tracer.opaque.values():
         if id(layer) in failures:
@@ -69,17 +74,10 @@ class Tracer(Recorder):
         self.opaque: Failures = {}
         self._training = training
 
-    def call_root(self, root: Layer) -> None:
-        """Call a model, on inputs of the shapes that it was built for."""
-        functional = find_functional(root)
-        trials: list[tuple[tuple[Any, ...], dict[str, Any]]]
-        if functional is not None:
-            tensors = [fill_tensor(tensor) for tensor in functional.inputs]
-            trials = [((keras.tree.pack_sequence_as(functional._inputs_struct, tensors),), {})]  # noqa: SLF001
-        else:
-            trials = list(make_inputs(root))
+    def call_root(self, root: Layer, batch: Batch = None) -> None:
+        """Call a model on inputs like those of a batch, or of the shapes that it was built for."""
         why = f"the inputs of {type(root).__name__} are not known"
-        for args, keywords in trials:
+        for args, keywords in list_inputs(root, batch):
             self.forget(0)
             self.opaque.clear()
             self.add_inputs(find_tensors((args, keywords)))
@@ -92,6 +90,8 @@ class Tracer(Recorder):
                 self.add_end(find_tensors(outputs), Role.OUTPUT, "the output")
                 return
             why = self.opaque[id(root)][1]
+        if batch is not None and not self._training:
+            raise ModelRejected(f"batch: {why}")
         self.forget(0)
         self.opaque[id(root)] = root, why
 

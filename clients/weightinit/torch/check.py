@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.check import build_report, make_projections, number_calls
 from weightinit.adapters.rules import ModelRejected
 from weightinit.adapters.signal_report import SignalReport
@@ -19,7 +20,7 @@ from weightinit.torch.walk import unwrap
 Loss = Callable[[Any], torch.Tensor]
 
 
-def check(model: nn.Module, batch: Any, *, loss: Loss | None = None) -> SignalReport:  # noqa: ANN401
+def check(model: nn.Module, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
     """Run a module forward and backward once; return the variances of its signals and gradients by layer.
 
     Every module with a kernel has a row, and every activation, be it a module or a function, in the order of
@@ -45,7 +46,7 @@ def check(model: nn.Module, batch: Any, *, loss: Loss | None = None) -> SignalRe
 def measure_module(
     root: nn.Module,
     parts: Mapping[nn.Module, Part],
-    batch: Any,  # noqa: ANN401 - what a forward takes
+    batch: Batch,
     loss: Loss | None,
     listen: Callable[[Recorder], AbstractContextManager[None]] = Recorder.listen,
 ) -> SignalReport:

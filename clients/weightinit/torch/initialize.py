@@ -6,6 +6,7 @@ from torch import nn
 
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Leave, PublishedDraw, Unknown
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import (
     PlannedTensor,
     Rename,
@@ -36,6 +37,7 @@ def initialize(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     strict: bool | None = None,
     client: Client | None = None,
     activations: Mapping[Pattern, str] | None = None,
@@ -61,6 +63,8 @@ def initialize(
             that gives an activation alone may match the name of a module. With a published model: a layout,
             or None.
         rename: makes the name that a tensor's draws depend on, or under which it is published, of its own.
+        batch: what the module is called with, to see what follows each kernel: a tensor, a tuple of
+            arguments, or a mapping of keyword arguments. Only shapes and dtypes count. Default: guessed.
         strict: unless False, refuse a tensor that nothing says how to initialize, or that only the model or
             the published one has; else it is left as it is, and `skipped` in the report. If True, refuse
             what is initialized without knowing which activation follows, too; else that is a warning.
@@ -70,7 +74,7 @@ def initialize(
     """
     reshard(model)
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, strict=strict)
+    tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, batch, strict=strict)
     for tensor in tensors:
         if not isinstance(tensor.action, Leave | Unknown):
             dtypes = TENSOR_DTYPES if isinstance(tensor.action, Constant) else DTYPES
@@ -91,6 +95,7 @@ def plan(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     strict: bool | None = None,
     client: Client | None = None,
     activations: Mapping[Pattern, str] | None = None,
@@ -101,7 +106,7 @@ def plan(
     The arguments and errors are those of `initialize`.
     """
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, strict=strict)
+    tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, batch, strict=strict)
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
@@ -113,12 +118,15 @@ def _plan(
     client: Client,
     activations: Mapping[Pattern, str] | None,
     prefix: str,
+    batch: Batch,
     *,
     strict: bool | None,
 ) -> tuple[list[PlannedTensor], Origin]:
     """Plan a module for a seed or a reference."""
     if not is_reference(seed):
-        plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix, strict=strict)
+        plan = plan_parameters(
+            model, rules=rules, activations=activations, prefix=prefix, batch=batch, strict=strict
+        )
         return plan, Origin(read_seed(seed))
     if activations:
         raise ModelRejected(

@@ -9,6 +9,7 @@ from torch import nn
 
 from weightinit import Client
 from weightinit.adapters.actions import CERTAINTIES, Block, Draw, Leave, PublishedDraw, Unknown, find_layout
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
@@ -32,6 +33,7 @@ def plan_parameters(
     rules: Rules | None = None,
     activations: Mapping[Pattern, str] | None = None,
     prefix: str = "",
+    batch: Batch = None,
     strict: bool | None = None,
 ) -> list[PlannedTensor]:
     """Plan how each parameter of a module is initialized, in the order of named_parameters.
@@ -39,7 +41,7 @@ def plan_parameters(
     Raises ModelRejected where nothing says how to initialize a parameter, or a pattern matches nothing,
     unless not strict; and TensorRejected for a parameter without a shape.
     """
-    planner, finder = Planner(rules, activations=activations), ActivationFinder(module)
+    planner, finder = Planner(rules, activations=activations), ActivationFinder(module, batch)
     plan: list[PlannedTensor] = []
     unknown: list[NamedTensor] = []
     tensors = walk_parameters(module, prefix)

@@ -11,6 +11,7 @@ from torch import nn
 
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Draw, Leave, find_layout
+from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
@@ -36,6 +37,7 @@ def publish(
     *,
     rules: Rules | None = None,
     rename: Rename = str,
+    batch: Batch = None,
     client: Client | None = None,
     activations: Mapping[Pattern, str] | None = None,
     prefix: str = "",
@@ -52,7 +54,7 @@ def publish(
     its values are not known.
     """
     number = read_seed(seed)
-    plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix)
+    plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix, batch=batch)
     tensors = (
         *describe_parameters(model, plan, number, prefix, rename),
         *describe_buffers(model, prefix, rename),

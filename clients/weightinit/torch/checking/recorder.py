@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from weightinit.adapters.batches import Arguments, Batch, map_batch, read_batch
 from weightinit.adapters.check import Moments, Signal
 from weightinit.torch.checking.parts import Part, is_normalizing, name_function
 
@@ -51,22 +52,16 @@ class Recorder(TorchFunctionMode):
             for handle in handles:
                 handle.remove()
 
-    def prepare(self, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401
+    def prepare(self, batch: Batch) -> Arguments:
         """Return the arguments that a batch stands for, as copies that a gradient comes back to."""
-        if isinstance(batch, Mapping):
-            return (), {name: self.copy(value) for name, value in batch.items()}
-        return tuple(map(self.copy, batch if isinstance(batch, tuple) else (batch,))), {}
+        return read_batch(map_batch(batch, self.copy))
 
     def copy(self, value: Any) -> Any:  # noqa: ANN401 - what a forward takes
-        """Copy the tensors of an argument."""
-        if isinstance(value, torch.Tensor):
-            copied = value.detach().clone()
-            return self.record(Part("", "input", "input"), copied) if is_float(value) else copied
-        if type(value) in {list, tuple}:
-            return type(value)(map(self.copy, value))
-        if type(value) is dict:
-            return {name: self.copy(item) for name, item in value.items()}
-        return value
+        """Copy a tensor; return anything else."""
+        if not isinstance(value, torch.Tensor):
+            return value
+        copied = value.detach().clone()
+        return self.record(Part("", "input", "input"), copied) if is_float(value) else copied
 
     def probe(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a copy of a tensor to which a gradient comes back."""

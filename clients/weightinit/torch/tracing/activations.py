@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from weightinit.adapters.batches import Batch, map_batch, read_batch
 from weightinit.adapters.following import Follower, doubt
 from weightinit.adapters.graph import Node, Role
 from weightinit.adapters.plan import Inference
-from weightinit.torch.tracing.copying import copy_module
+from weightinit.adapters.rules import ModelRejected
+from weightinit.torch.tracing.copying import copy_input, copy_module
 from weightinit.torch.tracing.inputs import guess_inputs
 from weightinit.torch.tracing.recording import record
 from weightinit.torch.tracing.symbolic import Traced, trace_module, trace_whole
@@ -52,10 +54,15 @@ class TorchArrays:
 
 
 class ActivationFinder:
-    """The activations that follow the kernels of a module. It is run or traced when the first is needed."""
+    """The activations that follow the kernels of a module. It is run or traced when the first is needed.
 
-    def __init__(self, root: nn.Module) -> None:
+    `batch` is what the module is called with; None to guess. Raises ModelRejected
+    where it does not run on it.
+    """
+
+    def __init__(self, root: nn.Module, batch: Batch = None) -> None:
         self._root = unwrap(root)
+        self._batch = batch
 
     def find(self, parameter: torch.Tensor, layer: nn.Module) -> Inference:
         """Find what follows a kernel: its first use counts, if it has several."""
@@ -94,13 +101,24 @@ class ActivationFinder:
         kernels = {id(one) for one in self._root.parameters() if one.ndim > 1}
         is_recorded = False
         for training in (self._root.training, not self._root.training):
-            recorded = record_module(self._root, training=training) if kernels else None
+            recorded = self._record(training=training) if kernels else None
             if recorded is not None:
                 is_recorded = True
                 yield Traced(recorded, "")
                 kernels -= {key for node in recorded for key in node.parameters}
         if not is_recorded:
             yield from trace_module(self._root, self._failures, record_part)
+
+    def _record(self, *, training: bool) -> list[Node] | None:
+        """Record a run of the module; None where no guess of inputs is right. Raises ModelRejected."""
+        if self._batch is None:
+            return record_module(self._root, training=training)
+        try:
+            return record_batch(self._root, self._batch, training=training)
+        except ModelRejected:
+            if training is self._root.training:
+                raise
+            return None
 
     def _explain(self, layer: nn.Module) -> str:
         """Explain why no trace came to a layer: the innermost module around it that could not be traced."""
@@ -118,6 +136,19 @@ def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:
                 if key not in findings or findings[key].certainty == "unknown":
                     findings[key] = follower.infer(node)
     return findings
+
+
+def record_batch(module: nn.Module, batch: Batch, *, training: bool) -> list[Node]:
+    """Record a run of a module on a batch, of which only shapes and dtypes count. Raises ModelRejected."""
+    try:
+        made = copy_module(module)
+        made.module.train(training)
+        return record(made, *read_batch(map_batch(batch, copy_input)))
+    except Exception as error:
+        why = next(iter(str(error).splitlines()), "")
+        raise ModelRejected(
+            f"batch: {type(module).__name__} cannot be followed on it: {type(error).__name__}: {why}"
+        ) from error
 
 
 def record_part(module: nn.Module) -> list[Node] | None:

@@ -69,6 +69,11 @@ def _copy_tensor(tensor: torch.Tensor) -> torch.Tensor:
     return _to_plain(torch.empty_like(tensor.detach(), device="meta"))
 
 
+def copy_input(value: Structure) -> Structure:
+    """Copy an argument of a forward without its values; a number keeps its own."""
+    return _copy_tensor(value.detach()) if isinstance(value, torch.Tensor) else value
+
+
 def _to_plain(tensor: torch.Tensor) -> torch.Tensor:
     """Return a tensor of the whole shape and of no subclass: a DTensor stands for the whole."""
     if type(tensor) in {torch.Tensor, nn.Parameter}:

@@ -69,6 +69,16 @@ def describe(value: Structure) -> Structure:
     return type(value), value
 
 
+def has_values(value: Structure) -> bool:
+    """Tell whether a value is a plain tensor with memory, and not a number."""
+    return type(value) is torch.Tensor and not value.is_meta and value.ndim > 0
+
+
+def drop_values(value: Structure) -> Structure:
+    """Return a stand-in without memory for a tensor that has values; anything else itself."""
+    return torch.empty_like(value, device="meta") if has_values(value) else value
+
+
 def run_on_meta(
     func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
 ) -> Structure:

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from weightinit.adapters.batches import map_batch
 from weightinit.adapters.graph import Node, Role, Structure, fold
 from weightinit.torch.tracing.assertions import is_asserting_above
 from weightinit.torch.tracing.copying import Copy, keep_generators
-from weightinit.torch.tracing.forms import FormCache
+from weightinit.torch.tracing.forms import FormCache, drop_values, has_values, is_in_place
 from weightinit.torch.tracing.nodes import add_node, make_constant, make_node, read_fill
 from weightinit.torch.tracing.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES
 
@@ -56,7 +57,7 @@ class Recorder(TorchFunctionMode):
         if name == "get":  # an attribute: T, shape, device
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")
             name = TENSOR_ATTRIBUTES.get(attribute, fold(attribute))
-        result = self._forms.run(func, args, kwargs or {})
+        result = self._run(func, args, kwargs or {})
         if (
             name in ANSWERS
             and isinstance(result, torch.Tensor)
@@ -66,6 +67,31 @@ class Recorder(TorchFunctionMode):
         if ROLES.get(name) is not Role.IGNORED or name in FILLS or name in FILLED:
             self._record(name, func, args, kwargs or {}, result)
         return result
+
+    def _run(
+        self, func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
+    ) -> Structure:
+        """Run a function; without the values of tensors that a forward made, if they are in the way."""
+        try:
+            return self._forms.run(func, args, keywords)
+        except Exception:
+            tensors = find_tensors((args, keywords))
+            if not any(map(has_values, tensors)) or not any(tensor.is_meta for tensor in tensors):
+                raise
+            if is_in_place(func, keywords) and has_values(args[0]) and not self._take_values(args[0]):
+                raise
+            return self._forms.run(func, *map_batch((args, keywords), drop_values))
+
+    def _take_values(self, tensor: torch.Tensor) -> bool:
+        """Take the values of a tensor, if it was made in this run; its node keeps them."""
+        made = self._tensors.get(id(tensor))
+        if made is None or made[0].call is None:
+            return False
+        kept = torch.empty_like(tensor, device="meta")
+        torch.utils.swap_tensors(tensor, kept)  # type: ignore[no-untyped-call]  # PyTorch has no types for it
+        if made[0].tensor is tensor:
+            made[0].tensor = kept
+        return True
 
     def add_input(self, value: Structure) -> None:
         """Add the tensors of an argument of the module."""
