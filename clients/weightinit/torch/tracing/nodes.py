@@ -65,8 +65,8 @@ def add_node(node: Node, nodes: list[Node]) -> None:
         source.users.append(node)
 
 
-def make_constant(tensor: torch.Tensor) -> Node:
-    """Make the node of a parameter, a buffer or another tensor that does not depend on inputs."""
+def make_constant(tensor: torch.Tensor | nn.Module) -> Node:
+    """Make the node of a parameter, a buffer or another thing that does not depend on inputs."""
     keys = frozenset([id(tensor)]) if isinstance(tensor, nn.Parameter) else frozenset()
     return Node(0, Role.CONSTANT, tensor=tensor, parameters=keys)
 

@@ -2,23 +2,25 @@
 
 import builtins
 import inspect
-import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import torch
 from torch import fx, nn
 
-from weightinit.adapters.graph import Node
+from weightinit.adapters.graph import Node, Role
 from weightinit.torch.layers import is_known
 from weightinit.torch.tracing.assertions import is_asserting
-from weightinit.torch.tracing.conversion import convert
+from weightinit.torch.tracing.conversion import make_module_node, make_step
 from weightinit.torch.tracing.copying import keep_generators
+from weightinit.torch.tracing.nodes import add_node, make_constant
 from weightinit.torch.walk import unwrap
+
+# What is an argument of a node as it is.
+PLAIN = frozenset([int, float, bool, str, type(None), type(...), torch.dtype])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,19 @@ class Traced:
 
     nodes: list[Node]
     outside: str
+
+
+@dataclass(slots=True)
+class Step:
+    """What torch.fx takes for a node of its own: one of the adapters', and what fx notes about it."""
+
+    node: Node
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What fx shows of it in messages."""
+        return self.node.label or self.node.role.value
 
 
 class TensorProxy(fx.Proxy):
@@ -38,14 +53,17 @@ class TensorProxy(fx.Proxy):
 class LayerTracer(fx.Tracer):
     """A tracer whose leaves are PyTorch's own modules, and that hooks of wrappers do not disturb.
 
-    It raises where a module cannot be followed; or, as a `partial` one, makes one node of that module.
+    It makes the adapters' nodes at once: a graph of fx's is source code to be, and takes longer. It raises
+    where a module cannot be followed; or, as a `partial` one, makes one node of that module.
     """
 
     def __init__(self, *, partial: bool) -> None:
         super().__init__()
         self._partial = partial
+        self._parameters: dict[int, fx.Proxy] = {}
+        self._broken: list[Node] = []
+        self.nodes: list[Node] = []
         self.opaque: dict[str, str] = {}
-        self.broken: set[fx.Node] = set()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002 - fx's
         """Keep whole what runs PyTorch's own forward: a subclass may do more."""
@@ -62,41 +80,74 @@ class LayerTracer(fx.Tracer):
         inner = unwrap(m)
         path = self.path_of_module(inner)
         if not self.is_leaf_module(inner, path):
-            known = set(self.graph.nodes)
+            before = len(self.nodes)
             try:
                 return inner.forward(*args, **kwargs)
             except Exception as error:
                 if not self._partial:
                     raise
-                self.opaque[path] = explain_failure(inner, error)
-                self.broken |= set(self.graph.nodes) - known
-        return self.create_proxy("call_module", path, args, kwargs)
+                self.note_failure(path, inner, error, before)
+        arguments, keywords = self.create_arg(args), self.create_arg(kwargs)
+        node = make_module_node(path, inner, arguments, keywords, self.opaque.get(path, ""))
+        return self.proxy(self._add(node))
 
-    def proxy(self, node: fx.Node) -> fx.Proxy:
+    def note_failure(self, path: str, module: nn.Module, error: Exception, before: int = 0) -> None:
+        """Note that a module could not be followed, and what was computed in it after the nodes `before`."""
+        self.opaque[path] = explain_failure(module, error)
+        self._broken += self.nodes[before:]
+
+    def end_broken(self) -> None:
+        """End what was computed last where the trace broke off in what is not known."""
+        if self._broken:
+            why = list(self.opaque.values())[-1]
+            last = tuple(dict.fromkeys(node for node in self._broken if not node.users))
+            self._add(Node(0, Role.UNKNOWN, inputs=last, why=why))
+
+    def create_node(
+        self,
+        kind: str,
+        target: Any,  # noqa: ANN401 - a function, or a name
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str | None = None,  # noqa: ARG002 - fx's
+        type_expr: Any = None,  # noqa: ANN401, ARG002 - fx's
+    ) -> Any:  # noqa: ANN401 - what fx takes for its node
+        """Make the node of a call."""
+        return self._add(make_step(kind, target, args, kwargs))
+
+    def proxy(self, node: Any) -> fx.Proxy:  # noqa: ANN401 - what fx takes for its node
         """Make the stand-in for a tensor."""
         return TensorProxy(node, self)
 
     def create_arg(self, a: Any) -> Any:  # noqa: ANN401 - fx's
-        """Make an argument of a node: fx would keep a stand-in as a constant, and search for a parameter."""
-        if type(a) is TensorProxy:
-            return a.node
-        name = self._names.get(id(a))
-        return super().create_arg(a) if name is None else self.create_node("get_attr", name, (), {})
+        """Make an argument of a node, in which nodes stand for tensors."""
+        kind = type(a)
+        if kind in PLAIN:
+            return a
+        if kind is tuple:
+            return tuple([self.create_arg(item) for item in a])
+        if kind is dict:
+            return {self.create_arg(key): self.create_arg(item) for key, item in a.items()}
+        made: Any
+        if isinstance(a, fx.Proxy):
+            made = a.node
+        elif isinstance(a, torch.Tensor | nn.Module):
+            made = self._add(make_constant(a))
+        else:
+            made = super().create_arg(a)
+        return made.node if isinstance(made, Step) else made
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:  # noqa: ANN401, ARG002
         """Make a stand-in of a parameter: what derives from it is a kernel, perhaps."""
-        name = self._names.get(id(attr_val)) if isinstance(attr_val, nn.Parameter) else None
-        if name is None:
+        if not isinstance(attr_val, nn.Parameter):
             return attr_val
-        if name not in parameter_proxy_cache:
-            parameter_proxy_cache[name] = self.create_proxy("get_attr", name, (), {})
-        return parameter_proxy_cache[name]
+        if id(attr_val) not in self._parameters:
+            self._parameters[id(attr_val)] = self.proxy(self._add(make_constant(attr_val)))
+        return self._parameters[id(attr_val)]
 
-    @cached_property
-    def _names(self) -> dict[int, str]:
-        """The names of parameters and buffers: fx would look through all of them for each."""
-        named = itertools.chain(self.root.named_parameters(), self.root.named_buffers())
-        return {id(tensor): name for name, tensor in named}
+    def _add(self, node: Node) -> Step:
+        add_node(node, self.nodes)
+        return Step(node)
 
     def to_bool(self, obj: fx.Proxy) -> bool:
         """Let assertions hold; no other branch can be taken without a value."""
@@ -114,9 +165,9 @@ def trace_whole(root: nn.Module) -> list[Node] | None:
     with keep_attributes(root), keep_generators(), take_for_tensors():
         try:
             tracer.trace(root)
-            return convert(root, tracer.graph)
         except Exception:  # noqa: BLE001 - code of the user's, run on stand-ins for tensors
             return None
+    return tracer.nodes
 
 
 Record = Callable[[nn.Module], list[Node] | None]
@@ -136,12 +187,9 @@ def trace_module(
         try:
             tracer.trace(root)
         except Exception as error:  # noqa: BLE001 - as above
-            tracer.opaque[""] = explain_failure(root, error)
-            tracer.broken |= set(tracer.graph.nodes)
-        nodes = convert(
-            root, tracer.graph, tracer.opaque, tracer.broken
-        )  # while fx's own constants are attributes of the module
-    yield Traced(nodes, outside)
+            tracer.note_failure("", root, error)
+    tracer.end_broken()
+    yield Traced(tracer.nodes, outside)
     for path, why in tracer.opaque.items():
         failures[modules[path]] = why
         yield from trace_children(modules[path], failures, record, why)
