@@ -6,6 +6,7 @@ and a word into every name. The same weights need the same names, so these words
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -61,18 +62,19 @@ def find_wrapped(module: nn.Module) -> str | None:
     >>> find_wrapped(nn.DataParallel(nn.Linear(1, 1))), find_wrapped(nn.Linear(1, 1))
     ('module', None)
     """
-    own = (WRAPPERS[key] for key in list_classes(module) if key in WRAPPERS)
+    own = (WRAPPERS[key] for key in list_classes(type(module).__mro__) if key in WRAPPERS)
     return next((name for name in (*own, *WRAPPED) if name in module._modules), None)  # noqa: SLF001 - no public way
 
 
 def find_adapted(module: nn.Module) -> str | None:
     """Return the attribute that holds what an adapter adapts; None where a module is no adapter."""
-    return next((ADAPTED[key] for key in list_classes(module) if key in ADAPTED), None)
+    return next((ADAPTED[key] for key in list_classes(type(module).__mro__) if key in ADAPTED), None)
 
 
-def list_classes(module: nn.Module) -> list[tuple[str, str]]:
-    """List the classes of a module, each as its package and its name."""
-    return [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(module).__mro__]
+@lru_cache(maxsize=256)
+def list_classes(kinds: tuple[type, ...]) -> list[tuple[str, str]]:
+    """List classes, each as its package and its name."""
+    return [(kind.__module__.partition(".")[0], kind.__name__) for kind in kinds]
 
 
 def unwrap(module: nn.Module) -> nn.Module:

@@ -89,9 +89,9 @@ class ActivationFinder:
         """The graphs, and what follows each kernel. torch.fx is enough if that makes certain of all."""
         nodes = trace_whole(self._root)
         if nodes is not None:
-            findings = find_all([Traced(nodes, "")])
-            kernels = [id(one) for one in self._root.parameters() if one.ndim > 1]
-            if all(key in findings and findings[key].certainty == "certain" for key in kernels):
+            findings = find_certain(nodes)
+            kernels = {id(one) for one in self._root.parameters() if one.ndim > 1}
+            if kernels <= findings.keys():
                 return [Traced(nodes, "")], findings
         graphs = list(self._trace())
         return graphs, find_all(graphs)
@@ -124,6 +124,19 @@ class ActivationFinder:
         """Explain why no trace came to a layer: the innermost module around it that could not be traced."""
         around = [why for module, why in self._failures.items() if layer in module.modules()]
         return around[-1] if around else "nothing calls it"
+
+
+def find_certain(nodes: Sequence[Node]) -> dict[int, Inference]:
+    """Find what follows each kernel that a graph applies; {} where that is not certain of all of them."""
+    follower = Follower(TorchArrays())
+    findings: dict[int, Inference] = {}
+    for node in nodes:
+        fresh = [key for key in node.parameters if key not in findings] if node.role is Role.PRODUCT else []
+        for key in fresh:
+            findings[key] = follower.infer(node)
+            if findings[key].certainty != "certain":
+                return {}
+    return findings
 
 
 def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:

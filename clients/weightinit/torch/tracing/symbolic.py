@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, get_args
 
 import torch
@@ -48,6 +49,23 @@ class TensorProxy(fx.Proxy):
     """A proxy that isinstance takes for a tensor while a module is traced."""
 
     _is_param = _is_buffer = False  # what isinstance asks of a tensor that may be one
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        orig_method: Callable[..., Any],
+        types: tuple[type, ...],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - fx's
+        """Make the node of a call; as fx does, which searches all arguments for stand-ins first."""
+        args, kwargs = args or (), kwargs or {}
+        given = next((one for one in (*args, *kwargs.values()) if type(one) is cls), None)
+        if given is None or isinstance(orig_method, torch._C.ScriptMethod):  # noqa: SLF001 - no public way
+            return super().__torch_function__(orig_method, types, args, kwargs)
+        if is_method(orig_method):
+            return given.tracer.create_proxy("call_method", orig_method.__name__, args, kwargs)
+        return given.tracer.create_proxy("call_function", orig_method, args, kwargs)
 
 
 class LayerTracer(fx.Tracer):
@@ -236,6 +254,12 @@ def explain_failure(module: nn.Module, error: Exception) -> str:
     """Explain why a module could not be followed: the first sentence of the error."""
     message = str(error).partition(". ")[0] or type(error).__name__
     return f"{type(module).__name__}.forward cannot be traced ({message})"
+
+
+@lru_cache(maxsize=256)
+def is_method(function: Callable[..., Any]) -> bool:
+    """Tell whether a function is a method of tensors."""
+    return torch.overrides.is_tensor_method_or_property(function)
 
 
 def has_children(module: nn.Module) -> bool:
