@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weightinit.adapters.functions import DENSITY, GRID, Recognition, is_linear, recognize
-from weightinit.adapters.graph import Array, Arrays, Node, Role, substitute
+from weightinit.adapters.graph import Array, Arrays, Node, Role, Structure, freeze, substitute
 
 # A node that multiplies, and the factor from another kernel.
 Gate = tuple[Node, Node]
@@ -42,10 +42,18 @@ class Signal:
 
 
 class Evaluator:
-    """Evaluates the nodes of a graph on the grid, with the framework's own operations."""
+    """Evaluates the nodes of a graph on the grid, with the framework's own operations.
+
+    Models repeat their activations, so results are kept: a call on the same arrays is made once.
+    """
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
+        self._grid = arrays.make(GRID)
+        self._filled: dict[float, Array] = {}
+        # With the arrays that the key has the ids of, so that no others get these.
+        self._known: dict[Structure, tuple[Array, list[Array]]] = {}
+        self._slopes: dict[int, tuple[Array, float | None]] = {}
 
     def evaluate(self, node: Node, own: dict[Node, Signal]) -> Array:
         """Evaluate a node. What is not x is what changes least: 1 as a factor, 0 as a term.
@@ -53,24 +61,44 @@ class Evaluator:
         Raises what the operation does, and TypeError where nothing computes the node.
         """
         mixed = len({own[source].reduced for source in own}) > 1
+        given: dict[Node, Array] = {}
 
-        def get(source: Node) -> Array:
-            signal = own.get(source)
-            if signal is None:
-                return self._stand_in(source, node)
-            values = self.get_values(signal)
-            return self.expect(values) if mixed and signal.reduced else values
+        def tell(source: Node) -> int:
+            if source not in given:
+                signal = own.get(source)
+                values = self._stand_in(source, node) if signal is None else self._look_up(signal)
+                given[source] = self.expect(values) if signal and mixed and signal.reduced else values
+            return id(given[source])
+
+        described = freeze((node.arguments, node.keywords), tell)
+        try:
+            known = self._known.get((node.call, described))
+        except TypeError:  # an argument that has no hash
+            return self._call(node, given)
+        if known is None:
+            known = self._known[node.call, described] = self._call(node, given), list(given.values())
+        return known[0]
+
+    def _call(self, node: Node, given: dict[Node, Array]) -> Array:
+        """Call what computes a node on copies, which an operation may change in place."""
+
+        def copy(source: Node) -> Array:
+            return self._arrays.make(self._arrays.read(given[source]))
 
         if node.call is None:
             raise TypeError("nothing computes it")
-        return node.call(*substitute(node.arguments, get), **substitute(node.keywords, get))
+        return node.call(*substitute(node.arguments, copy), **substitute(node.keywords, copy))
 
     def get_values(self, signal: Signal) -> Array:
         """Return the values of a signal: a copy, which an operation may change in place."""
+        return self._arrays.make(self._arrays.read(self._look_up(signal)))
+
+    def _look_up(self, signal: Signal) -> Array:
+        """Return the values of a signal, not to be changed."""
         if signal.values is not None:
-            return self._arrays.make(self._arrays.read(signal.values))
+            return signal.values
         if signal.named is None:
-            return self._arrays.make(GRID)
+            return self._grid
         return self.evaluate(
             signal.named, {one: Signal() for one in signal.named.inputs if not one.is_constant}
         )
@@ -81,7 +109,9 @@ class Evaluator:
 
     def fill(self, value: float) -> Array:
         """Return values that are the same everywhere."""
-        return self._arrays.make(np.full_like(GRID, value))
+        if value not in self._filled:
+            self._filled[value] = self._arrays.make(np.full_like(GRID, value))
+        return self._filled[value]
 
     def expect(self, values: Array) -> Array:
         """Return the mean of many elements: what is expected of one."""
@@ -90,6 +120,11 @@ class Evaluator:
 
     def find_slope(self, values: Array) -> float | None:
         """Return the factor of x in a x + b; None for another function."""
+        if id(values) not in self._slopes:
+            self._slopes[id(values)] = values, self._measure_slope(values)
+        return self._slopes[id(values)][1]
+
+    def _measure_slope(self, values: Array) -> float | None:
         read = self._arrays.read(values)
         if getattr(read, "shape", None) != GRID.shape or not is_linear(np.asarray(read, dtype=np.float64)):
             return None
@@ -103,7 +138,7 @@ class Evaluator:
 
     def recognize(self, signal: Signal) -> Recognition:
         """Recognize the function of x that a signal is."""
-        values = self.get_values(signal) if signal.pooled is None else signal.pooled
+        values = self._look_up(signal) if signal.pooled is None else signal.pooled
         read = self._arrays.read(values)
         return (
             recognize(read, signal.scale) if hasattr(read, "shape") else Recognition(None, math.nan, math.nan)

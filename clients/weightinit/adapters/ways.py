@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from weightinit.adapters.functions import recognize
-from weightinit.adapters.graph import Arrays, Node, Role, find_channels
+from weightinit.adapters.graph import Arrays, ChannelFinder, Node, Role
 from weightinit.adapters.signals import Evaluator, Gate, Signal
 
 # The linear half of a gated unit, by the activation of the other half (Dauphin et al. 2017, Shazeer 2020).
@@ -77,7 +77,7 @@ class Walker:
     """Walks the ways of a graph from one start or another, each once."""
 
     def __init__(self, arrays: Arrays) -> None:
-        self._arrays = arrays
+        self._channels = ChannelFinder(arrays)
         self._values = Evaluator(arrays)
         self._regions: dict[Node, Region] = {}
 
@@ -129,7 +129,7 @@ class Walker:
         start, signal = region.start, next(iter(own.values()))
         if not signal.is_plain or signal.gates:
             return False
-        channels = find_channels(region.start, node, region.signals, self._arrays)
+        channels = self._channels.find(region.start, node, region.signals)
         if channels is not None and start.shape is not None and len(channels) == start.shape[start.axis]:
             return False
         if channels is None or channels:  # places that hold nothing of x are no part of it
