@@ -15,6 +15,11 @@ from torch import nn
 from weightinit.adapters.graph import Structure
 from weightinit.torch.walk import unwrap
 
+# What nn.Module keeps its parts in, by name.
+REGISTRIES = ("_parameters", "_buffers", "_modules")
+# What needs no copy.
+IMMUTABLE = frozenset([bool, int, float, str, type(None)])
+
 
 @dataclass(frozen=True, slots=True)
 class Copy:
@@ -53,6 +58,10 @@ def copy_module(root: nn.Module) -> Copy:
 def _copy_attribute(name: str, value: Structure, memo: dict[int, Any]) -> Structure:
     if name.endswith("_hooks") or name.startswith(("_forward_hooks", "_forward_pre_hooks")):
         return type(value)() if isinstance(value, dict) else value
+    if name in REGISTRIES:
+        return {key: memo.get(id(item)) for key, item in value.items()}
+    if type(value) in IMMUTABLE:
+        return value
     try:
         return copy.deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - a lock, a process group, a stream

@@ -15,10 +15,18 @@ Form = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """The forms of the tensors that a function returned."""
+    """The forms of the tensors that a function returned: None for one that it left out of a tuple."""
 
-    forms: list[Form]
+    forms: list[Form | None]
     is_tuple: bool
+
+    def make(self) -> Structure:
+        """Make what the function returned."""
+        made = [
+            None if form is None else torch.empty_strided(form[0], form[1], dtype=form[2], device="meta")
+            for form in self.forms
+        ]
+        return tuple(made) if self.is_tuple else made[0]
 
 
 class FormCache:
@@ -40,16 +48,14 @@ class FormCache:
         except TypeError:  # an argument that has no hash, or whose values may decide
             return run_on_meta(func, args, keywords)
         if known is not None:
-            made = [
-                torch.empty_strided(size, stride, dtype=dtype, device="meta")
-                for size, stride, dtype in known.forms
-            ]
-            return tuple(made) if known.is_tuple else made[0]
+            return known.make()
         result = run_on_meta(func, args, keywords)
         if key is not None and type(result) in {torch.Tensor, tuple}:
             several = result if isinstance(result, tuple) else (result,)
-            if all(type(one) is torch.Tensor and one.is_meta for one in several):
-                forms = [(tuple(one.shape), one.stride(), one.dtype) for one in several]
+            if all(one is None or (type(one) is torch.Tensor and one.is_meta) for one in several):
+                forms = [
+                    one if one is None else (tuple(one.shape), one.stride(), one.dtype) for one in several
+                ]
                 self._known[key] = Forms(forms, isinstance(result, tuple))
         return result
 
