@@ -10,6 +10,7 @@ from weightinit.adapters.graph import Node, Role, Structure, collect_parameters,
 from weightinit.torch.tracing.operations import (
     ACTIVATIONS,
     COMPARISONS,
+    DROPS,
     FILLED,
     FILLS,
     KERNEL_ARGUMENTS,
@@ -46,7 +47,7 @@ def make_node(
         0,
         role,
         label,
-        call,
+        keep if name in DROPS else call,
         arguments,
         keywords,
         inputs,
@@ -55,6 +56,11 @@ def make_node(
         axis=OUTPUT_AXES.get(name, -1),
         is_mask=name in COMPARISONS,
     )
+
+
+def keep(*arguments: Structure, **keywords: Structure) -> Structure:
+    """Return a tensor as it is, in place of a call that drops elements of it at random."""
+    return arguments[0] if arguments else keywords["input"]
 
 
 def add_node(node: Node, nodes: list[Node]) -> None:

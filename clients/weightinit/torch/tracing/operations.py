@@ -220,6 +220,21 @@ TENSOR_ATTRIBUTES = dict.fromkeys(("T", "mT", "H", "mH"), "t") | {
     "data": "detach",
 }
 
+# What drops elements at random while a model is trained, and scales the others: each stays where it is.
+DROPS = frozenset(
+    [
+        "alphadropout",
+        "dropout",
+        "dropout1d",
+        "dropout2d",
+        "dropout3d",
+        "droppath",
+        "featurealphadropout",
+        "featuredropout",
+        "stochasticdepth",
+    ]
+)
+
 # Comparisons: their truth is no signal, but may choose one.
 COMPARISONS = frozenset(
     [

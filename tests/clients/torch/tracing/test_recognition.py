@@ -301,6 +301,30 @@ def test_a_cell_written_by_hand_is_a_kernel_for_each_gate():
     assert activations == ["sigmoid", "sigmoid", "tanh", "sigmoid"]
 
 
+BEFORE_PARTS = {
+    "dropout": lambda x: F.dropout(x, training=True),
+    "dropout by keyword": lambda x: F.dropout(input=x, training=True),
+    "alpha dropout": lambda x: F.alpha_dropout(x, training=True),
+    "dropout of features": lambda x: F.dropout1d(x, training=True),
+    "a module": nn.Dropout(),
+}
+
+
+@pytest.mark.parametrize("change", BEFORE_PARTS.values(), ids=BEFORE_PARTS)
+def test_the_parts_of_a_kernel_are_told_behind_what_drops_elements(change):
+    ones = torch.ones(WIDTH // 2, WIDTH)
+
+    def rest(model, x, other):
+        first, second = change(x).chunk(2, -1)
+        return first.relu() @ ones.to(x.device) + second.tanh() @ ones.to(x.device)
+
+    found = find(Between(rest), "layer")
+    assert [(length, part.activation) for length, part in found.parts.values()] == [
+        (WIDTH // 2, "relu"),
+        (WIDTH // 2, "tanh"),
+    ]
+
+
 def test_kernels_that_lie_between_each_other_have_the_fan_out_of_one():
     def rest(net, y, x):
         heads = y.view(2, 16, 4, 3, 4).transpose(1, 2)  # head by head, as in BLOOM
