@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from torch import nn
 
@@ -230,6 +231,8 @@ def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list
 
     It is initialized as the kernel: as a table alone it would make logits √d times too large.
     """
+    if len(owners) == 1:
+        return []
     kinds = {find_kind(module) for module, name in owners if name == "weight"}
     tables = [module for module, _ in owners if find_kind(module) in {nn.Embedding, nn.EmbeddingBag}]
     if not tables or nn.Linear not in kinds:
@@ -244,14 +247,19 @@ def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list
 
 def find_adapters(root: nn.Module) -> dict[int, Block]:
     """Find how the parameters of adapters begin, by their ids, where it is not their modules that say so."""
+    modules = list(root.modules())
+    rows = [
+        (module, ADAPTERS[name])
+        for module in modules
+        if (name := next(filter(ADAPTERS.__contains__, spell(type(module).__mro__)), None)) is not None
+    ]
     configurations: dict[str, object] = {}
-    for module in root.modules():
+    for module in modules if rows else ():
         said = getattr(module, "peft_config", None)
         configurations |= said if isinstance(said, dict) else {}
     found: dict[int, Block] = {}
-    for module in root.modules():
-        names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(module).__mro__)
-        for attribute, block in next((ADAPTERS[name] for name in names if name in ADAPTERS), {}).items():
+    for module, row in rows:
+        for attribute, block in row.items():
             for name, parameter in getattr(module, attribute, nn.ModuleDict()).named_parameters():
                 said = getattr(configurations.get(name.partition(".")[0]), "init_lora_weights", True)
                 adapter = block if said in USUAL else MEASURED
@@ -284,12 +292,19 @@ def find_kind(module: nn.Module) -> type | None:
 
 def find_rows(module: nn.Module) -> dict[str, Describe]:
     """Find what is known of the parameters of a module, by the nearest of its types that has a row."""
-    for kind in type(module).__mro__:
+    kinds = type(module).__mro__
+    for kind, name in zip(kinds, spell(kinds), strict=True):
         if kind in LAYERS:
             return LAYERS[kind]
-        if rows := OTHERS.get(f"{kind.__module__}.{kind.__qualname__}"):
-            return rows
+        if name in OTHERS:
+            return OTHERS[name]
     return {}
+
+
+@lru_cache(maxsize=256)
+def spell(kinds: tuple[type, ...]) -> list[str]:
+    """Spell the names of classes, each with its module's."""
+    return [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
 
 
 def is_known(module: nn.Module) -> bool:
