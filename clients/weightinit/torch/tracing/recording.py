@@ -4,7 +4,6 @@ The copy has no memory and no hooks, so a run leaves no trace in the module: par
 and the generators of torch, random and NumPy are what they were.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from weightinit.adapters.batches import map_batch
 from weightinit.adapters.graph import Node, Role, Structure, fold
 from weightinit.torch.tracing.assertions import is_asserting_above
-from weightinit.torch.tracing.copying import Copy, keep_generators
+from weightinit.torch.tracing.copying import Copy, keep_surroundings
 from weightinit.torch.tracing.forms import FormCache, drop_values, has_values, is_in_place
 from weightinit.torch.tracing.nodes import add_node, make_constant, make_node, read_fill
 from weightinit.torch.tracing.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES
@@ -35,7 +34,7 @@ class Recorder(TorchFunctionMode):
         self.nodes: list[Node] = []
         self.path: list[tuple[str, nn.Module]] = []
         self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
-        self._originals = made.originals
+        self._copied = made
         self._forms = FormCache()
         self._answers: dict[int, tuple[bool, torch.Tensor]] = {}  # kept, as above
 
@@ -136,7 +135,7 @@ class Recorder(TorchFunctionMode):
     def _find(self, tensor: torch.Tensor) -> Node:
         """Find the node of a tensor; one that is new is a constant."""
         if id(tensor) not in self._tensors:
-            original = self._originals.get(id(tensor), tensor)
+            original = self._copied.find_original(tensor)
             node = make_constant(original)
             node.shape, node.is_mask = tuple(tensor.shape), tensor.dtype == torch.bool
             self._add(node, tensor)
@@ -213,7 +212,7 @@ def record(made: Copy, arguments: Sequence[Structure], keywords: dict[str, Struc
     ]
     recorder.add_input((arguments, keywords))
     try:
-        with keep_generators(), warnings.catch_warnings(action="ignore"), torch.enable_grad(), recorder:
+        with keep_surroundings(made.module), recorder:
             result = made.module(*arguments, **keywords)
     finally:
         for handle in handles:

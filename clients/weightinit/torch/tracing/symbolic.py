@@ -2,7 +2,6 @@
 
 import builtins
 import inspect
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from weightinit.adapters.graph import Node, Role
 from weightinit.torch.layers import is_known
 from weightinit.torch.tracing.assertions import is_asserting
 from weightinit.torch.tracing.conversion import make_module_node, make_step
-from weightinit.torch.tracing.copying import keep_generators
+from weightinit.torch.tracing.copying import Copy, copy_module, keep_surroundings
 from weightinit.torch.tracing.nodes import add_node, make_constant
 from weightinit.torch.walk import unwrap
 
@@ -75,8 +74,9 @@ class LayerTracer(fx.Tracer):
     where a module cannot be followed; or, as a `partial` one, makes one node of that module.
     """
 
-    def __init__(self, *, partial: bool) -> None:
+    def __init__(self, copied: Copy, *, partial: bool) -> None:
         super().__init__()
+        self._copied = copied
         self._partial = partial
         self._parameters: dict[int, fx.Proxy] = {}
         self._broken: list[Node] = []
@@ -106,7 +106,8 @@ class LayerTracer(fx.Tracer):
                     raise
                 self.note_failure(path, inner, error, before)
         arguments, keywords = self.create_arg(args), self.create_arg(kwargs)
-        node = make_module_node(path, inner, arguments, keywords, self.opaque.get(path, ""))
+        source = self._copied.sources[inner]
+        node = make_module_node(path, source, arguments, keywords, self.opaque.get(path, ""))
         return self.proxy(self._add(node))
 
     def note_failure(self, path: str, module: nn.Module, error: Exception, before: int = 0) -> None:
@@ -150,7 +151,9 @@ class LayerTracer(fx.Tracer):
         if isinstance(a, fx.Proxy):
             made = a.node
         elif isinstance(a, torch.Tensor | nn.Module):
-            made = self._add(make_constant(a))
+            made = self._add(
+                make_constant(self._copied.find_original(a) if isinstance(a, torch.Tensor) else a)
+            )
         else:
             made = super().create_arg(a)
         return made.node if isinstance(made, Step) else made
@@ -160,7 +163,9 @@ class LayerTracer(fx.Tracer):
         if not isinstance(attr_val, nn.Parameter):
             return attr_val
         if id(attr_val) not in self._parameters:
-            self._parameters[id(attr_val)] = self.proxy(self._add(make_constant(attr_val)))
+            self._parameters[id(attr_val)] = self.proxy(
+                self._add(make_constant(self._copied.find_original(attr_val)))
+            )
         return self._parameters[id(attr_val)]
 
     def _add(self, node: Node) -> Step:
@@ -177,14 +182,14 @@ class LayerTracer(fx.Tracer):
 
 
 def trace_whole(root: nn.Module) -> list[Node] | None:
-    """Trace a module; None where any part of it cannot be followed."""
-    root = unwrap(root)
-    tracer = LayerTracer(partial=False)
-    with keep_attributes(root), keep_generators(), take_for_tensors():
-        try:
-            tracer.trace(root)
-        except Exception:  # noqa: BLE001 - code of the user's, run on stand-ins for tensors
-            return None
+    """Trace a copy of a module; None where any part of it cannot be followed."""
+    try:
+        copied = copy_module(root)
+        tracer = LayerTracer(copied, partial=False)
+        with keep_surroundings(root), take_for_tensors():
+            tracer.trace(copied.module)
+    except Exception:  # noqa: BLE001 - code of the user's, run on stand-ins for tensors
+        return None
     return tracer.nodes
 
 
@@ -198,14 +203,18 @@ def trace_module(
 
     `record` returns the graph of a part that can be run alone, or None.
     """
-    root = unwrap(root)
-    tracer = LayerTracer(partial=True)
-    modules = dict(root.named_modules())
-    with keep_attributes(root), keep_generators(), take_for_tensors():
+    try:
+        copied = copy_module(root)
+    except Exception as error:  # noqa: BLE001 - as above
+        failures[root] = explain_failure(root, error)
+        return
+    tracer = LayerTracer(copied, partial=True)
+    modules = {path: copied.sources[module] for path, module in copied.module.named_modules()}
+    with keep_surroundings(root), take_for_tensors():
         try:
-            tracer.trace(root)
+            tracer.trace(copied.module)
         except Exception as error:  # noqa: BLE001 - as above
-            tracer.note_failure("", root, error)
+            tracer.note_failure("", copied.module, error)
     tracer.end_broken()
     yield Traced(tracer.nodes, outside)
     for path, why in tracer.opaque.items():
@@ -244,8 +253,7 @@ def take_for_tensors() -> Iterator[None]:
 
     builtins.isinstance = ask_of_stand_ins
     try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
+        yield
     finally:
         builtins.isinstance = ask
 
@@ -273,30 +281,5 @@ def is_own(module: nn.Module) -> bool:
     >>> is_own(nn.ReLU()), is_own(type("Mine", (nn.ReLU,), {"forward": lambda self, x: x})())
     (True, False)
     """
-    return str(getattr(type(module).forward, "__module__", "")).startswith("torch.nn.modules")
-
-
-@contextmanager
-def keep_attributes(root: nn.Module) -> Iterator[None]:
-    """Put back the attributes of all modules: a forward may keep what it computes, here a stand-in for it.
-
-    Lists and dictionaries among them, and the values of buffers, are put back too.
-    """
-    before = [(module, dict(vars(module)), _copy_containers(module)) for module in root.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers() if not buffer.is_meta]
-    try:
-        yield
-    finally:
-        for module, attributes, containers in before:
-            vars(module).clear()
-            vars(module).update(attributes)
-            for kept, items in containers:
-                kept.clear()
-                kept.extend(items) if isinstance(kept, list) else kept.update(items)
-        for buffer, values in buffers:
-            buffer.detach().copy_(values)
-
-
-def _copy_containers(module: nn.Module) -> list[tuple[Any, Any]]:
-    """Copy the lists, dictionaries and sets that a module keeps as attributes."""
-    return [(kept, kept.copy()) for kept in vars(module).values() if type(kept) in {list, dict, set}]
+    forward = vars(module).get("forward", type(module).forward)
+    return str(getattr(forward, "__module__", "")).startswith("torch.nn.modules")
