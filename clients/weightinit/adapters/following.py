@@ -116,15 +116,29 @@ def decide_parts(parts: Sequence[Part], whole: Sequence[Inference], count: int) 
     if len(parts) > MAX_PARTS or sorted(listed) != list(range(count)):
         return merge(found, "parts of it are used in several ways")
     if listed == sorted(listed):
-        is_attention = len(parts) == ATTENTION and all(one == NOTHING for one in found)
-        names = "qkv" if is_attention else [str(number) for number in range(len(parts))]
-        each = [(len(part.channels), merge(part.inferences)) for part in parts]
-        packed = dict(zip(names, each, strict=True))
-        return Inference(None, f"Its outputs are split into {len(parts)} kernels.", parts=packed)
+        return pack([(len(part.channels), merge(part.inferences)) for part in parts])
     lengths = {len(part.channels) for part in parts}
     if len(lengths) > 1:
         return merge(found, "kernels of several sizes lie between each other")
     return replace(merge(found), outputs=lengths.pop())
+
+
+def pack(parts: Sequence[tuple[int, Inference]]) -> Inference:
+    """Pack what follows kernels that lie one behind the other, each with its number of outputs."""
+    is_attention = len(parts) == ATTENTION and all(one == NOTHING for _, one in parts)
+    names = "qkv" if is_attention else [str(number) for number in range(len(parts))]
+    packed = dict(zip(names, parts, strict=True))
+    return Inference(None, f"Its outputs are split into {len(parts)} kernels.", parts=packed)
+
+
+def choose(found: Sequence[Inference]) -> Inference:
+    """Choose what follows the first use of a kernel of which something is known; others may disagree."""
+    first = next((one for one in found if one.certainty != "unknown"), found[0])
+    others = sorted({one.activation or "none" for one in found} - {first.activation or "none"})
+    if first.parts or not others or first.certainty == "unknown":
+        return first
+    reason = f"{first.reason} After other uses {' and '.join(others)}."
+    return replace(first, certainty="guessed", reason=reason)
 
 
 def are_gated(inferences: Sequence[Inference]) -> bool:

@@ -127,7 +127,7 @@ class Walker:
     def _note_part(self, node: Node, own: dict[Node, Signal], region: Region) -> bool:
         """Note a node that takes a part of the outputs only, and tell whether it does."""
         start, signal = region.start, next(iter(own.values()))
-        if not signal.is_plain or signal.gates:
+        if signal.gates or not self._values.is_linear(signal):
             return False
         channels = self._channels.find(region.start, node, region.signals)
         if channels is not None and start.shape is not None and len(channels) == start.shape[start.axis]:

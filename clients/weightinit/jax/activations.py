@@ -1,136 +1,161 @@
 """Activations: a model is traced, at inputs that are given or guessed, and followed from its kernels."""
 
 import itertools
-from collections.abc import Iterator
-from functools import partial
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from weightinit.adapters.following import Follower, choose, doubt, merge, pack
+from weightinit.adapters.graph import Array
 from weightinit.adapters.plan import Inference
 from weightinit.adapters.rules import ModelRejected
+from weightinit.jax.inputs import guess_inputs
 from weightinit.jax.models import OpenedModel, trace
-from weightinit.jax.tracing.findings import Findings, Outcome
-from weightinit.jax.tracing.flow import follow
-from weightinit.jax.tracing.values import Opaque, Value, Weight, make_signal, read_number
+from weightinit.jax.tracing.nodes import read_number
+from weightinit.jax.tracing.recording import Traced, record
+from weightinit.jax.tracing.uses import Application, Use, Uses
 from weightinit.jax.walk import Leaf, is_abstract
 
-# The lengths of images and sequences that are tried, where the inputs are guessed.
-LENGTHS = (32, 28, 224)
 MAX_TRIALS = 200
 
 
-def find_uses(opened: OpenedModel) -> Findings | None:
-    """Find how a model uses its leaves; None where it is a bare tree, or its inputs cannot be guessed.
+class NumpyArrays:
+    """NumPy's arrays, as stand-ins for signals: they have double precision, which JAX may not."""
 
-    Of guessed inputs those count under which most kernels are used. Raises ModelRejected
-    where it cannot be traced at inputs that were given.
-    """
-    if opened.function is None:
-        return None
-    if opened.inputs is not None:
-        try:
-            return _follow(opened, opened.inputs)
-        except Exception as error:
-            why = next(iter(str(error).splitlines()), "")
-            raise ModelRejected(
-                f"the model cannot be traced at these inputs: {type(error).__name__}: {why}"
-            ) from error
-    wanted = sum(len(leaf.shape) > 1 for leaf in opened.leaves.values())
-    best: Findings | None = None
-    for trial, guess in enumerate(guess_inputs(opened)):
-        try:
-            found = _follow(opened, (guess,))
-        except Exception:  # noqa: BLE001, S112 - whatever a model raises at inputs that are not its own
-            continue
-        if best is None or len(found.uses) > len(best.uses):
-            best = found
-        if len({*best.uses, *best.lookups}) >= wanted or trial > MAX_TRIALS:
-            break
-    return best if best is not None and best.uses else None
+    def make(self, values: Array) -> Array:
+        """Make an array of one."""
+        return np.array(values)
+
+    def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
+        """Make an array of a shape, in which elements count along an axis."""
+        lengths = [1] * len(shape)
+        lengths[axis] = count
+        return np.broadcast_to(np.arange(count, dtype=float).reshape(lengths), tuple(shape))
+
+    def make_filled(self, value: float, shape: Sequence[int]) -> Array:
+        """Make an array of a shape, of one value: of integers where that is one."""
+        return np.full(tuple(shape), value)
+
+    def read(self, array: Array) -> Array:
+        """Read an array."""
+        return np.asarray(array)
+
+    def find_uniform(self, tensor: Array) -> float | None:
+        """Return the value that all elements have, which is all that is kept of a constant."""
+        return None if tensor is None else float(tensor)
 
 
-def guess_inputs(opened: OpenedModel) -> Iterator[jax.ShapeDtypeStruct]:
-    """Guess what a model may be called with, from the modules and the kernels that may be its first."""
-    shapes: dict[tuple[tuple[int, ...], str], None] = {}
-    kernels = {path: tuple(leaf.shape) for path, leaf in opened.leaves.items() if len(leaf.shape) > 1}
-    ranks = sorted({len(shape) for shape in kernels.values()}, reverse=True)
-    if any("embed" in path for path in kernels):
-        shapes |= dict.fromkeys([((1, 8), "int32"), ((8,), "int32"), ((), "int32")])
-    widths = dict.fromkeys(
-        [*opened.widths, *(length for shape in kernels.values() for length in shape[::-1])]
-    )
-    for width, rank in itertools.product(widths, ranks):
-        for length in LENGTHS if rank > 2 else ():
-            field = [length] * (rank - 2)
-            shapes |= dict.fromkeys([((1, *field, width), "float32"), ((width, *field), "float32")])
-    for width in widths:
-        flat = [(1, width), (width,), (1, 8, width), (8, width)]
-        shapes |= dict.fromkeys([(shape, "float32") for shape in flat])
-    for shape, dtype in shapes:
-        yield jax.eval_shape(partial(jnp.zeros, shape, dtype))
+class ActivationFinder:
+    """How the kernels of a model are used, and which activations follow. It is traced when that is needed."""
+
+    def __init__(self, opened: OpenedModel) -> None:
+        self._opened = opened
+        self._follower = Follower(NumpyArrays())
+
+    @cached_property
+    def uses(self) -> Uses | None:
+        """How a model uses its leaves; None where it is a bare tree, or its inputs cannot be guessed.
+
+        Of guessed inputs those count under which most kernels are used. Raises ModelRejected where it cannot
+        be traced at inputs that were given.
+        """
+        opened = self._opened
+        if opened.function is None:
+            return None
+        if opened.inputs is not None:
+            try:
+                return trace_model(opened, opened.inputs).uses
+            except Exception as error:
+                why = next(iter(str(error).splitlines()), "")
+                raise ModelRejected(
+                    f"the model cannot be traced at these inputs: {type(error).__name__}: {why}"
+                ) from error
+        wanted = sum(len(leaf.shape) > 1 for leaf in opened.leaves.values())
+        best: Uses | None = None
+        for trial, guess in enumerate(guess_inputs(opened)):
+            try:
+                found = trace_model(opened, (guess,)).uses
+            except Exception:  # noqa: BLE001, S112 - whatever a model raises at inputs that are not its own
+                continue
+            if best is None or len(found.layouts) > len(best.layouts):
+                best = found
+            if len({*best.layouts, *best.lookups}) >= wanted or trial > MAX_TRIALS:
+                break
+        return best if best is not None and best.layouts else None
+
+    def find(self, path: str) -> Inference:
+        """Find the activation that follows a kernel: the first of its uses counts, if there are several."""
+        if self.uses is None:
+            is_bare = self._opened.is_bare
+            why = "a tree does not show how it is used" if is_bare else "its inputs could not be guessed"
+            return doubt(why)
+        applications = self.uses.applications.get(path, [])
+        applications = [one for one in applications if one.node.users] or applications
+        if not applications:
+            return doubt("nothing uses it")
+        found = defaultdict[tuple[int, int], list[Inference]](list)
+        for one in applications:
+            found[one.first, one.first + one.stop - one.start].append(self._infer(one))
+        spans = sorted(found)
+        each = [choose(found[span]) for span in spans]
+        shape = self._opened.leaves[path].shape
+        if len(each) > 1:
+            lies_apart = all(before[1] == after[0] for before, after in itertools.pairwise(spans))
+            if not lies_apart:
+                return merge(each, "parts of it are used in several ways")
+            each = [pack(join([(stop - first, one) for (first, stop), one in zip(spans, each, strict=True)]))]
+        return fit(each[0], self.uses.layouts[path], shape)
+
+    def _infer(self, application: Application) -> Inference:
+        """Infer what follows the outputs of a product that are those of one kernel."""
+        node, start, stop = application.node, application.start, application.stop
+        found = self._follower.infer(node)
+        count = node.shape[node.axis] if node.shape else 0
+        if stop - start == count:
+            return found
+        if not found.parts:
+            return replace(found, outputs=None)
+        ahead, inside = 0, []
+        for length, inference in found.parts.values():
+            if start <= ahead and ahead + length <= stop:
+                inside.append((length, inference))
+            ahead += length
+        if sum(length for length, _ in inside) != stop - start:
+            parts = [inference for _, inference in found.parts.values()]
+            return merge(parts, "it is split across the kernels that it is joined with")
+        return inside[0][1] if len(inside) == 1 else pack(inside)
 
 
-def infer(path: str, findings: Findings | None, *, is_bare: bool = False) -> Inference:
-    """Infer the activation that follows a kernel."""
-    if findings is None:
-        why = "a tree does not show how it is used" if is_bare else "its inputs could not be guessed"
-        return Inference(None, f"What follows could not be seen: {why}.", "unknown")
-    outcomes = findings.outcomes.get(path, set())
-    parts = sorted({(outcome.start, outcome.stop) for outcome in outcomes})
-    if path in findings.uses and _is_partition(parts) and findings.uses[path].layout.endswith("O"):
-        return Inference(
-            None,
-            parts={
-                str(index): (
-                    stop - start,
-                    _judge([one for one in outcomes if (one.start, one.stop) == (start, stop)]),
-                )
-                for index, (start, stop) in enumerate(parts)
-            },
-        )
-    return _judge(list(outcomes))
+def join(parts: Sequence[tuple[int, Inference]]) -> list[tuple[int, Inference]]:
+    """Join the parts that parts have themselves."""
+    return [inner for length, one in parts for inner in (one.parts.values() or [(length, one)])]
 
 
-def _is_partition(parts: list[tuple[int, int]]) -> bool:
-    """Tell whether the units of a kernel are split into several kernels, one behind the other."""
-    return (
-        len(parts) > 1
-        and parts[0][0] == 0
-        and all(before[1] == after[0] for before, after in itertools.pairwise(parts))
-    )
+def fit(found: Inference, use: Use, shape: Sequence[int]) -> Inference:
+    """Fit what was found of the parts of a kernel to its shape; one that cannot be cut stays whole."""
+    if not found.parts:
+        return found
+    outputs = [length for length, letter in zip(shape, use.layout, strict=True) if letter == "O"]
+    lengths = [length for length, _ in found.parts.values()]
+    inferences = [inference for _, inference in found.parts.values()]
+    if use.groups == 1 and outputs == [sum(lengths)]:
+        return found
+    if use.groups == 1 and len(set(lengths)) == 1:
+        return replace(merge(inferences), outputs=lengths[0])
+    return merge(inferences, "parts of its outputs are used in several ways")
 
 
-def _judge(outcomes: list[Outcome]) -> Inference:
-    names = sorted({outcome.activation for outcome in outcomes if outcome.activation is not None})
-    doubts = [outcome.doubt for outcome in outcomes if outcome.activation is None]
-    if doubts or not names:
-        why = doubts[0] if doubts else "nothing uses it"
-        return Inference(None, f"What follows could not be seen: {why}.", "unknown")
-    functions = [name for name in names if name != "none"]
-    if not functions:
-        return Inference(None, "No activation follows.")
-    if len(names) == 1:
-        return Inference(names[0], f"{names[0]} follows.")
-    return Inference(functions[0], f"{' and '.join(names)} follow, each on a path of its own.", "guessed")
-
-
-def _follow(opened: OpenedModel, inputs: tuple[Any, ...]) -> Findings:
+def trace_model(opened: OpenedModel, inputs: tuple[Any, ...]) -> Traced:
+    """Trace a model at inputs."""
     program, paths = trace(opened, inputs)
-    ranks = {path: len(leaf.shape) for path, leaf in opened.leaves.items()}
-    values: list[Value] = [
-        Weight.of(path, opened.leaves[path].shape, _read_slope(path, opened.leaves[path]))
-        if path in opened.leaves
-        else Opaque()
-        for path in paths
-    ]
-    rest = len(program.jaxpr.invars) - len(values)
-    return follow(program, [*values, *(make_signal() for _ in range(rest))], ranks)
+    return record(program, paths, opened.leaves, read_slope)
 
 
-def _read_slope(path: str, leaf: Leaf) -> float | None:
+def read_slope(path: str, leaf: Leaf) -> float | None:
     """Read a number that the function of a layer depends on: a scalar, or the slopes of a PReLU."""
     is_slope = "slope" in path.rpartition("/")[2]
     if is_abstract(leaf):

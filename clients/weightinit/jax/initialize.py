@@ -28,7 +28,7 @@ from weightinit.adapters.published import AxisSlices, PublishedModel, fetch_publ
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Patterns, Rules
 from weightinit.deprecation import deprecate_keywords
-from weightinit.jax.activations import find_uses, infer
+from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.arrays import distribute, name_dtype, take_over
 from weightinit.jax.layers import describe_leaf
 from weightinit.jax.models import OpenedModel, open_model
@@ -127,17 +127,17 @@ def plan_leaves(
     opened: OpenedModel, rules: Rules | None, *, strict: bool | None = None
 ) -> list[PlannedTensor]:
     """Plan how each leaf of a model is initialized. Raises ModelRejected."""
-    planner, findings = Planner(rules, axis=-1), find_uses(opened)
+    planner, finder = Planner(rules, axis=-1), ActivationFinder(opened)
     tensors: list[PlannedTensor] = []
     known = False
     for path, leaf in opened.leaves.items():
-        described = describe_leaf(path, leaf, opened, findings)
+        described = describe_leaf(path, leaf, opened, finder.uses)
         blocks = planner.plan_tensor(
             [path],
             [path.rpartition("/")[0]],
             tuple(leaf.shape),
             [described],
-            partial(infer, path, findings, is_bare=opened.is_bare),
+            partial(finder.find, path),
         )
         if 0 in leaf.shape and is_abstract(leaf):
             blocks = [Block(Constant(0.0), "It has no elements.")]
@@ -185,10 +185,10 @@ def plan_published(
     Raises ModelRejected, which lists all that does not match, and the client's errors.
     """
     leaves, patterns = opened.leaves, Patterns("rules", rules)
-    findings = find_uses(opened)
+    uses = ActivationFinder(opened).uses
     targets: dict[str, Target] = {}
     for path, leaf in leaves.items():
-        rank, known = len(leaf.shape), find_layout([describe_leaf(path, leaf, opened, findings)])
+        rank, known = len(leaf.shape), find_layout([describe_leaf(path, leaf, opened, uses)])
         letters = find_letters(patterns, [path], known, rank)
         if letters is not None and leaf.dtype.name in TENSOR_DTYPES:
             optional = path in opened.statistics or leaf.dtype.name in INTEGERS or 0 in leaf.shape

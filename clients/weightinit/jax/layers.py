@@ -4,8 +4,8 @@ from fnmatch import fnmatchcase
 
 from weightinit.adapters.actions import Block, Constant, Draw, Leave
 from weightinit.jax.models import OpenedModel
-from weightinit.jax.tracing.findings import Findings
-from weightinit.jax.tracing.values import read_number
+from weightinit.jax.tracing.nodes import read_number
+from weightinit.jax.tracing.uses import Uses
 from weightinit.jax.walk import Leaf, is_abstract
 from weightinit.spec.layer import LayerFields
 from weightinit.spec.layouts import write_out
@@ -42,12 +42,12 @@ def find_kernel(path: str, rank: int) -> LayerFields | None:
 
 
 def describe_leaf(  # noqa: PLR0911 - a case each
-    path: str, leaf: Leaf, opened: OpenedModel, findings: Findings | None
+    path: str, leaf: Leaf, opened: OpenedModel, uses: Uses | None
 ) -> Block:
     """Describe how a leaf is initialized: by the use that its model makes of it, else by its name."""
     rank, name = len(leaf.shape), path.rpartition("/")[2]
-    use = findings.uses.get(path) if findings else None
-    if rank == 2 and findings and path in findings.lookups:
+    use = uses.layouts.get(path) if uses else None
+    if rank == 2 and uses and path in uses.lookups:
         return Block(Draw(LOOKUP), "Its rows are looked up: σ² = 1 / features, as Flax has it.")
     stacked = opened.count_stacked(path, tuple(leaf.shape))
     if name == "lora_b":
@@ -55,7 +55,7 @@ def describe_leaf(  # noqa: PLR0911 - a case each
     if use and rank > 1:
         groups: LayerFields = {"groups": use.groups} if use.groups > 1 else {}
         return Block(Draw({"layout": "B" * stacked + use.layout[stacked:], **groups}))
-    kernel = find_kernel(path, rank) if findings is None else None
+    kernel = find_kernel(path, rank) if uses is None else None
     if kernel is not None:
         layout = write_out(kernel["layout"], rank)
         doubt = f"Its axes are taken for {layout} by its name." if rank > 2 else ""

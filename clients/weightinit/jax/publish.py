@@ -11,7 +11,7 @@ from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
 from weightinit.jax.layers import find_constant
 from weightinit.jax.models import open_model
-from weightinit.jax.tracing.values import read_number
+from weightinit.jax.tracing.nodes import read_number
 from weightinit.jax.walk import Leaf, PyTree, is_abstract
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.following import Follower, doubt, merge
+from weightinit.adapters.following import Follower, choose, doubt, merge
 from weightinit.adapters.graph import Role
 from weightinit.adapters.plan import Inference
 from weightinit.keras.interception import keep_state
@@ -108,17 +108,6 @@ class ActivationFinder:
             if any(one is layer for one in failed._flatten_layers())  # noqa: SLF001 - no public way
         ]
         return around[-1] if around else "nothing calls it"
-
-
-def choose(found: Sequence[Inference]) -> Inference:
-    """Choose what follows the first use of a kernel of which something is known; others may disagree."""
-    first = next((one for one in found if one.certainty != "unknown"), found[0])
-    others = sorted({one.activation or "none" for one in found} - {first.activation or "none"})
-    if first.parts or not others or first.certainty == "unknown":
-        return first
-    return replace(
-        first, certainty="guessed", reason=f"{first.reason} After other uses {' and '.join(others)}."
-    )
 
 
 def fit(found: Inference, kernel: Kernel, shape: tuple[int, ...]) -> Inference:

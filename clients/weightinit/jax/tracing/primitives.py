@@ -1,4 +1,4 @@
-"""Primitives: what JAX's operations compute for each element, in NumPy, and which only move elements."""
+"""Primitives: what JAX's operations do to a signal, and what they compute of it, in NumPy."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from weightinit.adapters.graph import Role
 
 Array = npt.NDArray[Any]
 
@@ -82,32 +84,40 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "xor": np.logical_xor,
 }
 
-# Of two operands of which one is not known: the number that leaves the other as it is.
-NEUTRAL = {"add": 0.0, "add_any": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}
-ADDING = frozenset(["add", "add_any", "sub", "max", "min", "select_n"])
-COMPARING = frozenset(["and", "eq", "ge", "gt", "is_finite", "le", "lt", "ne", "not", "or", "xor"])
-
-# Here elements are moved, copied, pooled, added up, or of another precision: they keep their function.
+# What adds or scales; of two operands of which one is not known, the other goes on as it is.
+_ROWS: dict[Role, str] = {
+    Role.ADD: "add add_any sub",
+    Role.MULTIPLY: "div mul",
+    Role.MOVE: """
+        all_gather all_to_all broadcast_in_dim concatenate convert_element_type copy copy_p
+        dynamic_update_slice expand_dims name optimization_barrier pad pbroadcast ppermute psum pvary
+        reduce_precision reduce_window reduce_window_max reduce_window_min reduce_window_sum reshape rev
+        scatter scatter-add scatter_add select_and_gather_add sharding_constraint sort squeeze stop_gradient
+        top_k transpose
+    """,
+    Role.SPLIT: "dynamic_slice gather slice split",
+    Role.REDUCE: "cumlogsumexp cummax cummin cumsum reduce_and reduce_max reduce_min reduce_or reduce_sum",
+    # What comes out are positions and no longer a signal, which ends here.
+    Role.PRODUCT: "argmax argmin",
+    Role.IGNORED: """
+        iota random_bits random_fold_in random_seed random_split random_unwrap random_wrap rng_bit_generator
+        rng_uniform threefry2x32
+    """,
+}
+ROLES: dict[str, Role] = {
+    **dict.fromkeys(OPERATIONS, Role.ELEMENTWISE),
+    "integer_pow": Role.ELEMENTWISE,
+    **{name: role for role, names in _ROWS.items() for name in names.split()},
+}
+# Here elements stay where they are.
 # fmt: off
-MOVING = frozenset([
-    "all_gather", "all_to_all", "broadcast_in_dim", "convert_element_type", "copy", "copy_p", "cumlogsumexp",
-    "cummax", "cummin", "cumsum", "dynamic_slice", "dynamic_update_slice", "expand_dims", "gather", "name",
-    "optimization_barrier", "pad", "pbroadcast", "ppermute", "psum", "pvary", "reduce_precision",
-    "reduce_window", "reduce_window_max", "reduce_window_min", "reduce_window_sum", "reshape", "rev",
-    "scatter", "scatter-add", "scatter_add", "select_and_gather_add", "sharding_constraint", "slice", "sort",
-    "split", "squeeze", "stop_gradient", "top_k", "transpose",
+KEEPING = frozenset([
+    "convert_element_type", "copy", "copy_p", "name", "optimization_barrier", "pbroadcast", "psum", "pvary",
+    "reduce_precision", "sharding_constraint", "stop_gradient",
 ])
 # fmt: on
-# Here only some of the elements are left, so that what is left is another signal.
-PICKING = frozenset(["dynamic_slice", "gather", "slice"])
-REDUCING = frozenset(["reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or"])
-# What comes out are positions and no longer a signal.
-LOCATING = frozenset(["argmax", "argmin"])
-
-
-def is_elementwise(name: str) -> bool:
-    """Tell whether a primitive works on each element alone."""
-    return name in OPERATIONS or name == "integer_pow"
+REDUCING = frozenset(name for name, role in ROLES.items() if role is Role.REDUCE) | {"reduce_prod"}
+PRODUCTS = frozenset(["conv_general_dilated", "dot_general", "ragged_dot_general"])
 
 
 def evaluate(name: str, params: Mapping[str, Any], operands: Sequence[Array | float]) -> Array:

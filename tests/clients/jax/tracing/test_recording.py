@@ -1,36 +1,38 @@
-"""Flow: the axes of a kernel and what follows it are seen in a traced program, however it was written."""
+"""Recording: the axes of a kernel and what follows it are seen in a traced program, however written."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.tree_util import tree_leaves_with_path
-from weightinit.jax.tracing.flow import follow
-from weightinit.jax.tracing.values import Weight, make_signal
-from weightinit.jax.walk import name_path
+from weightinit.jax import Applied
+from weightinit.jax.activations import ActivationFinder
+from weightinit.jax.models import open_model
 
 KEY = jax.random.key(0)
 X = jnp.zeros((1, 8))
 
 
 def find(function, params, *inputs):
-    """Follow a function, with its parameters first."""
-    program = jax.make_jaxpr(function)(params, *inputs)
-    leaves = {name_path(path): leaf for path, leaf in tree_leaves_with_path(params)}
-    weights = [Weight.of(path, leaf.shape) for path, leaf in leaves.items()]
-    signals = [make_signal() for _ in jax.tree.leaves(inputs)]
-    return follow(program, [*weights, *signals], {path: leaf.ndim for path, leaf in leaves.items()})
+    """What a function of parameters shows of them."""
+    return ActivationFinder(open_model(Applied(function, params, *inputs)))
 
 
 def find_linen(module, *inputs):
-    variables = jax.eval_shape(module.init, KEY, *inputs)
-    return find(module.apply, variables, *inputs)
+    return find(module.apply, jax.eval_shape(module.init, KEY, *inputs), *inputs)
 
 
-def read(findings, path):
-    """The activations that follow a kernel."""
-    return {outcome.activation for outcome in findings.outcomes[path]}
+def name(inference):
+    return None if inference.certainty == "unknown" else inference.activation or "none"
+
+
+def read(finder, path):
+    """The activation that follows a kernel: "none" for none, None where it is not known."""
+    return name(finder.find(path))
+
+
+def read_parts(finder, path):
+    return [(length, name(one)) for length, one in finder.find(path).parts.values()]
 
 
 def multiply(function):
@@ -62,18 +64,18 @@ SPELLED = {
 
 @pytest.mark.parametrize("name", SPELLED)
 def test_a_function_is_known_by_its_values(name):
-    assert read(multiply(SPELLED[name]), "a") == {name.split()[0]}
+    assert read(multiply(SPELLED[name]), "a") == name.split()[0]
 
 
 @pytest.mark.parametrize("function", [jnp.sin, lambda x: jnp.fft.fft(x).real, jnp.square])
 def test_what_is_not_in_the_table_is_not_known(function):
-    assert read(multiply(function), "a") == {None}
+    assert read(multiply(function), "a") is None
 
 
 def test_a_gate_and_its_linear_half_are_told_apart():
     params = {name: jnp.zeros((8, 8)) for name in ("gate", "up", "down")}
     found = find(lambda p, x: (jax.nn.silu(x @ p["gate"]) * (x @ p["up"])) @ p["down"], params, X)
-    assert [read(found, name) for name in params] == [{"silu"}, {"swiglu"}, {"none"}]
+    assert [read(found, name) for name in params] == ["silu", "swiglu", "none"]
 
 
 def test_squeeze_and_excitation_is_no_gated_unit():
@@ -84,7 +86,7 @@ def test_squeeze_and_excitation_is_no_gated_unit():
         return y * jax.nn.sigmoid(y.mean(0, keepdims=True) @ params["b"])
 
     found = find(run, params, X)
-    assert [read(found, name) for name in params] == [{"none"}, {"sigmoid"}]
+    assert [read(found, name) for name in params] == ["none", "sigmoid"]
 
 
 def test_the_parts_of_a_fused_kernel_are_seen():
@@ -94,12 +96,7 @@ def test_the_parts_of_a_fused_kernel_are_seen():
         q, k, v = jnp.split(x @ params["qkv"], 3, -1)
         return jax.nn.softmax(q @ k.T) @ v
 
-    outcomes = find(run, params, X).outcomes["qkv"]
-    assert {(one.start, one.stop, one.activation) for one in outcomes} == {
-        (0, 8, "none"),
-        (8, 16, "none"),
-        (16, 24, "none"),
-    }
+    assert read_parts(find(run, params, X), "qkv") == [(8, "none")] * 3
 
 
 def stack(body, length, **options):
@@ -131,14 +128,14 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_axes_of_a_layer_of_linen(name):
     module, shape, layout, groups = LAYERS[name]
-    use = find_linen(module, jnp.zeros(shape)).uses["params/kernel"]
+    use = find_linen(module, jnp.zeros(shape)).uses.layouts["params/kernel"]
     assert (use.layout, use.groups) == (layout, groups)
 
 
 def test_layers_that_are_scanned_over_are_stacked():
     found = find_linen(stack(Block, 12)(), X, None)
-    assert found.uses["params/Dense_0/kernel"].layout == "BIO"
-    assert read(found, "params/Dense_0/kernel") == {"relu"}
+    assert found.uses.layouts["params/Dense_0/kernel"].layout == "BIO"
+    assert read(found, "params/Dense_0/kernel") == "relu"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +149,7 @@ def test_layers_that_are_scanned_over_are_stacked():
 def test_layers_under_vmap_are_stacked(module, shape, layout):
     params = jax.vmap(lambda key: module.init(key, jnp.zeros(shape)))(jax.random.split(KEY, 12))
     found = find(jax.vmap(module.apply), params, jnp.zeros((12, *shape)))
-    assert found.uses["params/kernel"].layout == layout
+    assert found.uses.layouts["params/kernel"].layout == layout
 
 
 def test_experts_are_kernels_of_their_own():
@@ -163,8 +160,8 @@ def test_experts_are_kernels_of_their_own():
         return jnp.einsum("ebf,efd->ebd", hidden, params["down"])
 
     found = find(run, params, jnp.zeros((8, 5, 64)))
-    assert [found.uses[name].layout for name in params] == ["BIO", "BIO"]
-    assert read(found, "up") == {"relu"}
+    assert [found.uses.layouts[name].layout for name in params] == ["BIO", "BIO"]
+    assert read(found, "up") == "relu"
 
 
 LSTM = {"i": "sigmoid", "f": "sigmoid", "g": "tanh", "o": "sigmoid"}
@@ -174,10 +171,8 @@ LSTM = {"i": "sigmoid", "f": "sigmoid", "g": "tanh", "o": "sigmoid"}
 def test_the_gates_of_an_lstm_end_in_what_hochreiter_has(cell):
     found = find_linen(nn.RNN(cell(5)), jnp.zeros((1, 4, 3)))
     gates = {f"{side}{gate}": activation for side in "ih" for gate, activation in LSTM.items()}
-    assert {gate: read(found, f"params/cell/{gate}/kernel") for gate in gates} == {
-        gate: {activation} for gate, activation in gates.items()
-    }
+    assert {gate: read(found, f"params/cell/{gate}/kernel") for gate in gates} == gates
 
 
 def test_a_table_is_looked_up():
-    assert find_linen(nn.Embed(9, 4), jnp.zeros((1, 3), int)).lookups == {"params/embedding"}
+    assert find_linen(nn.Embed(9, 4), jnp.zeros((1, 3), int)).uses.lookups == {"params/embedding"}

@@ -1,0 +1,129 @@
+"""Operations: the nodes of equations, but for products and calls of other programs."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from weightinit.adapters.graph import Array, Node, Role
+from weightinit.jax.tracing.moves import make_move, overlay
+from weightinit.jax.tracing.nodes import Graph, is_inexact, read_number
+from weightinit.jax.tracing.primitives import KEEPING, ROLES, evaluate
+from weightinit.jax.tracing.weights import Weight, join, move_weight
+
+Equation = Any  # a jax.extend.core.JaxprEqn
+DType = Any
+
+BLENDING = frozenset([Role.ELEMENTWISE, Role.ADD, Role.MULTIPLY])
+# Where the walk back from a node to what it is computed from ends.
+ORIGINS = frozenset([Role.INPUT, Role.PRODUCT, Role.UNKNOWN, Role.IGNORED, Role.ACTIVATION])
+
+
+def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
+    """Add the nodes of an operation."""
+    name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
+    if all(source.is_constant for source in sources):
+        return _derive(graph, equation, sources)
+    role = ROLES.get(name, Role.UNKNOWN)
+    if all(source.is_constant or source.role is Role.IGNORED for source in sources):
+        role = Role.IGNORED  # random numbers, and what is made of them
+    if name in {"gather", "dynamic_slice"} and sources[0].is_constant:
+        return [_look_up(graph, equation, sources)]
+    if name == "select_n" and not _find_origins(sources[0]) & _find_origins(*sources[1:]):
+        return [graph.move(forms[0], Role.MOVE, overlay, sources[1:], name)]  # a mask, or dropout
+    if role in {Role.MOVE, Role.SPLIT}:
+        return _move(graph, equation, sources, role)
+    fields: dict[str, Any] = {"inputs": tuple(dict.fromkeys(sources)), "label": name}
+    if role in BLENDING:
+        fields |= {"call": partial(_compute, name, equation.params), "arguments": tuple(sources)}
+    if name == "div" and (exponential := _find_softmax(sources)) is not None:
+        role = Role.ACTIVATION
+        fields |= {"inputs": exponential.inputs, "activation": "softmax"}
+    if role is Role.PRODUCT:
+        fields["is_mask"] = False  # the positions of the largest: what they were found in ends here
+    return [graph.add(form, role, **fields) for form in forms]
+
+
+def _derive(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
+    """Compute with numbers, and with parameters, which stay what they are."""
+    name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
+    numbers, weights = [source.tensor for source in sources], [graph.weights.get(one) for one in sources]
+    known = [weight for weight in weights if weight is not None]
+    number, moved = None, list[Weight | None]([None] * len(forms))
+    if ROLES.get(name) in BLENDING:
+        if None not in numbers:
+            number = read_number(evaluate(name, equation.params, numbers))
+        moved = [max(known, key=lambda weight: len(weight.dims), default=None)]
+    elif name in KEEPING | {"broadcast_in_dim", "reshape", "squeeze"}:
+        number = numbers[0]
+    if name == "concatenate" and len(known) == len(sources):
+        moved = [join(known, equation.params["dimension"], forms[0].shape)]
+    elif weights and weights[0] is not None and ROLES.get(name) not in BLENDING:
+        moved = move_weight(equation, weights[0])
+    pairs = zip(forms, moved, strict=True)
+    return [graph.derive(form, sources, number, weight) for form, weight in pairs]
+
+
+def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> list[Node]:
+    """Move elements. What stays in its place is the same node."""
+    name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
+    if name in KEEPING and all(
+        source.is_mask is not is_inexact(form) for source, form in zip(sources, forms, strict=False)
+    ):
+        return sources[: len(forms)]
+    made = []
+    for place, form in enumerate(forms):
+        if is_inexact(form):
+            node = graph.move(form, role, make_move(equation), sources, name)
+            node.output = place if equation.primitive.multiple_results else None
+        else:  # a mask, or whole numbers of a signal
+            inputs = tuple(dict.fromkeys(source for source in sources if not source.is_constant))
+            call = partial(_truncate, form.dtype)
+            node = graph.add(form, Role.ELEMENTWISE, label=name, call=call, arguments=inputs, inputs=inputs)
+        made.append(node)
+    return made
+
+
+def _look_up(graph: Graph, equation: Equation, sources: list[Node]) -> Node:
+    """Read rows of a table, or one of stacked kernels, at places that depend on inputs."""
+    form, weight = equation.outvars[0].aval, graph.weights.get(sources[0])
+    role = Role.PRODUCT if is_inexact(form) else Role.IGNORED
+    node = graph.add(form, role, label=equation.primitive.name, inputs=tuple(dict.fromkeys(sources)))
+    if weight is not None and weight.pieces:
+        if len(weight.dims) > 2:
+            graph.weights[node] = move_weight(equation, weight)[0] or Weight.lose(form.shape)
+        else:
+            graph.uses.lookups.update(piece.path for piece in weight.pieces)
+    return node
+
+
+def _compute(name: str, params: dict[str, Any], *operands: Array) -> Array:
+    return evaluate(name, params, operands)
+
+
+def _truncate(dtype: DType, array: Array, *_: Array) -> Array:
+    return array != 0 if np.dtype(dtype) == bool else np.trunc(np.asarray(array, dtype=float))
+
+
+def _find_origins(*nodes: Node) -> set[Node]:
+    """Find the inputs and products that nodes are computed from."""
+    found, seen, pending = set[Node](), set(nodes), list(nodes)
+    while pending:
+        node = pending.pop()
+        if node.role in ORIGINS:
+            found.add(node)
+            continue
+        fresh = [source for source in node.inputs if source not in seen and not source.is_constant]
+        seen.update(fresh)
+        pending += fresh
+    return found
+
+
+def _find_softmax(sources: Sequence[Node]) -> Node | None:
+    """Find the exponential that is divided by its own sum; None where it is not."""
+    exponential, divisor = sources
+    while divisor.role is Role.MOVE and len(divisor.inputs) == 1:
+        divisor = divisor.inputs[0]
+    is_sum = divisor.label == "reduce_sum" and divisor.inputs == (exponential,)
+    return exponential if is_sum and exponential.label == "exp" else None

@@ -1,0 +1,191 @@
+"""Weights: kernels on their way to a product, with the axes of the leaf that lie along each of theirs."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from weightinit.jax.tracing.primitives import KEEPING, REDUCING
+
+Equation = Any  # a jax.extend.core.JaxprEqn
+# An axis of a leaf, None for one that was added, and how much of it lies along an axis here.
+Atom = tuple[int | None, int]
+Dims = tuple[tuple[Atom, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a leaf adds to a weight along the axis `joined`: `length` elements from `first` on; 0 for all."""
+
+    path: str
+    first: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter, moved perhaps: `dims` are the axes of the leaf along each axis here.
+
+    `pieces` are the leaves, or parts of them, that lie behind each other along the axis `joined`. None are
+    left where the axes are no longer known.
+    """
+
+    pieces: tuple[Piece, ...]
+    dims: Dims
+    joined: int | None = None
+
+    @classmethod
+    def of(cls, path: str, shape: Sequence[int]) -> "Weight":
+        """Make the weight of a whole leaf."""
+        return cls((Piece(path),), tuple(((axis, length),) for axis, length in enumerate(shape)))
+
+    @classmethod
+    def lose(cls, shape: Sequence[int]) -> "Weight":
+        """Make a weight of which the axes are not known."""
+        return cls((), tuple(((None, length),) for length in shape))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return tuple(math.prod(size for _, size in atoms) for atoms in self.dims)
+
+    def permute(self, axes: Iterable[int | None], sizes: Sequence[int] = ()) -> "Weight":
+        """Return the weight with those of its axes; a new one of that size for each None."""
+        order = list(axes)
+        dims = tuple(
+            ((None, sizes[index]),) if axis is None else self.dims[axis] for index, axis in enumerate(order)
+        )
+        if self.joined is None or self.joined in order:
+            joined = None if self.joined is None else order.index(self.joined)
+            return replace(self, dims=dims, joined=joined)
+        whole = tuple(dict.fromkeys(Piece(piece.path) for piece in self.pieces))
+        return Weight(whole if len(whole) == 1 else (), dims)
+
+    def reshape(self, shape: Sequence[int]) -> "Weight":
+        """Return the weight in another shape, with the axes of the leaf that each of its axes holds."""
+        dims = regroup([atom for atoms in self.dims for atom in atoms], shape)
+        if dims is None or self.joined is None:
+            return self.lose(shape) if dims is None else replace(self, dims=dims)
+        joined = next((axis for axis, atoms in enumerate(dims) if atoms == self.dims[self.joined]), None)
+        return self.lose(shape) if joined is None else replace(self, dims=dims, joined=joined)
+
+    def cut(self, axis: int, start: int, stop: int) -> "Weight":
+        """Return the weight with the elements from start to stop along an axis."""
+        whole = self.shape[axis]
+        if (start, stop) == (0, whole):
+            return self
+        dims = tuple(
+            ((atoms[0][0] if len(atoms) == 1 else None, stop - start),) if index == axis else atoms
+            for index, atoms in enumerate(self.dims)
+        )
+        if len(self.dims[axis]) != 1 or self.joined not in {None, axis}:
+            return self.lose(replace(self, dims=dims).shape)  # cut twice, or across axes that lie along one
+        pieces, ahead = [], 0
+        for piece in self.pieces:
+            length = piece.length or whole
+            first, last = max(start, ahead), min(stop, ahead + length)
+            if first < last:
+                pieces.append(Piece(piece.path, piece.first + first - ahead, last - first))
+            ahead += length
+        return Weight(tuple(pieces), dims, axis)
+
+
+def regroup(atoms: Sequence[Atom], shape: Sequence[int]) -> Dims | None:
+    """Group axes in order to those of another shape, cutting them where need be; None where they do not fit.
+
+    >>> regroup([(0, 4), (1, 6)], (4, 2, 3))
+    (((0, 4),), ((1, 2),), ((1, 3),))
+    """
+    pending = [atom for atom in atoms if atom[1] != 1][::-1]
+    dims = []
+    for length in shape:
+        taken: list[Atom] = []
+        while (missing := length // math.prod(size for _, size in taken)) > 1:
+            if not pending:
+                return None
+            axis, size = pending.pop()
+            part = math.gcd(size, missing)
+            if part == 1 or missing % part or size % part:
+                return None
+            taken.append((axis, part))
+            if size > part:
+                pending.append((axis, size // part))
+        dims.append(tuple(taken) or ((None, 1),))
+    return None if pending else tuple(dims)
+
+
+def join(weights: Sequence[Weight], axis: int, shape: Sequence[int]) -> Weight:
+    """Join weights along an axis, each of which is a kernel of its own there."""
+    fits = all(weight.joined in {None, axis} and len(weight.dims) == len(shape) for weight in weights)
+    kinds = {tuple(tuple(axes for axes, _ in atoms) for atoms in weight.dims) for weight in weights}
+    if not fits or len(kinds) != 1:
+        return Weight.lose(shape)
+    pieces = tuple(
+        replace(piece, length=piece.length or weight.shape[axis])
+        for weight in weights
+        for piece in weight.pieces
+    )
+    dims = tuple(
+        ((atoms[0][0], shape[axis]),) if index == axis and len(atoms) == 1 else atoms
+        for index, atoms in enumerate(weights[0].dims)
+    )
+    return Weight(pieces, dims, axis)
+
+
+def move_weight(equation: Equation, weight: Weight) -> list[Weight | None]:
+    """Return what an operation makes of a weight; None for what is no kernel any more."""
+    shapes = [atom.aval.shape for atom in equation.outvars]
+    if equation.primitive.name != "split":
+        return [_move(equation, weight, shape) for shape in shapes]
+    axis, ahead, parts = equation.params["axis"], 0, []
+    for size in equation.params["sizes"]:
+        parts.append(weight.cut(axis, ahead, ahead + size))
+        ahead += size
+    return [*parts]
+
+
+def _move(equation: Equation, weight: Weight, shape: Sequence[int]) -> Weight | None:  # noqa: PLR0911 - a case each
+    name, params, rank = equation.primitive.name, equation.params, len(weight.dims)
+    if name in REDUCING:
+        return None  # a norm of the kernel, by which it may be divided
+    if name in KEEPING or name == "rev":
+        return weight
+    if name == "transpose":
+        return weight.permute(params["permutation"])
+    if name == "reshape":
+        turned = weight.permute(params["dimensions"]) if params["dimensions"] else weight
+        return turned.reshape(shape)
+    if name == "squeeze":
+        dropped = {axis % rank for axis in params["dimensions"]}
+        return weight.permute(axis for axis in range(rank) if axis not in dropped)
+    if name == "broadcast_in_dim":
+        places = {place: axis for axis, place in enumerate(params["broadcast_dimensions"])}
+        return weight.permute((places.get(axis) for axis in range(len(shape))), shape)
+    if name == "slice" and params["strides"] is None:
+        return _slice(weight, params["start_indices"], params["limit_indices"])
+    if name == "dynamic_slice":  # where it begins is not known: one of stacked kernels
+        is_one = all(new in {1, old} for new, old in zip(shape, weight.shape, strict=True))
+        return _slice(weight, [0] * rank, shape) if is_one else Weight.lose(shape)
+    if name == "gather" and rank > 2:
+        return _gather(equation, weight, shape)
+    return Weight.lose(shape)
+
+
+def _gather(equation: Equation, weight: Weight, shape: Sequence[int]) -> Weight:
+    """Take whole kernels of a stack, in the places where the numbers of them have axes."""
+    numbers, taken = (
+        equation.params["dimension_numbers"],
+        set(equation.params["dimension_numbers"].collapsed_slice_dims),
+    )
+    kept = [axis for axis in range(len(weight.dims)) if axis not in taken]
+    sizes = equation.params["slice_sizes"]
+    if numbers.operand_batching_dims or any(sizes[axis] != weight.shape[axis] for axis in kept):
+        return Weight.lose(shape)
+    places = dict(zip(numbers.offset_dims, kept, strict=True))
+    return weight.permute((places.get(axis) for axis in range(len(shape))), shape)
+
+
+def _slice(weight: Weight, starts: Sequence[int], stops: Sequence[int]) -> Weight:
+    for axis, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        weight = weight.cut(axis, start, stop)
+    return weight
