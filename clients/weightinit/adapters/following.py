@@ -4,7 +4,7 @@ The first activation on a signal's way counts. What is not certain is said: othe
 function that the table has not, an end that cannot be seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from weightinit.adapters.graph import Arrays, Node, Role
@@ -51,8 +51,8 @@ class Follower:
         Heads and rotary embeddings split a kernel too; their parts come to the same ends, side by side.
         """
         groups: dict[Places, Part] = {}
-        for node, channels in region.parts.items():
-            located = self._locate_ends(node)
+        for node, channels, around in self._list_parts(region):
+            located = self._locate_ends(node, around)
             places = frozenset(
                 (end.node, place)
                 for end, owner in located
@@ -65,10 +65,21 @@ class Follower:
             part.is_placed &= channels is not None
         return groups
 
-    def _locate_ends(self, part: Node) -> list[tuple[End, Region]]:
+    def _list_parts(self, region: Region) -> Iterator[tuple[Node, list[int] | None, Region]]:
+        """List the parts of a kernel, with the numbers of their outputs; for several gates in one, each."""
+        for node, channels in region.parts.items():
+            inner = self._walker.explore(node, region.held[node])
+            if inner.ends or not inner.parts or any(one.is_plain for one in inner.held.values()):
+                yield node, channels, region
+                continue
+            reached = {*region.signals, node, *inner.signals}
+            for gate in inner.parts:
+                yield gate, self._walker.find_channels(region.start, gate, reached), inner
+
+    def _locate_ends(self, part: Node, around: Region) -> list[tuple[End, Region]]:
         """Collect the ends of a part and of what it is split into further, each with its region."""
-        region = self._walker.explore(part)
-        inner = [found for piece in region.parts for found in self._locate_ends(piece)]
+        region = self._walker.explore(part, around.held[part])
+        inner = [found for piece in region.parts for found in self._locate_ends(piece, region)]
         return [*((end, region) for end in region.ends), *inner]
 
     def _decide(self, ends: Sequence[End]) -> Inference:

@@ -80,8 +80,8 @@ class Recognition:
     derivative_moment: float
 
 
-def recognize(values: NDArray[Any], scale: float = 1.0) -> Recognition:
-    """Recognize the function whose values on GRID are given, as a function of `scale` · x.
+def recognize(values: NDArray[Any], scale: float = 1.0, shift: float = 0.0) -> Recognition:
+    """Recognize the function whose values on GRID are given, of x or else of `scale` · x + `shift`.
 
     >>> recognize(GRID / (1 + np.exp(-GRID))).name, recognize(3 * GRID).name, recognize(np.sin(GRID)).name
     ('silu', 'none', None)
@@ -89,16 +89,16 @@ def recognize(values: NDArray[Any], scale: float = 1.0) -> Recognition:
     found = np.asarray(values, dtype=np.float64)
     if found.shape != GRID.shape or not np.isfinite(found).all():
         return Recognition(None, math.nan, math.nan)
-    return _recognize(found.tobytes(), scale)
+    return _recognize(found.tobytes(), scale, shift)
 
 
 @lru_cache(maxsize=256)
-def _recognize(held: bytes, scale: float) -> Recognition:
+def _recognize(held: bytes, scale: float, shift: float) -> Recognition:
     """Recognize a function by the bytes of its values: models repeat their activations."""
     found = np.frombuffer(held)
-    name = _name(found, 1.0)
-    if name is None and scale not in {0.0, 1.0}:
-        name = _name(found, scale)
+    name = _name(found, 1.0, 0.0)
+    if name is None and scale and (scale, shift) != (1.0, 0.0):
+        name = _name(found, scale, shift)
     return Recognition(name, measure(found), measure(np.gradient(found, GRID)))
 
 
@@ -117,7 +117,7 @@ def is_linear(values: Values) -> bool:
     return bool(slope) and _agree(values, values[_CENTER] + slope * GRID)
 
 
-def _name(values: Values, scale: float) -> str | None:
+def _name(values: Values, scale: float, shift: float) -> str | None:
     """Name a function: linear, or one of the table, first by a factor alone, then with an offset too."""
     if is_linear(values):
         return "none"
@@ -127,15 +127,15 @@ def _name(values: Values, scale: float) -> str | None:
         if found := _name_parametric(shifted):
             return found
     for offset in (False, True):
-        for name, reference in _tabulate(scale):
+        for name, reference in _tabulate(scale, shift):
             if _agree(values, _fit(values, reference, offset=offset)):
                 return name
     return None
 
 
 @lru_cache(maxsize=64)  # of the scales that models were seen to have
-def _tabulate(scale: float) -> list[tuple[str, Values]]:
-    return [(name, function(scale * GRID)) for name, function in FUNCTIONS]
+def _tabulate(scale: float, shift: float) -> list[tuple[str, Values]]:
+    return [(name, function(scale * GRID + shift)) for name, function in FUNCTIONS]
 
 
 def _fit(values: Values, reference: Values, *, offset: bool) -> Values:

@@ -16,14 +16,15 @@ Gate = tuple[Node, Node]
 class Signal:
     """What a node holds of x: its values on the grid, None for x itself.
 
-    `scale` is the factor that x was last seen under. `named` is the node that is an activation of x by
-    itself, where all else is a function of it. A `reduced` signal is a pooled one, and a constant beside one
-    that is not; `pooled` are its values before that, where they were no longer x. `gates` are the factors
-    from other kernels: the node that multiplies, and the factor.
+    `scale` x + `shift` is what x was last seen as: behind a factor and a bias. `named` is the node that is an
+    activation of x by itself, where all else is a function of it. A `reduced` signal is a pooled one, and a
+    constant beside one that is not; `pooled` are its values before that, where they were no longer x. `gates`
+    are the factors from other kernels: the node that multiplies, and the factor.
     """
 
     values: Array = None
     scale: float = 1.0
+    shift: float = 0.0
     named: Node | None = None
     last: Node | None = None
     reduced: bool = False
@@ -140,9 +141,9 @@ class Evaluator:
         """Recognize the function of x that a signal is."""
         values = self._look_up(signal) if signal.pooled is None else signal.pooled
         read = self._arrays.read(values)
-        return (
-            recognize(read, signal.scale) if hasattr(read, "shape") else Recognition(None, math.nan, math.nan)
-        )
+        if not hasattr(read, "shape"):
+            return Recognition(None, math.nan, math.nan)
+        return recognize(read, signal.scale, signal.shift)
 
     def name(self, signal: Signal) -> str | None:
         """Name the activation that a signal is by itself: by its values, which its arguments may change.

@@ -5,12 +5,12 @@ end. Moved elements, norms and residuals leave it what it is; all else is evalua
 """
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from weightinit.adapters.functions import recognize
+from weightinit.adapters.functions import GRID, recognize
 from weightinit.adapters.graph import Arrays, ChannelFinder, Node, Role
 from weightinit.adapters.signals import Evaluator, Gate, Signal
 
@@ -27,6 +27,11 @@ GATED = {
 }
 MAX_FACTORS = 3
 MAX_STEPS = 20_000
+
+# Bounded functions: what is split behind one are the gates of a cell, each a kernel of its own. Elsewhere
+# nothing depends on it: schemes for rectifiers do not count the outputs.
+BOUNDED = frozenset(["hard_sigmoid", "hard_tanh", "sigmoid", "tanh"])
+PLAIN = Signal()
 
 PASSING = frozenset([Role.MOVE, Role.SPLIT, Role.NORM, Role.REDUCE])
 BLENDING = frozenset([Role.ELEMENTWISE, Role.ADD, Role.MULTIPLY])
@@ -57,16 +62,19 @@ class End:
 class Region:
     """What comes of one start: signals by node, ends, and the nodes that take a part of its outputs.
 
-    With each of these the numbers of the outputs that it takes; None where that is not known.
+    With each of these the numbers of the outputs that it takes, None where that is not known; and what is
+    `held` of them there. The start `begins` as x itself, or as what it held in another region.
     """
 
     start: Node
+    begins: Signal = PLAIN
     signals: dict[Node, Signal] = field(default_factory=dict)
     ends: list[End] = field(default_factory=list)
     parts: dict[Node, list[int] | None] = field(default_factory=dict)
+    held: dict[Node, Signal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.signals[self.start] = Signal()
+        self.signals[self.start] = self.begins
 
     def find_own(self, node: Node) -> dict[Node, Signal]:
         """Find the inputs of a node that come of the start."""
@@ -81,11 +89,13 @@ class Walker:
         self._values = Evaluator(arrays)
         self._regions: dict[Node, Region] = {}
 
-    def explore(self, start: Node) -> Region:
-        """Follow a start along all ways, in order of execution."""
-        if start in self._regions:
+    def explore(self, start: Node, begins: Signal = PLAIN) -> Region:
+        """Follow a start along all ways, in order of execution. `begins` is what it holds of x."""
+        if start in self._regions and begins is PLAIN:
             return self._regions[start]
-        region = self._regions[start] = Region(start)
+        region = Region(start, begins)
+        if begins is PLAIN:
+            self._regions[start] = region
         pending = [(user.index, user) for user in dict.fromkeys(start.users)]
         heapq.heapify(pending)
         queued = {node for _, node in pending}
@@ -103,6 +113,10 @@ class Walker:
                     heapq.heappush(pending, (user.index, user))
         region.ends.append(End(pending[0][1], None, why=f"it is used in more than {MAX_STEPS:,} places"))
         return region
+
+    def find_channels(self, start: Node, node: Node, reached: Container[Node]) -> list[int] | None:
+        """Find the numbers of the outputs of a start that a node holds; None where they are not known."""
+        return self._channels.find(start, node, reached)
 
     def _step(self, node: Node, region: Region) -> Signal | None:
         """Take a signal through a node; None where it ends, which is noted."""
@@ -127,13 +141,15 @@ class Walker:
     def _note_part(self, node: Node, own: dict[Node, Signal], region: Region) -> bool:
         """Note a node that takes a part of the outputs only, and tell whether it does."""
         start, signal = region.start, next(iter(own.values()))
-        if signal.gates or not self._values.is_linear(signal):
+        is_linear = self._values.is_linear(signal)
+        if signal.gates or not (is_linear or (not signal.reduced and self._values.name(signal) in BOUNDED)):
             return False
-        channels = self._channels.find(region.start, node, region.signals)
+        channels = self.find_channels(region.start, node, region.signals)
         if channels is not None and start.shape is not None and len(channels) == start.shape[start.axis]:
             return False
         if channels is None or channels:  # places that hold nothing of x are no part of it
             region.parts[node] = channels
+            region.held[node] = PLAIN if is_linear else signal
         return True
 
     def _pass(self, node: Node, signals: Sequence[Signal]) -> Signal:
@@ -159,12 +175,13 @@ class Walker:
         gates = tuple(dict.fromkeys(gate for signal in signals for gate in signal.gates))
         if node.role is Role.MULTIPLY:
             gates += tuple((node, source) for source in foreign if not _comes_of(region.start, source))
-        scale = next((signal.scale for signal in signals if signal.scale != 1.0), 1.0)
+        seen = next((signal for signal in signals if (signal.scale, signal.shift) != (1.0, 0.0)), signals[0])
+        made = Signal(scale=seen.scale, shift=seen.shift, gates=gates)
         if node.role is Role.ADD and foreign and len(own) == 1 and signals[0].is_plain:
-            return Signal(gates=gates, scale=scale)  # x and something else is x still
+            return made  # x and something else is x still
         if node.activation and not foreign and len(own) == 1 and signals[0].is_plain:
-            return Signal(None, scale, node, node, gates=gates)  # evaluated when it is needed
-        return self._evaluate(node, own, region, Signal(None, scale, gates=gates), has_foreign=bool(foreign))
+            return replace(made, named=node, last=node)  # evaluated when it is needed
+        return self._evaluate(node, own, region, made, has_foreign=bool(foreign))
 
     def _evaluate(
         self, node: Node, own: dict[Node, Signal], region: Region, made: Signal, *, has_foreign: bool
@@ -184,7 +201,10 @@ class Walker:
             if node.role is Role.ELEMENTWISE and sum(signal.is_plain for signal in signals) > 1:
                 region.ends.append(End(node, None, node, f"{node.label} takes two signals"))
                 return None
-            return made if has_foreign else replace(made, values=values, scale=slope, last=node)
+            shift = float(self._values.read(values)[len(GRID) // 2])
+            pooled = values if made.reduced else None
+            linear = replace(made, values=values, scale=slope, shift=shift, last=node, pooled=pooled)
+            return made if has_foreign else linear
         named = {signal.named for signal in signals}
         was_linear = all(self._values.is_linear(signal) for signal in signals)
         if was_linear and len(signals) > 1 and node.role is Role.ADD:

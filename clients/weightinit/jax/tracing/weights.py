@@ -139,8 +139,8 @@ def move_weight(equation: Equation, weight: Weight) -> list[Weight | None]:
         return [_move(equation, weight, shape) for shape in shapes]
     axis, ahead, parts = equation.params["axis"], 0, []
     for size in equation.params["sizes"]:
-        parts.append(weight.cut(axis, ahead, ahead + size))
-        ahead += size
+        parts.append(weight.cut(axis, ahead, ahead + int(size)))
+        ahead += int(size)
     return [*parts]
 
 
