@@ -4,6 +4,7 @@ The first activation on a signal's way counts. What is not certain is said: othe
 function that the table has not, an end that cannot be seen.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +29,12 @@ class Part:
     inferences: list[Inference] = field(default_factory=list)
     is_placed: bool = True
 
+    def fold(self, count: int) -> int:
+        """Take outputs of stacked kernels, of `count` each, for those of one; return in how many each is."""
+        found = Counter(number % count for number in self.channels)
+        self.channels = set(found)
+        return found.most_common()[-1][1] if found else 0
+
 
 class Follower:
     """Follows the outputs of a graph's kernels. `outside` says why nothing is known of what is beyond it."""
@@ -36,14 +43,24 @@ class Follower:
         self._walker = Walker(arrays)
         self._outside = outside
 
-    def infer(self, start: Node) -> Inference:
-        """Infer which activation follows the output of a kernel, and what parts it has."""
+    def infer(self, start: Node, copies: int = 1) -> Inference:
+        """Infer which activation follows the output of a kernel, and what parts it has.
+
+        Of stacked kernels, whose outputs lie one behind the other, `copies` is the number.
+        """
         region = self._walker.explore(start)
         if not region.parts:
             return self._decide(region.ends)
-        parts = sorted(self._group_parts(region).values(), key=lambda part: sorted(part.channels))
         whole = [self._decide(region.ends)] if region.ends else []
-        return decide_parts(parts, whole, start.shape[start.axis] if start.shape else 0)
+        groups = list(self._group_parts(region).values())
+        count = start.shape[start.axis] // copies if start.shape else 0
+        if copies > 1:
+            times = [part.fold(count) for part in groups]
+            if all(len(part.channels) == count for part in groups):  # whole kernels, used apart
+                return merge([*(one for part in groups for one in part.inferences), *whole])
+            for part, several in zip(groups, times, strict=True):
+                part.is_placed &= several == copies
+        return decide_parts(sorted(groups, key=lambda part: sorted(part.channels)), whole, count)
 
     def _group_parts(self, region: Region) -> dict[Places, Part]:
         """Group what a kernel's output is split into by where it ends.

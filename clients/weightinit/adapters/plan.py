@@ -186,6 +186,7 @@ class Planner:
         blocks: list[Block],
         infer: Callable[[], Inference],
         kept: Block | None = None,
+        axis: int | None = None,
     ) -> list[Block]:
         """Return the blocks of a tensor under the rules. Raises ModelRejected.
 
@@ -196,18 +197,20 @@ class Planner:
             blocks: those that its layer is known to have; [] where nothing is known.
             infer: finds the activation that follows.
             kept: what the whole tensor is, rather than its blocks, where no rule says how to draw it.
+            axis: the one along which it packs others. Default: that of the framework.
         """
         is_drawn = not blocks or any(isinstance(block.action, Draw) for block in blocks)
         rule = self._rules.find(names, modules, is_drawn=is_drawn)
+        axis = self._axis if axis is None else axis
         if 0 in shape:
             return [Block(Leave(), "It has no elements.")]
         if kept:
             blocks = self._keep(blocks, kept, names, rule)
         if rule:
             with explain(rule[0], names[0], shape):
-                blocks = split_by_rule(rule[1], blocks or [Block(Draw({}))], shape, self._axis)
+                blocks = split_by_rule(rule[1], blocks or [Block(Draw({}))], shape, axis)
         planned = [self._plan_block(block, names, modules, shape, rule) for block in blocks]
-        return [made for block in planned for made in self._infer(block, names, modules, shape, infer)]
+        return [made for block in planned for made in self._infer(block, names, modules, shape, infer, axis)]
 
     def finish(self, names: Sequence[str], *, strict: bool | None) -> None:
         """Check the whole plan, given the names of its tensors.
@@ -283,6 +286,7 @@ class Planner:
         modules: Sequence[str],
         shape: tuple[int, ...],
         infer: Callable[[], Inference],
+        axis: int,
     ) -> list[Block]:
         """Take the activation of the model's graph, where one is wanted and not known yet.
 
@@ -295,7 +299,7 @@ class Planner:
             return [self._apply_inference(block, found, names, shape)]
         lengths = {name: length for name, (length, _) in found.parts.items()}
         actions, reasons = dict.fromkeys(lengths, block.action), dict.fromkeys(lengths, block.reason)
-        blocks = split_axis(lengths, actions, reasons, self._axis)
+        blocks = split_axis(lengths, actions, reasons, axis)
         planned = [self._plan_block(part, names, modules, shape, None) for part in blocks]
         inferences = [inference for _, inference in found.parts.values()]
         return [

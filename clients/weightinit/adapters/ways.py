@@ -209,12 +209,15 @@ class Walker:
         was_linear = all(self._values.is_linear(signal) for signal in signals)
         if was_linear and len(signals) > 1 and node.role is Role.ADD:
             return made  # other elements of x, negated, as rotary embeddings add them: they do not cancel
+        pooled = values if made.reduced and was_linear else None
+        if node.role is Role.MULTIPLY and len(signals) == 1 and not has_foreign:
+            pooled = signals[0].pooled  # a mean, written as a sum over a number
         return replace(
             made,
             values=values,
             last=node,
             named=named.pop() if node.activation and len(named) == 1 else None,
-            pooled=values if made.reduced and was_linear else None,
+            pooled=pooled,
         )
 
     def _admits(self, node: Node, foreign: Iterable[Node], own: dict[Node, Signal], region: Region) -> bool:

@@ -1,6 +1,7 @@
 """Activations: a model is traced, at inputs that are given or guessed, and followed from its kernels."""
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -87,34 +88,43 @@ class ActivationFinder:
                 break
         return best if best is not None and best.layouts else None
 
+    def find_use(self, path: str) -> tuple[Use, str] | None:
+        """Find how a kernel is used, and what is not certain of that, if anything; None for no kernel."""
+        use = self.uses.layouts.get(path) if self.uses else None
+        if use is None:
+            return None
+        return self._opened.declarations.settle(path, use, tuple(self._opened.leaves[path].shape))
+
     def find(self, path: str) -> Inference:
         """Find the activation that follows a kernel: the first of its uses counts, if there are several."""
         if self.uses is None:
             is_bare = self._opened.is_bare
             why = "a tree does not show how it is used" if is_bare else "its inputs could not be guessed"
             return doubt(why)
-        applications = self.uses.applications.get(path, [])
-        applications = [one for one in applications if one.node.users] or applications
-        if not applications:
+        use = self.find_use(path)
+        if use is None:
             return doubt("nothing uses it")
+        shape, applications = self._opened.leaves[path].shape, self.uses.applications[path]
+        applications = [one for one in applications if one.node.users] or applications
+        outputs = [length for length, letter in zip(shape, use[0].layout, strict=True) if letter == "O"]
         found = defaultdict[tuple[int, int], list[Inference]](list)
         for one in applications:
-            found[one.first, one.first + one.stop - one.start].append(self._infer(one))
+            found[one.first, one.first + one.stop - one.start].append(self._infer(one, math.prod(outputs)))
         spans = sorted(found)
         each = [choose(found[span]) for span in spans]
-        shape = self._opened.leaves[path].shape
         if len(each) > 1:
             lies_apart = all(before[1] == after[0] for before, after in itertools.pairwise(spans))
             if not lies_apart:
                 return merge(each, "parts of it are used in several ways")
             each = [pack(join([(stop - first, one) for (first, stop), one in zip(spans, each, strict=True)]))]
-        return fit(each[0], self.uses.layouts[path], shape)
+        return fit(each[0], outputs, use[0].groups)
 
-    def _infer(self, application: Application) -> Inference:
-        """Infer what follows the outputs of a product that are those of one kernel."""
+    def _infer(self, application: Application, outputs: int) -> Inference:
+        """Infer what follows the outputs of a product that are those of one kernel, or of stacked ones."""
         node, start, stop = application.node, application.start, application.stop
-        found = self._follower.infer(node)
         count = node.shape[node.axis] if node.shape else 0
+        is_stack = stop - start == count and count % outputs == 0
+        found = self._follower.infer(node, count // outputs if is_stack else 1)
         if stop - start == count:
             return found
         if not found.parts:
@@ -135,16 +145,13 @@ def join(parts: Sequence[tuple[int, Inference]]) -> list[tuple[int, Inference]]:
     return [inner for length, one in parts for inner in (one.parts.values() or [(length, one)])]
 
 
-def fit(found: Inference, use: Use, shape: Sequence[int]) -> Inference:
-    """Fit what was found of the parts of a kernel to its shape; one that cannot be cut stays whole."""
-    if not found.parts:
-        return found
-    outputs = [length for length, letter in zip(shape, use.layout, strict=True) if letter == "O"]
+def fit(found: Inference, outputs: Sequence[int], groups: int) -> Inference:
+    """Fit the parts of a kernel to its axes of outputs; one that cannot be cut stays whole."""
     lengths = [length for length, _ in found.parts.values()]
     inferences = [inference for _, inference in found.parts.values()]
-    if use.groups == 1 and outputs == [sum(lengths)]:
+    if not inferences or (groups == 1 and outputs == [sum(lengths)]):
         return found
-    if use.groups == 1 and len(set(lengths)) == 1:
+    if groups == 1 and len(set(lengths)) == 1:
         return replace(merge(inferences), outputs=lengths[0])
     return merge(inferences, "parts of its outputs are used in several ways")
 

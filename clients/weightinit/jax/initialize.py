@@ -1,5 +1,6 @@
 """Trees: every kernel of a pytree of parameters initialized at once, named by its path."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from weightinit.adapters.plan import (
 )
 from weightinit.adapters.published import AxisSlices, PublishedModel, fetch_published, read_slices, span
 from weightinit.adapters.report import Origin, Report
-from weightinit.adapters.rules import ModelRejected, Patterns, Rules
+from weightinit.adapters.rules import ModelRejected, Patterns, Rules, UnknownActivationWarning
 from weightinit.deprecation import deprecate_keywords
 from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.arrays import distribute, name_dtype, take_over
@@ -131,13 +132,15 @@ def plan_leaves(
     tensors: list[PlannedTensor] = []
     known = False
     for path, leaf in opened.leaves.items():
-        described = describe_leaf(path, leaf, opened, finder.uses)
+        described = describe_leaf(path, leaf, opened, finder)
+        layout = find_layout([described])
         blocks = planner.plan_tensor(
             [path],
             [path.rpartition("/")[0]],
             tuple(leaf.shape),
             [described],
             partial(finder.find, path),
+            axis=layout.index("O") if layout.count("O") == 1 else None,
         )
         if 0 in leaf.shape and is_abstract(leaf):
             blocks = [Block(Constant(0.0), "It has no elements.")]
@@ -145,6 +148,7 @@ def plan_leaves(
         is_ruled = blocks != [described] and 0 not in leaf.shape
         known = known or is_ruled or isinstance(described.action, Draw)
     planner.finish(list(opened.leaves), strict=strict)
+    warn_unused([tensor.name for tensor in tensors if isinstance(tensor.action, Unknown)], strict=strict)
     if strict is not False:
         check_drawn([path for path, leaf in opened.leaves.items() if 0 not in leaf.shape], known=known)
         check_filled(tensors, opened.leaves)
@@ -158,6 +162,19 @@ def check_drawn(names: Sequence[str], *, known: bool) -> None:
             f'no kernel is known among {shorten(names)}: say layouts with rules={{name: {{"layout": ...}}}}, '
             "or give weightinit.jax.Applied(function, model, *inputs), which shows how they are used"
         )
+
+
+def warn_unused(names: Sequence[str], *, strict: bool | None) -> None:
+    """Warn of what may be kernels, and is not seen to be used; if strict, raise ModelRejected."""
+    if not names:
+        return
+    message = (
+        f"{shorten(names)}: these may be kernels, but the traced model does not show how they are used, and "
+        "they stay as they are. Say it with rules={name: ...}, or trace with other inputs by Applied"
+    )
+    if strict:
+        raise ModelRejected(message)
+    warnings.warn(UnknownActivationWarning(message), stacklevel=4)
 
 
 def check_filled(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -> None:
@@ -185,10 +202,10 @@ def plan_published(
     Raises ModelRejected, which lists all that does not match, and the client's errors.
     """
     leaves, patterns = opened.leaves, Patterns("rules", rules)
-    uses = ActivationFinder(opened).uses
+    finder = ActivationFinder(opened)
     targets: dict[str, Target] = {}
     for path, leaf in leaves.items():
-        rank, known = len(leaf.shape), find_layout([describe_leaf(path, leaf, opened, uses)])
+        rank, known = len(leaf.shape), find_layout([describe_leaf(path, leaf, opened, finder)])
         letters = find_letters(patterns, [path], known, rank)
         if letters is not None and leaf.dtype.name in TENSOR_DTYPES:
             optional = path in opened.statistics or leaf.dtype.name in INTEGERS or 0 in leaf.shape

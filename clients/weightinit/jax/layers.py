@@ -2,7 +2,10 @@
 
 from fnmatch import fnmatchcase
 
-from weightinit.adapters.actions import Block, Constant, Draw, Leave
+import jax.numpy as jnp
+
+from weightinit.adapters.actions import Block, Certainty, Constant, Draw, Leave, Unknown
+from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.models import OpenedModel
 from weightinit.jax.tracing.nodes import read_number
 from weightinit.jax.tracing.uses import Uses
@@ -17,6 +20,7 @@ LOOKUP: LayerFields = {
     "mode": "fan_out",
     "distribution": "normal",
 }
+UNUSED = "It may be a kernel, and the traced model does not show how it is used: its own value stays."
 # By glob of the path and rank: what a bare tree is known by. The kernels of attention have heads; others are
 # taken to be in Keras' order. Haiku calls kernels w, and tables embeddings.
 KERNELS: tuple[tuple[str, int | None, LayerFields], ...] = (
@@ -41,32 +45,42 @@ def find_kernel(path: str, rank: int) -> LayerFields | None:
     return next(rows, None)
 
 
-def describe_leaf(  # noqa: PLR0911 - a case each
-    path: str, leaf: Leaf, opened: OpenedModel, uses: Uses | None
-) -> Block:
+def describe_leaf(path: str, leaf: Leaf, opened: OpenedModel, finder: ActivationFinder) -> Block:
     """Describe how a leaf is initialized: by the use that its model makes of it, else by its name."""
-    rank, name = len(leaf.shape), path.rpartition("/")[2]
-    use = uses.layouts.get(path) if uses else None
+    rank, name, uses = len(leaf.shape), path.rpartition("/")[2], finder.uses
     if rank == 2 and uses and path in uses.lookups:
         return Block(Draw(LOOKUP), "Its rows are looked up: σ² = 1 / features, as Flax has it.")
-    stacked = opened.count_stacked(path, tuple(leaf.shape))
     if name == "lora_b":
         return Block(Constant(0.0), "The second factor of LoRA begins at zero (Hu et al. 2021).")
-    if use and rank > 1:
+    if rank > 1 and (found := finder.find_use(path)):
+        use, doubt = found
         groups: LayerFields = {"groups": use.groups} if use.groups > 1 else {}
-        return Block(Draw({"layout": "B" * stacked + use.layout[stacked:], **groups}))
+        certainty: Certainty = "guessed" if doubt else "certain"
+        return Block(Draw({"layout": use.layout, **groups}), doubt, certainty=certainty)
     kernel = find_kernel(path, rank) if uses is None else None
     if kernel is not None:
         layout = write_out(kernel["layout"], rank)
         doubt = f"Its axes are taken for {layout} by its name." if rank > 2 else ""
         return Block(Draw({**kernel, "layout": layout}), doubt, certainty="guessed" if doubt else "certain")
-    value = CONSTANTS.get(name)
+    return describe_other(path, leaf, opened, uses)
+
+
+def describe_other(path: str, leaf: Leaf, opened: OpenedModel, uses: Uses | None) -> Block:
+    """Describe a leaf that is not known to be a kernel."""
+    value = CONSTANTS.get(path.rpartition("/")[2])
+    is_unused = path in uses.lost or path not in uses.touched if uses else not opened.is_bare
+    if is_unused and value is None and len(leaf.shape) > 1 and jnp.issubdtype(leaf.dtype, jnp.floating):
+        return Block(Unknown(), UNUSED, certainty="unknown")
     if is_abstract(leaf):
         left = Block(Leave(), "It is no kernel that is known.")
-        return left if value is None else Block(Constant(value), f"{name} begins at {value:g}.")
+        return (
+            left
+            if value is None
+            else Block(Constant(value), f"{path.rpartition('/')[2]} begins at {value:g}.")
+        )
     if opened.is_bare or path in opened.statistics or value is None:
         return Block(Leave(), "It is no kernel: its own value stays.")
-    return Block(Constant(find_value(leaf, value)), f"{name} begins at a constant.")
+    return Block(Constant(find_value(leaf, value)), f"{path.rpartition('/')[2]} begins at a constant.")
 
 
 def find_value(leaf: Leaf, default: float) -> float:

@@ -11,6 +11,7 @@ from jax.tree_util import tree_flatten_with_path
 
 from weightinit.adapters.batches import Batch, read_batch
 from weightinit.adapters.rules import ModelRejected
+from weightinit.jax.declarations import Declarations, read_equinox, read_nnx, watch
 from weightinit.jax.walk import Leaf, PyTree, name_path
 
 Function = Callable[..., Any]
@@ -33,8 +34,8 @@ class Applied:
 class OpenedModel:
     """A model as a tree: `leaves` are its parameters by path, `statistics` those that norms count.
 
-    `widths` are the numbers of inputs that its modules declare. `function` takes the tree and inputs; None
-    for a bare tree. `close` makes a model of another tree.
+    `widths` are the numbers of inputs that its modules declare, `declarations` the shapes of their kernels.
+    `function` takes the tree and inputs; None for a bare tree. `close` makes a model of another tree.
     """
 
     tree: PyTree
@@ -44,12 +45,7 @@ class OpenedModel:
     inputs: tuple[Any, ...] | None = None
     statistics: frozenset[str] = frozenset()
     widths: tuple[int, ...] = ()
-    declared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-    def count_stacked(self, path: str, shape: tuple[int, ...]) -> int:
-        """Count the axes in front of a kernel that its layer does not declare: those of stacked layers."""
-        inner = self.declared.get(path, shape)
-        return len(shape) - len(inner) if shape[len(shape) - len(inner) :] == inner else 0
+    declarations: Declarations = field(default_factory=Declarations)
 
     @property
     def is_bare(self) -> bool:
@@ -99,7 +95,10 @@ def _open(model: PyTree) -> OpenedModel:
         return OpenedModel(variables, leaves, module.bind, module.apply, None, statistics)
     function = (lambda tree, *inputs, **named: tree(*inputs, **named)) if callable(model) else None
     widths = tuple(find_widths(model)) if function else ()
-    return OpenedModel(model, find_leaves(model), lambda tree: tree, function, widths=widths)
+    declarations = Declarations.of(read_equinox(model))
+    return OpenedModel(
+        model, find_leaves(model), lambda tree: tree, function, widths=widths, declarations=declarations
+    )
 
 
 def find_leaves(tree: PyTree) -> dict[str, Leaf]:
@@ -141,16 +140,16 @@ def trace(opened: OpenedModel, inputs: tuple[Any, ...]) -> tuple[Any, list[str]]
         found = opened.function and opened.function(jax.tree.unflatten(treedef, filled), *inputs)
         return [leaf for leaf in jax.tree.leaves(found) if hasattr(leaf, "dtype")]
 
-    return jax.make_jaxpr(run)(arrays, *inputs), paths
+    with watch(opened.declarations):
+        return jax.make_jaxpr(run)(arrays, *inputs), paths
 
 
 def _open_applied(applied: Applied) -> OpenedModel:
     opened = _open(applied.model)
     function = getattr(applied.function, "apply", applied.function)
     if opened.tree is applied.model:
-        return OpenedModel(
-            opened.tree, opened.leaves, opened.close, function, applied.inputs, _find_statistics(opened)
-        )
+        statistics = _find_statistics(opened)
+        return replace(opened, function=function, inputs=applied.inputs, statistics=statistics)
     nnx = sys.modules["flax.nnx"]
     graph, _ = nnx.split(applied.model)
 
@@ -183,17 +182,6 @@ def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
 
     modules = {"/".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
     widths = tuple(width for module in modules.values() for width in read_widths(module))
-    declared = {f"{path}/kernel".lstrip("/"): read_shape(module) for path, module in modules.items()}
-    known = {path: shape for path, shape in declared.items() if shape and path in leaves}
-    return OpenedModel(state, leaves, close, run, None, statistics, widths, known)
-
-
-def read_shape(module: Any) -> tuple[int, ...]:  # noqa: ANN401
-    """Read the shape of the kernel that a layer of NNX declares; () where it declares none."""
-    found = getattr(module, "kernel_shape", None)
-    inputs, outputs = getattr(module, "in_features", None), getattr(module, "out_features", None)
-    if found is None and inputs is not None and outputs is not None:
-        batch = tuple(getattr(module, "batch_axis", {}).values())
-        found = (*batch, *(inputs if isinstance(inputs, tuple) else (inputs,)))
-        found = (*found, *(outputs if isinstance(outputs, tuple) else (outputs,)))
-    return tuple(found or ())
+    return OpenedModel(
+        state, leaves, close, run, None, statistics, widths, Declarations.of(read_nnx(modules))
+    )

@@ -54,7 +54,7 @@ def _derive(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]
     if ROLES.get(name) in BLENDING:
         if None not in numbers:
             number = read_number(evaluate(name, equation.params, numbers))
-        moved = [max(known, key=lambda weight: len(weight.dims), default=None)]
+        moved = [max(known, key=lambda weight: weight.rank, default=None)]
     elif name in KEEPING | {"broadcast_in_dim", "reshape", "squeeze"}:
         number = numbers[0]
     if name == "concatenate" and len(known) == len(sources):
@@ -77,6 +77,8 @@ def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> 
         if is_inexact(form):
             node = graph.move(form, role, make_move(equation), sources, name)
             node.output = place if equation.primitive.multiple_results else None
+        elif name in {"sort", "top_k"}:  # the places where the elements were
+            node = graph.add(form, Role.IGNORED, label=name, inputs=tuple(dict.fromkeys(sources)))
         else:  # a mask, or whole numbers of a signal
             inputs = tuple(dict.fromkeys(source for source in sources if not source.is_constant))
             call = partial(_truncate, form.dtype)
@@ -107,12 +109,12 @@ def _truncate(dtype: DType, array: Array, *_: Array) -> Array:
 
 
 def _find_origins(*nodes: Node) -> set[Node]:
-    """Find the inputs and products that nodes are computed from."""
+    """Find the products of kernels that nodes are computed from, and nothing else in between."""
     found, seen, pending = set[Node](), set(nodes), list(nodes)
     while pending:
         node = pending.pop()
         if node.role in ORIGINS:
-            found.add(node)
+            found |= {node} if node.parameters else set()
             continue
         fresh = [source for source in node.inputs if source not in seen and not source.is_constant]
         seen.update(fresh)

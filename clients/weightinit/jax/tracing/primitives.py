@@ -20,7 +20,11 @@ def _logistic(x: Array) -> Array:
 
 
 def _select(which: Array, *cases: Array) -> Array:
-    return np.choose(np.asarray(which).astype(int), np.broadcast_arrays(which, *cases)[1:])
+    """Select from cases; by a mask that is not known, and stands for all, the one that is no constant."""
+    chosen = np.choose(np.asarray(which).astype(int), np.broadcast_arrays(which, *cases)[1:])
+    if np.size(which) > 1 and np.all(which == np.ravel(which)[0]) and not np.ptp(chosen):
+        return next((case for case in cases if np.ptp(case)), chosen)
+    return chosen
 
 
 def _clamp(low: Array, x: Array, high: Array) -> Array:

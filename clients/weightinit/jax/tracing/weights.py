@@ -49,6 +49,11 @@ class Weight:
         """The lengths of the axes."""
         return tuple(math.prod(size for _, size in atoms) for atoms in self.dims)
 
+    @property
+    def rank(self) -> int:
+        """The number of axes that are of a leaf."""
+        return sum(any(axis is not None for axis, _ in atoms) for atoms in self.dims)
+
     def permute(self, axes: Iterable[int | None], sizes: Sequence[int] = ()) -> "Weight":
         """Return the weight with those of its axes; a new one of that size for each None."""
         order = list(axes)
