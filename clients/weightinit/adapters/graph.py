@@ -93,6 +93,32 @@ class Arrays(Protocol):
         ...
 
 
+class NumpyArrays:
+    """NumPy's arrays, as stand-ins for signals: of double precision, which a framework may lack."""
+
+    def make(self, values: Array) -> Array:
+        """Make an array of one."""
+        return np.array(values)
+
+    def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
+        """Make an array of a shape, in which elements count along an axis."""
+        lengths = [1] * len(shape)
+        lengths[axis] = count
+        return np.broadcast_to(np.arange(count, dtype=float).reshape(lengths), tuple(shape))
+
+    def make_filled(self, value: float, shape: Sequence[int]) -> Array:
+        """Make an array of a shape, of one value: of integers where that is one."""
+        return np.full(tuple(shape), value)
+
+    def read(self, array: Array) -> Array:
+        """Read an array."""
+        return np.asarray(array)
+
+    def find_uniform(self, tensor: Array) -> float | None:
+        """Return the value that all elements have, which is all that is kept of a constant."""
+        return None if tensor is None else float(tensor)
+
+
 def substitute(value: Structure, replace: Callable[[Node], Array]) -> Structure:
     """Replace the nodes in an argument: in tuples, lists, slices and dictionaries too."""
     if isinstance(value, Node):

@@ -160,7 +160,7 @@ class Walker:
         if node.role is not Role.REDUCE:
             return chosen
         if self._values.is_linear(chosen):
-            return replace(chosen, reduced=True)
+            return replace(chosen, reduced=True, pooled=chosen.values)
         pooled = self._values.get_values(chosen)
         return replace(chosen, reduced=True, values=self._values.expect(pooled), pooled=pooled)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from weightinit.adapters.following import Follower, choose, doubt, merge, pack
-from weightinit.adapters.graph import Array
+from weightinit.adapters.graph import NumpyArrays
 from weightinit.adapters.plan import Inference
 from weightinit.adapters.rules import ModelRejected
 from weightinit.jax.inputs import guess_inputs
@@ -22,32 +22,6 @@ from weightinit.jax.tracing.uses import Application, Use, Uses
 from weightinit.jax.walk import Leaf, is_abstract
 
 MAX_TRIALS = 200
-
-
-class NumpyArrays:
-    """NumPy's arrays, as stand-ins for signals: they have double precision, which JAX may not."""
-
-    def make(self, values: Array) -> Array:
-        """Make an array of one."""
-        return np.array(values)
-
-    def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
-        """Make an array of a shape, in which elements count along an axis."""
-        lengths = [1] * len(shape)
-        lengths[axis] = count
-        return np.broadcast_to(np.arange(count, dtype=float).reshape(lengths), tuple(shape))
-
-    def make_filled(self, value: float, shape: Sequence[int]) -> Array:
-        """Make an array of a shape, of one value: of integers where that is one."""
-        return np.full(tuple(shape), value)
-
-    def read(self, array: Array) -> Array:
-        """Read an array."""
-        return np.asarray(array)
-
-    def find_uniform(self, tensor: Array) -> float | None:
-        """Return the value that all elements have, which is all that is kept of a constant."""
-        return None if tensor is None else float(tensor)
 
 
 class ActivationFinder:

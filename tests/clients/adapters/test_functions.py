@@ -98,3 +98,9 @@ MOMENTS = {
 def test_the_moments_are_those_of_a_standard_normal_variable(name, moments):
     found = recognize(PYTORCH[name](X).numpy())
     assert (found.second_moment, found.derivative_moment) == pytest.approx(moments, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "gelu", "softplus"])
+def test_a_function_of_what_has_a_factor_and_a_bias_is_that_function(name):
+    values = PYTORCH[name](1.5 * X + 1).numpy()
+    assert (recognize(values).name, recognize(values, 1.5, 1.0).name) == (None, name)

@@ -34,6 +34,8 @@ def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
         return [graph.move(forms[0], Role.MOVE, overlay, sources[1:], name)]  # a mask, or dropout
     if role in {Role.MOVE, Role.SPLIT}:
         return _move(graph, equation, sources, role)
+    if name == "reduce_sum":
+        _note_hidden(graph, equation, sources[0])
     fields: dict[str, Any] = {"inputs": tuple(dict.fromkeys(sources)), "label": name}
     if role in BLENDING:
         fields |= {"call": partial(_compute, name, equation.params), "arguments": tuple(sources)}
@@ -85,6 +87,15 @@ def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> 
             node = graph.add(form, Role.ELEMENTWISE, label=name, call=call, arguments=inputs, inputs=inputs)
         made.append(node)
     return made
+
+
+def _note_hidden(graph: Graph, equation: Equation, source: Node) -> None:
+    """Note a kernel in a product that is written as a sum of what was multiplied element by element."""
+    for factor in source.arguments if source.role is Role.MULTIPLY else ():
+        weight = graph.weights.get(factor)
+        summed = [weight.dims[axis] for axis in equation.params["axes"]] if weight else []
+        if weight and weight.rank > 1 and any(axis is not None for atoms in summed for axis, _ in atoms):
+            graph.uses.lost.update(piece.path for piece in weight.pieces)
 
 
 def _look_up(graph: Graph, equation: Equation, sources: list[Node]) -> Node:

@@ -48,7 +48,9 @@ class Uses:
         for letter, atoms in zip(letters, weight.dims, strict=True):
             for index, (axis, size) in enumerate(atoms):
                 # Convolutions of stacked kernels are one with as many groups.
-                is_stacked = letter == "O" and index + 1 < len(atoms) and groups > 1 and groups % size == 0
+                behind = [other for other, _ in atoms[index + 1 :]]
+                is_apart = letter == "O" and bool(behind) and axis not in behind
+                is_stacked = is_apart and groups > 1 and groups % size == 0
                 groups = groups // size if is_stacked else groups
                 if axis is not None:
                     found[axis].add("B" if is_stacked else letter)
