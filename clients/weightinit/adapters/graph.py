@@ -34,6 +34,10 @@ class Role(Enum):
     UNKNOWN = "unknown"
 
 
+PASSING = frozenset([Role.MOVE, Role.SPLIT, Role.NORM, Role.REDUCE])
+BLENDING = frozenset([Role.ELEMENTWISE, Role.ADD, Role.MULTIPLY])
+
+
 @dataclass(eq=False, repr=False, slots=True)
 class Node:
     """A tensor of a graph: what computes it, from which others.
@@ -274,3 +278,33 @@ def find_way(start: Node, node: Node, reached: Container[Node]) -> list[Node]:
     while way[-1] is not start:
         way.append(next(source for source in way[-1].inputs if source in reached))
     return way[-2::-1]
+
+
+# --- the way back ---------------------------------------------------------------------------------
+
+
+def comes_of(start: Node, node: Node) -> bool:
+    """Tell whether a node comes of a start, by any way: such a factor scales the signal, and gates none."""
+    seen, pending = {node}, [node]
+    while pending:
+        last = pending.pop()
+        if last is start:
+            return True
+        fresh = [source for source in last.inputs if source.index >= start.index and source not in seen]
+        seen.update(fresh)
+        pending += fresh
+    return False
+
+
+def find_sources(node: Node) -> list[Node]:
+    """Find the nodes that a node may be a function of."""
+    sources, seen, pending = [], {node}, [node]
+    while pending:
+        node = pending.pop()
+        if node.role in {Role.PRODUCT, Role.SPLIT, Role.INPUT}:
+            sources.append(node)
+        if node.role in PASSING | BLENDING:
+            fresh = [source for source in node.inputs if source not in seen and not source.is_constant]
+            seen.update(fresh)
+            pending += fresh
+    return sources

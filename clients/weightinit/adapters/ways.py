@@ -11,7 +11,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from weightinit.adapters.functions import GRID, recognize
-from weightinit.adapters.graph import Arrays, ChannelFinder, Node, Role
+from weightinit.adapters.graph import (
+    BLENDING,
+    PASSING,
+    Arrays,
+    ChannelFinder,
+    Node,
+    Role,
+    comes_of,
+    find_sources,
+)
 from weightinit.adapters.signals import Evaluator, Gate, Signal
 
 # The linear half of a gated unit, by the activation of the other half (Dauphin et al. 2017, Shazeer 2020).
@@ -32,9 +41,6 @@ MAX_STEPS = 20_000
 # nothing depends on it: schemes for rectifiers do not count the outputs.
 BOUNDED = frozenset(["hard_sigmoid", "hard_tanh", "sigmoid", "tanh"])
 PLAIN = Signal()
-
-PASSING = frozenset([Role.MOVE, Role.SPLIT, Role.NORM, Role.REDUCE])
-BLENDING = frozenset([Role.ELEMENTWISE, Role.ADD, Role.MULTIPLY])
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +180,7 @@ class Walker:
             return None
         gates = tuple(dict.fromkeys(gate for signal in signals for gate in signal.gates))
         if node.role is Role.MULTIPLY:
-            gates += tuple((node, source) for source in foreign if not _comes_of(region.start, source))
+            gates += tuple((node, source) for source in foreign if not comes_of(region.start, source))
         seen = next((signal for signal in signals if (signal.scale, signal.shift) != (1.0, 0.0)), signals[0])
         made = Signal(scale=seen.scale, shift=seen.shift, gates=gates)
         if node.role is Role.ADD and foreign and len(own) == 1 and signals[0].is_plain:
@@ -266,7 +272,7 @@ class Walker:
 
     def _name_gate(self, gates: Sequence[Gate]) -> str | None:
         """Name the unit whose linear half was multiplied by factors, by the activation of the other half."""
-        sources = {source for _, factor in gates for source in _find_sources(factor)}
+        sources = {source for _, factor in gates for source in find_sources(factor)}
         for source in sorted(sources, key=lambda node: node.index):
             signals = self.explore(source).signals
             if all(factor in signals for _, factor in gates):
@@ -283,33 +289,6 @@ class Walker:
         factors = [self._values.evaluate(node, {factor: signals[factor]}) for node, factor in gates]
         with np.errstate(all="ignore"):
             return recognize(np.prod([self._values.read(factor) for factor in factors], axis=0)).name
-
-
-def _comes_of(start: Node, node: Node) -> bool:
-    """Tell whether a node comes of a start, by any way: such a factor scales the signal, and gates none."""
-    seen, pending = {node}, [node]
-    while pending:
-        last = pending.pop()
-        if last is start:
-            return True
-        fresh = [source for source in last.inputs if source.index >= start.index and source not in seen]
-        seen.update(fresh)
-        pending += fresh
-    return False
-
-
-def _find_sources(factor: Node) -> list[Node]:
-    """Find the nodes that a factor may be a function of."""
-    sources, seen, pending = [], {factor}, [factor]
-    while pending:
-        node = pending.pop()
-        if node.role in {Role.PRODUCT, Role.SPLIT, Role.INPUT}:
-            sources.append(node)
-        if node.role in PASSING | BLENDING:
-            fresh = [source for source in node.inputs if source not in seen and not source.is_constant]
-            seen.update(fresh)
-            pending += fresh
-    return sources
 
 
 def _meets_itself(node: Node, region: Region) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from weightinit.adapters.graph import Array, Node, Role
+from weightinit.adapters.graph import BLENDING, Array, Node, Role, find_sources
 from weightinit.jax.tracing.moves import make_move, overlay
 from weightinit.jax.tracing.nodes import Graph, is_inexact, read_number
 from weightinit.jax.tracing.primitives import KEEPING, ROLES, evaluate
@@ -14,10 +14,6 @@ from weightinit.jax.tracing.weights import Weight, join, move_weight
 
 Equation = Any  # a jax.extend.core.JaxprEqn
 DType = Any
-
-BLENDING = frozenset([Role.ELEMENTWISE, Role.ADD, Role.MULTIPLY])
-# Where the walk back from a node to what it is computed from ends.
-ORIGINS = frozenset([Role.INPUT, Role.PRODUCT, Role.UNKNOWN, Role.IGNORED, Role.ACTIVATION])
 
 
 def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
@@ -30,7 +26,7 @@ def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
         role = Role.IGNORED  # random numbers, and what is made of them
     if name in {"gather", "dynamic_slice"} and sources[0].is_constant:
         return [_look_up(graph, equation, sources)]
-    if name == "select_n" and not _find_origins(sources[0]) & _find_origins(*sources[1:]):
+    if name == "select_n" and not _share_kernel(sources[0], sources[1:]):
         return [graph.move(forms[0], Role.MOVE, overlay, sources[1:], name)]  # a mask, or dropout
     if role in {Role.MOVE, Role.SPLIT}:
         return _move(graph, equation, sources, role)
@@ -119,18 +115,10 @@ def _truncate(dtype: DType, array: Array, *_: Array) -> Array:
     return array != 0 if np.dtype(dtype) == bool else np.trunc(np.asarray(array, dtype=float))
 
 
-def _find_origins(*nodes: Node) -> set[Node]:
-    """Find the products of kernels that nodes are computed from, and nothing else in between."""
-    found, seen, pending = set[Node](), set(nodes), list(nodes)
-    while pending:
-        node = pending.pop()
-        if node.role in ORIGINS:
-            found |= {node} if node.parameters else set()
-            continue
-        fresh = [source for source in node.inputs if source not in seen and not source.is_constant]
-        seen.update(fresh)
-        pending += fresh
-    return found
+def _share_kernel(mask: Node, cases: Sequence[Node]) -> bool:
+    """Tell whether a mask may be a function of what it selects from."""
+    kernels = {source for source in find_sources(mask) if source.parameters}
+    return any(source in kernels for case in cases for source in find_sources(case))
 
 
 def _find_softmax(sources: Sequence[Node]) -> Node | None:
