@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -212,6 +213,10 @@ def plan_published(
             targets[path] = Target((path,), tuple(leaf.shape), letters, optional=optional)
     patterns.check_matched(list(leaves))
     published = fetch_published(reference, client)
+    for path, target in targets.items():
+        if "O" in target.letters and published.find(rename(path)) is None:
+            parts = finder.find_parts(path)
+            targets[path] = replace(target, gates=parts, axis=target.letters.index("O"))
     matched = match_model(published, targets, rename, strict=strict is not False)
     left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
     tensors = [

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from weightinit.jax import Applied, initialize, plan
+from weightinit.jax import Applied, initialize, plan, publish
 
 from tests.clients.drawing import draw
 
@@ -237,3 +237,24 @@ def test_the_gates_of_haiku(kind, kernels, client):
         for path, inputs in kernels.items()
         for place, gate in enumerate(CELLS[kind])
     }
+
+
+def split_qkv(params, x):
+    q, k, v = jnp.split(x @ params["w"], 3, -1)
+    return jax.nn.softmax(q @ k.T) @ v
+
+
+PACKED = {
+    "gates of Equinox": lambda: Applied(run_cell, eqx.nn.LSTMCell(3, 5, key=KEY), jnp.zeros((4, 3))),
+    "gates of Linen": lambda: apply_linen(nn.RNN(nn.OptimizedLSTMCell(5)), jnp.zeros((1, 4, 3))),
+    "queries, keys and values": lambda: Applied(split_qkv, {"w": jnp.zeros((8, 24))}, jnp.zeros((3, 8))),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_model_with_packed_kernels_is_started_by_what_it_published(name, client):
+    model = PACKED[name]()
+    published = publish(model, 42, client=client).id
+    started, expected = initialize(model, published, client=client), initialize(model, 42, client=client)
+    for found, drawn in zip(jax.tree.leaves(started), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(found, drawn)
