@@ -32,6 +32,8 @@ from weightinit.adapters.rules import ModelRejected, Patterns, Rules, UnknownAct
 from weightinit.deprecation import deprecate_keywords
 from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.arrays import distribute, name_dtype, take_over
+from weightinit.jax.initializers import recall, remember
+from weightinit.jax.kept import Author
 from weightinit.jax.layers import describe_leaf
 from weightinit.jax.models import OpenedModel, open_model
 from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path
@@ -92,7 +94,12 @@ def initialize(
 
     def make(path: tuple[Any, ...], leaf: Leaf) -> Leaf:
         found = blocks.get(name_path(path), [])
-        return leaf if all(is_left(block.planned) for block in found) else _make_leaf(found, leaf, source)
+        if all(is_left(block.planned) for block in found):
+            return leaf
+        made, initializer = _make_leaf(found, leaf, source), None if is_abstract(leaf) else recall(leaf)
+        if initializer is not None:  # which this is from as well
+            remember(made, initializer)
+        return made
 
     return opened.close(tree_map_with_path(make, opened.tree))
 
@@ -130,10 +137,11 @@ def plan_leaves(
 ) -> list[PlannedTensor]:
     """Plan how each leaf of a model is initialized. Raises ModelRejected."""
     planner, finder = Planner(rules, axis=-1), ActivationFinder(opened)
+    author = make_author(opened, finder)
     tensors: list[PlannedTensor] = []
     known = False
     for path, leaf in opened.leaves.items():
-        described = describe_leaf(path, leaf, opened, finder)
+        described = author.describe(path)
         layout = find_layout([described])
         blocks = planner.plan_tensor(
             [path],
@@ -141,6 +149,7 @@ def plan_leaves(
             tuple(leaf.shape),
             [described],
             partial(finder.find, path),
+            author.find(path),
             axis=layout.index("O") if layout.count("O") == 1 else None,
         )
         if 0 in leaf.shape and is_abstract(leaf):
@@ -154,6 +163,12 @@ def plan_leaves(
         check_drawn([path for path, leaf in opened.leaves.items() if 0 not in leaf.shape], known=known)
         check_filled(tensors, opened.leaves)
     return tensors
+
+
+def make_author(opened: OpenedModel, finder: ActivationFinder) -> Author:
+    """Describe the leaves of a model, and find what its author fixed among them."""
+    known = {path: describe_leaf(path, leaf, opened, finder) for path, leaf in opened.leaves.items()}
+    return Author(opened, known)
 
 
 def check_drawn(names: Sequence[str], *, known: bool) -> None:
@@ -204,13 +219,15 @@ def plan_published(
     """
     leaves, patterns = opened.leaves, Patterns("rules", rules)
     finder = ActivationFinder(opened)
+    author = make_author(opened, finder)
     targets: dict[str, Target] = {}
     for path, leaf in leaves.items():
-        rank, known = len(leaf.shape), find_layout([describe_leaf(path, leaf, opened, finder)])
-        letters = find_letters(patterns, [path], known, rank)
+        shape, letters = tuple(leaf.shape), find_letters(patterns, [path], author.find_axes(path), leaf.ndim)
         if letters is not None and leaf.dtype.name in TENSOR_DTYPES:
-            optional = path in opened.statistics or leaf.dtype.name in INTEGERS or 0 in leaf.shape
-            targets[path] = Target((path,), tuple(leaf.shape), letters, optional=optional)
+            is_weight = path not in opened.statistics and leaf.dtype.name not in INTEGERS and 0 not in shape
+            kept = author.find(path)
+            optional = not is_weight or (kept is not None and isinstance(kept.action, Leave))
+            targets[path] = Target((path,), shape, letters, axis=len(shape) - 1, optional=optional)
     patterns.check_matched(list(leaves))
     published = fetch_published(reference, client)
     for path, target in targets.items():
@@ -230,6 +247,8 @@ def plan_published(
 def make_planned(path: str, leaf: Leaf, block: Block) -> PlannedTensor:
     """Make the planned tensor of a block of a leaf."""
     shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
+    if block.rows is not None:  # which may be numbers of NumPy's, unknown to JSON
+        block = replace(block, rows=slice(int(block.rows.start), int(block.rows.stop)))
     return PlannedTensor.of([path], shape, dtype, block, path)
 
 

@@ -1,6 +1,7 @@
 """Initializers: JAX's own interface, with weights from the service."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypedDict, Unpack
@@ -50,7 +51,7 @@ class Initializer:
             dtype: float32, float64, float16 or bfloat16. Default: the initializer's, or JAX's.
             out_sharding: where the parts go. Each device fetches its own; under jit the whole is fetched.
         """
-        spec = self._specify(tuple(shape), dtype)
+        spec = self.specify(tuple(shape), dtype)
         words = _read_words(key) if spec.seed is None else jnp.zeros(2, jnp.uint32)
         if isinstance(words, jax.core.Tracer):
             weights = self._call_back(spec, words)
@@ -58,9 +59,12 @@ class Initializer:
         seeded = _seed(spec, words)
         if out_sharding is not None:
             return sharded(seeded, out_sharding, client=self.client)
-        return take_over(self._fetch(seeded))
+        weights = take_over(self._fetch(seeded))
+        remember(weights, self)
+        return weights
 
-    def _specify(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> Spec:
+    def specify(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> Spec:
+        """Return the spec of a kernel of a shape, without a seed where the key gives it."""
         spec = replace(self.spec, shape=shape, dtype=name_dtype(self.dtype if dtype is None else dtype))
         return spec if self.axes is None else replace(spec, layout=spell_layout(len(shape), *self.axes))
 
@@ -94,6 +98,31 @@ def initializer(
         **layer: what follows the kernel and which axis is which, as for Client.weights.
     """
     return Initializer(make_spec(seed, name, layer), dtype, client=client)
+
+
+# What initializers gave last, by the start of it: layers that do not keep their initializer are told by that.
+_REMEMBERED: OrderedDict[tuple[int, bytes], Initializer] = OrderedDict()
+MAX_REMEMBERED, COUNT = 4096, 16
+
+
+def remember(weights: jax.Array, made: Initializer) -> None:
+    """Remember which initializer gave some weights: their first 16 are the ones of no other."""
+    if weights.size >= COUNT // 4:
+        _REMEMBERED[identify(weights)] = made
+    while len(_REMEMBERED) > MAX_REMEMBERED:
+        _REMEMBERED.popitem(last=False)
+
+
+def recall(leaf: Any) -> Initializer | None:  # noqa: ANN401 - an array of JAX or NumPy
+    """Return the initializer that gave a leaf what it holds, in any shape; None where it is not known."""
+    devices = getattr(getattr(leaf, "sharding", None), "device_set", ())
+    is_readable = leaf.size and len(devices) < 2 and jnp.issubdtype(leaf.dtype, jnp.floating)
+    return _REMEMBERED.get(identify(leaf)) if _REMEMBERED and is_readable else None
+
+
+def identify(weights: Any) -> tuple[int, bytes]:  # noqa: ANN401 - as above
+    """Return what tells weights from others."""
+    return weights.size, np.asarray(weights.ravel()[:COUNT]).tobytes()
 
 
 def make_spec(seed: int | str | None, name: str | None, layer: LayerFields) -> Spec:

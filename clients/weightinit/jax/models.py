@@ -11,7 +11,9 @@ from jax.tree_util import tree_flatten_with_path
 
 from weightinit.adapters.batches import Batch, read_batch
 from weightinit.adapters.rules import ModelRejected
-from weightinit.jax.declarations import Declarations, read_equinox, read_nnx, watch
+from weightinit.jax import chosen, declarations
+from weightinit.jax.chosen import Choices
+from weightinit.jax.declarations import Declarations, read_equinox, read_nnx
 from weightinit.jax.walk import Leaf, PyTree, name_path
 
 Function = Callable[..., Any]
@@ -34,8 +36,10 @@ class Applied:
 class OpenedModel:
     """A model as a tree: `leaves` are its parameters by path, `statistics` those that norms count.
 
-    `widths` are the numbers of inputs that its modules declare, `declarations` the shapes of their kernels.
-    `function` takes the tree and inputs; None for a bare tree. `close` makes a model of another tree.
+    `widths` are the numbers of inputs that its modules declare, `declarations` the shapes of their kernels,
+    `choices` their initializers. `function` takes the tree and inputs; None for a bare tree. `close` makes a
+    model of another tree. `untrained` are those in other collections of Linen than its parameters, `traces`
+    the programs that were seen, each with the paths of its first arguments.
     """
 
     tree: PyTree
@@ -46,6 +50,9 @@ class OpenedModel:
     statistics: frozenset[str] = frozenset()
     widths: tuple[int, ...] = ()
     declarations: Declarations = field(default_factory=Declarations)
+    untrained: frozenset[str] = frozenset()
+    choices: Choices = field(default_factory=Choices)
+    traces: list[tuple[Any, list[str]]] = field(default_factory=list)
 
     @property
     def is_bare(self) -> bool:
@@ -92,12 +99,17 @@ def _open(model: PyTree) -> OpenedModel:
         module, variables = model.unbind()
         leaves = find_leaves(variables)
         statistics = frozenset(path for path in leaves if path.startswith("batch_stats/"))
-        return OpenedModel(variables, leaves, module.bind, module.apply, None, statistics)
+        untrained = find_untrained(variables, leaves)
+        return OpenedModel(
+            variables, leaves, module.bind, module.apply, None, statistics, untrained=untrained
+        )
     function = (lambda tree, *inputs, **named: tree(*inputs, **named)) if callable(model) else None
     widths = tuple(find_widths(model)) if function else ()
-    declarations = Declarations.of(read_equinox(model))
-    return OpenedModel(
-        model, find_leaves(model), lambda tree: tree, function, widths=widths, declarations=declarations
+    opened = OpenedModel(model, find_leaves(model), lambda tree: tree, function, widths=widths)
+    return replace(
+        opened,
+        declarations=Declarations.of(read_equinox(model)),
+        untrained=find_untrained(model, opened.leaves),
     )
 
 
@@ -107,6 +119,13 @@ def find_leaves(tree: PyTree) -> dict[str, Leaf]:
     return {
         name_path(path): leaf for path, leaf in leaves if hasattr(leaf, "dtype") and hasattr(leaf, "shape")
     }
+
+
+def find_untrained(tree: PyTree, leaves: Mapping[str, Leaf]) -> frozenset[str]:
+    """Find the leaves that are no parameters of a module of Linen: those in its other collections."""
+    if not isinstance(tree, Mapping) or "params" not in tree:
+        return frozenset()
+    return frozenset(path for path in leaves if not path.startswith("params/"))
 
 
 def find_widths(model: Any) -> Iterator[int]:  # noqa: ANN401
@@ -140,8 +159,10 @@ def trace(opened: OpenedModel, inputs: tuple[Any, ...]) -> tuple[Any, list[str]]
         found = opened.function and opened.function(jax.tree.unflatten(treedef, filled), *inputs)
         return [leaf for leaf in jax.tree.leaves(found) if hasattr(leaf, "dtype")]
 
-    with watch(opened.declarations):
-        return jax.make_jaxpr(run)(arrays, *inputs), paths
+    with chosen.watch(opened.choices), declarations.watch(opened.declarations):
+        program = jax.make_jaxpr(run)(arrays, *inputs)
+    opened.traces.append((program, paths))
+    return program, paths
 
 
 def _open_applied(applied: Applied) -> OpenedModel:
@@ -166,7 +187,8 @@ def _find_statistics(opened: OpenedModel) -> frozenset[str]:
 def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
     """Open a module of NNX, which is updated in place: only its parameters are drawn."""
     graph, state = nnx.split(model)
-    kinds = {"/".join(map(str, path)): kind.type for path, kind in nnx.to_flat_state(state)}
+    # An array that is no variable, as the scales of nnx.WeightNorm, is not trained.
+    kinds = {"/".join(map(str, path)): type(one) for path, one in nnx.to_flat_state(state)}
     found = find_leaves(state)
     statistics = frozenset(path for path in found if issubclass(kinds[path], nnx.BatchStat))
     leaves = {
@@ -182,6 +204,8 @@ def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
 
     modules = {"/".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
     widths = tuple(width for module in modules.values() for width in read_widths(module))
-    return OpenedModel(
-        state, leaves, close, run, None, statistics, widths, Declarations.of(read_nnx(modules))
-    )
+    read = Declarations.of(read_nnx(modules))
+    opened = OpenedModel(state, leaves, close, run, None, statistics, widths, read)
+    for path, module in modules.items():
+        opened.choices.add(path, module)
+    return opened

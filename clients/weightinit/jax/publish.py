@@ -9,6 +9,7 @@ from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
+from weightinit.jax.kept import UNTRAINED, find_uniform
 from weightinit.jax.layers import find_constant
 from weightinit.jax.models import open_model
 from weightinit.jax.tracing.nodes import read_number
@@ -41,6 +42,8 @@ def publish(
     opened = open_model(model, batch)
     for path, group in groupby(plan_leaves(opened, rules), key=lambda tensor: tensor.target):
         blocks = list(group)
+        if path in opened.untrained and isinstance(blocks[0].action, Leave):
+            continue  # it is no parameter
         try:
             tensors += describe_leaf(path, opened.leaves[path], blocks, number, rename)
         except ModelRejected as error:
@@ -70,7 +73,7 @@ def describe_leaf(
             else [TensorSpec.of(rename(path), Part.constant(leaf.shape, value), dtype=dtype)]
         )
     return [
-        TensorSpec.of(rename(block.name), find_part(path, block, seed, rename), dtype=block.dtype)
+        TensorSpec.of(rename(block.name), find_part(path, leaf, block, seed, rename), dtype=block.dtype)
         for block in blocks
     ]
 
@@ -85,16 +88,22 @@ def find_integer(leaf: Leaf, dtype: str) -> float | None:
     return value if value is not None and limits and limits[0] <= value <= limits[1] else None
 
 
-def find_part(path: str, block: PlannedTensor, seed: int, rename: Rename) -> Part:
+def find_part(path: str, leaf: Leaf, block: PlannedTensor, seed: int, rename: Rename) -> Part:
     """Find the part that a block is. Raises ModelRejected where no value is known."""
     shape = block.shape
     if spec := block.make_spec(seed, rename):
+        if spec.seed is not None and int(spec.seed) != seed:
+            raise ModelRejected(
+                f"is drawn from the seed {spec.seed} of its layer: publish that, or say a rule"
+            )
         return Part.of(spec)
     if isinstance(block.action, Constant):
         return Part.constant(shape, block.action.value)
     if isinstance(block.action, Leave) and block.action.by_rule:
         raise ModelRejected("is left alone by a rule")
-    value = find_constant(path)
+    is_trained = not block.reason.startswith(UNTRAINED)
+    value = find_constant(path) if is_trained else find_uniform(leaf)
     if value is None:
-        raise ModelRejected(f"{list(shape)} has no known initial value: say it in rules")
+        untrained = "" if is_trained else ", and is not trained"
+        raise ModelRejected(f"{list(shape)} has no known initial value{untrained}: say it in rules")
     return Part.constant(shape, value)
