@@ -1,5 +1,6 @@
 """The fitter: which published tensors fill which of a framework's, and all that does not fit at once."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +53,8 @@ class Target:
     """A tensor that a framework's model has a place for, by its own names, of which the first found counts.
 
     `letters` are its axes, "" where nobody knows which is which. `gates` are packed along `axis`, each with a
-    name of its own. An optional one may lack from what is published.
+    name of its own, and of equal lengths unless `lengths` says them. An optional one may lack from what is
+    published.
     """
 
     names: tuple[str, ...]
@@ -61,6 +63,7 @@ class Target:
     gates: tuple[str, ...] = ()
     axis: int = 0
     optional: bool = False
+    lengths: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.names[0]} {list(self.shape)} {self.letters}".strip()
@@ -70,13 +73,33 @@ def stack(found: Sequence[Source], target: Target) -> list[Segment]:
     """Fit published tensors side by side along the axis that gates are packed along. Raises ModelRejected."""
     if len(found) == 1:
         return match_tensor(found[0], target)
-    length = target.shape[target.axis] // len(found)
-    each = replace(target, shape=_resize(target.shape, target.axis, length), gates=())
+    lengths = target.lengths or (target.shape[target.axis] // len(found),) * len(found)
+    starts = itertools.accumulate(lengths, initial=0)
     return [
-        move(segment, target.axis, length * index, length)
-        for index, one in enumerate(found)
-        for segment in match_tensor(one, each)
+        move(segment, target.axis, start, length)
+        for one, start, length in zip(found, starts, lengths, strict=False)
+        for segment in match_tensor(one, narrow(target, length))
     ]
+
+
+def narrow(target: Target, length: int) -> Target:
+    """Return the target that a gate of a length is by itself."""
+    return replace(target, shape=_resize(target.shape, target.axis, length), gates=(), lengths=())
+
+
+def measure_gates(published: PublishedModel, name: str, target: Target) -> dict[str, int]:
+    """Measure the kernels that are published by names of their own, `name` and a dot before each, in order.
+
+    Empty where there are none, or they do not make up the target along its axis.
+    """
+    found = {}
+    for one in published.tensors:
+        if one.name.startswith(f"{name}."):
+            spec = one.segments[0].spec
+            letters = write_out(spec.layout, len(spec.shape)) if spec else target.letters
+            fits = len(letters) == len(one.shape)
+            found[one.name.removeprefix(f"{name}.")] = measure_axes(letters, one.shape)[0] if fits else 0
+    return found if sum(found.values()) == target.shape[target.axis] else {}
 
 
 def match_tensor(found: Source, target: Target) -> list[Segment]:

@@ -113,7 +113,9 @@ class PlannedTensor:
             self._check_constant()
             return None
         if self.dtype not in DTYPES:
-            raise TensorRejected(f"dtype must be one of {', '.join(DTYPES)}; received {self.dtype}")
+            raise TensorRejected(
+                f"{self.name}: dtype must be one of {', '.join(DTYPES)}; received {self.dtype}"
+            )
         if isinstance(self.action, PublishedDraw):
             return replace(self.action.spec, dtype=self.dtype)
         return Spec.of(self.shape, dtype=self.dtype, seed=seed, name=rename(self.name), **self.action.layer)

@@ -14,7 +14,7 @@ from jax.tree_util import tree_map_with_path
 from weightinit import Client, Parameters, default_client
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, Unknown, find_layout
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.matching import Target, find_letters, match_model
+from weightinit.adapters.matching import Target, find_letters, match_model, measure_gates
 from weightinit.adapters.plan import (
     PlannedTensor,
     Planner,
@@ -227,13 +227,14 @@ def plan_published(
             is_weight = path not in opened.statistics and leaf.dtype.name not in INTEGERS and 0 not in shape
             kept = author.find(path)
             optional = not is_weight or (kept is not None and isinstance(kept.action, Leave))
-            targets[path] = Target((path,), shape, letters, axis=len(shape) - 1, optional=optional)
+            axis = letters.index("O") if letters.count("O") == 1 else len(shape) - 1
+            targets[path] = Target((path,), shape, letters, axis=axis, optional=optional)
     patterns.check_matched(list(leaves))
     published = fetch_published(reference, client)
     for path, target in targets.items():
-        if "O" in target.letters and published.find(rename(path)) is None:
-            parts = finder.find_parts(path)
-            targets[path] = replace(target, gates=parts, axis=target.letters.index("O"))
+        if target.letters and published.find(rename(path)) is None:
+            gates = measure_gates(published, rename(path), target)
+            targets[path] = replace(target, gates=tuple(gates), lengths=tuple(gates.values()))
     matched = match_model(published, targets, rename, strict=strict is not False)
     left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
     tensors = [

@@ -42,7 +42,7 @@ def publish(
     opened = open_model(model, batch)
     for path, group in groupby(plan_leaves(opened, rules), key=lambda tensor: tensor.target):
         blocks = list(group)
-        if path in opened.untrained and isinstance(blocks[0].action, Leave):
+        if path in opened.untrained and blocks[0].reason.startswith(UNTRAINED):
             continue  # it is no parameter
         try:
             tensors += describe_leaf(path, opened.leaves[path], blocks, number, rename)
