@@ -1,8 +1,10 @@
 """Check: the signals and gradients of a model under its present weights, forward and backward."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,15 +13,15 @@ import numpy as np
 from jax.tree_util import tree_flatten_with_path
 
 from weightinit.adapters.batches import Batch, read_batch
-from weightinit.adapters.check import Moments, build_report, make_projections, number_calls
+from weightinit.adapters.check import ROWS, Moments, Signal, build_report, make_projections, number_calls
 from weightinit.adapters.rules import ModelRejected
 from weightinit.adapters.signal_report import SignalReport
 from weightinit.jax.facts import Fact
-from weightinit.jax.interpreter import Interpreter
+from weightinit.jax.interpreter import Interpreter, Program, find_inner, get_body
 from weightinit.jax.models import Function, OpenedModel, open_batched
 from weightinit.jax.walk import PyTree, check_untraced, is_abstract, name_path
 
-Loss = Callable[[Any], Any]
+Loss = Callable[..., Any]
 
 
 def check(model: PyTree, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
@@ -79,22 +81,84 @@ def _measure(
     facts = [Fact(path=name_path(leaves[place][0])) for place in places]
     facts += [Fact(is_signal=True) for _ in data]
     values = [*arrays, *data]
-    first = Interpreter()
+    axes = find_axes(program, run, arrays, data)
+    first = Interpreter(axes)
     outputs = first.start(program, values, facts)
     if not any(signal.role == "layer" for signal in first.signals):
         raise ModelRejected("no product of a signal and a kernel was found: nothing to check")
 
     def derive(probes: list[Any]) -> list[Any]:
-        return Interpreter(probes).start(program, values, facts)
+        return Interpreter(axes, probes).start(program, values, facts)
 
-    _, pull = jax.vjp(derive, [jnp.zeros(signal.shape, dtype) for signal, dtype in first.list_probes()])
-    (gradients,) = pull(_make_seeds(outputs, outdef[0], loss))
+    seeds = _make_seeds(outputs, outdef[0], loss)
+    try:
+        _, pull = jax.vjp(derive, [jnp.zeros(signal.shape, dtype) for signal, dtype in first.list_probes()])
+        (gradients,) = pull(seeds)
+    except Exception as error:  # it ran forward: JAX cannot derive a while_loop, or what has no rule for it
+        why = next(iter(str(error).splitlines()), "")
+        raise ModelRejected(
+            f"no gradient can be taken of the model: {type(error).__name__}: {why}"
+        ) from error
     for (signal, _), gradient in zip(first.list_probes(), gradients, strict=True):
         signal.gradient = Moments.of(
             np.asarray(gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32)))
         )
     number_calls(first.signals)
-    return build_report(first.signals)
+    return excuse(build_report(first.signals), first)
+
+
+def excuse(report: SignalReport, interpreter: Interpreter) -> SignalReport:
+    """Return a report without the flags of what is zero by how the model is made, whatever its weights.
+
+    The state of a recurrent layer begins at zero: no gradient comes back to what it is multiplied by.
+    """
+
+    def is_silent(signal: Signal) -> bool:
+        if signal.role == "activation":
+            return bool(signal.sources) and all(one in interpreter.silent for one in signal.sources)
+        return signal in interpreter.silent
+
+    rows = []
+    for row, signal in zip(report, [one for one in interpreter.signals if one.role in ROWS], strict=True):
+        excused = ({"no gradient"} if is_silent(signal) else set()) | (
+            {"zero", "vanishes"} if signal in interpreter.empty else set()
+        )
+        rows.append(replace(row, flags=tuple(flag for flag in row.flags if flag not in excused)))
+    return SignalReport(tuple(rows))
+
+
+def find_axes(program: Program, run: Loss, arrays: list[Any], data: list[Any]) -> Mapping[Any, int]:
+    """Find the axis of samples of what a program makes: that which is longer where there is one sample more.
+
+    A function of one sample that is mapped over many may have it anywhere.
+    """
+    count = next((one.shape[0] for one in data if one.ndim), 0)
+    more = [
+        jax.eval_shape(partial(jnp.zeros, (count + 1, *one.shape[1:]), one.dtype))
+        if one.shape[:1] == (count,)
+        else one
+        for one in data
+    ]
+    axes: dict[Any, int] = {}
+    try:
+        compare(program, jax.make_jaxpr(run)(arrays, more), axes)
+    except Exception:  # noqa: BLE001 - whatever a model raises at a number of samples that is not its own
+        return {}
+    return axes
+
+
+def compare(program: Program, other: Program, axes: dict[Any, int]) -> None:
+    """Note the axes in which a program has other lengths than one that does the same with more samples."""
+    pairs = zip(get_body(program).eqns, get_body(other).eqns, strict=True)
+    for equation, alike in pairs:
+        for variable, grown in zip(equation.outvars, alike.outvars, strict=True):
+            lengths = zip(variable.aval.shape, grown.aval.shape, strict=True)
+            longer = [axis for axis, (length, more) in enumerate(lengths) if length != more]
+            if len(longer) == 1:
+                axes[variable] = longer[0]
+        inner, beside = find_inner(equation), find_inner(alike)
+        if inner is not None and beside is not None:
+            compare(inner, beside, axes)
 
 
 def _make_seeds(outputs: list[Any], outdef: Any, loss: Loss | None) -> list[Any]:  # noqa: ANN401

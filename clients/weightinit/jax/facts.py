@@ -18,6 +18,7 @@ class Fact:
 
     `sources` are the layers that a signal comes from, `output` is the one whose output it is. `is_scale`
     tells that it divides by the scale of something, as a norm does, `is_square` that it measures one.
+    `is_empty` tells that it is zero whatever the weights, as the first state of a recurrent layer.
     """
 
     path: str | None = None
@@ -26,6 +27,7 @@ class Fact:
     output: Signal | None = None
     is_scale: bool = False
     is_square: bool = False
+    is_empty: bool = False
 
 
 def combine(name: str, pairs: Sequence[tuple[Array, Fact]]) -> Fact:
@@ -54,6 +56,11 @@ def merge(facts: Sequence[Fact]) -> Fact:
 def is_one(value: Array) -> bool:
     """Tell whether running statistics are still those that a norm was made with, but for its epsilon."""
     return bool(np.allclose(to_numpy(value), 1, atol=2e-3))
+
+
+def is_zero(value: Array) -> bool:
+    """Tell whether all of an array of real or complex numbers is zero."""
+    return bool(jnp.issubdtype(value.dtype, jnp.inexact)) and not np.any(to_numpy(value))
 
 
 def name_layer(path: str) -> str:

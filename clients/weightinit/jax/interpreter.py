@@ -1,6 +1,6 @@
 """Interpreter: a traced program run one operation after the other, to measure what its layers put out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from weightinit.adapters.check import Moments, Role, Signal
-from weightinit.jax.facts import Fact, combine, merge, name_layer, to_numpy
+from weightinit.jax.facts import Fact, combine, is_zero, merge, name_layer, to_numpy
 
 Equation = Any  # a jax.extend.core.JaxprEqn
 Program = Any  # a jax.extend.core.Jaxpr or ClosedJaxpr
@@ -45,10 +45,17 @@ MOVES = frozenset(["convert_element_type", "reshape", "squeeze", "transpose", "b
 
 
 class Interpreter:
-    """Runs a program, and records its signals; or adds probes where it would, in the same order."""
+    """Runs a program, and records its signals; or adds probes where it would, in the same order.
 
-    def __init__(self, probes: Sequence[Array] | None = None) -> None:
+    `axes` are those of samples, by variable; the first where nothing is said. `silent` are the layers whose
+    outputs are multiplied by a state that begins at zero, `empty` those that receive one.
+    """
+
+    def __init__(self, axes: Mapping[Any, int] | None = None, probes: Sequence[Array] | None = None) -> None:
         self.signals: list[Signal] = []
+        self.silent: set[Signal] = set()
+        self.empty: set[Signal] = set()
+        self._axes, self._axis = axes or {}, 0
         self._dtypes: list[Any] = []
         self._probes = None if probes is None else list(probes)
         self._module = ""
@@ -67,6 +74,7 @@ class Interpreter:
             for value, fact in zip(values, facts, strict=True)
         ]
         results = self._run(program, pairs)
+        self._axis = 0
         for value, fact in results:
             if jnp.issubdtype(value.dtype, jnp.inexact):
                 self._record(value, fact, "", "output", "output", received=value)
@@ -86,7 +94,8 @@ class Interpreter:
 
         for equation in inner.eqns:
             pairs = [read(atom) for atom in equation.invars]
-            known |= zip(equation.outvars, self._apply(equation, pairs), strict=True)
+            results = self._mark(equation, pairs, self._apply(equation, pairs))
+            known |= zip(equation.outvars, results, strict=True)
         return [(jnp.asarray(value), fact) for value, fact in map(read, inner.outvars)]
 
     def _apply(self, equation: Equation, pairs: list[tuple[Array, Fact]]) -> list[tuple[Array, Fact]]:
@@ -109,6 +118,7 @@ class Interpreter:
             found = equation.primitive.bind(*functions, *(value for value, _ in pairs), **params)
         results = found if equation.primitive.multiple_results else [found]
         fact = combine(name, pairs)
+        self._axis = self._axes.get(equation.outvars[0], 0)
         if name in KERNELS and any(one.is_signal for one in facts):
             return [self._multiply(KERNELS[name], results[0], pairs, fact)]
         path = next((one.path for one in facts if one.path is not None), None)
@@ -129,6 +139,25 @@ class Interpreter:
             if name in MOVES and facts[0].output:
                 fact = replace(fact, output=facts[0].output)
         return [(value, fact) for value in results]
+
+    def _mark(
+        self, equation: Equation, pairs: list[tuple[Array, Fact]], results: list[tuple[Array, Fact]]
+    ) -> list[tuple[Array, Fact]]:
+        """Mark results that are zero whatever the weights; note the layers that such zeros silence."""
+        if self._probes is not None:
+            return results
+        facts = [fact for _, fact in pairs]
+        is_after = any(fact.is_empty for fact in facts)
+        if is_after and equation.primitive.name == "mul":
+            self.silent |= {source for fact in facts if not fact.is_empty for source in fact.sources}
+        made = []
+        for value, fact in results:
+            is_first = not fact.is_signal and fact.path is None and np.ndim(value) > 0
+            is_empty = (is_after or is_first) and is_zero(value)
+            if is_empty and fact.output:
+                self.empty.add(fact.output)
+            made.append((value, replace(fact, is_empty=is_empty)))
+        return made
 
     def _multiply(
         self, kind: str, value: Array, pairs: list[tuple[Array, Fact]], fact: Fact
@@ -204,17 +233,19 @@ class Interpreter:
     ) -> tuple[Array, Fact]:
         if self._probes is not None:
             signal = Signal(name, kind, role, value.shape, Moments(0, 0, 0, 0))
-            value = value + self._probes[len(self.signals)]
+            value = value + jnp.moveaxis(self._probes[len(self.signals)], 0, self._axis)
         else:
-            signal = Signal.of(
-                name, kind, role, to_numpy(value), None if received is None else to_numpy(received)
-            )
+            outputs = np.moveaxis(to_numpy(value), self._axis, 0) if self._axis else to_numpy(value)
+            signal = Signal.of(name, kind, role, outputs, None if received is None else to_numpy(received))
             signal.sources = [*fact.sources]
         self.signals.append(signal)
         self._dtypes.append(value.dtype)
         if role in {"input", "layer", "lookup"}:
             return value, Fact(
-                is_signal=True, sources=frozenset([signal]), output=signal if role == "layer" else None
+                is_signal=True,
+                sources=frozenset([signal]),
+                output=signal if role == "layer" else None,
+                is_empty=role == "input" and self._probes is None and is_zero(value),
             )
         return value, fact
 
