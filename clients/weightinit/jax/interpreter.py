@@ -13,6 +13,7 @@ from weightinit.jax.facts import Fact, combine, is_zero, merge, name_layer, to_n
 Equation = Any  # a jax.extend.core.JaxprEqn
 Program = Any  # a jax.extend.core.Jaxpr or ClosedJaxpr
 Array = Any
+Pairs = list[tuple[Array, Fact]]
 
 KERNELS = {"dot_general": "dot", "conv_general_dilated": "conv"}
 # What JAX calls its activations, as primitives and as functions, and the service's name for each.
@@ -47,8 +48,8 @@ MOVES = frozenset(["convert_element_type", "reshape", "squeeze", "transpose", "b
 class Interpreter:
     """Runs a program, and records its signals; or adds probes where it would, in the same order.
 
-    `axes` are those of samples, by variable; the first where nothing is said. `silent` are the layers whose
-    outputs are multiplied by a state that begins at zero, `empty` those that receive one.
+    `axes` are those of samples, by variable. `silent` are the layers whose outputs are multiplied by a state
+    that begins at zero, `empty` those that receive one.
     """
 
     def __init__(self, axes: Mapping[Any, int] | None = None, probes: Sequence[Array] | None = None) -> None:
@@ -80,7 +81,7 @@ class Interpreter:
                 self._record(value, fact, "", "output", "output", received=value)
         return [value for value, _ in results]
 
-    def _run(self, program: Program, arguments: Sequence[tuple[Array, Fact]]) -> list[tuple[Array, Fact]]:
+    def _run(self, program: Program, arguments: Sequence[tuple[Array, Fact]]) -> Pairs:
         inner = get_body(program)
         self._formulas |= find_formulas(inner)
         known = dict(zip(inner.invars, arguments, strict=True))
@@ -98,7 +99,7 @@ class Interpreter:
             known |= zip(equation.outvars, results, strict=True)
         return [(jnp.asarray(value), fact) for value, fact in map(read, inner.outvars)]
 
-    def _apply(self, equation: Equation, pairs: list[tuple[Array, Fact]]) -> list[tuple[Array, Fact]]:
+    def _apply(self, equation: Equation, pairs: Pairs) -> Pairs:
         name, facts = equation.primitive.name, [fact for _, fact in pairs]
         called = ACTIVATIONS.get(str(equation.params.get("name", name)))
         inner = find_inner(equation)
@@ -140,28 +141,24 @@ class Interpreter:
                 fact = replace(fact, output=facts[0].output)
         return [(value, fact) for value in results]
 
-    def _mark(
-        self, equation: Equation, pairs: list[tuple[Array, Fact]], results: list[tuple[Array, Fact]]
-    ) -> list[tuple[Array, Fact]]:
+    def _mark(self, equation: Equation, pairs: Pairs, results: Pairs) -> Pairs:
         """Mark results that are zero whatever the weights; note the layers that such zeros silence."""
-        if self._probes is not None:
-            return results
-        facts = [fact for _, fact in pairs]
+        facts = [fact for _, fact in pairs] if self._probes is None else []
         is_after = any(fact.is_empty for fact in facts)
         if is_after and equation.primitive.name == "mul":
             self.silent |= {source for fact in facts if not fact.is_empty for source in fact.sources}
         made = []
         for value, fact in results:
-            is_first = not fact.is_signal and fact.path is None and np.ndim(value) > 0
+            is_first = (
+                self._probes is None and not fact.is_signal and fact.path is None and np.ndim(value) > 0
+            )
             is_empty = (is_after or is_first) and is_zero(value)
             if is_empty and fact.output:
                 self.empty.add(fact.output)
             made.append((value, replace(fact, is_empty=is_empty)))
         return made
 
-    def _multiply(
-        self, kind: str, value: Array, pairs: list[tuple[Array, Fact]], fact: Fact
-    ) -> tuple[Array, Fact]:
+    def _multiply(self, kind: str, value: Array, pairs: Pairs, fact: Fact) -> tuple[Array, Fact]:
         """Record what a kernel puts out; a product of two signals is a signal."""
         paths = [one.path for _, one in pairs if not one.is_signal and one.path is not None]
         if not paths:
@@ -174,7 +171,7 @@ class Interpreter:
         self,
         equation: Equation,
         value: Array,
-        pairs: list[tuple[Array, Fact]],
+        pairs: Pairs,
         fact: Fact,
         called: str | None,
     ) -> tuple[Array, Fact]:
@@ -202,13 +199,13 @@ class Interpreter:
             return self._record(value, replace(fact, is_scale=False), "", "norm", "norm")
         return value, fact
 
-    def _scan(self, equation: Equation, pairs: list[tuple[Array, Fact]]) -> list[tuple[Array, Fact]]:
+    def _scan(self, equation: Equation, pairs: Pairs) -> Pairs:
         """Run the body of a scan once for each step."""
         params = equation.params
         count, carried = params["num_consts"], params["num_carry"]
         constants, state, rest = pairs[:count], pairs[count : count + carried], pairs[count + carried :]
         steps = range(params["length"])
-        made: list[list[tuple[Array, Fact]]] = []
+        made: list[Pairs] = []
         for step in reversed(steps) if params["reverse"] else steps:
             slices = [(value[step], fact) for value, fact in rest]
             results = self._run(params["jaxpr"], [*constants, *state, *slices])
