@@ -87,21 +87,6 @@ def narrow(target: Target, length: int) -> Target:
     return replace(target, shape=_resize(target.shape, target.axis, length), gates=(), lengths=())
 
 
-def measure_gates(published: PublishedModel, name: str, target: Target) -> dict[str, int]:
-    """Measure the kernels that are published by names of their own, `name` and a dot before each, in order.
-
-    Empty where there are none, or they do not make up the target along its axis.
-    """
-    found = {}
-    for one in published.tensors:
-        if one.name.startswith(f"{name}."):
-            spec = one.segments[0].spec
-            letters = write_out(spec.layout, len(spec.shape)) if spec else target.letters
-            fits = len(letters) == len(one.shape)
-            found[one.name.removeprefix(f"{name}.")] = measure_axes(letters, one.shape)[0] if fits else 0
-    return found if sum(found.values()) == target.shape[target.axis] else {}
-
-
 def match_tensor(found: Source, target: Target) -> list[Segment]:
     """Fit one published tensor, turned where its axes have another order. Raises ModelRejected."""
     drawn = [segment.spec for segment in found.segments if segment.spec]

@@ -93,11 +93,6 @@ class ActivationFinder:
             each = [pack(join([(stop - first, one) for (first, stop), one in zip(spans, each, strict=True)]))]
         return fit(each[0], outputs, use[0].groups)
 
-    def find_parts(self, path: str) -> tuple[str, ...]:
-        """Find the kernels of one size that a kernel packs, each published by a name of its own."""
-        parts = self.find(path).parts if self.find_use(path) else {}
-        return tuple(parts) if len({length for length, _ in parts.values()}) == 1 else ()
-
     def _infer(self, application: Application, outputs: int) -> Inference:
         """Infer what follows the outputs of a product that are those of one kernel, or of stacked ones."""
         node, start, stop = application.node, application.start, application.stop

@@ -14,7 +14,7 @@ from jax.tree_util import tree_map_with_path
 from weightinit import Client, Parameters, default_client
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, Unknown, find_layout
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.matching import Target, find_letters, match_model, measure_gates
+from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import (
     PlannedTensor,
     Planner,
@@ -34,7 +34,6 @@ from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.arrays import distribute, name_dtype, take_over
 from weightinit.jax.initializers import recall, remember
 from weightinit.jax.kept import Author
-from weightinit.jax.layers import describe_leaf
 from weightinit.jax.models import OpenedModel, open_model
 from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path
 from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
@@ -137,7 +136,7 @@ def plan_leaves(
 ) -> list[PlannedTensor]:
     """Plan how each leaf of a model is initialized. Raises ModelRejected."""
     planner, finder = Planner(rules, axis=-1), ActivationFinder(opened)
-    author = make_author(opened, finder)
+    author = Author(opened, finder)
     tensors: list[PlannedTensor] = []
     known = False
     for path, leaf in opened.leaves.items():
@@ -163,12 +162,6 @@ def plan_leaves(
         check_drawn([path for path, leaf in opened.leaves.items() if 0 not in leaf.shape], known=known)
         check_filled(tensors, opened.leaves)
     return tensors
-
-
-def make_author(opened: OpenedModel, finder: ActivationFinder) -> Author:
-    """Describe the leaves of a model, and find what its author fixed among them."""
-    known = {path: describe_leaf(path, leaf, opened, finder) for path, leaf in opened.leaves.items()}
-    return Author(opened, known)
 
 
 def check_drawn(names: Sequence[str], *, known: bool) -> None:
@@ -219,7 +212,7 @@ def plan_published(
     """
     leaves, patterns = opened.leaves, Patterns("rules", rules)
     finder = ActivationFinder(opened)
-    author = make_author(opened, finder)
+    author = Author(opened, finder)
     targets: dict[str, Target] = {}
     for path, leaf in leaves.items():
         shape, letters = tuple(leaf.shape), find_letters(patterns, [path], author.find_axes(path), leaf.ndim)
@@ -233,8 +226,10 @@ def plan_published(
     published = fetch_published(reference, client)
     for path, target in targets.items():
         if target.letters and published.find(rename(path)) is None:
-            gates = measure_gates(published, rename(path), target)
-            targets[path] = replace(target, gates=tuple(gates), lengths=tuple(gates.values()))
+            parts = finder.find(path).parts
+            lengths = tuple(int(length) for length, _ in parts.values())
+            if sum(lengths) == target.shape[target.axis]:
+                targets[path] = replace(target, gates=tuple(parts), lengths=lengths)
     matched = match_model(published, targets, rename, strict=strict is not False)
     left = [Block(Leave(), "It is not published, or a rule leaves it as it is.")]
     tensors = [

@@ -1,7 +1,6 @@
 """Kept: what the author of a model fixed among its leaves, before what is known of how these are used."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any, cast
@@ -20,9 +19,11 @@ from weightinit.adapters.actions import (
     Unknown,
     find_layout,
 )
+from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.arrays import name_dtype
 from weightinit.jax.chosen import Choice
 from weightinit.jax.initializers import Initializer
+from weightinit.jax.layers import describe_leaf
 from weightinit.jax.models import OpenedModel
 from weightinit.jax.tracing.gradients import find_gradients
 from weightinit.jax.walk import Leaf, is_abstract
@@ -39,14 +40,16 @@ SMALLEST, LARGEST = 1e-8, 1e4
 
 
 class Author:
-    """What the author of a model fixed. `known` says how each of its leaves is known to be initialized.
+    """What the author of a model fixed, beside what its traced uses say of each leaf.
 
     What is not trained is kept where others are trained; where none is, it is not singled out.
     """
 
-    def __init__(self, opened: OpenedModel, known: Mapping[str, Block]) -> None:
+    def __init__(self, opened: OpenedModel, finder: ActivationFinder) -> None:
         self._opened = opened
-        self._known = known
+        self._known = {
+            path: describe_leaf(path, leaf, opened, finder) for path, leaf in opened.leaves.items()
+        }
         self._choices = {path: opened.choices.find(path, leaf) for path, leaf in opened.leaves.items()}
         made = (choice.made for choice in self._choices.values() if choice)
         specs = (one.spec for one in made if isinstance(one, Initializer))
