@@ -1,6 +1,6 @@
 """Arrays: weights on the devices of a sharding, each of which gets its own part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 import jax
@@ -10,7 +10,10 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
 from jax.typing import DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters.published import AxisSlices
+from weightinit.adapters.actions import Leave, Unknown
+from weightinit.adapters.plan import PlannedTensor, ResolvedTensor
+from weightinit.adapters.published import AxisSlices, read_slices, span
+from weightinit.jax.walk import Leaf
 from weightinit.spec.layer import Shape, SpecFields
 
 
@@ -57,6 +60,32 @@ def distribute(
         return parts[key]
 
     return jax.make_array_from_callback(shape, _find_devices(sharding), fetch, dtype=dtype)
+
+
+def is_left(tensor: PlannedTensor) -> bool:
+    """Tell whether a tensor, or a part of one, is left as it is."""
+    return isinstance(tensor.action, Leave | Unknown)
+
+
+def make_leaf(blocks: Sequence[ResolvedTensor], leaf: Leaf, client: Client) -> jax.Array:
+    """Make the array that blocks make up, on the devices of the leaf that it replaces."""
+    shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
+    segments = [block.planned.make_segment(block.spec) for block in blocks]
+    kept = [block.planned.make_segment(None) for block in blocks if is_left(block.planned)]
+
+    def read(slices: AxisSlices) -> np.ndarray[Any, Any]:
+        array = read_slices(segments, slices, dtype=dtype, client=client)
+        for share in (share for segment in kept if (share := segment.intersect(slices)) is not None):
+            inside = tuple(
+                slice(part.start - whole.start, part.stop - whole.start)
+                for part, whole in zip(share, slices, strict=True)
+            )
+            array[inside] = np.asarray(leaf[share])
+        return array
+
+    if getattr(leaf, "sharding", None) is None:
+        return take_over(read(span(shape)))
+    return distribute(shape, dtype, leaf.sharding, read)
 
 
 def take_over(weights: np.ndarray[Any, Any]) -> jax.Array:

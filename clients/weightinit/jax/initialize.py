@@ -6,9 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.tree_util import tree_map_with_path
 
 from weightinit import Client, Parameters, default_client
@@ -26,12 +24,12 @@ from weightinit.adapters.plan import (
     resolve_plan,
     shorten,
 )
-from weightinit.adapters.published import AxisSlices, PublishedModel, fetch_published, read_slices, span
+from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Patterns, Rules, UnknownActivationWarning
 from weightinit.deprecation import deprecate_keywords
 from weightinit.jax.activations import ActivationFinder
-from weightinit.jax.arrays import distribute, name_dtype, take_over
+from weightinit.jax.arrays import is_left, make_leaf, name_dtype
 from weightinit.jax.initializers import recall, remember
 from weightinit.jax.kept import Author
 from weightinit.jax.models import OpenedModel, open_model
@@ -95,7 +93,7 @@ def initialize(
         found = blocks.get(name_path(path), [])
         if all(is_left(block.planned) for block in found):
             return leaf
-        made, initializer = _make_leaf(found, leaf, source), None if is_abstract(leaf) else recall(leaf)
+        made, initializer = make_leaf(found, leaf, source), None if is_abstract(leaf) else recall(leaf)
         if initializer is not None:  # which this is from as well
             remember(made, initializer)
         return made
@@ -264,11 +262,6 @@ def _plan(
     return tensors, Origin(published.seed, seed, published.id)
 
 
-def is_left(tensor: PlannedTensor) -> bool:
-    """Tell whether a tensor, or a part of one, is left as it is."""
-    return isinstance(tensor.action, Leave | Unknown)
-
-
 def is_left_by_rule(tensor: PlannedTensor) -> bool:
     """Tell whether a rule leaves a tensor, or a part of one, as it is."""
     return isinstance(tensor.action, Leave) and tensor.action.by_rule
@@ -287,24 +280,3 @@ def check_values(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -
     ]
     if empty:
         raise ModelRejected(f"{shorten(empty)}: an abstract leaf has no values that a part could be left at")
-
-
-def _make_leaf(blocks: Sequence[ResolvedTensor], leaf: Leaf, client: Client) -> jax.Array:
-    """Make the array that blocks make up, on the devices of the leaf that it replaces."""
-    shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
-    segments = [block.planned.make_segment(block.spec) for block in blocks]
-    kept = [block.planned.make_segment(None) for block in blocks if is_left(block.planned)]
-
-    def read(slices: AxisSlices) -> np.ndarray[Any, Any]:
-        array = read_slices(segments, slices, dtype=dtype, client=client)
-        for share in (share for segment in kept if (share := segment.intersect(slices)) is not None):
-            inside = tuple(
-                slice(part.start - whole.start, part.stop - whole.start)
-                for part, whole in zip(share, slices, strict=True)
-            )
-            array[inside] = np.asarray(leaf[share])
-        return array
-
-    if getattr(leaf, "sharding", None) is None:
-        return take_over(read(span(shape)))
-    return distribute(shape, dtype, leaf.sharding, read)
