@@ -17,7 +17,7 @@ from weightinit.adapters.graph import Role
 from weightinit.adapters.plan import Inference
 from weightinit.keras.interception import keep_state
 from weightinit.keras.layers import Kernel, Layer, Variable
-from weightinit.keras.tracing import Failures, Traced, trace_model
+from weightinit.keras.tracing import Failures, trace_model
 from weightinit.spec.layouts import write_out
 
 MAX_CONSTANT = 1 << 20  # elements that are looked at
@@ -57,7 +57,9 @@ class KerasArrays:
 
 
 class ActivationFinder:
-    """The activations that follow the kernels of a model. It is traced when the first is needed.
+    """The activations that follow the kernels of a model.
+
+    It is traced as it predicts when the first is needed; as it is trained for those that no prediction uses.
 
     `batch` is what the model is called with; None for what it was built for. Raises ModelRejected where it
     cannot be followed on it.
@@ -70,35 +72,34 @@ class ActivationFinder:
 
     def find(self, variable: Variable, layer: Layer, kernel: Kernel) -> Inference:
         """Find what follows a kernel: the first of its uses counts, if there are several."""
-        found = self._findings.get(id(variable))
+        found = self._predicting.get(id(variable)) or self._training.get(id(variable))
         if not found:
             return doubt(self._explain(layer))
         first = choose(found)
         return fit(first, kernel, tuple(variable.shape)) if first.parts or first.outputs else first
 
     @cached_property
-    def _findings(self) -> dict[int, list[Inference]]:
-        """What follows the uses of each kernel, by the id of the variable."""
-        findings: dict[int, list[Inference]] = {}
-        graphs = list(self._trace())
-        with evaluate(self._root):
-            for traced in graphs:
-                follower = Follower(KerasArrays(), traced.outside)
-                for node in traced.nodes:
-                    for key in node.parameters if node.role is Role.PRODUCT else ():
-                        findings.setdefault(key, []).append(follower.infer(node))
-        return findings
+    def _predicting(self) -> dict[int, list[Inference]]:
+        return self._follow(training=False)
 
-    def _trace(self) -> Iterator[Traced]:
-        """Trace the model as it predicts; as it is trained too, if that leaves kernels out."""
-        reached: set[int] = set()
-        for traced in trace_model(self._root, self._failures, batch=self._batch):
-            reached |= {key for node in traced.nodes for key in node.parameters}
-            yield traced
-        if not self._failures and any(
-            len(one.shape) > 1 and id(one) not in reached for one in self._root.weights
-        ):
-            yield from trace_model(self._root, self._failures, batch=self._batch, training=True)
+    @cached_property
+    def _training(self) -> dict[int, list[Inference]]:
+        return {} if self._failures else self._follow(training=True)
+
+    def _follow(self, *, training: bool) -> dict[int, list[Inference]]:
+        """Find what follows the uses of each kernel, by the id of the variable."""
+        findings: dict[int, list[Inference]] = {}
+        with keep_state(self._root) as state:
+            graphs = list(
+                trace_model(self._root, state, self._failures, batch=self._batch, training=training)
+            )
+            with evaluate():
+                for traced in graphs:
+                    follower = Follower(KerasArrays(), traced.outside)
+                    for node in traced.nodes:
+                        for key in node.parameters if node.role is Role.PRODUCT else ():
+                            findings.setdefault(key, []).append(follower.infer(node))
+        return findings
 
     def _explain(self, layer: Layer) -> str:
         """Explain why no trace came to a layer: what could not be followed around it, innermost."""
@@ -123,9 +124,9 @@ def fit(found: Inference, kernel: Kernel, shape: tuple[int, ...]) -> Inference:
 
 
 @contextmanager
-def evaluate(root: Layer) -> Iterator[None]:
-    """Evaluate operations in double precision, and leave no trace of it in a model."""
-    with keep_state(root), keras.StatelessScope():
+def evaluate() -> Iterator[None]:
+    """Evaluate operations in double precision, and assign nothing to variables."""
+    with keras.StatelessScope():
         if keras.backend.backend() == "jax":
             jax = sys.modules["jax"]
             is_new = hasattr(jax, "enable_x64")

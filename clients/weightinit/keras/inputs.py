@@ -9,7 +9,7 @@ import keras
 from weightinit.adapters.batches import Arguments, Batch, map_batch, read_batch
 from weightinit.keras.interception import find_tensors
 from weightinit.keras.layers import Layer, Operation, Tensor
-from weightinit.keras.recording import BATCH, fill_shape, is_own
+from weightinit.keras.recording import BATCH, fill_shape, is_own, make_tensor
 
 
 def find_functional(layer: Layer) -> Layer | None:
@@ -37,12 +37,12 @@ def copy_shape(value: Any) -> Any:
 
 def copy_tensor(tensor: Tensor) -> Tensor:
     """Make another symbolic tensor of the same shape."""
-    return keras.KerasTensor(tensor.shape, tensor.dtype)
+    return make_tensor(tensor.shape, tensor.dtype)
 
 
 def fill_tensor(tensor: Tensor) -> Tensor:
     """Make another symbolic tensor, all of whose lengths are known: what is called with it may ask."""
-    return keras.KerasTensor(fill_shape(tensor.shape), tensor.dtype)
+    return make_tensor(fill_shape(tensor.shape), tensor.dtype)
 
 
 def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
     lengths = dict(zip(letters, inputs.shape, strict=True)) | dict(
         zip(kernel, layer.kernel.shape, strict=True)
     )
-    return keras.KerasTensor(tuple(lengths[letter] for letter in output), layer.compute_dtype)
+    return make_tensor(tuple(lengths[letter] for letter in output), layer.compute_dtype)
 
 
 def list_inputs(layer: Layer, batch: Batch = None) -> list[Arguments]:
@@ -96,5 +96,5 @@ def _make_tensors(shape: Any, dtype: str, batch: int | None) -> Any:
         return {key: _make_tensors(one, dtype, batch) for key, one in shape.items()}
     if all(length is None or isinstance(length, int) for length in shape):
         lengths: Sequence[int | None] = fill_shape(shape) if batch else [None, *shape[1:]]
-        return keras.KerasTensor(tuple(lengths)[: len(shape)], dtype)
+        return make_tensor(tuple(lengths)[: len(shape)], dtype)
     return [_make_tensors(one, dtype, batch) for one in shape]

@@ -49,9 +49,9 @@ _listener: ContextVar[Listener | None] = ContextVar("weightinit.keras.listener",
 
 
 @contextmanager
-def intercept(root: Layer, listener: Listener) -> Iterator[None]:
-    """Let a listener have the calls with symbolic tensors in this context; keep the state of the root."""
-    with _LOCK, keep_state(root), keras.StatelessScope(), _replace_methods():
+def intercept(listener: Listener) -> Iterator[None]:
+    """Let a listener have the calls with symbolic tensors in this context."""
+    with _LOCK, keras.StatelessScope(), _replace_methods():
         token = _listener.set(listener)
         try:
             yield
@@ -123,24 +123,48 @@ def has_others(value: Any) -> bool:
     return any(not isinstance(one, keras.KerasTensor | None) for one in keras.tree.flatten(value))
 
 
-@contextmanager
-def keep_state(root: Layer) -> Iterator[None]:
-    """Put back what a call may change: attributes, lists, counters of names and generators."""
-    before = [(layer, dict(vars(layer))) for layer in root._flatten_layers()]  # noqa: SLF001 - no public way
-    kept = [value for _, attributes in before for value in attributes.values()]
-    lists = [(value, list(value)) for value in kept if isinstance(value, list)]
-    mappings = [(value, dict(value)) for value in kept if isinstance(value, dict)]
-    try:
-        with keep_generators():
-            yield
-    finally:
-        for layer, attributes in before:
-            put_back(vars(layer), attributes)
-        for value, items in lists:
+class State:
+    """What calls of a model's layers may change: attributes, and the lists and dictionaries that they are.
+
+    Most models call none that changes anything: it is noted when the first comes that may.
+    """
+
+    def __init__(self, root: Layer) -> None:
+        self._root = root
+        self._mappings: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+        self._lists: list[tuple[list[Any], list[Any]]] = []
+
+    def note(self) -> None:
+        """Note what everything is, unless that was done."""
+        if self._mappings:
+            return
+        for layer in self._root._flatten_layers():  # noqa: SLF001 - no public way
+            self._mappings.append((vars(layer), dict(vars(layer))))
+            for value in vars(layer).values():
+                if isinstance(value, dict):
+                    self._mappings.append((value, dict(value)))
+                elif isinstance(value, list):
+                    self._lists.append((value, list(value)))
+
+    def put_back(self) -> None:
+        """Put everything back that was noted."""
+        for value, items in self._lists:
             if len(value) != len(items) or any(map(operator.is_not, value, items)):
                 list.__setitem__(value, slice(None), items)  # past what Keras does with lists of layers
-        for mapping, entries in mappings:
-            put_back(mapping, entries)
+        for mapping, entries in self._mappings:
+            if mapping or entries:
+                put_back(mapping, entries)
+
+
+@contextmanager
+def keep_state(root: Layer) -> Iterator[State]:
+    """Put back what calls may change: the state of a model, once noted, and what is global."""
+    state = State(root)
+    with _LOCK, keep_generators():
+        try:
+            yield state
+        finally:
+            state.put_back()
 
 
 def put_back(mapping: dict[Any, Any], entries: dict[Any, Any]) -> None:

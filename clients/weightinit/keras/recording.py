@@ -1,7 +1,8 @@
 """Recording: the graph of a model, made of what is called on symbolic tensors."""
 
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -40,16 +41,15 @@ class Recorder:
         args: tuple[Any, ...],
         keywords: dict[str, Any],
         outputs: Any,
-        label: str = "",
+        call: Callable[..., Any] | None = None,
     ) -> Any:
-        """Record an operation or a layer that is one, and return its outputs."""
+        """Record an operation or a layer that is one, and return its outputs. `call` computes them."""
         name = name_operation(operation)
-        call = operation.call if hasattr(operation, "call") else operation
         arguments, named = self.replace(args), self.replace(keywords)
         made = find_tensors(outputs)
         for place, tensor in enumerate(made):
-            node = make_node(operation, name, call, arguments, named)
-            node.label = label or describe(operation)
+            node = make_node(operation, name, call or operation.call, arguments, named)
+            node.label = describe(operation)
             node.output = None if outputs is tensor else place
             if name == "moments" and node.role is Role.UNKNOWN:
                 node.role = Role.STATISTIC if place else Role.REDUCE
@@ -69,7 +69,7 @@ class Recorder:
         self._append(node)
         for tensor in tensors:
             node.shape = fill_shape(tensor.shape)
-            dtype = keras.backend.standardize_dtype(tensor.dtype)
+            dtype = tensor.dtype
             node.is_mask = not keras.backend.is_float_dtype(dtype) and not dtype.startswith("complex")
             self._tensors[id(tensor)] = node, tensor
 
@@ -131,6 +131,23 @@ def fill_shape(shape: Sequence[int | None]) -> tuple[int, ...]:
     return (BATCH, *filled[1:]) if shape and shape[0] is None else tuple(filled)
 
 
+def make_tensor(shape: Sequence[int | None], dtype: str) -> Tensor:
+    """Make a symbolic tensor. Its name is not one that Keras counts."""
+    return keras.KerasTensor(tuple(shape), dtype, name="tensor")
+
+
+def call_completed(layer: Layer, training: bool, /, *args: Any, **keywords: Any) -> Any:  # noqa: FBT001
+    """Call a layer, with the keywords that Keras gives by itself."""
+    signature = inspect.signature(layer.call)
+    given = signature.bind_partial(*args, **keywords).arguments
+    if "training" in signature.parameters and given.get("training") is None:
+        keywords["training"] = training
+    for name, parameter in signature.parameters.items():
+        if name.endswith("mask") and parameter.default is parameter.empty and name not in given:
+            keywords[name] = None
+    return layer.call(*args, **keywords)
+
+
 def find_owner(layer: Operation) -> type:
     """Find the class that a layer or an operation has its `call` from."""
     return next((kind for kind in type(layer).__mro__ if "call" in vars(kind)), type(layer))
@@ -138,7 +155,12 @@ def find_owner(layer: Operation) -> type:
 
 def is_own(operation: Operation) -> bool:
     """Tell whether a layer or an operation computes what one of Keras' own does: its call is of Keras."""
-    return find_owner(operation).__module__.startswith("keras.")
+    return is_from_keras(find_owner(operation))
+
+
+def is_from_keras(kind: type) -> bool:
+    """Tell whether a class is one of Keras' own."""
+    return kind.__module__.startswith("keras.")
 
 
 def name_operation(operation: Operation) -> str:
@@ -153,10 +175,18 @@ def name_operation(operation: Operation) -> str:
     owner = find_owner(operation)
     kinds = type(operation).__mro__
     # A class of Keras' own may have its call from a base that stands for several of them.
-    first = next(
-        (kind for kind in kinds[: kinds.index(owner) + 1] if kind.__module__.startswith("keras.")), owner
-    )
+    first = next((kind for kind in kinds[: kinds.index(owner) + 1] if is_from_keras(kind)), owner)
     return fold(first.__name__)
+
+
+def name_function(function: Any) -> str:
+    """Return the folded name of an activation function of Keras' own; "" for others.
+
+    >>> name_function(keras.activations.hard_silu), name_function(lambda x: x)
+    ('hardsilu', '')
+    """
+    name = getattr(function, "__name__", "")
+    return fold(name) if function is getattr(keras.activations, name, None) else ""
 
 
 def describe(operation: Operation) -> str:

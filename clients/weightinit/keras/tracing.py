@@ -1,8 +1,8 @@
 """Tracing: the graph of a model and of what its layers do inside, by calls on symbolic tensors."""
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,18 +19,22 @@ from weightinit.keras.inputs import (
     list_inputs,
     order_inputs,
 )
-from weightinit.keras.interception import find_tensors, has_others, intercept
+from weightinit.keras.interception import State, find_tensors, has_others, intercept
 from weightinit.keras.layers import Activation, Layer, Operation, Tensor, find_kernel, is_cell, is_known
-from weightinit.keras.operations import ROLES
+from weightinit.keras.operations import ROLES, make_node
 from weightinit.keras.recording import (
     BATCH,
     Recorder,
+    call_completed,
     describe,
     explain_failure,
     fill_shape,
     has_layers,
     is_elementwise,
+    is_from_keras,
     is_own,
+    make_tensor,
+    name_function,
     name_operation,
 )
 
@@ -47,14 +51,20 @@ class Traced:
 
 
 def trace_model(
-    root: Layer, failures: Failures, outside: str = "", *, batch: Batch = None, training: bool = False
+    root: Layer,
+    state: State,
+    failures: Failures,
+    outside: str = "",
+    *,
+    batch: Batch = None,
+    training: bool = False,
 ) -> Iterator[Traced]:
     """Trace a built model, then each layer inside of what could not be followed; note that, and why.
 
     Raises ModelRejected where the model cannot be called on a batch.
     """
-    tracer = Tracer(training=training)
-    with intercept(root, tracer):
+    tracer = Tracer(state, training=training)
+    with intercept(tracer):
         tracer.call_root(root, batch)
     yield Traced(tracer.nodes, outside)
     for layer, why in tracer.opaque.values():
@@ -63,15 +73,19 @@ def trace_model(
         failures[id(layer)] = layer, why
         for child in layer._flatten_layers(include_self=False, recursive=False):  # noqa: SLF001 - no public way
             if child.weights:
-                yield from trace_model(child, failures, why, training=training)
+                yield from trace_model(child, state, failures, why, training=training)
 
 
 class Tracer(Recorder):
-    """Calls layers on symbolic tensors, and records what they do; `opaque` are those that do not show it."""
+    """Calls layers on symbolic tensors, and records what they do; `opaque` are those that do not show it.
 
-    def __init__(self, *, training: bool) -> None:
+    The state of the model is noted before code of its author's runs.
+    """
+
+    def __init__(self, state: State, *, training: bool) -> None:
         super().__init__()
         self.opaque: Failures = {}
+        self._state = state
         self._training = training
 
     def call_root(self, root: Layer, batch: Batch = None) -> None:
@@ -101,6 +115,8 @@ class Tracer(Recorder):
         self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
     ) -> Any:
         """Call a layer on symbolic tensors. `known` are its outputs where a model's graph has them."""
+        if not is_from_keras(type(layer)):
+            self._state.note()
         functional = find_functional(layer)
         if functional is not None:
             return self._run_functional(functional, args[0] if args else next(iter(keywords.values())))
@@ -119,7 +135,9 @@ class Tracer(Recorder):
         if name_operation(layer) not in ROLES:
             return self._open(layer, args, keywords, known)
         outputs = self._infer_outputs(layer, args, keywords, known)
-        return self.record(layer, args, self._complete(layer, args, keywords), outputs)
+        return self.record(
+            layer, args, keywords, outputs, call=partial(call_completed, layer, self._training)
+        )
 
     def call_operation(
         self, operation: Operation, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
@@ -136,24 +154,13 @@ class Tracer(Recorder):
     ) -> Any:
         return operation.compute_output_spec(*args, **keywords) if known is None else known
 
-    def _complete(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
-        """Complete the keywords of a call by what Keras gives by itself."""
-        signature = inspect.signature(layer.call)
-        given = signature.bind_partial(*args, **keywords).arguments
-        made = dict(keywords)
-        if "training" in signature.parameters and given.get("training") is None:
-            made["training"] = self._training
-        for name, parameter in signature.parameters.items():
-            if name.endswith("mask") and parameter.default is parameter.empty and name not in given:
-                made[name] = None
-        return made
-
     def _open(self, layer: Operation, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
         """Follow the call of a layer; where that fails, take it as one operation, and note why."""
         count = len(self.nodes)
+        self._state.note()
+        call = partial(call_completed, layer, self._training)
         try:
-            completed = self._complete(layer, args, keywords)
-            outputs = layer.call(*args, **completed)
+            outputs = call(*args, **keywords)
             if find_tensors(outputs) and not has_others(outputs):
                 return outputs
             why = f"{type(layer).__name__}.call returns something else than tensors"
@@ -164,7 +171,7 @@ class Tracer(Recorder):
         tensors, made = find_tensors((args, keywords)), find_tensors(outputs)
         is_bare = not isinstance(layer, keras.Layer) or not (layer.weights or has_layers(layer))
         if is_bare and len(tensors) == len(made) == 1 and len(args) == 1:
-            return self._try(lambda values: layer.call(values, **completed), describe(layer), tensors[0], why)
+            return self._try(partial(call, **keywords), describe(layer), tensors[0], why)
         if isinstance(layer, keras.Layer):
             self.opaque[id(layer)] = layer, why
         self.link(Role.UNKNOWN, tensors, made, describe(layer), why)
@@ -186,6 +193,15 @@ class Tracer(Recorder):
             return tensor
         if isinstance(activation, keras.Layer):
             return self.call_layer(activation, (tensor,), {})
+        name = name_function(activation)
+        if ROLES.get(name) is Role.ELEMENTWISE:
+            made = copy_tensor(tensor)
+            node = make_node(activation, name, activation, (self.find(tensor),), {})
+            node.label = label or describe(activation)
+            self.add(node, [made])
+            return made
+        if not name:
+            self._state.note()
         count = len(self.nodes)
         why = f"{describe(activation)} takes no symbolic tensors"
         try:
@@ -202,10 +218,12 @@ class Tracer(Recorder):
     def _call_kernel(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
         """Record a layer that has kernels, and apply the activation that it keeps."""
         given = find_tensors((args, keywords))
-        if isinstance(layer, layers.EinsumDense) and known is None:
+        if known is not None:
+            made = find_tensors(known)[0]
+        elif isinstance(layer, layers.EinsumDense):
             made = infer_einsum(layer, given[0])
         else:
-            made = copy_tensor(find_tensors(self._infer_outputs(layer, args, keywords, known))[0])
+            made = copy_tensor(find_tensors(layer.compute_output_spec(*args, **keywords))[0])
         kernels = ((one, find_kernel(layer, one.name)) for one in layer.weights)
         keys = frozenset(id(one) for one, kernel in kernels if kernel is not None and kernel.activated)
         inputs = tuple(dict.fromkeys(map(self.find, given)))
@@ -264,24 +282,22 @@ class Tracer(Recorder):
 
     def _call_distributed(self, layer: Layer, inputs: Tensor) -> Tensor:
         """Call the layer inside of TimeDistributed on one moment of what that is called on."""
-        moment = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
+        moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
         self.link(Role.MOVE, [inputs], [moment], describe(layer))
         output = find_tensors(self.call_layer(layer.layer, (moment,), {}))[0]
-        made = keras.KerasTensor((output.shape[0], inputs.shape[1], *output.shape[1:]), output.dtype)
+        made = make_tensor((output.shape[0], inputs.shape[1], *output.shape[1:]), output.dtype)
         self.link(Role.MOVE, [output], [made], describe(layer))
         return made
 
     def _call_recurrent(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
         """Call the cell of a recurrent layer on one moment; its states go to the next one."""
         inputs = given[0]
-        moment = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
+        moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
         self.link(Role.MOVE, [inputs], [moment], describe(layer))
         states: Any = given[1:]
         if not states:
             made_states = layer.get_initial_state(BATCH)
-            states = keras.tree.map_structure(
-                lambda one: keras.KerasTensor(one.shape, moment.dtype), made_states
-            )
+            states = keras.tree.map_structure(lambda one: make_tensor(one.shape, moment.dtype), made_states)
         count = len(self.nodes)
         try:
             output, kept = self.call_layer(layer.cell, (moment, states), {})
