@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import keras
-
 from weightinit.adapters.rules import ModelRejected
 from weightinit.keras.layers import Layer, Variable, is_known
 
@@ -69,4 +67,4 @@ def _name_children(layer: Layer) -> Iterator[tuple[Layer, str]]:
 
 def name_dtype(variable: Variable) -> str:
     """Return the name of a variable's dtype."""
-    return str(keras.backend.standardize_dtype(variable.dtype))
+    return str(variable.dtype)
