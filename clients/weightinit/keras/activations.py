@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -15,10 +15,13 @@ from weightinit.adapters.batches import Batch
 from weightinit.adapters.following import Follower, choose, doubt, merge
 from weightinit.adapters.graph import Role
 from weightinit.adapters.plan import Inference
-from weightinit.keras.interception import keep_state
 from weightinit.keras.layers import Kernel, Layer, Variable
-from weightinit.keras.tracing import Failures, trace_model
+from weightinit.keras.tracing.interception import keep_state
+from weightinit.keras.tracing.tracer import trace_model
 from weightinit.spec.layouts import write_out
+
+if TYPE_CHECKING:
+    from weightinit.keras.tracing.loops import Failures
 
 MAX_CONSTANT = 1 << 20  # elements that are looked at
 

@@ -7,7 +7,7 @@ import keras
 import pytest
 from weightinit.adapters.graph import fold
 from weightinit.keras.layers import KERNELS, is_known
-from weightinit.keras.operations import FILLS, ROLES
+from weightinit.keras.tracing.operations import FILLS, ROLES
 
 # Layers that are opened, or called moment by moment.
 OPENED = {

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from weightinit.adapters.graph import Node, Role, Structure, fold
-from weightinit.keras.interception import find_tensors
 from weightinit.keras.layers import Layer, Operation, Tensor
-from weightinit.keras.operations import make_node, spell
+from weightinit.keras.tracing.interception import find_tensors
+from weightinit.keras.tracing.operations import make_node, spell
 
 # What a length is taken for that is not known until the model is called.
 UNKNOWN_LENGTH = 8

@@ -11,7 +11,8 @@ from keras import layers
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.graph import Node, Role
 from weightinit.adapters.rules import ModelRejected
-from weightinit.keras.inputs import (
+from weightinit.keras.layers import Activation, Layer, Operation, Tensor, find_kernel, is_cell, is_known
+from weightinit.keras.tracing.inputs import (
     copy_tensor,
     fill_tensor,
     find_functional,
@@ -19,12 +20,10 @@ from weightinit.keras.inputs import (
     list_inputs,
     order_inputs,
 )
-from weightinit.keras.interception import State, find_tensors, has_others, intercept
-from weightinit.keras.layers import Activation, Layer, Operation, Tensor, find_kernel, is_cell, is_known
-from weightinit.keras.operations import ROLES, make_node
-from weightinit.keras.recording import (
-    BATCH,
-    Recorder,
+from weightinit.keras.tracing.interception import State, find_tensors, has_others, intercept
+from weightinit.keras.tracing.loops import Failures, Unroller
+from weightinit.keras.tracing.operations import ROLES, make_node
+from weightinit.keras.tracing.recording import (
     call_completed,
     describe,
     explain_failure,
@@ -33,13 +32,9 @@ from weightinit.keras.recording import (
     is_elementwise,
     is_from_keras,
     is_own,
-    make_tensor,
     name_function,
     name_operation,
 )
-
-# Layers by the id, and why they could not be followed.
-Failures = dict[int, tuple[Layer, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,7 @@ def trace_model(
                 yield from trace_model(child, state, failures, why, training=training)
 
 
-class Tracer(Recorder):
+class Tracer(Unroller):
     """Calls layers on symbolic tensors, and records what they do; `opaque` are those that do not show it.
 
     The state of the model is noted before code of its author's runs.
@@ -84,7 +79,6 @@ class Tracer(Recorder):
 
     def __init__(self, state: State, *, training: bool) -> None:
         super().__init__()
-        self.opaque: Failures = {}
         self._state = state
         self._training = training
 
@@ -109,8 +103,6 @@ class Tracer(Recorder):
         self.forget(0)
         self.opaque[id(root)] = root, why
 
-    # --- layers -----------------------------------------------------------------------------------
-
     def call_layer(
         self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
     ) -> Any:
@@ -129,7 +121,7 @@ class Tracer(Recorder):
         if isinstance(layer, layers.Activation):
             return self._activate(layer.activation, args[0], describe(layer))
         if isinstance(layer, layers.TimeDistributed | layers.Bidirectional | layers.RNN):
-            return self._call_in_time(layer, args, keywords, known)
+            return self.call_in_time(layer, args, keywords, known)
         if is_known(layer):
             return self._call_kernel(layer, args, keywords, known)
         if name_operation(layer) not in ROLES:
@@ -231,8 +223,6 @@ class Tracer(Recorder):
         self.add(Node(0, Role.PRODUCT, describe(layer), inputs=inputs, parameters=keys, axis=axis), [made])
         return self._activate(getattr(layer, "activation", None), made)
 
-    # --- graphs and loops -------------------------------------------------------------------------
-
     def _run_functional(self, model: Operation, inputs: Any) -> Any:
         """Run the graph of a functional model on tensors of its own shapes."""
         known = dict(zip(map(id, model.inputs), order_inputs(model, inputs), strict=True))
@@ -248,67 +238,3 @@ class Tracer(Recorder):
                 known |= zip(map(id, node.outputs), find_tensors(outputs), strict=True)
         outputs = [known[id(tensor)] for tensor in model.outputs]
         return keras.tree.pack_sequence_as(model._outputs_struct, outputs)  # noqa: SLF001
-
-    def _call_in_time(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
-        """Call a layer that goes along the second axis, moment by moment."""
-        if isinstance(layer, layers.TimeDistributed):
-            return self._call_distributed(layer, args[0])
-        outputs = self._infer_outputs(layer, args, keywords, known)
-        given, made = find_tensors((args, keywords)), find_tensors(outputs)
-        if isinstance(layer, layers.RNN):
-            self._call_recurrent(layer, given, made)
-        else:
-            self._call_directions(layer, given, made)
-        return outputs
-
-    def _call_directions(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
-        """Call both layers of Bidirectional."""
-        half = len(given) // 2
-        ways = [(layer.forward_layer, given[1 : half + 1]), (layer.backward_layer, given[half + 1 :])]
-        found = [
-            find_tensors(self.call_layer(one, (given[0],), {"initial_state": states} if states else {}))
-            for one, states in ways
-        ]
-        first, second = found[0][0], found[1][0]
-        states = [state for outputs in found for state in outputs[1:]]
-        if layer.merge_mode is None:
-            sources = [[first], [second]]
-        elif layer.merge_mode == "concat":
-            sources = [[first, second]]
-        else:
-            sources = [[first * second if layer.merge_mode == "mul" else first + second]]
-        for inputs, output in zip([*sources, *([state] for state in states)], made, strict=False):
-            self.link(Role.MOVE, inputs, [output], describe(layer))
-
-    def _call_distributed(self, layer: Layer, inputs: Tensor) -> Tensor:
-        """Call the layer inside of TimeDistributed on one moment of what that is called on."""
-        moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
-        self.link(Role.MOVE, [inputs], [moment], describe(layer))
-        output = find_tensors(self.call_layer(layer.layer, (moment,), {}))[0]
-        made = make_tensor((output.shape[0], inputs.shape[1], *output.shape[1:]), output.dtype)
-        self.link(Role.MOVE, [output], [made], describe(layer))
-        return made
-
-    def _call_recurrent(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
-        """Call the cell of a recurrent layer on one moment; its states go to the next one."""
-        inputs = given[0]
-        moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
-        self.link(Role.MOVE, [inputs], [moment], describe(layer))
-        states: Any = given[1:]
-        if not states:
-            made_states = layer.get_initial_state(BATCH)
-            states = keras.tree.map_structure(lambda one: make_tensor(one.shape, moment.dtype), made_states)
-        count = len(self.nodes)
-        try:
-            output, kept = self.call_layer(layer.cell, (moment, states), {})
-        except Exception as error:  # noqa: BLE001 - as above
-            self.forget(count)
-            why = explain_failure(layer.cell, error)
-            self.opaque[id(layer)] = layer, why
-            self.link(Role.UNKNOWN, given, made, describe(layer), why)
-            return
-        kept = find_tensors(kept)
-        self.link(Role.MOVE, [output], made[:1], describe(layer))
-        for state, tensor in zip(kept, made[1:], strict=False):
-            self.link(Role.MOVE, [state], [tensor], describe(layer))
-        self.add_end(kept, Role.PRODUCT, f"the next moment of {layer.name}")

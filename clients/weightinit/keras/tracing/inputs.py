@@ -7,9 +7,9 @@ from typing import Any
 import keras
 
 from weightinit.adapters.batches import Arguments, Batch, map_batch, read_batch
-from weightinit.keras.interception import find_tensors
 from weightinit.keras.layers import Layer, Operation, Tensor
-from weightinit.keras.recording import BATCH, fill_shape, is_own, make_tensor
+from weightinit.keras.tracing.interception import find_tensors
+from weightinit.keras.tracing.recording import BATCH, fill_shape, is_own, make_tensor
 
 
 def find_functional(layer: Layer) -> Layer | None:
@@ -32,7 +32,7 @@ def copy_shape(value: Any) -> Any:
     """Make a symbolic tensor of the shape and dtype of an array; what is none is returned."""
     if not hasattr(value, "dtype") or not hasattr(value, "shape"):
         return value
-    return keras.KerasTensor(tuple(value.shape), keras.backend.standardize_dtype(value.dtype))
+    return make_tensor(value.shape, keras.backend.standardize_dtype(value.dtype))
 
 
 def copy_tensor(tensor: Tensor) -> Tensor:

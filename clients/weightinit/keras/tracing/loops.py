@@ -1,0 +1,93 @@
+"""Loops: what a model calls several times, moment by moment or element by element, called once."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import keras
+from keras import layers
+
+from weightinit.adapters.graph import Role
+from weightinit.keras.layers import Layer, Tensor
+from weightinit.keras.tracing.interception import find_tensors
+from weightinit.keras.tracing.recording import BATCH, Recorder, describe, explain_failure, make_tensor
+
+# Layers by the id, and why they could not be followed.
+Failures = dict[int, tuple[Layer, str]]
+
+
+class Unroller(Recorder, ABC):
+    """Calls once what goes along an axis or is called in a loop. `opaque` are layers that do not show it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opaque: Failures = {}
+
+    @abstractmethod
+    def call_layer(
+        self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
+    ) -> Any:
+        """Call a layer on symbolic tensors. `known` are its outputs where a model's graph has them."""
+
+    def call_in_time(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
+        """Call a layer that goes along the second axis, moment by moment."""
+        if isinstance(layer, layers.TimeDistributed):
+            return self._call_distributed(layer, args[0])
+        outputs = layer.compute_output_spec(*args, **keywords) if known is None else known
+        given, made = find_tensors((args, keywords)), find_tensors(outputs)
+        if isinstance(layer, layers.RNN):
+            self._call_recurrent(layer, given, made)
+        else:
+            self._call_directions(layer, given, made)
+        return outputs
+
+    def _call_directions(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
+        """Call both layers of Bidirectional."""
+        half = len(given) // 2
+        ways = [(layer.forward_layer, given[1 : half + 1]), (layer.backward_layer, given[half + 1 :])]
+        found = [
+            find_tensors(self.call_layer(one, (given[0],), {"initial_state": states} if states else {}))
+            for one, states in ways
+        ]
+        first, second = found[0][0], found[1][0]
+        states = [state for outputs in found for state in outputs[1:]]
+        if layer.merge_mode is None:
+            sources = [[first], [second]]
+        elif layer.merge_mode == "concat":
+            sources = [[first, second]]
+        else:
+            sources = [[first * second if layer.merge_mode == "mul" else first + second]]
+        for inputs, output in zip([*sources, *([state] for state in states)], made, strict=False):
+            self.link(Role.MOVE, inputs, [output], describe(layer))
+
+    def _call_distributed(self, layer: Layer, inputs: Tensor) -> Tensor:
+        """Call the layer inside of TimeDistributed on one moment of what that is called on."""
+        moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
+        self.link(Role.MOVE, [inputs], [moment], describe(layer))
+        output = find_tensors(self.call_layer(layer.layer, (moment,), {}))[0]
+        made = make_tensor((output.shape[0], inputs.shape[1], *output.shape[1:]), output.dtype)
+        self.link(Role.MOVE, [output], [made], describe(layer))
+        return made
+
+    def _call_recurrent(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
+        """Call the cell of a recurrent layer on one moment; its states go to the next one."""
+        inputs = given[0]
+        moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
+        self.link(Role.MOVE, [inputs], [moment], describe(layer))
+        states: Any = given[1:]
+        if not states:
+            made_states = layer.get_initial_state(BATCH)
+            states = keras.tree.map_structure(lambda one: make_tensor(one.shape, moment.dtype), made_states)
+        count = len(self.nodes)
+        try:
+            output, kept = self.call_layer(layer.cell, (moment, states), {})
+        except Exception as error:  # noqa: BLE001 - as above
+            self.forget(count)
+            why = explain_failure(layer.cell, error)
+            self.opaque[id(layer)] = layer, why
+            self.link(Role.UNKNOWN, given, made, describe(layer), why)
+            return
+        kept = find_tensors(kept)
+        self.link(Role.MOVE, [output], made[:1], describe(layer))
+        for state, tensor in zip(kept, made[1:], strict=False):
+            self.link(Role.MOVE, [state], [tensor], describe(layer))
+        self.add_end(kept, Role.PRODUCT, f"the next moment of {layer.name}")
