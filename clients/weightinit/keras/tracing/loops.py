@@ -1,18 +1,31 @@
 """Loops: what a model calls several times, moment by moment or element by element, called once."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import layers
 
 from weightinit.adapters.graph import Role
-from weightinit.keras.layers import Layer, Tensor
+from weightinit.keras.layers import Layer, Operation, Tensor
+from weightinit.keras.tracing.inputs import copy_tensor
 from weightinit.keras.tracing.interception import find_tensors
-from weightinit.keras.tracing.recording import BATCH, Recorder, describe, explain_failure, make_tensor
+from weightinit.keras.tracing.recording import (
+    BATCH,
+    Recorder,
+    describe,
+    explain_failure,
+    make_tensor,
+    name_operation,
+)
 
 # Layers by the id, and why they could not be followed.
 Failures = dict[int, tuple[Layer, str]]
+
+
+# Operations that are given functions, and call each once for each element, or one of them.
+CALLING = frozenset(["cond", "map", "scan", "switch", "vectorizedmap"])
 
 
 class Unroller(Recorder, ABC):
@@ -27,6 +40,48 @@ class Unroller(Recorder, ABC):
         self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
     ) -> Any:
         """Call a layer on symbolic tensors. `known` are its outputs where a model's graph has them."""
+
+    def call_functions(self, operation: Operation, args: tuple[Any, ...]) -> Any:
+        """Call once each function that an operation of control flow is given.
+
+        A loop that calls one again on what it has made is no case of this: it makes another function of it.
+        """
+        match name_operation(operation), args:
+            case "cond", (_, *branches):
+                return self._choose([branch() for branch in branches], "cond()")
+            case "switch", (_, branches, *operands):
+                return self._choose([branch(*operands) for branch in branches], "switch()")
+            case "vectorizedmap", (elements,):
+                return self._stack(operation.function(self._unstack(elements)), elements)
+            case "map", (function, elements):
+                return self._stack(function(self._unstack(elements)), elements)
+            case "scan", (function, start, elements):
+                carry, output = function(map_tensors(copy_tensor, start), self._unstack(elements))
+                self.add_end(find_tensors(carry), Role.PRODUCT, "the next step of scan()")
+                return self._move(copy_tensor, carry), self._stack(output, elements)
+            case _:
+                raise TypeError(f"{describe(operation)} is not known")
+
+    def _choose(self, results: list[Any], label: str) -> Any:
+        """Go on with the first of several results: where the others end is no place that is seen."""
+        self.add_end(find_tensors(results[1:]), Role.PRODUCT, f"another branch of {label}")
+        return results[0]
+
+    def _unstack(self, elements: Any) -> Any:
+        """Take one element along the first axis."""
+        return self._move(lambda one: make_tensor(one.shape[1:], one.dtype), elements)
+
+    def _stack(self, outputs: Any, elements: Any) -> Any:
+        """Put as many outputs as there are elements along the first axis."""
+        length = find_tensors(elements)[0].shape[0]
+        return self._move(lambda one: make_tensor((length, *one.shape), one.dtype), outputs)
+
+    def _move(self, make: Callable[[Tensor], Tensor], tensors: Any) -> Any:
+        """Make other tensors of some, and note that their elements were moved there."""
+        moved = map_tensors(make, tensors)
+        for source, made in zip(find_tensors(tensors), find_tensors(moved), strict=True):
+            self.link(Role.MOVE, [source], [made], "a part along the first axis")
+        return moved
 
     def call_in_time(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
         """Call a layer that goes along the second axis, moment by moment."""
@@ -91,3 +146,14 @@ class Unroller(Recorder, ABC):
         for state, tensor in zip(kept, made[1:], strict=False):
             self.link(Role.MOVE, [state], [tensor], describe(layer))
         self.add_end(kept, Role.PRODUCT, f"the next moment of {layer.name}")
+
+
+def map_tensors(make: Callable[[Tensor], Tensor], tensors: Any) -> Any:
+    """Make a tensor of each tensor in a structure. Raises TypeError where it holds something else."""
+
+    def convert(one: Any) -> Tensor:
+        if not hasattr(one, "shape") or not hasattr(one, "dtype"):
+            raise TypeError(f"{type(one).__name__} is no tensor")
+        return make(one)
+
+    return keras.tree.map_structure(convert, tensors)

@@ -23,6 +23,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.place = ""  # that of what is called, for people
         self._tensors: dict[int, tuple[Node, Tensor]] = {}  # the tensor is kept, so that its id is
 
     def add_inputs(self, tensors: Sequence[Tensor]) -> None:
@@ -50,6 +51,8 @@ class Recorder:
         for place, tensor in enumerate(made):
             node = make_node(operation, name, call or operation.call, arguments, named)
             node.label = describe(operation)
+            if node.role is Role.UNKNOWN:
+                node.why = f"{node.label}{self.place} is not known"
             node.output = None if outputs is tensor else place
             if name == "moments" and node.role is Role.UNKNOWN:
                 node.role = Role.STATISTIC if place else Role.REDUCE

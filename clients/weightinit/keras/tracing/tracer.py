@@ -1,6 +1,7 @@
 """Tracing: the graph of a model and of what its layers do inside, by calls on symbolic tensors."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from weightinit.keras.tracing.inputs import (
     order_inputs,
 )
 from weightinit.keras.tracing.interception import State, find_tensors, has_others, intercept
-from weightinit.keras.tracing.loops import Failures, Unroller
+from weightinit.keras.tracing.loops import CALLING, Failures, Unroller
 from weightinit.keras.tracing.operations import ROLES, make_node
 from weightinit.keras.tracing.recording import (
     call_completed,
@@ -139,6 +140,12 @@ class Tracer(Unroller):
             return self._run_functional(operation, args[0])
         if not is_own(operation):
             return self._open(operation, args, keywords, known)
+        if name_operation(operation) in CALLING and not keywords:
+            count = len(self.nodes)
+            self._state.note()
+            with suppress(Exception):  # as above
+                return self.call_functions(operation, args)
+            self.forget(count)
         return self.record(operation, args, keywords, self._infer_outputs(operation, args, keywords, known))
 
     def _infer_outputs(
@@ -151,6 +158,7 @@ class Tracer(Unroller):
         count = len(self.nodes)
         self._state.note()
         call = partial(call_completed, layer, self._training)
+        outer, self.place = self.place, f" in {describe(layer)}"
         try:
             outputs = call(*args, **keywords)
             if find_tensors(outputs) and not has_others(outputs):
@@ -158,6 +166,8 @@ class Tracer(Unroller):
             why = f"{type(layer).__name__}.call returns something else than tensors"
         except Exception as error:  # noqa: BLE001 - as above
             why = explain_failure(layer, error)
+        finally:
+            self.place = outer
         self.forget(count)
         outputs = self._infer_outputs(layer, args, keywords, known)
         tensors, made = find_tensors((args, keywords)), find_tensors(outputs)
