@@ -14,8 +14,9 @@ from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
+from weightinit.torch.author import Author
 from weightinit.torch.fill import TENSOR_DTYPES, check_shape
-from weightinit.torch.kept import FROZEN, Author, describe_named, find_axes, is_frozen, is_trained
+from weightinit.torch.kept import FROZEN, describe_named, find_axes, is_frozen, is_trained
 from weightinit.torch.layers import find_inner
 from weightinit.torch.tracing.activations import ActivationFinder
 from weightinit.torch.walk import NamedTensor, find_overlaps, walk_buffers, walk_parameters
@@ -49,11 +50,11 @@ def plan_parameters(
         check_shape(named.parameter, named.names[0])
     inner = find_inner(module)
     known = [inner.get(id(named.parameter)) or describe_named(named) for named in tensors]
-    author = Author(module, tensors, known)
-    for named, kind in zip(tensors, known, strict=True):
+    used = [kind or describe_use(finder, named) for named, kind in zip(tensors, known, strict=True)]
+    author = Author(module, tensors, used)
+    for named, kind, described in zip(tensors, known, used, strict=True):
         shape = tuple(named.parameter.shape)
-        kept = author.find(named, kind)
-        described = kind or (describe_use(finder, named) if kept is None else [])
+        kept = author.find(named, described, by_layer=bool(kind))
         blocks = planner.plan_tensor(
             named.names,
             named.find_modules(),

@@ -1,0 +1,155 @@
+"""Authors: what the values and names of tensors say that the author of a module meant them to be."""
+
+import copy
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import nn
+
+from weightinit.adapters.actions import Block, Constant, Draw, Leave
+from weightinit.torch.kept import FROZEN, is_frozen, is_trained
+from weightinit.torch.layers import find_adapters, is_known
+from weightinit.torch.values import (
+    LARGEST,
+    SMALLEST,
+    count_axes,
+    find_uniform,
+    is_filled,
+    is_plausible,
+    is_readable,
+    is_set,
+    is_written,
+)
+from weightinit.torch.walk import NamedTensor
+
+# What the scale and the shift of a norm are called.
+SCALES = ("weight", "scale", "gamma", "g")
+SHIFTS = ("bias", "shift", "beta")
+# What the tables of positions and tokens that all inputs get are called, where no layer has them.
+WORDS = "cls|tokens?|pos|positions?|positional|emb|embed|embeddings?|query|queries|latents?|registers?"
+TABLE = re.compile(rf"(^|.*_)({WORDS})(_.*|$)", re.IGNORECASE)
+
+# What tables are called that are added to the logits of attention, by how far apart two positions are.
+BIASES = re.compile(r"rel(ative)?_pos(ition)?.*bias.*|attention_bias(es)?|.*bias_table", re.IGNORECASE)
+
+
+class Author:
+    """What the author of a module fixed, among its parameters and how each is known to be initialized.
+
+    `described` are the blocks of each, by its layer or by the product that applies it; [] where nothing is
+    known.
+    """
+
+    def __init__(
+        self, root: nn.Module, tensors: Sequence[NamedTensor], described: Sequence[list[Block]]
+    ) -> None:
+        self._tensors = tensors
+        self._described = described
+        self._singles_out = is_trained(root)
+        self._adapters = find_adapters(root)
+
+    def find(self, named: NamedTensor, blocks: list[Block], *, by_layer: bool) -> Block | None:
+        """Find what a tensor has to stay or become, rather than its blocks; None if the author is silent.
+
+        The blocks are those of its layer (`by_layer`), or made of its use; then a name says more.
+        """
+        if self._singles_out and is_frozen(named):
+            return Block(Leave(), FROZEN)
+        if adapter := self._adapters.get(id(named.parameter)):
+            return adapter if adapter.fits(tuple(named.parameter.shape)) else None
+        value = find_uniform(named.parameter)
+        if value is not None and self._is_chosen(named, value, blocks):
+            reason = f"All of it was {value:g} before, as its author set it, unlike the rest of the model."
+            if not blocks:
+                reason = f"{type(named.module).__name__} is not known. All of it was {value:g} before."
+            return Block(Constant(value), reason, certainty="guessed")
+        return None if by_layer else guess(named)
+
+    def _is_chosen(self, named: NamedTensor, value: float, blocks: list[Block]) -> bool:
+        """Tell whether it was the author who set a tensor to one value."""
+        is_single = named.parameter.numel() == 1  # one element always is of one value
+        if any(isinstance(block.action, Draw) for block in blocks):
+            is_set_to = SMALLEST < abs(value) < LARGEST and not is_single
+            return (value == 0 or is_set_to) and self._is_initialized
+        if any(block.action == Constant(value) for block in blocks):
+            return False
+        if blocks:
+            return (value == 0 or not is_single) and self._is_initialized
+        if count_axes(named.parameter) > 1 and not is_table(named):
+            return False
+        return SMALLEST < abs(value) < LARGEST or (value == 0 and self._is_initialized)
+
+    @cached_property
+    def _is_initialized(self) -> bool:
+        """Whether the model looks initialized: memory that to_empty gave may be zero in places, too.
+
+        Kernels are plausible numbers, and most of them not of one value; and somebody wrote into a parameter,
+        or set all of it to a number that memory does not have by chance. What PyTorch's layers have was
+        written into when they were made, but a module's own kernels may be parameters of what was drawn.
+        """
+        drawn = [
+            named
+            for named, blocks in zip(self._tensors, self._described, strict=True)
+            if any(isinstance(block.action, Draw) for block in blocks) and is_readable(named.parameter)
+        ]
+        filled = [named for named in drawn if is_filled(named.parameter)]
+        layers = [named for named in drawn if any(is_known(module) for module, _ in named.owners)]
+        is_new = bool(layers) and all(is_written(named.parameter) for named in layers)
+        if not is_new and 2 * sum(map(count_elements, filled)) < sum(map(count_elements, drawn)):
+            return False
+        if (drawn and not filled) or not all(is_plausible(named.parameter) for named in filled):
+            return False
+        if drawn and not layers:
+            return True
+        parameters = [named.parameter for named in self._tensors if is_readable(named.parameter)]
+        if all(find_uniform(tensor) == 0 for tensor in parameters):
+            return False
+        return any(map(is_written, parameters)) or any(map(is_set, parameters))
+
+
+def count_elements(named: NamedTensor) -> int:
+    """Count the elements of a tensor."""
+    return named.parameter.numel()
+
+
+def is_table(named: NamedTensor) -> bool:
+    """Tell whether a tensor is a table of positions or tokens that all inputs get, by its name and shape."""
+    *axes, _ = named.parameter.shape or (0,)
+    return len(axes) in {0, 2} and axes[:1] in ([], [1]) and TABLE.match(named.attribute) is not None
+
+
+def guess(named: NamedTensor) -> Block | None:
+    """Guess how a tensor of a module that nobody knows is initialized, by its name; None if that says little.
+
+    A norm has to leave its input normal: its scale is one and its shift zero, or both are zero where the norm
+    adds one to its scale. A table that is added to all inputs, or goes before them, has rows of length 1.
+    """
+    shape, kind = tuple(named.parameter.shape), type(named.module).__name__
+    if len(shape) == 1 and "norm" in kind.lower() and named.attribute in SCALES + SHIFTS:
+        value = 0.0 if named.attribute in SHIFTS or adds_one(named.module, shape[0]) else 1.0
+        return Block(
+            Constant(value), f"{kind} is a norm by its name, and begins as identity.", "", None, 0, "guessed"
+        )
+    if len(shape) > 1 and BIASES.fullmatch(named.attribute):
+        reason = "Biases of attention, by their name: they begin at zero, as all biases."
+        return Block(Constant(0.0), reason, certainty="guessed")
+    if is_table(named):
+        width, letters = shape[-1], "B" * (len(shape) - 1) + "O"
+        action = Draw({"layout": letters, "fan_in": width, "fan_out": width, "scheme": "glorot_normal"})
+        reason = "A table that all inputs get, by its name: σ = 1/√d, as torch.nn.MultiheadAttention has it."
+        return Block(action, reason, certainty="guessed")
+    return None
+
+
+def adds_one(norm: nn.Module, size: int) -> bool:
+    """Tell whether a norm adds one to its scale, as Gemma's does: then a scale of zero lets signals pass."""
+    try:
+        twin = copy.deepcopy(norm).to_empty(device="cpu").float()
+        with torch.no_grad():
+            for parameter in twin.parameters():
+                parameter.zero_()
+            return bool(twin(torch.linspace(-1, 1, 2 * size).view(2, size)).any())
+    except Exception:  # noqa: BLE001 - code of the user's, run on an input that it may not take
+        return False

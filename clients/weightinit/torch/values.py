@@ -1,0 +1,76 @@
+"""Values: what the values of a tensor say of how it came to have them."""
+
+import math
+
+import torch
+
+from weightinit.torch.walk import PLAIN
+
+# Between these, a number may have been chosen by somebody; beyond, it is what was in memory before.
+SMALLEST, LARGEST = 1e-8, 1e4
+# What pointers and counters come to, read as float32.
+DENORMAL = 1e-30
+
+
+def is_readable(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor has values that are numbers, and all of them in this process."""
+    return (
+        type(tensor) in PLAIN
+        and not tensor.is_meta
+        and tensor.layout == torch.strided
+        and tensor.is_floating_point()
+        and tensor.numel() > 0
+    )
+
+
+def find_uniform(tensor: torch.Tensor) -> float | None:
+    """Return the value that all elements of a tensor have; None if there is none, or it cannot be read.
+
+    Of a DTensor each process has other elements, and all have to decide alike: so it is not read.
+    """
+    if not is_readable(tensor):
+        return None
+    values = tensor.detach()
+    ends = values[(0,) * values.ndim], values[(-1,) * values.ndim]
+    if ends[0].item() != ends[1].item():  # which a look at two elements tells of most
+        return None
+    low, high = torch.aminmax(values)
+    return low.item() if low.item() == high.item() else None
+
+
+def is_garbage(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor holds NaN or no more than denormal numbers; masks are made of infinity."""
+    if not is_readable(tensor):
+        return False
+    low, high = (end.item() for end in torch.aminmax(tensor.detach()))
+    return math.isnan(low) or 0 < max(-low, high) < DENORMAL
+
+
+def is_filled(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor is not of one value; of one element, whether it is not zero."""
+    value = find_uniform(tensor)
+    return value is None or (tensor.numel() == 1 and value != 0)
+
+
+def is_plausible(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor may be a kernel: not of one value, and neither too small nor too large."""
+    low, high = torch.aminmax(tensor.detach())
+    if low.item() == high.item() and tensor.numel() > 1:
+        return False
+    return SMALLEST < max(-low.item(), high.item()) < LARGEST
+
+
+def is_written(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor was written into after it was made."""
+    return not tensor.is_inference() and tensor._version > 0  # noqa: SLF001 - no public way
+
+
+def is_set(tensor: torch.Tensor) -> bool:
+    """Tell whether a vector is of one value that memory does not have by chance."""
+    value = find_uniform(tensor) if tensor.ndim == 1 and tensor.numel() > 1 else None
+    return value is not None and SMALLEST < abs(value) < LARGEST
+
+
+def count_axes(tensor: torch.Tensor) -> int:
+    """Count the axes along which a tensor has more than one element."""
+    return sum(size > 1 for size in tensor.shape)

@@ -1,0 +1,159 @@
+"""What the values of a module's own parameters say: factors that begin at zero, and constants."""
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
+from torch import nn
+from weightinit.adapters.actions import Constant, Draw
+from weightinit.torch import initialize_
+from weightinit.torch.plan import plan_parameters
+
+
+def plan(module, **said):
+    """Plan a module: its entries by name."""
+    return {entry.name: entry for entry in plan_parameters(module, **said)}
+
+
+class Lora(nn.Linear):
+    """A frozen layer with two factors beside it, as loralib's (Hu et al. 2022, section 4.1)."""
+
+    def __init__(self, inputs, outputs, rank=4):
+        super().__init__(inputs, outputs)
+        self.weight.requires_grad_(False)
+        self.lora_A = nn.Parameter(torch.randn(rank, inputs) / inputs)
+        self.lora_B = nn.Parameter(torch.zeros(outputs, rank))
+
+    def forward(self, x):
+        return super().forward(x) + x @ self.lora_A.T @ self.lora_B.T
+
+
+class Hadamard(nn.Linear):
+    """A layer with the product of two products beside it, as LoHa's (Hyeon-Woo et al. 2022, section 2.2)."""
+
+    def __init__(self, inputs, outputs, rank=4):
+        super().__init__(inputs, outputs)
+        self.first = nn.ParameterList([torch.randn(outputs, rank), torch.randn(rank, inputs)])
+        self.second = nn.ParameterList([torch.zeros(outputs, rank), torch.randn(rank, inputs)])
+
+    def forward(self, x):
+        delta = (self.first[0] @ self.first[1]) * (self.second[0] @ self.second[1])
+        return super().forward(x) + F.linear(x, delta)
+
+
+class Branch(nn.Module):
+    """A branch that adds nothing at first, whose kernel is larger than all others."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.up = nn.Linear(inputs, outputs)
+        self.w = nn.Parameter(torch.zeros(outputs, outputs))
+
+    def forward(self, x):
+        x = self.up(x)
+        return x + F.relu(x) @ self.w
+
+
+class Dense(nn.Module):
+    """A dense layer of parameters alone."""
+
+    def __init__(self, inputs, outputs, kernel=torch.randn):
+        super().__init__()
+        self.w = nn.Parameter(kernel(inputs, outputs))
+        self.b = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x):
+        return x @ self.w + self.b
+
+
+class Lists(nn.Module):
+    """Three dense layers in lists of parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.kernels = nn.ParameterList([torch.randn(4, 4) for _ in range(3)])
+        self.shifts = nn.ParameterList([torch.zeros(4) for _ in range(3)])
+
+    def forward(self, x):
+        for kernel, shift in zip(self.kernels, self.shifts, strict=True):
+            x = torch.relu(x @ kernel + shift)
+        return x
+
+
+FACTORS = {
+    "LoRA": (lambda: nn.Sequential(Lora(8, 8), nn.ReLU(), Lora(8, 2)), {"0.lora_B", "2.lora_B"}),
+    "LoHa": (lambda: nn.Sequential(Hadamard(8, 8), nn.ReLU(), nn.Linear(8, 2)), {"0.second.0"}),
+    "a branch": (lambda: nn.Sequential(Branch(4, 16), nn.Linear(16, 2)), {"0.w"}),
+    "own layers alone": (
+        lambda: nn.Sequential(Dense(4, 4), nn.ReLU(), Dense(4, 4, torch.zeros)),
+        {"2.w", "0.b", "2.b"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "names"), FACTORS.values(), ids=FACTORS)
+def test_a_factor_that_its_author_set_to_zero_stays_zero(make, names):
+    guessed = {name: entry.action for name, entry in plan(make()).items() if entry.certainty == "guessed"}
+    assert guessed.keys() >= names
+    assert {name: guessed[name] for name in names} == dict.fromkeys(names, Constant(0.0))
+
+
+@pytest.mark.parametrize(("make", "names"), FACTORS.values(), ids=FACTORS)
+def test_a_rule_draws_a_factor_that_was_zero(make, names):
+    name = min(names, key=len)
+    assert isinstance(plan(make(), rules={name: {"stddev": 0.1}})[name].action, Draw)
+
+
+def test_an_adapter_whose_factor_is_kept_changes_nothing(client):
+    model, x = nn.Sequential(Lora(8, 8), nn.ReLU(), Lora(8, 2)), torch.randn(4, 8)
+    for layer in (model[0], model[2]):
+        nn.init.zeros_(layer.bias)
+    before = model(x)
+    initialize_(model, 42, client=client)
+    assert torch.equal(model(x), before)
+
+
+def test_without_memory_a_factor_is_drawn_by_its_use():
+    model = nn.Sequential(Branch(4, 16), nn.Linear(16, 2)).to("meta")
+    assert isinstance(plan(model)["0.w"].action, Draw)
+
+
+def test_where_memory_was_never_written_a_factor_is_drawn_by_its_use():
+    model = nn.Sequential(Branch(4, 16), nn.Linear(16, 2)).to("meta").to_empty(device="cpu")
+    for parameter in model.parameters():  # as allocators leave it
+        parameter.data = torch.zeros_like(parameter)
+    assert isinstance(plan(model)["0.w"].action, Draw)
+
+
+OWN = {
+    "modules": (lambda: nn.Sequential(Dense(4, 4), nn.ReLU(), Dense(4, 2)), {"0.b", "2.b"}),
+    "lists": (Lists, {"shifts.0", "shifts.1", "shifts.2"}),
+}
+
+
+@pytest.mark.parametrize(("make", "names"), OWN.values(), ids=OWN)
+def test_biases_of_a_model_of_its_own_layers_alone_stay_zero(make, names):
+    planned = plan(make())
+    assert {name: planned[name].action for name in names} == dict.fromkeys(names, Constant(0.0))
+    assert all(isinstance(planned[name].action, Draw) for name in planned.keys() - names)
+
+
+@pytest.mark.parametrize("value", [1 / 9, -1.0])
+def test_a_kernel_of_one_other_value_is_kept(value):
+    """As a mean of 3 by 3 pixels."""
+    model = nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU(), nn.Conv2d(1, 4, 3))
+    nn.init.constant_(model[0].weight, value)
+    entry = plan(model)["0.weight"]
+    assert (entry.action.value, entry.certainty) == (pytest.approx(value), "guessed")
+
+
+@pytest.mark.parametrize("value", [1.0, 0.5])
+def test_where_all_kernels_are_of_one_value_all_are_drawn(value):
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    for layer in (model[0], model[2]):
+        nn.init.constant_(layer.weight, value)
+    assert all(isinstance(plan(model)[name].action, Draw) for name in ("0.weight", "2.weight"))
+
+
+def test_a_kernel_of_one_element_is_no_choice():
+    model = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 4))
+    assert isinstance(plan(model)["0.weight"].action, Draw)
