@@ -234,14 +234,24 @@ def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list
     if len(owners) == 1:
         return []
     kinds = {find_kind(module) for module, name in owners if name == "weight"}
-    tables = [module for module, _ in owners if find_kind(module) in {nn.Embedding, nn.EmbeddingBag}]
+    tables = find_tables(owners)
     if not tables or nn.Linear not in kinds:
         return []
+    return describe_head(tables[0], shape)
+
+
+def find_tables(owners: Sequence[tuple[nn.Module, str]]) -> list[nn.Module]:
+    """Find the embeddings among the modules that have a tensor."""
+    return [module for module, _ in owners if find_kind(module) in {nn.Embedding, nn.EmbeddingBag}]
+
+
+def describe_head(table: nn.Module, shape: Shape) -> list[Block]:
+    """Describe the table of an embedding that is a head, too: the row of padding stays zero."""
     rows, width = shape
     head = Draw({"layout": "IO", "fan_in": width, "fan_out": rows, "scheme": "lecun", "activation": None})
     return [
         replace(block, action=head, reason=TIED) if isinstance(block.action, Draw) else block
-        for block in lookup(tables[0], shape)
+        for block in lookup(table, shape)
     ]
 
 

@@ -1,22 +1,22 @@
 """Plans of modules: how each parameter is initialized, from its layer, the graph and the rules."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import nn
 
 from weightinit import Client
-from weightinit.adapters.actions import CERTAINTIES, Block, Draw, Leave, PublishedDraw, Unknown, find_layout
+from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
+from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.author import Author
 from weightinit.torch.fill import TENSOR_DTYPES, check_shape
 from weightinit.torch.kept import FROZEN, describe_named, find_axes, is_frozen, is_trained
+from weightinit.torch.kernels import describe_use, find_following
 from weightinit.torch.layers import find_inner
 from weightinit.torch.tracing.activations import ActivationFinder
 from weightinit.torch.walk import NamedTensor, find_overlaps, walk_buffers, walk_parameters
@@ -50,7 +50,7 @@ def plan_parameters(
         check_shape(named.parameter, named.names[0])
     inner = find_inner(module)
     known = [inner.get(id(named.parameter)) or describe_named(named) for named in tensors]
-    used = [kind or describe_use(finder, named) for named, kind in zip(tensors, known, strict=True)]
+    used = [describe_use(finder, named, kind) for named, kind in zip(tensors, known, strict=True)]
     author = Author(module, tensors, used)
     for named, kind, described in zip(tensors, known, used, strict=True):
         shape = tuple(named.parameter.shape)
@@ -72,30 +72,6 @@ def plan_parameters(
         check_known(unknown, module)
     check_overlaps(tensors, plan)
     return plan
-
-
-def describe_use(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
-    """Describe a kernel that no known layer has, by the product that applies it; [] if none does."""
-    if named.parameter.ndim < 2 or not named.parameter.is_floating_point():
-        return []
-    layout = finder.find_layout(named.parameter)
-    if not layout:
-        return []
-    # Of two axes of outputs one may be of stacked kernels, which a product does not show.
-    return [Block(Draw({"layout": layout}), "", certainty="guessed" if layout.count("O") > 1 else "certain")]
-
-
-def find_following(finder: ActivationFinder, named: NamedTensor, layout: str) -> Inference:
-    """Find what follows a kernel. Parts that are not rows are drawn as a whole, with the fans of one."""
-    found = finder.find(named.parameter, named.module)
-    if not found.parts or layout.startswith("O"):
-        return found
-    lengths = {length for length, _ in found.parts.values()}
-    inferences = [inference for _, inference in found.parts.values()]
-    if len(lengths) > 1 or len({inference.activation for inference in inferences}) > 1:
-        return Inference(None, f"{found.reason} They differ, and are not made of rows.", "unknown")
-    least = max(inferences, key=lambda inference: CERTAINTIES.index(inference.certainty))
-    return replace(least, reason=f"{found.reason} {least.reason}", outputs=min(lengths))
 
 
 def plan_published(

@@ -125,3 +125,102 @@ def test_a_tied_table_is_what_was_published_of_it(names, client):
     initialize_(first, 42, client=client)
     initialize_(second, published.id, client=client)
     assert torch.equal(first.table.weight, second.table.weight)
+
+
+class Reads(nn.Module):
+    """A table and a layer, and a forward that says how the table is used."""
+
+    def __init__(self, forward, padding=None):
+        super().__init__()
+        self.table = nn.Embedding(50, 16, padding_idx=padding)
+        self.layer = nn.Linear(16, 16)
+        self.use = forward
+
+    def forward(self, x):
+        return self.use(self.layer, self.table, x)
+
+
+class OwnHead(nn.Module):
+    """A head that no table has, with a table for its kernel."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, x):
+        return F.linear(x, self.weight)
+
+
+class WithOwnHead(nn.Module):
+    """A table and a head of its own kind, in either order."""
+
+    def __init__(self, *, is_first=False):
+        super().__init__()
+        table = nn.Embedding(50, 16)
+        if is_first:
+            self.head = OwnHead(table.weight)
+        self.table, self.layer = table, nn.Linear(16, 16)
+        self.head = OwnHead(table.weight)
+
+    def forward(self, tokens):
+        return self.head(self.layer(self.table(tokens)))
+
+
+HEADS = {
+    "linear": lambda layer, table, x: F.linear(layer(table(x)), table.weight),
+    "transposed": lambda layer, table, x: layer(table(x)) @ table.weight.T,
+    "method": lambda layer, table, x: layer(table(x)).matmul(table.weight.t()),
+    "cast": lambda layer, table, x: (
+        layer(table(x)) @ table.weight.to(torch.float32).transpose(0, 1)
+    ).float(),
+    "einsum": lambda layer, table, x: torch.einsum("...d,vd->...v", layer(table(x)), table.weight),
+    "functional": lambda layer, table, x: F.linear(layer(F.embedding(x, table.weight)), table.weight),
+}
+USED = {name: lambda use=use: Reads(use) for name, use in HEADS.items()} | {
+    "own head": WithOwnHead,
+    "own head first": lambda: WithOwnHead(is_first=True),
+}
+
+
+@pytest.mark.parametrize("make", USED.values(), ids=USED)
+def test_a_table_that_is_used_as_a_head_starts_as_a_head(make, client):
+    row = initialize_(make(), 42, client=client).rows[0]
+    assert (row.variance, row.certainty, "head" in row.reason) == (1 / 16, "certain", True)
+
+
+def test_a_table_of_which_a_part_is_a_head_is_guessed_to_start_as_one():
+    model = Reads(lambda layer, table, x: layer(table(x)) @ table.weight[:30].T)
+    entry = plan(model)["table.weight"]
+    assert (entry.action.layer["fan_in"], entry.certainty) == (16, "guessed")
+
+
+def test_a_row_of_padding_of_a_table_that_is_used_as_a_head_is_zero():
+    planned = plan(Reads(HEADS["linear"], padding=3))
+    assert planned["table.weight[3]"].action == Constant(0.0)
+
+
+def test_a_table_whose_rows_are_mixed_is_a_lookup(client):
+    """As where a softmax stands for the choice of a row."""
+    model = Reads(lambda layer, table, x: layer(table(x)) + F.softmax(x.new_ones(4, 50), -1) @ table.weight)
+    assert initialize_(model, 42, client=client)["table.weight"].variance == 1
+
+
+KERNELS = {  # the product, and the fans of the table
+    "rows in": (lambda layer, table, x: layer(F.relu(x @ table.weight)), 50, 16),
+    "rows out": (lambda layer, table, x: F.relu(F.linear(layer(x), table.weight)), 16, 50),
+}
+
+
+@pytest.mark.parametrize(("use", "fan_in", "fan_out"), KERNELS.values(), ids=KERNELS)
+def test_a_table_that_is_never_looked_up_is_a_kernel(use, fan_in, fan_out, client):
+    row = initialize_(Reads(use), 42, client=client)["table.weight"]
+    assert (row.fan_in, row.fan_out, row.activation) == (fan_in, fan_out, "relu")
+
+
+@pytest.mark.parametrize("make", USED.values(), ids=USED)
+def test_a_table_that_is_used_as_a_head_is_what_was_published_of_it(make, client):
+    published = publish(make(), 42, client=client)
+    first, second = make(), make()
+    initialize_(first, 42, client=client)
+    initialize_(second, published.id, client=client)
+    assert torch.equal(first.table.weight, second.table.weight)

@@ -71,14 +71,14 @@ class ActivationFinder:
 
     def find_layout(self, parameter: torch.Tensor) -> str:
         """Find the axes of a kernel that no known layer has, by the product that applies it; "" if none."""
-        graphs, _ = self._traced
-        products = (
-            node
-            for traced in graphs
-            for node in traced.nodes
-            if node.role is Role.PRODUCT and id(parameter) in node.parameters
-        )
+        products = self.find_products(parameter)
         return next(filter(None, (find_letters(node, parameter) for node in products)), "")
+
+    def find_products(self, parameter: torch.Tensor) -> list[Node]:
+        """Find the products that apply a kernel."""
+        graphs, _ = self._traced
+        nodes = (node for traced in graphs for node in traced.nodes if node.role is Role.PRODUCT)
+        return [node for node in nodes if id(parameter) in node.parameters]
 
     @cached_property
     def _failures(self) -> dict[nn.Module, str]:

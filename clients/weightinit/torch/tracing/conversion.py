@@ -50,5 +50,10 @@ def make_module_node(
 
 @lru_cache(maxsize=256)  # so that calls of one method are equal
 def make_method(name: str) -> Callable[..., Any]:
-    """Make a function that calls a method of its first argument."""
-    return lambda tensor, *arguments, **keywords: getattr(tensor, name)(*arguments, **keywords)
+    """Make a function that calls a method of its first argument, of the same name."""
+
+    def call(tensor: Any, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401 - any tensor and method
+        return getattr(tensor, name)(*arguments, **keywords)
+
+    call.__name__ = name
+    return call

@@ -64,3 +64,15 @@ def plan_of_unknown(apply):
     module = Applying((4, 4), apply)
     nn.init.normal_(module.weight)
     return next(one for one in plan_parameters(module, strict=False) if one.name == "weight")
+
+
+def test_the_axes_of_a_kernel_that_a_method_applies_are_found():
+    class Product(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(4, 6))
+
+        def forward(self, x):
+            return x.matmul(self.w).relu()
+
+    assert plan_parameters(Product())[0].action.layer["layout"] == "IO"
