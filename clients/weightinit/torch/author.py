@@ -11,6 +11,7 @@ from torch import nn
 from weightinit.adapters.actions import Block, Constant, Draw, Leave
 from weightinit.torch.kept import FROZEN, is_frozen, is_trained
 from weightinit.torch.layers import find_adapters, is_known
+from weightinit.torch.patterns import has_pattern
 from weightinit.torch.values import (
     LARGEST,
     SMALLEST,
@@ -23,6 +24,8 @@ from weightinit.torch.values import (
     is_written,
 )
 from weightinit.torch.walk import NamedTensor
+
+PATTERN = "It had a few values before, which no draw makes: they stay as its author set them."
 
 # What the scale and the shift of a norm are called.
 SCALES = ("weight", "scale", "gamma", "g")
@@ -65,6 +68,8 @@ class Author:
             if not blocks:
                 reason = f"{type(named.module).__name__} is not known. All of it was {value:g} before."
             return Block(Constant(value), reason, certainty="guessed")
+        if value is None and self._has_chosen_pattern(named):
+            return Block(Leave(), PATTERN, certainty="guessed")
         return None if by_layer else guess(named)
 
     def _is_chosen(self, named: NamedTensor, value: float, blocks: list[Block]) -> bool:
@@ -80,6 +85,25 @@ class Author:
         if count_axes(named.parameter) > 1 and not is_table(named):
             return False
         return SMALLEST < abs(value) < LARGEST or (value == 0 and self._is_initialized)
+
+    def _has_chosen_pattern(self, named: NamedTensor) -> bool:
+        """Tell whether it was the author who set a tensor to a few values, where most kernels are drawn."""
+        return id(named.parameter) in self._patterns and self._is_initialized and not self._is_coarse
+
+    @cached_property
+    def _patterns(self) -> set[int]:
+        """The parameters of few values, by their ids."""
+        return {id(named.parameter) for named in self._tensors if has_pattern(named.parameter)}
+
+    @cached_property
+    def _is_coarse(self) -> bool:
+        """Whether most kernels are of few values, as those of a network that was trained with binary ones."""
+        kernels = [
+            id(named.parameter)
+            for named, blocks in zip(self._tensors, self._described, strict=True)
+            if any(isinstance(block.action, Draw) for block in blocks)
+        ]
+        return 2 * len(self._patterns.intersection(kernels)) > len(kernels)
 
     @cached_property
     def _is_initialized(self) -> bool:

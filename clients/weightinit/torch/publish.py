@@ -24,9 +24,11 @@ from weightinit.torch.initialize import DEPRECATED
 from weightinit.torch.kept import describe_named, find_frozen_norms
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters
-from weightinit.torch.values import find_uniform
+from weightinit.torch.values import is_readable
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
+# A tensor that is kept is published as no more parts than these.
+MOST_RUNS = 64
 # What the running statistics of a norm are reset to.
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
 
@@ -67,7 +69,7 @@ def describe_parameters(
     module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str, rename: Rename
 ) -> list[TensorSpec]:
     """Describe the parameters of a module as a plan initializes them. Raises ModelRejected."""
-    spelled = map(spell_kept, plan)
+    spelled = [one for block in plan for one in spell_kept(block)]
     groups = [list(group) for _, group in itertools.groupby(spelled, lambda tensor: id(tensor.target))]
     named_blocks = list(zip(walk_parameters(module, prefix), groups, strict=True))
     problems = [problem for named, blocks in named_blocks for problem in find_problems(named, blocks)]
@@ -83,12 +85,26 @@ def describe_parameters(
     ]
 
 
-def spell_kept(block: PlannedTensor) -> PlannedTensor:
-    """Spell a block that its author froze as the value that all of it has, if there is one."""
-    if block.action != Leave() or not block.target.numel():
-        return block
-    value = find_uniform(block.target if block.rows is None else block.target[block.rows])
-    return block if value is None else replace(block, action=Constant(value))
+def spell_kept(block: PlannedTensor) -> list[PlannedTensor]:
+    """Spell a tensor that its author set as the values of its rows, if each of them has one, in runs."""
+    tensor: torch.Tensor = block.target
+    if block.action != Leave() or not is_readable(tensor):
+        return [block]
+    first, last = (
+        (block.rows.start, block.rows.stop) if block.rows else (0, len(tensor) if tensor.ndim else 1)
+    )
+    rows = tensor.detach().reshape(1 if not tensor.ndim else len(tensor), -1)[first:last]
+    if not bool((rows == rows[:, :1]).all()):
+        return [block]
+    starts = [0, *(int(one) + 1 for one in (rows[1:, 0] != rows[:-1, 0]).nonzero())]
+    if len(starts) == 1:
+        return [replace(block, action=Constant(rows[0, 0].item()))]
+    if len(starts) > MOST_RUNS:
+        return [block]
+    return [
+        replace(block, action=Constant(rows[start, 0].item()), rows=slice(first + start, first + stop))
+        for start, stop in itertools.pairwise([*starts, len(rows)])
+    ]
 
 
 def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> list[TensorSpec]:

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
-from weightinit.adapters.actions import Constant, Draw
-from weightinit.torch import initialize_
+from weightinit.adapters.actions import Constant, Draw, Leave
+from weightinit.torch import ModelRejected, initialize_, publish
 from weightinit.torch.plan import plan_parameters
 
 
@@ -157,3 +157,139 @@ def test_where_all_kernels_are_of_one_value_all_are_drawn(value):
 def test_a_kernel_of_one_element_is_no_choice():
     model = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 4))
     assert isinstance(plan(model)["0.weight"].action, Draw)
+
+
+def make_transformer():
+    """Make the last layer of a spatial transformer, which begins as identity (Jaderberg et al. 2015)."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 6))
+    nn.init.zeros_(model[2].weight)
+    with torch.no_grad():
+        model[2].bias.copy_(torch.tensor([1, 0, 0, 0, 1, 0], dtype=torch.float))
+    return model
+
+
+def make_forget_gate():
+    """Make a recurrent layer whose forget gate is open (Jozefowicz et al. 2015, section 2.2)."""
+    model = nn.Sequential(nn.LSTM(3, 4))
+    with torch.no_grad():
+        model[0].bias_hh_l0.zero_()
+        model[0].bias_hh_l0[4:8] = 1
+    return model
+
+
+def make_focal():
+    """Make a head whose background class has a bias of its own."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
+    with torch.no_grad():
+        model[2].bias.copy_(torch.tensor([-4.6, 0, 0, 0]))
+    return model
+
+
+def make_half_norm():
+    """Make a norm of which half begins at zero."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    with torch.no_grad():
+        model[1].weight[2:] = 0
+    return model
+
+
+def make_identity():
+    """Make a kernel that is the identity, among others (Le et al. 2015, for recurrent ones)."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    nn.init.eye_(model[2].weight)
+    return model
+
+
+def make_dirac():
+    """Make a convolution that passes its inputs on."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    nn.init.dirac_(model[2].weight)
+    return model
+
+
+class Turn(nn.Module):
+    """A kernel of its own that begins as the identity, as the transformations of PointNet."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 8), nn.Linear(8, 2)
+        self.turn = nn.Parameter(torch.eye(8) * 0.9)
+
+    def forward(self, x):
+        return self.last(F.relu(self.first(x) @ self.turn))
+
+
+def make_bilinear():
+    """Make a transposed convolution that interpolates (Long et al. 2015, section 3.3)."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.ConvTranspose2d(4, 4, 4, 2))
+    ramp = 1 - (torch.arange(4) - 1.5).abs() / 2
+    with torch.no_grad():
+        model[2].weight.zero_()
+        for channel in range(4):
+            model[2].weight[channel, channel] = ramp[:, None] * ramp
+    return model
+
+
+PATTERNS = {
+    "spatial transformer": (make_transformer, "2.bias"),
+    "forget gate": (make_forget_gate, "0.bias_hh_l0"),
+    "background": (make_focal, "2.bias"),
+    "half of a norm": (make_half_norm, "1.weight"),
+    "identity": (make_identity, "2.weight"),
+    "dirac": (make_dirac, "2.weight"),
+    "own identity": (Turn, "turn"),
+    "bilinear": (make_bilinear, "2.weight"),
+}
+
+
+@pytest.mark.parametrize(("make", "name"), PATTERNS.values(), ids=PATTERNS)
+def test_a_few_values_that_the_author_set_stay(make, name, client):
+    model = make()
+    before = model.get_parameter(name).clone()
+    row = initialize_(model, 42, client=client)[name]
+    assert torch.equal(model.get_parameter(name), before)
+    assert (row.scheme, row.certainty) == ("kept", "guessed")
+
+
+@pytest.mark.parametrize(("make", "name"), PATTERNS.values(), ids=PATTERNS)
+def test_all_but_those_values_is_initialized(make, name):
+    kept = {key for key, entry in plan(make()).items() if entry.action == Leave()}
+    assert kept == {name}
+
+
+@pytest.mark.parametrize(("make", "name"), PATTERNS.values(), ids=PATTERNS)
+def test_a_rule_wins_over_a_few_values(make, name):
+    assert plan(make(), rules={name: 0.5})[name].action == Constant(0.5)
+
+
+@pytest.mark.parametrize("name", ["spatial transformer", "forget gate", "background", "half of a norm"])
+def test_a_few_values_of_rows_are_published(name, client):
+    make, parameter = PATTERNS[name]
+    published = publish(make(), 42, client=client)
+    model = make()
+    before = model.get_parameter(parameter).clone()
+    nn.init.zeros_(model.get_parameter(parameter))
+    initialize_(model, published.id, client=client)
+    assert torch.equal(model.get_parameter(parameter), before)
+
+
+def test_a_few_values_inside_of_rows_cannot_be_published(recorder):
+    with pytest.raises(ModelRejected, match=r"2\.weight, which is left as it is: It had a few values"):
+        publish(make_identity(), 42, client=recorder)
+
+
+def test_where_most_kernels_have_few_values_all_are_drawn():
+    """As after training with binary kernels."""
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+    with torch.no_grad():
+        for layer in (model[0], model[2]):
+            layer.weight.sign_()
+    assert {entry.certainty for entry in plan(model).values()} == {"certain"}
+
+
+def test_where_memory_was_never_written_no_values_are_kept():
+    model = make_transformer().to("meta").to_empty(device="cpu")
+    for parameter in model.parameters():  # as allocators leave it
+        parameter.data = torch.zeros_like(parameter)
+        parameter.data.view(-1)[::2] = 1
+    assert {entry.certainty for entry in plan(model).values()} == {"certain"}
