@@ -29,7 +29,7 @@ from weightinit.torch.initializers import (
     xavier_truncated_normal_,
     xavier_uniform_,
 )
-from weightinit.torch.kept import UnsetTensorWarning
+from weightinit.torch.keeping.kept import UnsetTensorWarning
 from weightinit.torch.publish import publish
 
 __all__ = [

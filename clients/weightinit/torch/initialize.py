@@ -19,7 +19,7 @@ from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.torch.fill import DTYPES, TENSOR_DTYPES, check_tensor, draw_, fill_
-from weightinit.torch.kept import find_frozen_norms, warn_of_unset
+from weightinit.torch.keeping.kept import find_frozen_norms, warn_of_unset
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters, plan_published
 from weightinit.torch.shards import reshard

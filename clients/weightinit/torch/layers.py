@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from torch import nn
 
-from weightinit.adapters.actions import Block, Constant, Draw, Leave, split_axis
+from weightinit.adapters.actions import Block, Constant, Draw, split_axis
 
 Shape = tuple[int, ...]
 Describe = Callable[[nn.Module, Shape], list[Block]]
@@ -178,25 +178,6 @@ OTHERS: dict[str, dict[str, Describe]] = {
     "transformers.pytorch_utils.Conv1D": {"weight": kernel("IO"), "bias": ZERO},
 }
 
-# Adapters of PEFT (Hu et al. 2022: B begins at zero, so that the model begins as it was): by the name of the
-# layer's type, the nearest first, what each of its attributes holds; None where the module there says it.
-# Where an embedding is adapted, PEFT calls the factor that is looked up A, and it is A that is zero.
-UNCHANGED = Block(Constant(0.0), "It begins at zero, so that the adapter changes nothing at first.")
-FACTOR = Block(Draw({"layout": "OI", "activation": None}), "The other factor of the adapter follows.")
-MEASURED = Block(Leave(), "PEFT computes it from the layer that it adapts.", certainty="guessed")
-ADAPTERS: dict[str, dict[str, Block | None]] = {
-    "peft.tuners.adalora.layer.AdaLoraLayer": {"lora_A": FACTOR, "lora_B": FACTOR, "lora_E": UNCHANGED},
-    "peft.tuners.lora.layer.LoraLayer": {
-        "lora_A": None,
-        "lora_B": UNCHANGED,
-        "lora_embedding_A": UNCHANGED,
-        "lora_embedding_B": FACTOR,
-        "lora_magnitude_vector": MEASURED,
-    },
-}
-# What a configuration of LoRA says where the factors begin as above; others, as "pissa", compute both.
-USUAL = (True, "gaussian")
-
 # Kernels inside of PyTorch's own layers, by the layer's type and their names in it: what follows them.
 ADAPTIVE = {"head.weight": "log_softmax", "tail.*.0.weight": None, "tail.*.1.weight": "log_softmax"}
 INNER: dict[type[nn.Module], dict[str, str | None]] = {nn.AdaptiveLogSoftmaxWithLoss: ADAPTIVE}
@@ -253,31 +234,6 @@ def describe_head(table: nn.Module, shape: Shape) -> list[Block]:
         replace(block, action=head, reason=TIED) if isinstance(block.action, Draw) else block
         for block in lookup(table, shape)
     ]
-
-
-def find_adapters(root: nn.Module) -> dict[int, Block]:
-    """Find how the parameters of adapters begin, by their ids, where it is not their modules that say so."""
-    modules = list(root.modules())
-    rows = [
-        (module, ADAPTERS[name])
-        for module in modules
-        if (name := next(filter(ADAPTERS.__contains__, spell(type(module).__mro__)), None)) is not None
-    ]
-    configurations: dict[str, object] = {}
-    for module in modules if rows else ():
-        said = getattr(module, "peft_config", None)
-        configurations |= said if isinstance(said, dict) else {}
-    found: dict[int, Block] = {}
-    for module, row in rows:
-        for attribute, block in row.items():
-            for name, parameter in getattr(module, attribute, nn.ModuleDict()).named_parameters():
-                said = getattr(configurations.get(name.partition(".")[0]), "init_lora_weights", True)
-                adapter = block if said in USUAL else MEASURED
-                if said is False:  # neither is zero
-                    adapter = None if block is UNCHANGED else block
-                if adapter is not None:
-                    found[id(parameter)] = adapter
-    return found
 
 
 def find_inner(root: nn.Module) -> dict[int, list[Block]]:

@@ -13,9 +13,9 @@ from weightinit.adapters.matching import Target, find_letters, match_model
 from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments, shorten
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
-from weightinit.torch.author import Author
 from weightinit.torch.fill import TENSOR_DTYPES, check_shape
-from weightinit.torch.kept import FROZEN, describe_named, find_axes, is_frozen, is_trained
+from weightinit.torch.keeping.author import Author
+from weightinit.torch.keeping.kept import FROZEN, describe_named, find_axes, is_frozen, is_trained
 from weightinit.torch.kernels import describe_use, find_following
 from weightinit.torch.layers import find_inner
 from weightinit.torch.tracing.activations import ActivationFinder

@@ -21,10 +21,10 @@ from weightinit.spec.dtypes import find_range
 from weightinit.spec.layouts import write_out
 from weightinit.torch.fill import DTYPES, PLAIN, TENSOR_DTYPES
 from weightinit.torch.initialize import DEPRECATED
-from weightinit.torch.kept import describe_named, find_frozen_norms
+from weightinit.torch.keeping.kept import describe_named, find_frozen_norms
+from weightinit.torch.keeping.values import is_readable
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters
-from weightinit.torch.values import is_readable
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 # A tensor that is kept is published as no more parts than these.

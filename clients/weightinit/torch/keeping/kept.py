@@ -7,8 +7,8 @@ from torch import nn
 
 from weightinit.adapters.actions import Block, Leave, Unknown, find_layout
 from weightinit.adapters.plan import PlannedTensor, shorten
+from weightinit.torch.keeping.values import is_garbage
 from weightinit.torch.layers import RUNNING, describe_parameter, describe_tied
-from weightinit.torch.values import is_garbage
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 FROZEN = "Frozen: requires_grad is False."

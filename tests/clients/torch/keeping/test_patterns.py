@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from weightinit.torch.patterns import has_pattern
+from weightinit.torch.keeping.patterns import has_pattern
 
 DRAWS = {
     "uniform": lambda tensor: nn.init.kaiming_uniform_(tensor, a=5**0.5),

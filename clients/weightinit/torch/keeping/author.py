@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from weightinit.adapters.actions import Block, Constant, Draw, Leave
-from weightinit.torch.kept import FROZEN, is_frozen, is_trained
-from weightinit.torch.layers import find_adapters, is_known
-from weightinit.torch.patterns import has_pattern
-from weightinit.torch.values import (
+from weightinit.torch.keeping.adapters import find_adapters
+from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
+from weightinit.torch.keeping.patterns import has_pattern
+from weightinit.torch.keeping.values import (
     LARGEST,
     SMALLEST,
     count_axes,
@@ -23,6 +23,7 @@ from weightinit.torch.values import (
     is_set,
     is_written,
 )
+from weightinit.torch.layers import is_known
 from weightinit.torch.walk import NamedTensor
 
 PATTERN = "It had a few values before, which no draw makes: they stay as its author set them."
