@@ -10,6 +10,7 @@ from torch import nn
 
 from weightinit.adapters.actions import Block, Constant, Draw, Leave
 from weightinit.torch.keeping.adapters import find_adapters
+from weightinit.torch.keeping.biases import find_set_biases
 from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
 from weightinit.torch.keeping.patterns import has_pattern
 from weightinit.torch.keeping.values import (
@@ -71,6 +72,9 @@ class Author:
             return Block(Constant(value), reason, certainty="guessed")
         if value is None and self._has_chosen_pattern(named):
             return Block(Leave(), PATTERN, certainty="guessed")
+        if (limit := self._biases.get(id(named.parameter))) and self._is_initialized:
+            reason = f"It went beyond the ±{limit:.3g} that its layer draws: it stays as its author set it."
+            return Block(Leave(), reason, certainty="guessed")
         return None if by_layer else guess(named)
 
     def _is_chosen(self, named: NamedTensor, value: float, blocks: list[Block]) -> bool:
@@ -95,6 +99,11 @@ class Author:
     def _patterns(self) -> set[int]:
         """The parameters of few values, by their ids."""
         return {id(named.parameter) for named in self._tensors if has_pattern(named.parameter)}
+
+    @cached_property
+    def _biases(self) -> dict[int, float]:
+        """The biases that the author set, by their ids."""
+        return find_set_biases(self._tensors, self._described)
 
     @cached_property
     def _is_coarse(self) -> bool:

@@ -1,0 +1,98 @@
+"""Biases: those beyond what PyTorch's layers draw, in layers that have not been trained.
+
+Linear and the convolutions draw biases from ±1/√fan_in, recurrent layers from ±1/√hidden_size
+(torch.nn.Linear.reset_parameters, torch.nn.RNNBase.reset_parameters), and their kernels, too.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from weightinit.adapters.actions import Block, Constant
+from weightinit.torch.keeping.values import find_uniform, is_readable
+from weightinit.torch.layers import NORM, find_rows
+from weightinit.torch.walk import NamedTensor
+
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+DENSE = (
+    nn.Linear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
+# How far rounding may take a draw beyond its limit.
+ROUNDING = 1.01
+# Of so many elements that are drawn, one is this near to the limit, but for 0.8³² of all cases.
+ENOUGH, NEAR = 32, 0.8
+
+
+def find_set_biases(tensors: Sequence[NamedTensor], described: Sequence[list[Block]]) -> dict[int, float]:
+    """Find the biases that somebody set after their layers were made, and the limits of what those draw.
+
+    They are by the ids of the parameters. Of layers that were trained nothing can be told: training takes
+    biases beyond the limit as well. A layer is new if its kernel is as it was drawn, or of one value; or
+    all layers are, if the norms of the model still are of one value, and most biases within their limits.
+    """
+    biases = {
+        id(named.parameter): (named, limit)
+        for named, blocks in zip(tensors, described, strict=True)
+        if [block.action for block in blocks] == [Constant(0.0)] and (limit := find_limit(named))
+    }
+    beyond = {key: limit for key, (named, limit) in biases.items() if is_beyond(named.parameter, limit)}
+    if 2 * len(beyond) <= len(biases) and has_new_norms(tensors):
+        return beyond
+    return {key: limit for key, limit in beyond.items() if has_new_kernel(*biases[key])}
+
+
+def find_limit(named: NamedTensor) -> float | None:
+    """Find the limit of what a layer draws its bias from; None for what is none."""
+    module = named.module
+    if (
+        not named.attribute.startswith("bias")
+        or named.parameter.ndim != 1
+        or not is_readable(named.parameter)
+    ):
+        return None
+    if isinstance(module, RECURRENT):
+        return 1 / math.sqrt(int(module.hidden_size))
+    if isinstance(module, DENSE):
+        fan_in, _ = nn.init._calculate_fan_in_and_fan_out(module.weight)  # noqa: SLF001 - what PyTorch counts
+        return 1 / math.sqrt(fan_in) if fan_in else None
+    return None
+
+
+def is_beyond(tensor: torch.Tensor, limit: float) -> bool:
+    """Tell whether a tensor has elements beyond a limit, and is not of one value."""
+    return measure_largest(tensor) > ROUNDING * limit and find_uniform(tensor) is None
+
+
+def has_new_kernel(named: NamedTensor, limit: float) -> bool:
+    """Tell whether the kernel of a bias is one that was drawn within its limit, or set to one value."""
+    name = named.attribute.replace("bias", "weight")
+    kernel = getattr(named.module, name, None)
+    if not isinstance(kernel, torch.Tensor) or not is_readable(kernel):
+        return False
+    if find_uniform(kernel) is not None:
+        return True
+    return kernel.numel() >= ENOUGH and NEAR * limit < measure_largest(kernel) <= ROUNDING * limit
+
+
+def has_new_norms(tensors: Sequence[NamedTensor]) -> bool:
+    """Tell whether most scales and shifts of norms, if there are any that are trained, are of one value."""
+    norms = [
+        named.parameter
+        for named in tensors
+        if find_rows(named.module) is NORM and named.parameter.requires_grad and named.parameter.numel() > 1
+    ]
+    still = [tensor for tensor in norms if find_uniform(tensor) is not None]
+    return bool(norms) and 2 * len(still) >= len(norms)
+
+
+def measure_largest(tensor: torch.Tensor) -> float:
+    """Measure the largest absolute value of a tensor."""
+    return float(torch.linalg.vector_norm(tensor.detach(), math.inf))
