@@ -67,7 +67,8 @@ class Inference:
 class PlannedTensor:
     """A tensor of a plan: one of the model's (`target`, the framework's own), or a block of one.
 
-    `shape` is that of the block. `aliases` are the other names of a tied tensor.
+    `shape` is that of the block. `aliases` are the other names of a tied tensor. `drawn_as` is the name that
+    its draws depend on, where it is drawn as another tensor is.
     """
 
     name: str
@@ -80,6 +81,7 @@ class PlannedTensor:
     rows: slice | None = None
     axis: int = 0
     certainty: Certainty = "certain"
+    drawn_as: str = ""
 
     @classmethod
     def of(
@@ -118,7 +120,8 @@ class PlannedTensor:
             )
         if isinstance(self.action, PublishedDraw):
             return replace(self.action.spec, dtype=self.dtype)
-        return Spec.of(self.shape, dtype=self.dtype, seed=seed, name=rename(self.name), **self.action.layer)
+        name = rename(self.drawn_as or self.name)
+        return Spec.of(self.shape, dtype=self.dtype, seed=seed, name=name, **self.action.layer)
 
     def _check_constant(self) -> None:
         """Check that an integer dtype can hold the value of a constant. Raises TensorRejected."""

@@ -29,6 +29,7 @@ from weightinit.torch.initializers import (
     xavier_truncated_normal_,
     xavier_uniform_,
 )
+from weightinit.torch.keeping.copies import StaleCopyWarning
 from weightinit.torch.keeping.kept import UnsetTensorWarning
 from weightinit.torch.publish import publish
 
@@ -36,6 +37,7 @@ __all__ = [
     "ModelRejected",
     "Report",
     "Row",
+    "StaleCopyWarning",
     "TensorRejected",
     "UnknownActivationWarning",
     "UnsetTensorWarning",

@@ -15,6 +15,7 @@ from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.fill import TENSOR_DTYPES, check_shape
 from weightinit.torch.keeping.author import Author
+from weightinit.torch.keeping.copies import plan_copies
 from weightinit.torch.keeping.kept import FROZEN, describe_named, find_axes, is_frozen, is_trained
 from weightinit.torch.kernels import describe_use, find_following
 from weightinit.torch.layers import find_inner
@@ -71,7 +72,7 @@ def plan_parameters(
     if strict is not False:
         check_known(unknown, module)
     check_overlaps(tensors, plan)
-    return plan
+    return plan_copies(module, tensors, plan)
 
 
 def plan_published(

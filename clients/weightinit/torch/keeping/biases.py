@@ -51,13 +51,13 @@ def find_set_biases(tensors: Sequence[NamedTensor], described: Sequence[list[Blo
 
 def find_limit(named: NamedTensor) -> float | None:
     """Find the limit of what a layer draws its bias from; None for what is none."""
-    module = named.module
-    if (
-        not named.attribute.startswith("bias")
-        or named.parameter.ndim != 1
-        or not is_readable(named.parameter)
-    ):
-        return None
+    bias = named.parameter
+    is_bias = named.attribute.startswith("bias") and bias.ndim == 1 and is_readable(bias)
+    return find_layer_limit(named.module) if is_bias else None
+
+
+def find_layer_limit(module: nn.Module) -> float | None:
+    """Find the limit of what a layer draws its kernels and biases from; None for other modules."""
     if isinstance(module, RECURRENT):
         return 1 / math.sqrt(int(module.hidden_size))
     if isinstance(module, DENSE):
@@ -73,12 +73,14 @@ def is_beyond(tensor: torch.Tensor, limit: float) -> bool:
 
 def has_new_kernel(named: NamedTensor, limit: float) -> bool:
     """Tell whether the kernel of a bias is one that was drawn within its limit, or set to one value."""
-    name = named.attribute.replace("bias", "weight")
-    kernel = getattr(named.module, name, None)
+    kernel = getattr(named.module, named.attribute.replace("bias", "weight"), None)
     if not isinstance(kernel, torch.Tensor) or not is_readable(kernel):
         return False
-    if find_uniform(kernel) is not None:
-        return True
+    return find_uniform(kernel) is not None or is_drawn_within(kernel, limit)
+
+
+def is_drawn_within(kernel: torch.Tensor, limit: float) -> bool:
+    """Tell whether a kernel is as a layer draws it, up to its limit."""
     return kernel.numel() >= ENOUGH and NEAR * limit < measure_largest(kernel) <= ROUNDING * limit
 
 

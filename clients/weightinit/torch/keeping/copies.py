@@ -1,0 +1,128 @@
+"""Copies: frozen parts of a model that are equal to trained ones, as teachers are to their students."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import torch
+
+from weightinit.adapters.actions import CERTAINTIES, Leave, Unknown
+from weightinit.adapters.plan import PlannedTensor, shorten
+from weightinit.torch.keeping.biases import find_layer_limit, has_new_norms, is_drawn_within
+from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
+from weightinit.torch.keeping.values import find_uniform, is_readable
+from weightinit.torch.walk import NamedTensor
+
+
+class StaleCopyWarning(UserWarning):
+    """Frozen parts of a model were copies of trained ones, and will not be when those are initialized."""
+
+
+def plan_copies(
+    root: torch.nn.Module, tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]
+) -> list[PlannedTensor]:
+    """Plan frozen copies of trained tensors as those are, so that they stay copies.
+
+    Only in a model that was not trained: in others the frozen part may be what was trained first, as
+    ControlNet's, and is kept, with a warning that it will be no copy any more.
+    """
+    copies = find_copies(tensors) if is_trained(root) else {}
+    if not copies:
+        return list(plan)
+    blocks = {key: list(group) for key, group in groupby(plan, lambda one: id(one.target))}
+    followed = {
+        key: original
+        for key, original in copies.items()
+        if all(one.reason == FROZEN for one in blocks[key])
+        and not all(isinstance(one.action, Leave | Unknown) for one in blocks[id(original.parameter)])
+    }
+    if followed and not is_new(tensors, copies):
+        warn_of_copies(tensors, followed)
+        return list(plan)
+    for named in tensors:
+        if original := followed.get(id(named.parameter)):
+            made = blocks[id(original.parameter)]
+            blocks[id(named.parameter)] = [follow(one, named, original) for one in made]
+    return [one for group in blocks.values() for one in group]
+
+
+def follow(planned: PlannedTensor, named: NamedTensor, original: NamedTensor) -> PlannedTensor:
+    """Make the planned tensor of a copy of one that is planned."""
+    suffix = planned.name.removeprefix(original.names[0])
+    name, *aliases = (f"{one}{suffix}" for one in named.names)
+    return replace(
+        planned,
+        name=name,
+        aliases=tuple(aliases),
+        target=named.parameter,
+        reason=f"It was a frozen copy of {original.names[0]}, and stays one.",
+        certainty=max("guessed", planned.certainty, key=CERTAINTIES.index),
+        drawn_as=planned.drawn_as or planned.name,
+    )
+
+
+def find_copies(tensors: Sequence[NamedTensor]) -> dict[int, NamedTensor]:
+    """Find the trained tensor that each frozen one is a copy of, by the id of the frozen one.
+
+    Two of equal values, which are many, are copies; and so are two of one value that have the same place in
+    parts of which others are.
+    """
+    trained = defaultdict(list)
+    for named in tensors:
+        if not is_frozen(named) and is_readable(named.parameter):
+            trained[tuple(named.parameter.shape), named.parameter.dtype].append(named)
+    frozen = [named for named in tensors if is_frozen(named) and is_readable(named.parameter)]
+    found: dict[int, NamedTensor] = {}
+    parts: set[tuple[str, str]] = set()
+    for named in frozen:
+        if find_uniform(named.parameter) is not None:
+            continue
+        alike = trained[tuple(named.parameter.shape), named.parameter.dtype]
+        equal = [one for one in alike if torch.equal(one.parameter, named.parameter)]
+        if equal:
+            found[id(named.parameter)] = max(equal, key=lambda one: len(split_end(named, one)[2]))
+            parts.add(split_end(named, found[id(named.parameter)])[:2])
+    by_name = {named.names[0]: named for group in trained.values() for named in group}
+    for named in frozen:
+        for part, other in parts:
+            twin = by_name.get(f"{other}{named.names[0].removeprefix(part)}")
+            if id(named.parameter) not in found and twin and torch.equal(twin.parameter, named.parameter):
+                found[id(named.parameter)] = twin
+    return found
+
+
+def split_end(first: NamedTensor, second: NamedTensor) -> tuple[str, str, str]:
+    """Split the end that the names of two tensors have in common off both."""
+    names = [named.names[0].split(".") for named in (first, second)]
+    count = 0
+    for one, other in zip(*map(reversed, names), strict=False):
+        if one != other:
+            break
+        count += 1
+    start, other = (".".join(name[: len(name) - count]) for name in names)
+    return start, other, ".".join(names[0][len(names[0]) - count :])
+
+
+def is_new(tensors: Sequence[NamedTensor], copies: Mapping[int, NamedTensor]) -> bool:
+    """Tell whether what was copied is as it was made: by the norms, or by each kernel that a layer drew."""
+    if has_new_norms(tensors):
+        return True
+    limits = [
+        (named.parameter, limit)
+        for named in copies.values()
+        if named.parameter.ndim > 1 and (limit := find_layer_limit(named.module))
+    ]
+    return bool(limits) and all(is_drawn_within(kernel, limit) for kernel, limit in limits)
+
+
+def warn_of_copies(tensors: Sequence[NamedTensor], copies: Mapping[int, NamedTensor]) -> None:
+    """Warn of frozen copies that are kept while what they are copies of is initialized."""
+    names = [named.names[0] for named in tensors if id(named.parameter) in copies]
+    originals = [copies[id(named.parameter)].names[0] for named in tensors if id(named.parameter) in copies]
+    message = (
+        f"{shorten(names)}: frozen, and kept. They are copies of {shorten(originals)}, which are "
+        "initialized, and will differ: copy them again, or keep both with rules={name: None}."
+    )
+    warnings.warn(StaleCopyWarning(message), stacklevel=6)
