@@ -15,6 +15,7 @@ from weightinit.adapters.signal_report import SignalReport
 from weightinit.torch.checking.parts import Part, name_parts
 from weightinit.torch.checking.recorder import Recorder, find_tensors
 from weightinit.torch.checking.snapshot import keep_state
+from weightinit.torch.readiness import check_scripted
 from weightinit.torch.walk import unwrap
 
 Loss = Callable[[Any], torch.Tensor]
@@ -65,7 +66,8 @@ def measure_module(
 
 
 def check_ready(root: nn.Module) -> None:
-    """Check that a module has values. Raises ModelRejected."""
+    """Check that a module has values, and layers to be seen. Raises ModelRejected."""
+    check_scripted(root)
     for name, tensor in (*root.named_parameters(), *root.named_buffers()):
         if nn.parameter.is_lazy(tensor):
             raise ModelRejected(f"{name!r} has no shape yet: call the module once")
@@ -93,7 +95,22 @@ def derive(outputs: Any, loss: Loss | None, inputs: list[torch.Tensor]) -> None:
     pairs = [(tensor, weight) for tensor, weight in pairs if tensor.requires_grad]
     if pairs and inputs:
         derived, weights = map(list, zip(*pairs, strict=True))
-        torch.autograd.grad(derived, inputs, weights, allow_unused=True)
+        with explain_checkpoints():
+            torch.autograd.grad(derived, inputs, weights, allow_unused=True)
+
+
+@contextmanager
+def explain_checkpoints() -> Iterator[None]:
+    """Say what can be done where a checkpoint of the older kind is in the way. Raises ModelRejected."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error):
+            raise
+        raise ModelRejected(
+            "gradients do not come back through a reentrant checkpoint: "
+            "call torch.utils.checkpoint.checkpoint with use_reentrant=False"
+        ) from error
 
 
 def filter_trainable(root: nn.Module) -> list[torch.Tensor]:

@@ -1,6 +1,6 @@
 """Plans of modules: how each parameter is initialized, from its layer, the graph and the rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -10,7 +10,7 @@ from weightinit import Client
 from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments, shorten
+from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.fill import TENSOR_DTYPES, check_shape
@@ -19,14 +19,9 @@ from weightinit.torch.keeping.copies import plan_copies
 from weightinit.torch.keeping.kept import FROZEN, describe_named, find_axes, is_frozen, is_trained
 from weightinit.torch.kernels import describe_use, find_following
 from weightinit.torch.layers import find_inner
+from weightinit.torch.readiness import check_known, check_overlaps, check_packed, check_scripted
 from weightinit.torch.tracing.activations import ActivationFinder
-from weightinit.torch.walk import NamedTensor, find_overlaps, walk_buffers, walk_parameters
-
-# What else can be done about parameters that nothing is known of, by a module that is the cause.
-HINTS = {
-    "ParametrizationList": "initialize before registering parametrizations",
-    "FullyShardedDataParallel": "initialize before wrapping in FullyShardedDataParallel, or use fully_shard",
-}
+from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 
 def plan_parameters(
@@ -43,6 +38,9 @@ def plan_parameters(
     Raises ModelRejected where nothing says how to initialize a parameter, or a pattern matches nothing,
     unless not strict; and TensorRejected for a parameter without a shape.
     """
+    check_scripted(module)
+    if strict is not False:
+        check_packed(module, prefix)
     planner, finder = Planner(rules, activations=activations), ActivationFinder(module, batch)
     plan: list[PlannedTensor] = []
     unknown: list[NamedTensor] = []
@@ -166,42 +164,3 @@ def check_rows(block: Block) -> Block:
     if block.axis and (block.rows or first):
         raise ModelRejected(f"{block.reason} It is published in parts that are not made of rows here.")
     return block
-
-
-def check_overlaps(tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]) -> None:
-    """Check that no tensor is written into the memory of another. Raises ModelRejected, which names both.
-
-    A rule that leaves one of two alone says that the other is the one to be written.
-    """
-    written, left = set[int](), set[int]()
-    for tensor in plan:
-        if not isinstance(tensor.action, Leave | Unknown):
-            written.add(id(tensor.target))
-        elif tensor.action == Leave(by_rule=True):
-            left.add(id(tensor.target))
-    for pair in find_overlaps(tensors):
-        targets = {id(named.parameter) for named in pair}
-        if targets & written and not targets & left:
-            first, second = (describe_tensor(named) for named in pair)
-            raise ModelRejected(
-                f"{first} and {second} share some of their memory: leave one alone with rules={{name: None}}"
-            )
-
-
-def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:
-    """Check that something says how to initialize each parameter. Raises ModelRejected."""
-    if not unknown:
-        return
-    listed = shorten(map(describe_tensor, unknown))
-    kinds = {type(module).__name__ for module in root.modules()}
-    advice = [
-        "say it with rules={name: ...} (a scheme, a number, a mapping, or None)",
-        *(hint for kind, hint in HINTS.items() if kind in kinds),
-        "or leave them as they are with strict=False",
-    ]
-    raise ModelRejected(f"nothing says how to initialize these: {listed}; {', '.join(advice)}")
-
-
-def describe_tensor(named: NamedTensor) -> str:
-    """Describe a parameter: its name, shape and module."""
-    return f"{named.names[0]} {list(named.parameter.shape)} of {type(named.module).__name__}"

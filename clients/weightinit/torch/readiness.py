@@ -1,0 +1,98 @@
+"""Readiness: what a module has to be, before its parameters are initialized or measured."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from weightinit.adapters.actions import Leave, Unknown
+from weightinit.adapters.plan import PlannedTensor, shorten
+from weightinit.adapters.rules import ModelRejected
+from weightinit.torch.walk import NamedTensor, find_overlaps, walk_modules
+
+# What else can be done about parameters that nothing is known of, by a module that is the cause, or a hook.
+PARAMETRIZED = "initialize before registering parametrizations"
+NORMED = "initialize before applying weight_norm or spectral_norm"
+HINTS = {
+    "ParametrizationList": PARAMETRIZED,
+    "SpectralNorm": NORMED,
+    "WeightNorm": NORMED,
+    "BasePruningMethod": "initialize before pruning",
+    "FullyShardedDataParallel": "initialize before wrapping in FullyShardedDataParallel, or use fully_shard",
+}
+
+
+def check_overlaps(tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]) -> None:
+    """Check that no tensor is written into the memory of another. Raises ModelRejected, which names both.
+
+    A rule that leaves one of two alone says that the other is the one to be written.
+    """
+    written, left = set[int](), set[int]()
+    for tensor in plan:
+        if not isinstance(tensor.action, Leave | Unknown):
+            written.add(id(tensor.target))
+        elif tensor.action == Leave(by_rule=True):
+            left.add(id(tensor.target))
+    for pair in find_overlaps(tensors):
+        targets = {id(named.parameter) for named in pair}
+        if targets & written and not targets & left:
+            first, second = (describe_tensor(named) for named in pair)
+            raise ModelRejected(
+                f"{first} and {second} share some of their memory: leave one alone with rules={{name: None}}"
+            )
+
+
+def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:
+    """Check that something says how to initialize each parameter. Raises ModelRejected."""
+    if not unknown:
+        return
+    listed = shorten(map(describe_tensor, unknown))
+    hooks = (hook for module in root.modules() for hook in module._forward_pre_hooks.values())  # noqa: SLF001
+    kinds = {kind.__name__ for one in (*root.modules(), *hooks) for kind in type(one).__mro__}
+    advice = [
+        "say it with rules={name: ...} (a scheme, a number, a mapping, or None)",
+        *dict.fromkeys(hint for kind, hint in HINTS.items() if kind in kinds),
+        "or leave them as they are with strict=False",
+    ]
+    raise ModelRejected(f"nothing says how to initialize these: {listed}; {', '.join(advice)}")
+
+
+def check_scripted(root: nn.Module) -> None:
+    """Check that no part of a module is compiled by torch.jit. Raises ModelRejected."""
+    for name, part in root.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise ModelRejected(
+                f"{name or 'the model'} is compiled by torch.jit, which hides its layers: "
+                "pass the module that it was made from, and script or trace it afterwards"
+            )
+
+
+def check_packed(root: nn.Module, prefix: str = "") -> None:
+    """Check that all weights of a module are parameters, and none are packed. Raises ModelRejected."""
+    packed: list[str] = []
+    for name, module in walk_modules(root, prefix):
+        is_inside = any(name.startswith(f"{one}.") for one in packed)
+        if not is_inside and is_packed(module):
+            packed.append(name)
+    if packed:
+        raise ModelRejected(
+            f"the weights of these layers are packed and no parameters: {shorten(packed)}; "
+            "initialize the model before it is quantized, or leave them as they are with strict=False"
+        )
+
+
+def is_packed(module: nn.Module) -> bool:
+    """Tell whether a module has quantized weights, which are no parameters, but buffers or objects of C++."""
+    if "quantized" in type(module).__module__.split("."):
+        return any(True for _ in module.children()) or hasattr(module, "weight")
+    objects = (one for one in vars(module).values() if isinstance(one, torch.ScriptObject))
+    buffers = (
+        "weight" in name and buffer.ndim > 1 and not buffer.is_floating_point()
+        for name, buffer in module.named_buffers(recurse=False)
+    )
+    return any(True for _ in objects) or any(buffers)
+
+
+def describe_tensor(named: NamedTensor) -> str:
+    """Describe a parameter: its name, shape and module."""
+    return f"{named.names[0]} {list(named.parameter.shape)} of {type(named.module).__name__}"
