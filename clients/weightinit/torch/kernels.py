@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from torch import nn
 
-from weightinit.adapters.actions import CERTAINTIES, Block, Certainty, Draw
-from weightinit.adapters.graph import Node, fold
+from weightinit.adapters.actions import CERTAINTIES, Block, Certainty, Constant, Draw
+from weightinit.adapters.graph import Node, Role, find_nodes, fold
 from weightinit.adapters.plan import Inference
 from weightinit.torch.layers import TIED, describe_head, find_tables
 from weightinit.torch.tracing.activations import ActivationFinder
@@ -66,17 +66,57 @@ def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Blo
     return [kernel if isinstance(one.action, Draw) else one for one in known]
 
 
+def guess_biases(finder: ActivationFinder, named: NamedTensor) -> Block | None:
+    """Guess that what an embedding looks up are biases of attention, where they are added to its logits."""
+    if not find_tables(named.owners):
+        return None
+    products = [node for tensor in named.tied for node in finder.find_products(tensor)]
+    if not products or not all(is_lookup(node) and is_added_to_logits(node) for node in products):
+        return None
+    reason = "What is looked up is added to the logits of attention: it begins at zero, as all biases."
+    return Block(Constant(0.0), reason, certainty="guessed")
+
+
+def is_added_to_logits(lookup: Node) -> bool:
+    """Tell whether what is looked up is added to a product of two signals on the way to a softmax."""
+    pending, seen, meets = [lookup], {lookup}, False
+    while pending:
+        node = pending.pop()
+        for user in node.users:
+            if name_call(user) == "scaleddotproductattention":
+                mask = user.keywords.get("attn_mask", user.arguments[3:4])
+                return node in find_nodes(mask)
+            if user.activation is not None and "softmax" in user.activation:
+                return meets
+            if user in seen or user.role not in {Role.ADD, Role.MOVE, Role.SPLIT, Role.MULTIPLY}:
+                continue
+            others = [source for source in user.inputs if source not in seen]
+            meets = meets or (user.role is Role.ADD and any(map(is_score, others)))
+            seen.add(user)
+            pending.append(user)
+    return False
+
+
+def is_score(node: Node) -> bool:
+    """Tell whether a signal is a product of two signals, scaled and moved."""
+    while node.role in {Role.MOVE, Role.SPLIT, Role.MULTIPLY} and node.inputs:
+        node = next((source for source in node.inputs if not source.is_constant), node.inputs[0])
+    return is_matrix_product(node) and not node.parameters
+
+
+def name_call(node: Node) -> str:
+    """Return the folded name of what computes a node."""
+    return fold(getattr(node.call, "__name__", ""))
+
+
 def is_matrix_product(node: Node) -> bool:
     """Tell whether a product is one of matrices."""
-    name = fold(getattr(node.call, "__name__", ""))
-    return name in PRODUCTS or name == "einsum"
+    return name_call(node) in {*PRODUCTS, "einsum"}
 
 
 def is_lookup(node: Node) -> bool:
     """Tell whether a product reads rows of its kernel: it is an embedding, as a function or as a module."""
-    if isinstance(node.call, nn.Embedding | nn.EmbeddingBag):
-        return True
-    return fold(getattr(node.call, "__name__", "")) in LOOKUPS
+    return isinstance(node.call, nn.Embedding | nn.EmbeddingBag) or name_call(node) in LOOKUPS
 
 
 def find_following(finder: ActivationFinder, named: NamedTensor, layout: str) -> Inference:

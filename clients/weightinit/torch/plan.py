@@ -17,7 +17,7 @@ from weightinit.torch.fill import TENSOR_DTYPES, check_shape
 from weightinit.torch.keeping.author import Author
 from weightinit.torch.keeping.copies import plan_copies
 from weightinit.torch.keeping.kept import FROZEN, describe_named, find_axes, is_frozen, is_trained
-from weightinit.torch.kernels import describe_use, find_following
+from weightinit.torch.kernels import describe_use, find_following, guess_biases
 from weightinit.torch.layers import find_inner
 from weightinit.torch.readiness import check_known, check_overlaps, check_packed, check_scripted
 from weightinit.torch.tracing.activations import ActivationFinder
@@ -53,7 +53,7 @@ def plan_parameters(
     author = Author(module, tensors, used)
     for named, kind, described in zip(tensors, known, used, strict=True):
         shape = tuple(named.parameter.shape)
-        kept = author.find(named, described, by_layer=bool(kind))
+        kept = author.find(named, described, by_layer=bool(kind)) or guess_biases(finder, named)
         blocks = planner.plan_tensor(
             named.names,
             named.find_modules(),

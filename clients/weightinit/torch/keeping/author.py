@@ -24,7 +24,7 @@ from weightinit.torch.keeping.values import (
     is_set,
     is_written,
 )
-from weightinit.torch.layers import is_known
+from weightinit.torch.layers import find_tables, is_known
 from weightinit.torch.walk import NamedTensor
 
 PATTERN = "It had a few values before, which no draw makes: they stay as its author set them."
@@ -35,9 +35,12 @@ SHIFTS = ("bias", "shift", "beta")
 # What the tables of positions and tokens that all inputs get are called, where no layer has them.
 WORDS = "cls|tokens?|pos|positions?|positional|emb|embed|embeddings?|query|queries|latents?|registers?"
 TABLE = re.compile(rf"(^|.*_)({WORDS})(_.*|$)", re.IGNORECASE)
-
 # What tables are called that are added to the logits of attention, by how far apart two positions are.
-BIASES = re.compile(r"rel(ative)?_pos(ition)?.*bias.*|attention_bias(es)?|.*bias_table", re.IGNORECASE)
+BIASES = re.compile(
+    r"(.*_)?(rel(ative)?_(pos(ition)?|att(n|ention)).*bias.*|(att(n|ention)|pos(ition)?)_bias(es)?)|.*bias_table",
+    re.IGNORECASE,
+)
+ADDED = "they begin at zero, as all biases."
 
 
 class Author:
@@ -75,7 +78,7 @@ class Author:
         if (limit := self._biases.get(id(named.parameter))) and self._is_initialized:
             reason = f"It went beyond the ±{limit:.3g} that its layer draws: it stays as its author set it."
             return Block(Leave(), reason, certainty="guessed")
-        return None if by_layer else guess(named)
+        return guess_lookup(named) if by_layer else guess(named)
 
     def _is_chosen(self, named: NamedTensor, value: float, blocks: list[Block]) -> bool:
         """Tell whether it was the author who set a tensor to one value."""
@@ -167,13 +170,20 @@ def guess(named: NamedTensor) -> Block | None:
             Constant(value), f"{kind} is a norm by its name, and begins as identity.", "", None, 0, "guessed"
         )
     if len(shape) > 1 and BIASES.fullmatch(named.attribute):
-        reason = "Biases of attention, by their name: they begin at zero, as all biases."
-        return Block(Constant(0.0), reason, certainty="guessed")
+        return Block(Constant(0.0), f"Biases of attention, by their name: {ADDED}", certainty="guessed")
     if is_table(named):
         width, letters = shape[-1], "B" * (len(shape) - 1) + "O"
         action = Draw({"layout": letters, "fan_in": width, "fan_out": width, "scheme": "glorot_normal"})
         reason = "A table that all inputs get, by its name: σ = 1/√d, as torch.nn.MultiheadAttention has it."
         return Block(action, reason, certainty="guessed")
+    return None
+
+
+def guess_lookup(named: NamedTensor) -> Block | None:
+    """Guess that what is looked up are biases of attention, by the name of the embedding, as in T5."""
+    names = (name.rpartition(".")[2] for name in named.find_modules())
+    if find_tables(named.owners) and any(map(BIASES.fullmatch, names)):
+        return Block(Constant(0.0), f"Biases of attention, by their name: {ADDED}", certainty="guessed")
     return None
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import nn
-from weightinit.adapters.actions import Constant
+from weightinit.adapters.actions import Constant, Draw
 from weightinit.torch import ModelRejected, initialize_
 from weightinit.torch.plan import plan_parameters
 
@@ -124,3 +124,67 @@ def test_a_table_of_biases_begins_at_zero(name):
     module.register_parameter(name, nn.Parameter(torch.randn(9, 3)))
     entry = plan(module)[name]
     assert (entry.action, entry.certainty) == (Constant(0.0), "guessed")
+
+
+@pytest.mark.parametrize(
+    "name", ["relative_attention_bias", "rel_pos_bias", "relative_position_bias", "attn_bias"]
+)
+def test_an_embedding_that_is_called_biases_of_attention_begins_at_zero(name):
+    """As in T5 (Raffel et al. 2020, section 2.1)."""
+    entry = plan(nn.ModuleDict({name: nn.Embedding(31, 4)}))[f"{name}.weight"]
+    assert (entry.action, entry.certainty) == (Constant(0.0), "guessed")
+
+
+class Biased(nn.Module):
+    """Attention with an embedding, added to its logits by a function."""
+
+    def __init__(self, attend):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(8, 8, bias=False) for _ in range(3))
+        self.far = nn.Embedding(5, 1)
+        self.attend = attend
+
+    def forward(self, x):
+        distance = (torch.arange(4)[:, None] - torch.arange(4)).abs()
+        far = self.far(distance).permute(2, 0, 1)
+        return self.attend(self.q(x), self.k(x), self.v(x), far)
+
+
+def attend_in_place(q, k, v, far):
+    """Add biases to logits in place, together with a mask."""
+    scores = torch.matmul(q, k.transpose(1, 2)) / 8**0.5
+    scores += far + torch.zeros(4, 4)
+    return F.softmax(scores.float(), dim=-1).type_as(scores) @ v
+
+
+ATTENTIONS = {
+    "sum": lambda q, k, v, far: torch.softmax(q @ k.mT + far, -1) @ v,
+    "einsum": lambda q, k, v, far: torch.softmax(far + torch.einsum("bid,bjd->bij", q, k) * 8**-0.5, -1) @ v,
+    "in place": attend_in_place,
+    "mask": lambda q, k, v, far: F.scaled_dot_product_attention(q, k, v, attn_mask=far),
+}
+
+
+@pytest.mark.parametrize("attend", ATTENTIONS.values(), ids=ATTENTIONS)
+def test_an_embedding_that_is_added_to_logits_of_attention_begins_at_zero(attend):
+    entry = plan(Biased(attend), batch=torch.zeros(2, 4, 8))["far.weight"]
+    assert (entry.action, entry.certainty) == (Constant(0.0), "guessed")
+
+
+OTHERS = {
+    "keys": lambda q, k, v, far: torch.softmax(q @ (k + far).mT, -1) @ v,
+    "outputs": lambda q, k, v, far: torch.softmax(q @ k.mT, -1) @ v + far[..., :1],
+    "scaled": lambda q, k, v, far: F.scaled_dot_product_attention(q + far[..., :1], k, v),
+}
+
+
+@pytest.mark.parametrize("attend", OTHERS.values(), ids=OTHERS)
+def test_an_embedding_that_is_added_elsewhere_is_a_lookup(attend):
+    model = Biased(lambda q, k, v, far: attend(q, k, v, far[..., :1]))
+    assert isinstance(plan(model, batch=torch.zeros(2, 4, 8))["far.weight"].action, Draw)
+
+
+def test_a_rule_draws_what_is_added_to_logits_of_attention():
+    rules = {"far.weight": {"stddev": 0.1}}
+    model = Biased(ATTENTIONS["sum"])
+    assert isinstance(plan(model, rules=rules, batch=torch.zeros(2, 4, 8))["far.weight"].action, Draw)
