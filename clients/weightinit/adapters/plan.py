@@ -28,6 +28,7 @@ from weightinit.adapters.rules import (
     Rules,
     TensorRejected,
     UnknownActivationWarning,
+    UnpublishedTensorWarning,
     apply_rule,
     drop_scheme,
     is_activation,
@@ -356,6 +357,16 @@ def shorten(names: Iterable[str]) -> str:
     listed = list(names)
     more = len(listed) - MAX_LISTED
     return ", ".join(listed[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def warn_of_unpublished(names: Sequence[str], stacklevel: int = 3) -> None:
+    """Warn of the tensors of a model's state that are not published, by their names."""
+    if names:
+        message = (
+            f"{shorten(names)}: not published, since they are of several values, or not known. "
+            "What is pulled lacks them: they stay as the model that loads it made them."
+        )
+        warnings.warn(UnpublishedTensorWarning(message), stacklevel=stacklevel + 1)
 
 
 @contextmanager

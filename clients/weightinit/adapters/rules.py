@@ -36,6 +36,10 @@ class UnknownActivationWarning(UserWarning):
     """It could not be seen which activations follow some layers: none is assumed."""
 
 
+class UnpublishedTensorWarning(UserWarning):
+    """Tensors of a model's state are not published, since their values are not known: its files lack them."""
+
+
 class RuleFields(LayerFields, total=False):
     """A rule of several fields: those of a layer, and two more.
 

@@ -1,7 +1,7 @@
 """Keras 3: initializers that serialize, over the client."""
 
 from weightinit.adapters.report import Report, Row
-from weightinit.adapters.rules import ModelRejected, UnknownActivationWarning
+from weightinit.adapters.rules import ModelRejected, UnknownActivationWarning, UnpublishedTensorWarning
 from weightinit.keras.check import check
 from weightinit.keras.initialize import initialize, plan
 from weightinit.keras.initializers import (
@@ -46,6 +46,7 @@ __all__ = [
     "Row",
     "SharedWeights",
     "UnknownActivationWarning",
+    "UnpublishedTensorWarning",
     "VarianceScaling",
     "XavierNormal",
     "XavierTruncatedNormal",

@@ -10,7 +10,7 @@ import keras
 from weightinit import Client, Spec, default_client
 from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.plan import PlannedTensor, Rename, read_seed, warn_of_unpublished
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.keras.constants import read_value
 from weightinit.keras.kept import FROZEN
@@ -43,15 +43,20 @@ def publish(
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
     problems: list[str] = []
+    lacking: list[str] = []
     planned = plan_variables(model, rules, number, batch)
     for _, group in groupby(planned, key=lambda tensor: id(tensor.target)):
         blocks = list(group)
         try:
-            tensors += describe_variable(blocks, number, rename)
+            described = describe_variable(blocks, number, rename)
+            tensors += described
+            if not described and not is_omitted(blocks[0]):
+                lacking.append(blocks[0].target.path)
         except ModelRejected as error:
             problems.append(f"{blocks[0].target.path} {error}")
     if problems:
         raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
+    warn_of_unpublished(lacking)
     return (client or default_client()).publish(Model(number, tuple(tensors)), **naming)
 
 
@@ -95,12 +100,23 @@ def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename
     return [TensorSpec.of(rename(named.path), *parts, dtype=dtype)]
 
 
+def is_omitted(block: PlannedTensor) -> bool:
+    """Tell whether a variable is left out on purpose: by a rule, or as the state of a random generator."""
+    is_left = isinstance(block.action, Leave) and block.action.by_rule
+    return is_left or is_random_state(block.target, block.dtype)
+
+
+def is_random_state(named: NamedTensor, dtype: str) -> bool:
+    """Tell whether a variable may be the state of a random generator."""
+    return dtype == "uint32" and tuple(named.variable.shape) == (2,)
+
+
 def find_integer(named: NamedTensor, dtype: str) -> float | None:
     """Find the one value of a variable of integers, such as a counter; None where it has more.
 
     What may be the state of a random generator has none, whatever it is.
     """
-    if dtype == "uint32" and tuple(named.variable.shape) == (2,):
+    if is_random_state(named, dtype):
         return None
     held, limits = keras.ops.convert_to_numpy(named.variable.value), find_range(dtype)
     value = float(held.flat[0])

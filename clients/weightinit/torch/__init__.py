@@ -6,7 +6,12 @@
 """
 
 from weightinit.adapters.report import Report, Row
-from weightinit.adapters.rules import ModelRejected, TensorRejected, UnknownActivationWarning
+from weightinit.adapters.rules import (
+    ModelRejected,
+    TensorRejected,
+    UnknownActivationWarning,
+    UnpublishedTensorWarning,
+)
 from weightinit.deprecation import make_getattr
 from weightinit.torch.check import check
 from weightinit.torch.initialize import initialize, initialize_, plan
@@ -40,6 +45,7 @@ __all__ = [
     "StaleCopyWarning",
     "TensorRejected",
     "UnknownActivationWarning",
+    "UnpublishedTensorWarning",
     "UnsetTensorWarning",
     "check",
     "glorot_normal_",

@@ -12,7 +12,7 @@ from torch import nn
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Draw, Leave, find_layout
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.plan import PlannedTensor, Rename, read_seed, warn_of_unpublished
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.models import Model, Part, Publication, TensorSpec
@@ -49,7 +49,8 @@ def publish(
     """Publish how `initialize` initializes a module from a seed; nothing of the module is touched or sent.
 
     The tensors are the parameters, a tied one under its first name, the running statistics of norms, and the
-    other buffers of a state_dict that have one value everywhere; of a DTensor it is the whole. `name`,
+    other buffers of a state_dict that have one value everywhere, or in each row and few in all; a warning
+    names the rest. Of a DTensor it is the whole. `name`,
     `author` and `note` are those of Client.publish, the rest those of `initialize`. The module may be on the
     meta device, where nothing is known of other buffers than those of norms.
 
@@ -58,11 +59,10 @@ def publish(
     """
     number = read_seed(seed)
     plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix, batch=batch)
-    tensors = (
-        *describe_parameters(model, plan, number, prefix, rename),
-        *describe_buffers(model, prefix, rename),
-    )
-    return (client or default_client()).publish(Model(number, tensors), **naming)
+    tensors = describe_parameters(model, plan, number, prefix, rename)
+    buffers, lacking = describe_buffers(model, prefix, rename)
+    warn_of_unpublished(lacking)
+    return (client or default_client()).publish(Model(number, (*tensors, *buffers)), **naming)
 
 
 def describe_parameters(
@@ -90,61 +90,79 @@ def spell_kept(block: PlannedTensor) -> list[PlannedTensor]:
     tensor: torch.Tensor = block.target
     if block.action != Leave() or not is_readable(tensor):
         return [block]
-    first, last = (
-        (block.rows.start, block.rows.stop) if block.rows else (0, len(tensor) if tensor.ndim else 1)
-    )
-    rows = tensor.detach().reshape(1 if not tensor.ndim else len(tensor), -1)[first:last]
-    if not bool((rows == rows[:, :1]).all()):
+    runs = find_runs(tensor if block.rows is None else tensor[block.rows])
+    if runs is None:
         return [block]
-    starts = [0, *(int(one) + 1 for one in (rows[1:, 0] != rows[:-1, 0]).nonzero())]
-    if len(starts) == 1:
-        return [replace(block, action=Constant(rows[0, 0].item()))]
-    if len(starts) > MOST_RUNS:
-        return [block]
+    if len(runs) == 1:
+        return [replace(block, action=Constant(runs[0][2]))]
+    first = block.rows.start if block.rows else 0
     return [
-        replace(block, action=Constant(rows[start, 0].item()), rows=slice(first + start, first + stop))
-        for start, stop in itertools.pairwise([*starts, len(rows)])
+        replace(block, action=Constant(value), rows=slice(first + start, first + stop))
+        for start, stop, value in runs
     ]
 
 
-def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> list[TensorSpec]:
-    """Describe the buffers whose values are known, without which a file of the model would lack them.
+def find_runs(tensor: torch.Tensor) -> list[tuple[int, int, float]] | None:
+    """Find the runs of rows of one value that a tensor is made of; None for too many, or if a row has more.
+
+    >>> find_runs(torch.tensor([1, 1, 0])), find_runs(torch.eye(2))
+    ([(0, 2, 1.0), (2, 3, 0.0)], None)
+    """
+    rows = tensor.detach().reshape(len(tensor) if tensor.ndim else 1, -1)
+    if not bool((rows == rows[:, :1]).all()):
+        return None
+    starts = [0, *(int(one) + 1 for one in (rows[1:, 0] != rows[:-1, 0]).nonzero())]
+    if len(starts) > MOST_RUNS:
+        return None
+    ends = itertools.pairwise([*starts, len(rows)])
+    return [(start, stop, float(rows[start, 0])) for start, stop in ends]
+
+
+def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> tuple[list[TensorSpec], list[str]]:
+    """Describe the buffers whose values are known; and name those that a file of the model will lack.
 
     Raises ModelRejected where a frozen norm keeps statistics that are not of one value.
     """
-    frozen, described = find_frozen_norms(module), []
+    frozen, described, lacking = find_frozen_norms(module), list[TensorSpec](), list[str]()
     for named in walk_buffers(module, prefix):
-        if named.parameter.dtype not in TENSOR_DTYPES:
-            continue
         is_statistic = isinstance(named.module, RUNNING) and named.attribute in STATISTICS
+        parts: list[Part] | None = find_parts(named)
         if is_statistic and named.module not in frozen:
-            value: float | None = STATISTICS[named.attribute]
-        else:
-            value = find_value(named)
-        if value is not None:
-            part = Part.constant(tuple(named.parameter.shape), value)
-            dtype = TENSOR_DTYPES[named.parameter.dtype]
-            described.append(TensorSpec.of(rename(named.names[0]), part, dtype=dtype))
-        elif is_statistic:
+            parts = [Part.constant(tuple(named.parameter.shape), STATISTICS[named.attribute])]
+        elif is_statistic and (parts is None or len(parts) > 1):
             raise ModelRejected(f"{named.names[0]} cannot be published: its norm is frozen, and keeps it")
-    return described
+        if parts:
+            dtype = TENSOR_DTYPES[named.parameter.dtype]
+            described.append(TensorSpec.of(rename(named.names[0]), *parts, dtype=dtype))
+        elif is_saved(named):
+            lacking.append(named.names[0])
+    return described, lacking
 
 
-def find_value(named: NamedTensor) -> float | None:
-    """Find the one value that a saved buffer holds; None if there is none.
+def is_saved(named: NamedTensor) -> bool:
+    """Tell whether a buffer is in the state_dict of its module."""
+    return named.attribute not in named.module._non_persistent_buffers_set  # noqa: SLF001 - no public way
+
+
+def find_parts(named: NamedTensor) -> list[Part] | None:
+    """Find the parts of one value that a saved buffer is made of; None if they are not known, or too many.
 
     Of a DTensor, and on the meta device, it is not known what a buffer holds.
     """
-    buffer = named.parameter
-    is_saved = named.attribute not in named.module._non_persistent_buffers_set  # noqa: SLF001 - no public way
-    if not is_saved or type(buffer) not in PLAIN or buffer.is_meta or buffer.layout != torch.strided:
+    buffer, shape = named.parameter, tuple(named.parameter.shape)
+    dtype = TENSOR_DTYPES.get(buffer.dtype)
+    is_readable = type(buffer) in PLAIN and not buffer.is_meta and buffer.layout == torch.strided
+    if dtype is None or not is_readable or not is_saved(named):
         return None
     if not buffer.numel():
-        return 0.0
-    first = buffer.reshape(-1)[0]
-    value, limits = first.item(), find_range(TENSOR_DTYPES[buffer.dtype])
-    is_known = bool((buffer == first).all()) and math.isfinite(value)
-    return float(value) if is_known and (not limits or limits[0] <= value <= limits[1]) else None
+        return [Part.constant(shape, 0.0)]
+    runs, limits = find_runs(buffer), find_range(dtype)
+    low, high = limits or (-math.inf, math.inf)
+    if runs is None or not all(math.isfinite(value) and low <= value <= high for _, _, value in runs):
+        return None
+    if len(runs) == 1:
+        return [Part.constant(shape, runs[0][2])]
+    return [Part.constant((stop - start, *shape[1:]), value) for start, stop, value in runs]
 
 
 def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Variables that are no weights: scalars, counters, masks, and variables without elements."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from keras import layers
 from safetensors.numpy import load_file
 from weightinit import Model, Part, TensorSpec
 from weightinit.adapters.rules import TensorRejected
-from weightinit.keras import initialize, publish
+from weightinit.keras import UnpublishedTensorWarning, initialize, publish
 
 SHAPES = {
     "scale": ((), "float32", 1.0),
@@ -46,6 +48,19 @@ def model():
     return keras.Sequential([keras.Input((3,)), Counting(name="counting")])
 
 
+ignore_lacking = pytest.mark.filterwarnings(
+    "ignore:counting/positions:weightinit.keras.UnpublishedTensorWarning"
+)
+
+
+def test_integers_of_several_values_are_warned_of(client, model):
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        publish(model, 42, client=client)
+    messages = [str(one.message) for one in caught if one.category is UnpublishedTensorWarning]
+    assert [message.partition(",")[0] for message in messages] == ["counting/positions: not published"]
+
+
+@ignore_lacking
 def test_a_file_has_every_variable_of_one_value(client, model, tmp_path):
     published = publish(model, 42, client=client)
     client.pull(published.id, tmp_path / "start.safetensors")
@@ -56,6 +71,7 @@ def test_a_file_has_every_variable_of_one_value(client, model, tmp_path):
         assert (array.shape, array.dtype, array.tolist()) == (shape, dtype, np.full(shape, value).tolist())
 
 
+@ignore_lacking
 def test_counters_are_initialized_by_a_reference(client, model):
     published = publish(model, 42, client=client)
     layer = model.layers[0]
@@ -67,6 +83,14 @@ def test_counters_are_initialized_by_a_reference(client, model):
         keras.ops.convert_to_numpy(one) for one in (layer.step, layer.mask, layer.scale, layer.positions)
     ]
     assert [one.tolist() for one in found] == [7, [[True] * 2] * 2, 1.0, [0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("layer", "rules"), [(layers.Dropout(0.5), None), (Counting(name="counting"), {"*positions": None})]
+)
+def test_what_is_left_out_on_purpose_is_not_warned_of(client, layer, rules):
+    """As the state of a random generator."""
+    publish(keras.Sequential([keras.Input((3,)), layers.Dense(2), layer]), 42, rules=rules, client=client)
 
 
 def test_a_rule_says_what_an_integer_is(client, model):
