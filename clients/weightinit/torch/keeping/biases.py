@@ -36,7 +36,8 @@ def find_set_biases(tensors: Sequence[NamedTensor], described: Sequence[list[Blo
 
     They are by the ids of the parameters. Of layers that were trained nothing can be told: training takes
     biases beyond the limit as well. A layer is new if its kernel is as it was drawn, or of one value; or
-    all layers are, if the norms of the model still are of one value, and most biases within their limits.
+    all layers are, if the norms of the model still are of one value, and most biases, or all but one, within
+    their limits.
     """
     biases = {
         id(named.parameter): (named, limit)
@@ -44,7 +45,7 @@ def find_set_biases(tensors: Sequence[NamedTensor], described: Sequence[list[Blo
         if [block.action for block in blocks] == [Constant(0.0)] and (limit := find_limit(named))
     }
     beyond = {key: limit for key, (named, limit) in biases.items() if is_beyond(named.parameter, limit)}
-    if 2 * len(beyond) <= len(biases) and has_new_norms(tensors):
+    if (len(beyond) == 1 or 2 * len(beyond) <= len(biases)) and has_new_norms(tensors):
         return beyond
     return {key: limit for key, limit in beyond.items() if has_new_kernel(*biases[key])}
 

@@ -34,6 +34,15 @@ def make_prior():
     return model
 
 
+def make_only():
+    """Make a head, as above, with the only bias of the model."""
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 1))
+    nn.init.normal_(model[3].weight, std=0.01)
+    with torch.no_grad():
+        model[3].bias.copy_(torch.tensor([0.5, 0.3, 0.15, 0.05]).log())
+    return model
+
+
 def make_gates():
     """Make a recurrent layer that remembers for long (Tallec & Ollivier 2018, section 2)."""
     model = nn.Sequential(nn.LSTM(3, 16))
@@ -52,6 +61,7 @@ def make_phases():
 SET = {
     "steps": (make_steps, "1.bias"),
     "prior": (make_prior, "3.bias"),
+    "only": (make_only, "3.bias"),
     "gates": (make_gates, "0.bias_ih_l0"),
     "phases": (make_phases, "0.bias"),
 }
