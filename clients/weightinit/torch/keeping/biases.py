@@ -61,7 +61,8 @@ def find_layer_limit(module: nn.Module) -> float | None:
     """Find the limit of what a layer draws its kernels and biases from; None for other modules."""
     if isinstance(module, RECURRENT):
         return 1 / math.sqrt(int(module.hidden_size))
-    if isinstance(module, DENSE):
+    # What shards and flattens a kernel leaves none of its axes.
+    if isinstance(module, DENSE) and module.weight.ndim > 1:
         fan_in, _ = nn.init._calculate_fan_in_and_fan_out(module.weight)  # noqa: SLF001 - what PyTorch counts
         return 1 / math.sqrt(fan_in) if fan_in else None
     return None
