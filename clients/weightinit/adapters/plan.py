@@ -26,6 +26,7 @@ from weightinit.adapters.rules import (
     Patterns,
     Rule,
     Rules,
+    StaleCopyWarning,
     TensorRejected,
     UnknownActivationWarning,
     UnpublishedTensorWarning,
@@ -357,6 +358,15 @@ def shorten(names: Iterable[str]) -> str:
     listed = list(names)
     more = len(listed) - MAX_LISTED
     return ", ".join(listed[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def warn_of_copies(copies: Mapping[str, str], stacklevel: int = 6) -> None:
+    """Warn of frozen copies that are kept, while what they are copies of is initialized, by both names."""
+    message = (
+        f"{shorten(copies)}: frozen, and kept. They are copies of {shorten(copies.values())}, which are "
+        "initialized, and will differ: copy them again, or keep both with rules={name: None}."
+    )
+    warnings.warn(StaleCopyWarning(message), stacklevel=stacklevel)
 
 
 def warn_of_unpublished(names: Sequence[str], stacklevel: int = 3) -> None:

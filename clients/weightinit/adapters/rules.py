@@ -36,6 +36,10 @@ class UnknownActivationWarning(UserWarning):
     """It could not be seen which activations follow some layers: none is assumed."""
 
 
+class StaleCopyWarning(UserWarning):
+    """Frozen parts of a model were copies of trained ones, and will not be when those are initialized."""
+
+
 class UnpublishedTensorWarning(UserWarning):
     """Tensors of a model's state are not published, since their values are not known: its files lack them."""
 

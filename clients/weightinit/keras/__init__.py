@@ -1,7 +1,12 @@
 """Keras 3: initializers that serialize, over the client."""
 
 from weightinit.adapters.report import Report, Row
-from weightinit.adapters.rules import ModelRejected, UnknownActivationWarning, UnpublishedTensorWarning
+from weightinit.adapters.rules import (
+    ModelRejected,
+    StaleCopyWarning,
+    UnknownActivationWarning,
+    UnpublishedTensorWarning,
+)
 from weightinit.keras.check import check
 from weightinit.keras.initialize import initialize, plan
 from weightinit.keras.initializers import (
@@ -45,6 +50,7 @@ __all__ = [
     "Report",
     "Row",
     "SharedWeights",
+    "StaleCopyWarning",
     "UnknownActivationWarning",
     "UnpublishedTensorWarning",
     "VarianceScaling",

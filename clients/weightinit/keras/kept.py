@@ -1,7 +1,7 @@
 """Kept: what the author of a Keras model said of its variables, before what is known of their layers."""
 
 import inspect
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -73,6 +73,36 @@ def is_frozen(named: NamedTensor) -> bool:
     is_weight = find_initializer(named.layer, named.variable.name)[1] is not None
     counts = is_weight and not named.variable.name.startswith("moving_")
     return not named.layer.trainable or (counts and not named.variable.trainable)
+
+
+def find_copies(variables: Sequence[NamedTensor]) -> dict[str, str]:
+    """Find the frozen variables that equal trained ones, in many values, and the paths of both."""
+    weights = [named for named in variables if name_dtype(named.variable) in DTYPES]
+    trained: dict[tuple[object, ...], list[NamedTensor]] = defaultdict(list)
+    for named in weights:
+        if not is_frozen(named):
+            trained[named.variable.name, tuple(named.variable.shape)].append(named)
+    copies: dict[str, str] = {}
+    for named in weights:
+        alike = trained[named.variable.name, tuple(named.variable.shape)] if is_frozen(named) else []
+        if not alike or find_held(named) is not None:
+            continue
+        held = _read(named)
+        equal = (other.path for other in alike if (_read(other) == held).all())
+        if (path := next(equal, None)) is not None:
+            copies[named.path] = path
+    return copies
+
+
+def find_held(named: NamedTensor) -> float | None:
+    """Find the one value that a variable holds everywhere; None for others."""
+    held = _read(named).ravel()
+    return float(held[0]) if (held == held[:1]).all() else None
+
+
+def _read(named: NamedTensor) -> Any:
+    """Read a variable as an array of NumPy's."""
+    return keras.ops.convert_to_numpy(named.variable.value)
 
 
 def describe_unused(named: NamedTensor) -> str:

@@ -9,12 +9,20 @@ from weightinit import Client
 from weightinit.adapters.actions import Block, Certainty, Draw, Leave, split_axis
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import Inference, PlannedTensor, Planner, Rename, plan_segments, shorten
+from weightinit.adapters.plan import (
+    Inference,
+    PlannedTensor,
+    Planner,
+    Rename,
+    plan_segments,
+    shorten,
+    warn_of_copies,
+)
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Patterns, Rule, Rules
 from weightinit.keras.activations import ActivationFinder
 from weightinit.keras.constants import STATISTICS, UNKNOWN, describe_constant
-from weightinit.keras.kept import Author, describe_unused, guess, is_frozen, is_trained
+from weightinit.keras.kept import Author, describe_unused, find_copies, guess, is_frozen, is_trained
 from weightinit.keras.layers import Kernel, Layer, find_kernel
 from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables
 from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
@@ -48,6 +56,10 @@ def plan_variables(
         tensors += [make_planned(named, block) for block in blocks]
         is_known = is_known or kernel is not None or blocks != described
     planner.finish([named.path for named in variables], strict=strict)
+    left = {tensor.target.path for tensor in tensors if isinstance(tensor.action, Leave)}
+    copies = {path: of for path, of in find_copies(variables).items() if path in left and of not in left}
+    if copies:
+        warn_of_copies(copies)
     if strict is not False and not is_known:
         check_left(tensors)
     return tensors

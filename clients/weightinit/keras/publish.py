@@ -13,7 +13,7 @@ from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed, warn_of_unpublished
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.keras.constants import read_value
-from weightinit.keras.kept import FROZEN
+from weightinit.keras.kept import FROZEN, find_held
 from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.plan import plan_variables
 from weightinit.keras.walk import NamedTensor
@@ -122,12 +122,6 @@ def find_integer(named: NamedTensor, dtype: str) -> float | None:
     value = float(held.flat[0])
     is_known = bool((held == held.flat[0]).all()) and limits and limits[0] <= value <= limits[1]
     return value if is_known else None
-
-
-def find_held(named: NamedTensor) -> float | None:
-    """Find the one value that a variable holds everywhere; None for others."""
-    held = keras.ops.convert_to_numpy(named.variable.value).ravel()
-    return float(held[0]) if (held == held[0]).all() else None
 
 
 def find_part(block: PlannedTensor, spec: Spec | None) -> Part:

@@ -8,6 +8,7 @@
 from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import (
     ModelRejected,
+    StaleCopyWarning,
     TensorRejected,
     UnknownActivationWarning,
     UnpublishedTensorWarning,
@@ -34,7 +35,6 @@ from weightinit.torch.initializers import (
     xavier_truncated_normal_,
     xavier_uniform_,
 )
-from weightinit.torch.keeping.copies import StaleCopyWarning
 from weightinit.torch.keeping.kept import UnsetTensorWarning
 from weightinit.torch.publish import publish
 

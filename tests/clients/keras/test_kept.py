@@ -1,10 +1,21 @@
 """Kept: what the author of a model said of its variables goes before what is known of layers."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from weightinit.keras import HeNormal, Initializer, LecunUniform, ModelRejected, initialize, plan, publish
+from weightinit.keras import (
+    HeNormal,
+    Initializer,
+    LecunUniform,
+    ModelRejected,
+    StaleCopyWarning,
+    initialize,
+    plan,
+    publish,
+)
 from weightinit.keras.plan import plan_variables
 
 from tests.clients.drawing import draw
@@ -204,3 +215,38 @@ def test_grouped_queries_have_kernels_of_their_own(client):
     assert {row.name: row.layout for row in report if row.layout}["gqa/query/kernel"] == "IOO"
     assert not report.unknown
     assert not report.guessed
+
+
+def make_pair():
+    """Make a student and its teacher, which is a frozen copy (Grill et al. 2020, section 3.1)."""
+    student = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(2)], name="student")
+    teacher = keras.models.clone_model(student)
+    teacher.name, teacher.trainable = "teacher", False
+    teacher.set_weights(student.get_weights())
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, [student(inputs), teacher(inputs)])
+
+
+def list_stale(model, **said):
+    """List the messages that frozen parts will be no copies any more."""
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        plan(model, 42, **said)
+    return [str(one.message) for one in caught if one.category is StaleCopyWarning]
+
+
+def test_a_frozen_copy_is_warned_of(client):
+    (message,) = list_stale(make_pair(), client=client)
+    assert message.startswith(
+        "teacher/dense/kernel, teacher/dense_1/kernel: frozen, and kept. They are copies of"
+    )
+
+
+def test_a_frozen_copy_of_what_a_rule_leaves_is_not_warned_of(client):
+    assert list_stale(make_pair(), rules={"student/*": None}, client=client) == []
+
+
+def test_a_frozen_part_of_other_values_is_not_warned_of(client):
+    model = make_pair()
+    for layer in model.get_layer("teacher").layers:
+        layer.kernel.assign(layer.kernel * 2)
+    assert list_stale(model, client=client) == []

@@ -1,6 +1,5 @@
 """Copies: frozen parts of a model that are equal to trained ones, as teachers are to their students."""
 
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,15 +8,11 @@ from itertools import groupby
 import torch
 
 from weightinit.adapters.actions import CERTAINTIES, Leave, Unknown
-from weightinit.adapters.plan import PlannedTensor, shorten
+from weightinit.adapters.plan import PlannedTensor, warn_of_copies
 from weightinit.torch.keeping.biases import find_layer_limit, has_new_norms, is_drawn_within
 from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
 from weightinit.torch.keeping.values import find_uniform, is_readable
 from weightinit.torch.walk import NamedTensor
-
-
-class StaleCopyWarning(UserWarning):
-    """Frozen parts of a model were copies of trained ones, and will not be when those are initialized."""
 
 
 def plan_copies(
@@ -39,7 +34,8 @@ def plan_copies(
         and not all(isinstance(one.action, Leave | Unknown) for one in blocks[id(original.parameter)])
     }
     if followed and not is_new(tensors, copies):
-        warn_of_copies(tensors, followed)
+        names = {id(named.parameter): named.names[0] for named in tensors}
+        warn_of_copies({names[key]: original.names[0] for key, original in followed.items()})
         return list(plan)
     for named in tensors:
         if original := followed.get(id(named.parameter)):
@@ -115,14 +111,3 @@ def is_new(tensors: Sequence[NamedTensor], copies: Mapping[int, NamedTensor]) ->
         if named.parameter.ndim > 1 and (limit := find_layer_limit(named.module))
     ]
     return bool(limits) and all(is_drawn_within(kernel, limit) for kernel, limit in limits)
-
-
-def warn_of_copies(tensors: Sequence[NamedTensor], copies: Mapping[int, NamedTensor]) -> None:
-    """Warn of frozen copies that are kept while what they are copies of is initialized."""
-    names = [named.names[0] for named in tensors if id(named.parameter) in copies]
-    originals = [copies[id(named.parameter)].names[0] for named in tensors if id(named.parameter) in copies]
-    message = (
-        f"{shorten(names)}: frozen, and kept. They are copies of {shorten(originals)}, which are "
-        "initialized, and will differ: copy them again, or keep both with rules={name: None}."
-    )
-    warnings.warn(StaleCopyWarning(message), stacklevel=6)
