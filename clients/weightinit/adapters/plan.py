@@ -361,9 +361,9 @@ def shorten(names: Iterable[str]) -> str:
 
 
 def warn_of_copies(copies: Mapping[str, str], stacklevel: int = 6) -> None:
-    """Warn of frozen copies that are kept, while what they are copies of is initialized, by both names."""
+    """Warn of copies that are kept, while what they are copies of is initialized, by both names."""
     message = (
-        f"{shorten(copies)}: frozen, and kept. They are copies of {shorten(copies.values())}, which are "
+        f"{shorten(copies)}: kept. They are copies of {shorten(copies.values())}, which are "
         "initialized, and will differ: copy them again, or keep both with rules={name: None}."
     )
     warnings.warn(StaleCopyWarning(message), stacklevel=stacklevel)

@@ -70,7 +70,7 @@ def plan_parameters(
     if strict is not False:
         check_known(unknown, module)
     check_overlaps(tensors, plan)
-    return plan_copies(module, tensors, plan)
+    return plan_copies(module, tensors, plan, prefix)
 
 
 def plan_published(

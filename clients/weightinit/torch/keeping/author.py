@@ -108,9 +108,10 @@ class Author:
             return False
         if blocks:
             return (value == 0 or not is_single) and self._is_initialized
-        if count_axes(named.parameter) > 1 and not is_table(named):
-            return False
-        return SMALLEST < abs(value) < LARGEST or (value == 0 and self._is_initialized)
+        is_number = SMALLEST < abs(value) < LARGEST
+        if count_axes(named.parameter) > 1 and not is_table(named):  # zeros may be a kernel still to be drawn
+            return is_number and self._is_initialized
+        return is_number or (value == 0 and self._is_initialized)
 
     def _has_chosen_pattern(self, named: NamedTensor) -> bool:
         """Tell whether it was the author who set a tensor to a few values, where most kernels are drawn."""

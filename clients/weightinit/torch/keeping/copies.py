@@ -12,36 +12,58 @@ from weightinit.adapters.plan import PlannedTensor, warn_of_copies
 from weightinit.torch.keeping.biases import find_layer_limit, has_new_norms, is_drawn_within
 from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
 from weightinit.torch.keeping.values import find_uniform, is_readable
-from weightinit.torch.walk import NamedTensor
+from weightinit.torch.walk import NamedTensor, walk_buffers
 
 
 def plan_copies(
-    root: torch.nn.Module, tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]
+    root: torch.nn.Module, tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor], prefix: str = ""
 ) -> list[PlannedTensor]:
     """Plan frozen copies of trained tensors as those are, so that they stay copies.
 
     Only in a model that was not trained: in others the frozen part may be what was trained first, as
-    ControlNet's, and is kept, with a warning that it will be no copy any more.
+    ControlNet's, and is kept, with a warning that it will be no copy any more. So are buffers.
     """
     copies = find_copies(tensors) if is_trained(root) else {}
-    if not copies:
-        return list(plan)
     blocks = {key: list(group) for key, group in groupby(plan, lambda one: id(one.target))}
+    drawn = {
+        id(named.parameter): named
+        for named in tensors
+        if not all(isinstance(one.action, Leave | Unknown) for one in blocks[id(named.parameter)])
+    }
     followed = {
         key: original
         for key, original in copies.items()
-        if all(one.reason == FROZEN for one in blocks[key])
-        and not all(isinstance(one.action, Leave | Unknown) for one in blocks[id(original.parameter)])
+        if all(one.reason == FROZEN for one in blocks[key]) and id(original.parameter) in drawn
     }
+    stale = find_buffers(root, list(drawn.values()), prefix)
     if followed and not is_new(tensors, copies):
         names = {id(named.parameter): named.names[0] for named in tensors}
-        warn_of_copies({names[key]: original.names[0] for key, original in followed.items()})
-        return list(plan)
+        stale = {names[key]: original.names[0] for key, original in followed.items()} | stale
+        followed = {}
+    if stale:
+        warn_of_copies(stale)
     for named in tensors:
         if original := followed.get(id(named.parameter)):
             made = blocks[id(original.parameter)]
             blocks[id(named.parameter)] = [follow(one, named, original) for one in made]
     return [one for group in blocks.values() for one in group]
+
+
+def find_buffers(root: torch.nn.Module, drawn: Sequence[NamedTensor], prefix: str) -> dict[str, str]:
+    """Find the buffers that are copies of parameters that are drawn, as averages are, and both names."""
+    by_shape = defaultdict(list)
+    for named in drawn:
+        if is_readable(named.parameter):
+            by_shape[tuple(named.parameter.shape), named.parameter.dtype].append(named)
+    stale: dict[str, str] = {}
+    for buffer in walk_buffers(root, prefix):
+        alike = by_shape[tuple(buffer.parameter.shape), buffer.parameter.dtype]
+        if not alike or not is_readable(buffer.parameter) or find_uniform(buffer.parameter) is not None:
+            continue
+        equal = (one.names[0] for one in alike if torch.equal(one.parameter, buffer.parameter))
+        if (name := next(equal, None)) is not None:
+            stale[buffer.names[0]] = name
+    return stale
 
 
 def follow(planned: PlannedTensor, named: NamedTensor, original: NamedTensor) -> PlannedTensor:

@@ -293,3 +293,26 @@ def test_where_memory_was_never_written_no_values_are_kept():
         parameter.data = torch.zeros_like(parameter)
         parameter.data.view(-1)[::2] = 1
     assert {entry.certainty for entry in plan(model).values()} == {"certain"}
+
+
+class Uncertain(nn.Module):
+    """A kernel, and how uncertain each of its elements is (Blundell et al. 2015, section 3.2)."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.mean = nn.Parameter(torch.randn(2, 8))
+        self.rho = nn.Parameter(torch.full((2, 8), value))
+
+    def forward(self, x):
+        variance = F.linear(x.square(), F.softplus(self.rho).square())
+        return F.linear(x, self.mean) + variance.sqrt() * torch.randn_like(variance)
+
+
+def test_a_matrix_of_one_value_that_nobody_knows_keeps_it():
+    entry = plan(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), Uncertain(-3.0)))["2.rho"]
+    assert (entry.action, entry.certainty) == (Constant(-3.0), "guessed")
+
+
+def test_a_matrix_of_zeros_that_nobody_knows_is_refused():
+    with pytest.raises(ModelRejected, match=r"2\.rho"):
+        plan(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), Uncertain(0.0)))

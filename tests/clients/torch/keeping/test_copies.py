@@ -132,3 +132,29 @@ def test_a_frozen_part_that_is_no_copy_is_not_warned_of():
     model = nn.Sequential(make_mlp(), make_mlp().requires_grad_(False))
     with warnings.catch_warnings(action="error"):
         plan(model)
+
+
+class Averaged(nn.Module):
+    """Buffers beside the parameters that they average, as they begin."""
+
+    def __init__(self, factor=1):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.register_buffer("average", self.layer.weight.detach() * factor)
+        self.register_buffer("zeros", torch.zeros(4))
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def test_a_buffer_that_is_a_copy_is_warned_of():
+    with pytest.warns(StaleCopyWarning, match=r"^average: kept\. They are copies of layer\.weight"):
+        plan(Averaged())
+
+
+def test_a_buffer_that_is_a_copy_of_what_a_rule_leaves_is_not_warned_of():
+    plan(Averaged(), rules={"layer.*": None})
+
+
+def test_a_buffer_of_other_values_is_not_warned_of():
+    plan(Averaged(2))
