@@ -72,9 +72,8 @@ def initialize(
             first that matches decides, and each has to match something. A rule that gives an activation alone
             may match the path of a layer. With a published model: a layout, or None.
         rename: makes the name that a leaf's draws depend on, or under which it is published, of its path.
-        batch: what the model is called with, to see how each kernel is used: an array whose first axis counts
-            samples, a tuple of arguments, or a mapping of keyword arguments. Only shapes and dtypes count.
-            Default: guessed.
+        batch: what the model is called with, of which only shapes and dtypes count: an array of samples, a
+            tuple of arguments, or a mapping of keyword arguments. Default: guessed.
         strict: unless False, refuse what only the model or the published one has, and a model of which not
             one kernel is known; else that is left as it is. If True, refuse what is initialized without
             knowing which activation follows, too; else that is a warning.
