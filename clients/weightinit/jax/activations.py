@@ -3,24 +3,27 @@
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from weightinit.adapters.following import Follower, choose, doubt, merge, pack
 from weightinit.adapters.graph import NumpyArrays
 from weightinit.adapters.plan import Inference
 from weightinit.adapters.rules import ModelRejected
-from weightinit.jax.inputs import guess_inputs
 from weightinit.jax.models import OpenedModel, trace
 from weightinit.jax.tracing.nodes import read_number
 from weightinit.jax.tracing.recording import Traced, record
 from weightinit.jax.tracing.uses import Application, Use, Uses
 from weightinit.jax.walk import Leaf, is_abstract
 
+# The lengths of images and sequences that are tried, where the inputs are guessed.
+LENGTHS = (32, 28, 224)
 MAX_TRIALS = 200
 
 
@@ -142,3 +145,24 @@ def read_slope(path: str, leaf: Leaf) -> float | None:
     if is_abstract(leaf):
         return 0.01 if is_slope else None
     return read_number(np.asarray(leaf)) if is_slope or leaf.size == 1 else None
+
+
+def guess_inputs(opened: OpenedModel) -> Iterator[jax.ShapeDtypeStruct]:
+    """Guess what a model may be called with, from the modules and the kernels that may be its first."""
+    shapes: dict[tuple[tuple[int, ...], str], None] = {}
+    kernels = {path: tuple(leaf.shape) for path, leaf in opened.leaves.items() if len(leaf.shape) > 1}
+    ranks = sorted({len(shape) for shape in kernels.values()}, reverse=True)
+    if any("embed" in path for path in kernels):
+        shapes |= dict.fromkeys([((1, 8), "int32"), ((8,), "int32"), ((), "int32")])
+    widths = dict.fromkeys(
+        [*opened.widths, *(length for shape in kernels.values() for length in shape[::-1])]
+    )
+    for width, rank in itertools.product(widths, ranks):
+        for length in LENGTHS if rank > 2 else ():
+            field = [length] * (rank - 2)
+            shapes |= dict.fromkeys([((1, *field, width), "float32"), ((width, *field), "float32")])
+    for width in widths:
+        flat = [(1, width), (width,), (1, 8, width), (8, width)]
+        shapes |= dict.fromkeys([(shape, "float32") for shape in flat])
+    for shape, dtype in shapes:
+        yield jax.eval_shape(partial(jnp.zeros, shape, dtype))
