@@ -12,6 +12,9 @@ from weightinit.spec.parameters import Parameters
 Certainty = Literal["certain", "guessed", "unknown"]
 CERTAINTIES: tuple[Certainty, ...] = ("certain", "guessed", "unknown")  # from the most to the least
 
+# Between these, a number may have been chosen by somebody; beyond, it is what was in memory before.
+SMALLEST, LARGEST = 1e-8, 1e4
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:

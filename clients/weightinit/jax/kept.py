@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from weightinit.adapters.actions import (
+    LARGEST,
+    SMALLEST,
     Block,
     Certainty,
     Constant,
@@ -34,9 +36,6 @@ from weightinit.spec.layouts import write_out
 UNTRAINED = "It is not trained"
 FROZEN = f"{UNTRAINED}: stop_gradient is all that takes it."
 HIDDEN = f"{UNTRAINED}, as far as the outputs show: stop_gradient is behind all that uses it."
-
-# Between these, a number may have been chosen by somebody.
-SMALLEST, LARGEST = 1e-8, 1e4
 
 
 class Author:

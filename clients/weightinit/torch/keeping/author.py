@@ -8,13 +8,11 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from weightinit.adapters.actions import Block, Constant, Draw, Leave
+from weightinit.adapters.actions import LARGEST, SMALLEST, Block, Constant, Draw, Leave
 from weightinit.torch.keeping.biases import find_set_biases
 from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
 from weightinit.torch.keeping.patterns import has_pattern
 from weightinit.torch.keeping.values import (
-    LARGEST,
-    SMALLEST,
     count_axes,
     find_uniform,
     is_filled,

@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import torch
 
-from weightinit.torch.keeping.values import LARGEST, SMALLEST, count_axes, is_readable
+from weightinit.adapters.actions import LARGEST, SMALLEST
+from weightinit.torch.keeping.values import count_axes, is_readable
 
 # More distinct values than these are no pattern: kernels that were quantized have 2⁸, and so has what PyTorch
 # draws uniformly in bfloat16.

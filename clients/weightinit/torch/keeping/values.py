@@ -4,10 +4,9 @@ import math
 
 import torch
 
+from weightinit.adapters.actions import LARGEST, SMALLEST
 from weightinit.torch.walk import PLAIN
 
-# Between these, a number may have been chosen by somebody; beyond, it is what was in memory before.
-SMALLEST, LARGEST = 1e-8, 1e4
 # What pointers and counters come to, read as float32.
 DENORMAL = 1e-30
 
