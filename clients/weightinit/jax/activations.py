@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from weightinit.adapters.following import Follower, choose, doubt, merge, pack
-from weightinit.adapters.graph import NumpyArrays
-from weightinit.adapters.plan import Inference
+from weightinit.adapters.flow.following import Follower
+from weightinit.adapters.flow.graph import NumpyArrays
+from weightinit.adapters.flow.inference import Inference, choose, doubt, merge, pack
 from weightinit.adapters.rules import ModelRejected
 from weightinit.jax.models import OpenedModel, trace
 from weightinit.jax.tracing.nodes import read_number

@@ -13,17 +13,17 @@ from weightinit import Client, Parameters, default_client
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, Unknown, find_layout
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
+from weightinit.adapters.messages import shorten
 from weightinit.adapters.plan import (
     PlannedTensor,
-    Planner,
     Rename,
     ResolvedTensor,
     is_reference,
     plan_segments,
     read_seed,
     resolve_plan,
-    shorten,
 )
+from weightinit.adapters.planner import Planner
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Patterns, Rules, UnknownActivationWarning

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.following import Follower, choose, doubt, merge
-from weightinit.adapters.graph import Role
-from weightinit.adapters.plan import Inference
+from weightinit.adapters.flow.following import Follower
+from weightinit.adapters.flow.graph import Role
+from weightinit.adapters.flow.inference import Inference, choose, doubt, merge
 from weightinit.keras.layers import Kernel, Layer, Variable
 from weightinit.keras.tracing.interception import keep_state
 from weightinit.keras.tracing.tracer import trace_model

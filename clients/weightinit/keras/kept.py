@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, PublishedDraw
-from weightinit.adapters.plan import Inference
+from weightinit.adapters.flow.inference import Inference
 from weightinit.adapters.rules import drop_scheme
 from weightinit.keras.constants import find_initializer, read_value
 from weightinit.keras.initializers import Initializer

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING
 from weightinit import Client
 from weightinit.adapters.actions import Block, Certainty, Draw, Leave, split_axis
 from weightinit.adapters.batches import Batch
+from weightinit.adapters.flow.inference import Inference
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import (
-    Inference,
-    PlannedTensor,
-    Planner,
-    Rename,
-    plan_segments,
-    shorten,
-    warn_of_copies,
-)
+from weightinit.adapters.messages import shorten, warn_of_copies
+from weightinit.adapters.plan import PlannedTensor, Rename, plan_segments
+from weightinit.adapters.planner import Planner
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Patterns, Rule, Rules
 from weightinit.keras.activations import ActivationFinder

@@ -10,7 +10,8 @@ import keras
 from weightinit import Client, Spec, default_client
 from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.plan import PlannedTensor, Rename, read_seed, warn_of_unpublished
+from weightinit.adapters.messages import warn_of_unpublished
+from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.keras.constants import read_value
 from weightinit.keras.kept import FROZEN, find_held

@@ -5,8 +5,8 @@ from dataclasses import replace
 from torch import nn
 
 from weightinit.adapters.actions import CERTAINTIES, Block, Certainty, Constant, Draw
-from weightinit.adapters.graph import Node, Role, find_nodes, fold
-from weightinit.adapters.plan import Inference
+from weightinit.adapters.flow.graph import Node, Role, find_nodes, fold
+from weightinit.adapters.flow.inference import Inference
 from weightinit.torch.layers import TIED, describe_head, find_tables
 from weightinit.torch.tracing.activations import ActivationFinder
 from weightinit.torch.tracing.uses import PRODUCTS, find_letters

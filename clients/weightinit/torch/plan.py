@@ -10,7 +10,8 @@ from weightinit import Client
 from weightinit.adapters.actions import Block, Leave, PublishedDraw, Unknown, find_layout
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.matching import Target, find_letters, match_model
-from weightinit.adapters.plan import PlannedTensor, Planner, Rename, plan_segments
+from weightinit.adapters.plan import PlannedTensor, Rename, plan_segments
+from weightinit.adapters.planner import Planner
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Pattern, Patterns, Rule, Rules
 from weightinit.torch.fill import TENSOR_DTYPES, check_shape

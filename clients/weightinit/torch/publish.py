@@ -12,7 +12,8 @@ from torch import nn
 from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Draw, Leave, find_layout
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.plan import PlannedTensor, Rename, read_seed, warn_of_unpublished
+from weightinit.adapters.messages import warn_of_unpublished
+from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.models import Model, Part, Publication, TensorSpec

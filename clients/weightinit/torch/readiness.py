@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from weightinit.adapters.actions import Leave, Unknown
-from weightinit.adapters.plan import PlannedTensor, shorten
+from weightinit.adapters.messages import shorten
+from weightinit.adapters.plan import PlannedTensor
 from weightinit.adapters.rules import ModelRejected
 from weightinit.torch.walk import NamedTensor, find_overlaps, walk_modules
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import keras
 import pytest
-from weightinit.adapters.graph import fold
+from weightinit.adapters.flow.graph import fold
 from weightinit.keras.layers import KERNELS, is_known
 from weightinit.keras.tracing.operations import FILLS, ROLES
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from weightinit.adapters.graph import Node, Role, collect_parameters
+from weightinit.adapters.flow.graph import Node, Role, collect_parameters
 from weightinit.jax.tracing.moves import overlay
 from weightinit.jax.tracing.uses import Uses
 from weightinit.jax.tracing.weights import Weight

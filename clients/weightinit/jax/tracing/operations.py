@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from weightinit.adapters.graph import BLENDING, Array, Node, Role, find_sources
+from weightinit.adapters.flow.graph import BLENDING, Array, Node, Role, find_sources
 from weightinit.jax.tracing.moves import make_move, overlay
 from weightinit.jax.tracing.nodes import Graph, is_inexact, read_number
 from weightinit.jax.tracing.primitives import KEEPING, ROLES, evaluate

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from weightinit.adapters.graph import Role
+from weightinit.adapters.flow.graph import Role
 
 Array = npt.NDArray[Any]
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from weightinit.adapters.graph import Node, Role, collect_parameters
+from weightinit.adapters.flow.graph import Node, Role, collect_parameters
 from weightinit.jax.tracing.nodes import Graph
 from weightinit.jax.tracing.weights import Weight
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from weightinit.adapters.graph import Node, Role
+from weightinit.adapters.flow.graph import Node, Role
 from weightinit.jax.tracing.nodes import Form, Graph
 from weightinit.jax.tracing.operations import apply
 from weightinit.jax.tracing.products import convolve, multiply

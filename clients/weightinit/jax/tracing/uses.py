@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from weightinit.adapters.graph import Node
+from weightinit.adapters.flow.graph import Node
 from weightinit.jax.tracing.weights import Weight
 
 

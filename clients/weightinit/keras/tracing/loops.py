@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from weightinit.adapters.graph import Role
+from weightinit.adapters.flow.graph import Role
 from weightinit.keras.layers import Layer, Operation, Tensor
 from weightinit.keras.tracing.inputs import copy_tensor
 from weightinit.keras.tracing.interception import find_tensors

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from weightinit.adapters.graph import Node, Role, Structure, collect_parameters, find_nodes
+from weightinit.adapters.flow.graph import Node, Role, Structure, collect_parameters, find_nodes
 from weightinit.keras.layers import Operation
 
 # fmt: off

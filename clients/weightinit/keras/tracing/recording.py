@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from weightinit.adapters.graph import Node, Role, Structure, fold
+from weightinit.adapters.flow.graph import Node, Role, Structure, fold
 from weightinit.keras.layers import Layer, Operation, Tensor
 from weightinit.keras.tracing.interception import find_tensors
 from weightinit.keras.tracing.operations import make_node, spell

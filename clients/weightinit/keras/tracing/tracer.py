@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from weightinit.adapters.batches import Batch
-from weightinit.adapters.graph import Node, Role
+from weightinit.adapters.flow.graph import Node, Role
 from weightinit.adapters.rules import ModelRejected
 from weightinit.keras.layers import Activation, Layer, Operation, Tensor, find_kernel, is_cell, is_known
 from weightinit.keras.tracing.inputs import (

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from weightinit.adapters.check import Role
-from weightinit.adapters.functions import GRID, recognize
-from weightinit.adapters.graph import Role as Operation
-from weightinit.adapters.graph import fold
+from weightinit.adapters.flow.functions import GRID, recognize
+from weightinit.adapters.flow.graph import Role as Operation
+from weightinit.adapters.flow.graph import fold
 from weightinit.torch.layers import LAYERS, LOOKUP, NORM, RUNNING, find_kind
 from weightinit.torch.tracing.operations import ACTIVATIONS, ROLES
 from weightinit.torch.walk import walk_modules

@@ -8,7 +8,8 @@ from itertools import groupby
 import torch
 
 from weightinit.adapters.actions import CERTAINTIES, Leave, Unknown
-from weightinit.adapters.plan import PlannedTensor, warn_of_copies
+from weightinit.adapters.messages import warn_of_copies
+from weightinit.adapters.plan import PlannedTensor
 from weightinit.torch.keeping.biases import find_layer_limit, has_new_norms, is_drawn_within
 from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
 from weightinit.torch.keeping.values import find_uniform, is_readable

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from weightinit.adapters.actions import Block, Leave, Unknown, find_layout
-from weightinit.adapters.plan import PlannedTensor, shorten
+from weightinit.adapters.messages import shorten
+from weightinit.adapters.plan import PlannedTensor
 from weightinit.torch.keeping.values import is_garbage
 from weightinit.torch.layers import RUNNING, describe_parameter, describe_tied
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from weightinit.adapters.batches import Batch, map_batch, read_batch
-from weightinit.adapters.following import Follower, doubt
-from weightinit.adapters.graph import Node, Role
-from weightinit.adapters.plan import Inference
+from weightinit.adapters.flow.following import Follower
+from weightinit.adapters.flow.graph import Node, Role
+from weightinit.adapters.flow.inference import Inference, doubt
 from weightinit.adapters.rules import ModelRejected
 from weightinit.torch.tracing.copying import copy_input, copy_module
 from weightinit.torch.tracing.inputs import guess_inputs

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from weightinit.adapters.graph import Node, Role, Structure, find_nodes, fold
+from weightinit.adapters.flow.graph import Node, Role, Structure, find_nodes, fold
 from weightinit.torch.layers import is_known
 from weightinit.torch.tracing.nodes import make_node
 from weightinit.torch.tracing.operations import ROLES, TENSOR_ATTRIBUTES

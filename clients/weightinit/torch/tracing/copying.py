@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from weightinit.adapters.graph import Structure
+from weightinit.adapters.flow.graph import Structure
 from weightinit.torch.walk import unwrap
 
 # What nn.Module keeps its parts in, and its hooks, by name.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from weightinit.adapters.graph import Structure, fold
+from weightinit.adapters.flow.graph import Structure, fold
 
 # The shape, the strides and the dtype of a tensor.
 Form = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]

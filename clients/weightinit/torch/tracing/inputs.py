@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from weightinit.adapters.graph import Structure
+from weightinit.adapters.flow.graph import Structure
 
 BATCH = 2
 LENGTH = 16

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from weightinit.adapters.graph import Node, Role, Structure, collect_parameters, find_nodes
+from weightinit.adapters.flow.graph import Node, Role, Structure, collect_parameters, find_nodes
 from weightinit.torch.tracing.operations import (
     ACTIVATIONS,
     COMPARISONS,

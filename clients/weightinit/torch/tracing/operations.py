@@ -5,7 +5,7 @@ F.max_pool2d and torch.max_pool2d share a row. A test holds the table to all fun
 others override, so that a new one is not forgotten. What the table has not is unknown, not nothing.
 """
 
-from weightinit.adapters.graph import Role
+from weightinit.adapters.flow.graph import Role
 
 # fmt: off
 _ROWS: dict[Role, str] = {

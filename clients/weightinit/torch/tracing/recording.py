@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from weightinit.adapters.batches import map_batch
-from weightinit.adapters.graph import Node, Role, Structure, fold
+from weightinit.adapters.flow.graph import Node, Role, Structure, fold
 from weightinit.torch.tracing.assertions import is_asserting_above
 from weightinit.torch.tracing.copying import Copy, keep_surroundings
 from weightinit.torch.tracing.forms import FormCache, drop_values, has_values, is_in_place

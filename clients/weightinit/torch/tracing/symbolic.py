@@ -11,7 +11,7 @@ from typing import Any, get_args
 import torch
 from torch import fx, nn
 
-from weightinit.adapters.graph import Node, Role
+from weightinit.adapters.flow.graph import Node, Role
 from weightinit.torch.layers import is_known
 from weightinit.torch.tracing.assertions import is_asserting
 from weightinit.torch.tracing.conversion import make_module_node, make_step

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from weightinit.adapters.graph import Node, find_nodes, fold, substitute
+from weightinit.adapters.flow.graph import Node, find_nodes, fold, substitute
 
 # The letters of a kernel's last axes, by the product and the place of the kernel among its operands; axes
 # before these are of stacked kernels.

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 from torch.overrides import get_overridable_functions
-from weightinit.adapters.graph import Role, fold
+from weightinit.adapters.flow.graph import Role, fold
 from weightinit.torch.tracing.operations import _ROWS, ACTIVATIONS, KERNEL_ARGUMENTS, OUTPUT_AXES, ROLES
 
 

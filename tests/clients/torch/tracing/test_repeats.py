@@ -5,9 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
 from torch import fx, nn
-from weightinit.adapters.functions import GRID
-from weightinit.adapters.graph import ChannelFinder, Node, Role, freeze
-from weightinit.adapters.signals import Evaluator, Signal
+from weightinit.adapters.flow.channels import ChannelFinder
+from weightinit.adapters.flow.functions import GRID
+from weightinit.adapters.flow.graph import Node, Role, freeze
+from weightinit.adapters.flow.signals import Evaluator, Signal
 from weightinit.torch.tracing.activations import ActivationFinder, TorchArrays
 from weightinit.torch.tracing.forms import FormCache
 from weightinit.torch.tracing.symbolic import trace_whole

@@ -1,7 +1,6 @@
 """Graphs: what a model computes, as the adapters see it, whatever its framework."""
 
-import contextlib
-from collections.abc import Callable, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -179,108 +178,6 @@ def fold(name: str) -> str:
     ('leakyrelu', 'relu', 'rsub', 'maxpool2d')
     """
     return name.lower().replace("_", "")
-
-
-# --- channels ---------------------------------------------------------------------------------
-
-
-class ChannelFinder:
-    """Finds the numbers of the outputs that a node holds, by moving them as it moves outputs.
-
-    Models repeat their blocks, so what is known of a way is kept for all ways that move alike.
-    """
-
-    def __init__(self, arrays: Arrays) -> None:
-        self._arrays = arrays
-        self._known: dict[Hashable, list[int] | None] = {}
-        self._moved: dict[Node, Array] = {}  # of the last start: the parts of one output share their ways
-
-    def find(self, start: Node, node: Node, reached: Container[Node]) -> list[int] | None:
-        """Find the numbers of the outputs of a start that a node holds.
-
-        `reached` are the nodes that come of the start. Returns None where shapes are not known, or numbers
-        cannot be moved.
-        """
-        if start.shape is None:
-            return None
-        way = find_way(start, node, reached)
-        try:
-            key = start.shape, start.axis, _describe_way(start, way)
-            if key not in self._known:
-                self._known[key] = self._measure(start, way)
-            return self._known[key]
-        except TypeError:  # an argument that has no hash
-            return self._measure(start, way)
-
-    def _measure(self, start: Node, way: Sequence[Node]) -> list[int] | None:
-        if start not in self._moved:
-            shape = start.shape or ()
-            self._moved = {start: self._arrays.make_indices(shape[start.axis], shape, start.axis)}
-        with contextlib.suppress(Exception):  # any operation of a framework, on stand-ins
-            return _move(self._moved, start, way, self._arrays)
-        copied = np.ascontiguousarray(self._arrays.read(self._moved[start]))
-        with contextlib.suppress(Exception):  # views of what is repeated without memory may have failed
-            return _move({start: self._arrays.make(copied)}, start, way, self._arrays)
-        return None
-
-
-def _describe_way(start: Node, way: Sequence[Node]) -> Hashable:
-    """Describe how a way moves elements: by the calls that move them, and what each takes from which."""
-    places: dict[Node, int] = {start: 0}
-
-    def tell(source: Node) -> Hashable:
-        return places.get(source, (source.is_mask, source.shape))
-
-    calls: list[Hashable] = []
-    for step in way:
-        if is_moving(step):
-            calls.append((step.call, step.output, freeze((step.arguments, step.keywords), tell)))
-            places[step] = len(calls)
-        else:
-            places[step] = next(places[source] for source in step.inputs if source in places)
-    return places[way[-1]] if way else 0, *calls
-
-
-def is_moving(step: Node) -> bool:
-    """Tell whether a node moves elements, and leaves them what they are."""
-    return step.role in {Role.MOVE, Role.SPLIT} and step.call is not None
-
-
-def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: Arrays) -> list[int]:
-    """Move the numbers of outputs along a way, and list those that come to its end.
-
-    `numbers` are those that were moved before, and get those that are moved now.
-    """
-    on_way = {start, *way}
-
-    def get(source: Node) -> Array:
-        if source in on_way:
-            return numbers[source]
-        return arrays.make_filled(0 if source.is_mask else -1.0, source.shape or ())
-
-    for step in way:
-        if step in numbers:
-            continue
-        if is_moving(step) and step.call is not None:
-            moved = step.call(*substitute(step.arguments, get), **substitute(step.keywords, get))
-            numbers[step] = moved if step.output is None else moved[step.output]
-        else:
-            numbers[step] = numbers[next(source for source in step.inputs if source in on_way)]
-    held = np.asarray(arrays.read(numbers[way[-1] if way else start]))
-    once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
-    counted = once.astype(np.int64).ravel()
-    return np.flatnonzero(np.bincount(counted[counted >= 0])).tolist()
-
-
-def find_way(start: Node, node: Node, reached: Container[Node]) -> list[Node]:
-    """Find the nodes from a start to a node that comes of it, in order, without the start."""
-    way = [node]
-    while way[-1] is not start:
-        way.append(next(source for source in way[-1].inputs if source in reached))
-    return way[-2::-1]
-
-
-# --- the way back ---------------------------------------------------------------------------------
 
 
 def comes_of(start: Node, node: Node) -> bool:

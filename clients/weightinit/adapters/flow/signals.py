@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightinit.adapters.functions import DENSITY, GRID, Recognition, is_linear, recognize
-from weightinit.adapters.graph import Array, Arrays, Node, Role, Structure, freeze, substitute
+from weightinit.adapters.flow.functions import DENSITY, GRID, Recognition, is_linear, recognize
+from weightinit.adapters.flow.graph import Array, Arrays, Node, Role, Structure, freeze, substitute
 
 # A node that multiplies, and the factor from another kernel.
 Gate = tuple[Node, Node]

@@ -8,32 +8,12 @@ import heapq
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
+from weightinit.adapters.flow.channels import ChannelFinder
+from weightinit.adapters.flow.ends import End, Finisher
+from weightinit.adapters.flow.functions import GRID
+from weightinit.adapters.flow.graph import BLENDING, PASSING, Arrays, Node, Role, comes_of
+from weightinit.adapters.flow.signals import Evaluator, Signal
 
-from weightinit.adapters.functions import GRID, recognize
-from weightinit.adapters.graph import (
-    BLENDING,
-    PASSING,
-    Arrays,
-    ChannelFinder,
-    Node,
-    Role,
-    comes_of,
-    find_sources,
-)
-from weightinit.adapters.signals import Evaluator, Gate, Signal
-
-# The linear half of a gated unit, by the activation of the other half (Dauphin et al. 2017, Shazeer 2020).
-GATED = {
-    "sigmoid": "glu",
-    "hard_sigmoid": "glu",
-    "relu": "reglu",
-    "gelu": "geglu",
-    "gelu_tanh": "geglu",
-    "quick_gelu": "geglu",
-    "silu": "swiglu",
-    "hard_silu": "swiglu",
-}
 MAX_FACTORS = 3
 MAX_STEPS = 20_000
 
@@ -41,27 +21,6 @@ MAX_STEPS = 20_000
 # nothing depends on it: schemes for rectifiers do not count the outputs.
 BOUNDED = frozenset(["hard_sigmoid", "hard_tanh", "sigmoid", "tanh"])
 PLAIN = Signal()
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Where a signal ends, and what had come of it: a name, "none", or None with the reason `why`.
-
-    `cause` is the node that made it so. A `guessed` name is that of the first of several activations. A
-    `reduced` signal was pooled.
-    """
-
-    node: Node
-    name: str | None
-    cause: Node | None = None
-    why: str = ""
-    guessed: bool = False
-    reduced: bool = False
-
-    @property
-    def place(self) -> int:
-        """Where it is in the order of execution."""
-        return self.cause.index if self.cause else self.node.index
 
 
 @dataclass(slots=True)
@@ -93,6 +52,7 @@ class Walker:
     def __init__(self, arrays: Arrays) -> None:
         self._channels = ChannelFinder(arrays)
         self._values = Evaluator(arrays)
+        self._ends = Finisher(self._values, lambda source: self.explore(source).signals)
         self._regions: dict[Node, Region] = {}
 
     def explore(self, start: Node, begins: Signal = PLAIN) -> Region:
@@ -141,7 +101,7 @@ class Walker:
         if node.role is Role.ACTIVATION and is_linear:
             region.ends.append(End(node, node.activation, node))
         else:
-            region.ends += self._finish_all(node, own)
+            region.ends += self._ends.finish_all(node, own)
         return None
 
     def _note_part(self, node: Node, own: dict[Node, Signal], region: Region) -> bool:
@@ -236,59 +196,8 @@ class Walker:
         settled = {source: signal for source, signal in own.items() if not self._values.is_linear(signal)}
         if not settled or (node.role is Role.MULTIPLY and _meets_itself(node, region)):
             return True
-        region.ends += self._finish_all(node, settled)
+        region.ends += self._ends.finish_all(node, settled)
         return False
-
-    # --- ends -------------------------------------------------------------------------------------
-
-    def _finish_all(self, node: Node, own: dict[Node, Signal]) -> list[End]:
-        """Tell what had come of signals where they end. What was measured, and is no signal, has no end."""
-        if node.role is Role.UNKNOWN:
-            why = node.why or f"{node.label} is not known"
-            return [
-                self._finish(signal, node)
-                if not (source.is_mask or signal.is_statistic or self._values.is_linear(signal))
-                else End(node, None, node, why)
-                for source, signal in own.items()
-            ]
-        return [self._finish(signal, node) for signal in own.values() if not signal.is_statistic]
-
-    def _finish(self, signal: Signal, node: Node) -> End:
-        if self._values.is_linear(signal):
-            gated = self._name_gate(signal.gates)
-            return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)
-        if signal.values is None and signal.named is not None:
-            return End(node, self._values.name(signal), signal.named)
-        found = self._values.recognize(signal)
-        if found.name and found.name != "none":
-            return End(node, found.name, signal.last)
-        if signal.named is not None:
-            return End(node, signal.named.activation, signal.named, guessed=True)
-        moments = f"E[φ²] = {found.second_moment:.3g}, E[φ'²] = {found.derivative_moment:.3g}"
-        label = signal.last.label if signal.last else node.label
-        return End(node, None, signal.last, f"a custom function, up to {label}, is not known ({moments})")
-
-    # --- gates ------------------------------------------------------------------------------------
-
-    def _name_gate(self, gates: Sequence[Gate]) -> str | None:
-        """Name the unit whose linear half was multiplied by factors, by the activation of the other half."""
-        sources = {source for _, factor in gates for source in find_sources(factor)}
-        for source in sorted(sources, key=lambda node: node.index):
-            signals = self.explore(source).signals
-            if all(factor in signals for _, factor in gates):
-                name = self._name_product(gates, signals)
-                if name in GATED:
-                    return GATED[name]
-        return None
-
-    def _name_product(self, gates: Sequence[Gate], signals: dict[Node, Signal]) -> str | None:
-        """Name the function of one source that a product of factors is."""
-        alone = signals[gates[0][1]]
-        if len(gates) == 1 and alone.values is None and alone.named is not None:
-            return self._values.name(alone)
-        factors = [self._values.evaluate(node, {factor: signals[factor]}) for node, factor in gates]
-        with np.errstate(all="ignore"):
-            return recognize(np.prod([self._values.read(factor) for factor in factors], axis=0)).name
 
 
 def _meets_itself(node: Node, region: Region) -> bool:

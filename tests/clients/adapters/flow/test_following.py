@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from weightinit.adapters.following import NOTHING, Follower, choose, pack
-from weightinit.adapters.graph import Node, NumpyArrays, Role
-from weightinit.adapters.plan import Inference
+from weightinit.adapters.flow.following import Follower
+from weightinit.adapters.flow.graph import Node, NumpyArrays, Role
+from weightinit.adapters.flow.inference import NOTHING, Inference, choose, pack
 
 
 class Graph:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
-from weightinit.adapters.functions import GRID, recognize
+from weightinit.adapters.flow.functions import GRID, recognize
 
 X = torch.from_numpy(GRID)
 

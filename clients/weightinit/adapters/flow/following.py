@@ -8,14 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from weightinit.adapters.graph import Arrays, Node, Role
-from weightinit.adapters.plan import Inference
-from weightinit.adapters.ways import GATED, End, Region, Walker
+from weightinit.adapters.flow.ends import End
+from weightinit.adapters.flow.graph import Arrays, Node, Role
+from weightinit.adapters.flow.inference import NOTHING, Inference, are_gated, doubt, merge, pack
+from weightinit.adapters.flow.ways import Region, Walker
 
 MAX_PARTS = 8
 ATTENTION = 3  # queries, keys, values
-
-NOTHING = Inference(None, "No activation follows.")
 
 # Where a signal ends: nodes, and the places among their inputs.
 Places = frozenset[tuple[Node, int]]
@@ -149,44 +148,3 @@ def decide_parts(parts: Sequence[Part], whole: Sequence[Inference], count: int) 
     if len(lengths) > 1:
         return merge(found, "kernels of several sizes lie between each other")
     return replace(merge(found), outputs=lengths.pop())
-
-
-def pack(parts: Sequence[tuple[int, Inference]]) -> Inference:
-    """Pack what follows kernels that lie one behind the other, each with its number of outputs."""
-    is_attention = len(parts) == ATTENTION and all(one == NOTHING for _, one in parts)
-    names = "qkv" if is_attention else [str(number) for number in range(len(parts))]
-    packed = dict(zip(names, parts, strict=True))
-    return Inference(None, f"Its outputs are split into {len(parts)} kernels.", parts=packed)
-
-
-def choose(found: Sequence[Inference]) -> Inference:
-    """Choose what follows the first use of a kernel of which something is known; others may disagree."""
-    first = next((one for one in found if one.certainty != "unknown"), found[0])
-    others = sorted({one.activation or "none" for one in found} - {first.activation or "none"})
-    if first.parts or not others or first.certainty == "unknown":
-        return first
-    reason = f"{first.reason} After other uses {' and '.join(others)}."
-    return replace(first, certainty="guessed", reason=reason)
-
-
-def are_gated(inferences: Sequence[Inference]) -> bool:
-    """Tell whether parts are the halves of a gated unit, which one scheme suits."""
-    names = {inference.activation for inference in inferences}
-    return any(GATED[name] in names for name in names if name in GATED)
-
-
-def merge(inferences: Sequence[Inference], why: str = "") -> Inference:
-    """Merge what follows the parts of a kernel that stays whole; `why` says that it may pack several."""
-    gated = next((one for one in inferences if one.activation in GATED.values()), None)
-    unknown = next((one for one in inferences if one.certainty == "unknown"), None)
-    first = gated or unknown or next((one for one in inferences if one.activation), inferences[0])
-    is_same = len({one.activation for one in inferences}) == 1
-    if gated or first.certainty == "unknown" or (is_same and not why):
-        return first
-    cause = why or "its outputs are used in several ways"
-    return replace(first, certainty="guessed", reason=f"{first.reason} It may pack several kernels: {cause}.")
-
-
-def doubt(why: str) -> Inference:
-    """Find that what follows could not be seen, and why."""
-    return Inference(None, f"What follows could not be seen: {why}.", "unknown")

@@ -67,6 +67,18 @@ FUNCTIONS: tuple[tuple[str, Callable[[Values], Values]], ...] = (
     ("tanh_shrink", lambda x: x - np.tanh(x)),
 )
 
+# The linear half of a gated unit, by the activation of the other half (Dauphin et al. 2017, Shazeer 2020).
+GATED = {
+    "sigmoid": "glu",
+    "hard_sigmoid": "glu",
+    "relu": "reglu",
+    "gelu": "geglu",
+    "gelu_tanh": "geglu",
+    "quick_gelu": "geglu",
+    "silu": "swiglu",
+    "hard_silu": "swiglu",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:

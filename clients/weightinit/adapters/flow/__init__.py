@@ -1,0 +1,1 @@
+"""Where the outputs of kernels go in a graph, and which activation follows each."""

@@ -1,0 +1,86 @@
+"""Ends: what had come of a kernel's output where it ends, by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightinit.adapters.flow.functions import GATED, recognize
+from weightinit.adapters.flow.graph import Node, Role, find_sources
+from weightinit.adapters.flow.signals import Evaluator, Gate, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a signal ends, and what had come of it: a name, "none", or None with the reason `why`.
+
+    `cause` is the node that made it so. A `guessed` name is that of the first of several activations. A
+    `reduced` signal was pooled.
+    """
+
+    node: Node
+    name: str | None
+    cause: Node | None = None
+    why: str = ""
+    guessed: bool = False
+    reduced: bool = False
+
+    @property
+    def place(self) -> int:
+        """Where it is in the order of execution."""
+        return self.cause.index if self.cause else self.node.index
+
+
+class Finisher:
+    """Tells what had come of signals where they end. `explore` finds all that comes of a start, by node."""
+
+    def __init__(self, values: Evaluator, explore: Callable[[Node], Mapping[Node, Signal]]) -> None:
+        self._values = values
+        self._explore = explore
+
+    def finish_all(self, node: Node, own: dict[Node, Signal]) -> list[End]:
+        """Tell what had come of signals where they end. What was measured, and is no signal, has no end."""
+        if node.role is Role.UNKNOWN:
+            why = node.why or f"{node.label} is not known"
+            return [
+                self._finish(signal, node)
+                if not (source.is_mask or signal.is_statistic or self._values.is_linear(signal))
+                else End(node, None, node, why)
+                for source, signal in own.items()
+            ]
+        return [self._finish(signal, node) for signal in own.values() if not signal.is_statistic]
+
+    def _finish(self, signal: Signal, node: Node) -> End:
+        if self._values.is_linear(signal):
+            gated = self._name_gate(signal.gates)
+            return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)
+        if signal.values is None and signal.named is not None:
+            return End(node, self._values.name(signal), signal.named)
+        found = self._values.recognize(signal)
+        if found.name and found.name != "none":
+            return End(node, found.name, signal.last)
+        if signal.named is not None:
+            return End(node, signal.named.activation, signal.named, guessed=True)
+        moments = f"E[φ²] = {found.second_moment:.3g}, E[φ'²] = {found.derivative_moment:.3g}"
+        label = signal.last.label if signal.last else node.label
+        return End(node, None, signal.last, f"a custom function, up to {label}, is not known ({moments})")
+
+    def _name_gate(self, gates: Sequence[Gate]) -> str | None:
+        """Name the unit whose linear half was multiplied by factors, by the activation of the other half."""
+        sources = {source for _, factor in gates for source in find_sources(factor)}
+        for source in sorted(sources, key=lambda node: node.index):
+            signals = self._explore(source)
+            if all(factor in signals for _, factor in gates):
+                name = self._name_product(gates, signals)
+                if name in GATED:
+                    return GATED[name]
+        return None
+
+    def _name_product(self, gates: Sequence[Gate], signals: Mapping[Node, Signal]) -> str | None:
+        """Name the function of one source that a product of factors is."""
+        alone = signals[gates[0][1]]
+        if len(gates) == 1 and alone.values is None and alone.named is not None:
+            return self._values.name(alone)
+        factors = [self._values.evaluate(node, {factor: signals[factor]}) for node, factor in gates]
+        with np.errstate(all="ignore"):
+            return recognize(np.prod([self._values.read(factor) for factor in factors], axis=0)).name
