@@ -1,17 +1,30 @@
 """Kernels: how tensors are initialized by the products that apply them, and what follows those."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from weightinit.adapters.actions import CERTAINTIES, Block, Certainty, Constant, Draw
 from weightinit.adapters.flow.graph import Node, Role, find_nodes, fold
-from weightinit.adapters.flow.inference import Inference
+from weightinit.adapters.flow.inference import Inference, choose
 from weightinit.torch.layers import TIED, describe_head, find_tables
 from weightinit.torch.tracing.activations import ActivationFinder
-from weightinit.torch.tracing.uses import PRODUCTS, find_letters
+from weightinit.torch.tracing.operands import FUNCTION
+from weightinit.torch.tracing.uses import MATRIX_PRODUCTS, Use, find_letters, join
 from weightinit.torch.walk import NamedTensor
 
+if TYPE_CHECKING:
+    from weightinit.spec.layer import LayerFields
+
+STACKED = "One of its axes of outputs may be of stacked kernels, which a product does not show."
+GENERATES = "Its output is the kernel of another product, for which its σ does not allow."
+REWRITTEN = "The model's forward changes its values."
+CODEBOOK = "Signals are compared with it, as with a codebook, whose σ nothing says."
+BESIDE = "Its product applies other kernels beside it."
+# What measures how near signals are to the rows of a table.
+DISTANCES = ("cdist", "cosinesimilarity", "pairwisedistance")
 # The products that read rows of their kernel.
 LOOKUPS = ("embedding", "embeddingbag")
 
@@ -29,14 +42,20 @@ def describe_use(finder: ActivationFinder, named: NamedTensor, known: list[Block
 
 
 def describe_kernel(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
-    """Describe a kernel that no known layer has, by the product that applies it; [] if none does."""
+    """Describe a kernel that no known layer has, by the products that apply it; [] if none does."""
     if named.parameter.ndim < 2 or not named.parameter.is_floating_point():
         return []
-    layout = finder.find_layout(named.parameter)
-    if not layout:
+    uses = [use for use in finder.find_uses(named.parameter) if FUNCTION not in use.doubt]
+    if not uses:
         return []
-    # Of two axes of outputs one may be of stacked kernels, which a product does not show.
-    return [Block(Draw({"layout": layout}), "", certainty="guessed" if layout.count("O") > 1 else "certain")]
+    use = next((one for one in uses if not one.doubt), uses[0])
+    layer: LayerFields = {"layout": use.letters}
+    if use.groups > 1 and use.letters.startswith("O"):
+        layer["groups"] = use.groups
+    elif use.groups > 1 or not use.is_whole:
+        layer |= {"fan_in": use.fans[0], "fan_out": use.fans[1]}
+    reason = STACKED if use.letters.count("O") > 1 else ""
+    return [Block(Draw(layer), reason, certainty="guessed" if reason or use.doubt else "certain")]
 
 
 def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Block]) -> list[Block]:
@@ -46,6 +65,8 @@ def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Blo
     lookup of each would.
     """
     products = [(node, tensor) for tensor in named.tied for node in finder.find_products(tensor)]
+    if any(is_comparison(node) for node, _ in products):
+        return [replace(one, reason=CODEBOOK, certainty="guessed") for one in known]
     is_looked_up = any(is_lookup(node) for node, _ in products)
     layouts = {
         find_letters(node, tensor) for node, tensor in products if is_matrix_product(node)
@@ -58,7 +79,7 @@ def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Blo
         head = describe_head(find_tables(named.owners)[0], tuple(shape))
         return [replace(one, certainty=certainty) if isinstance(one.action, Draw) else one for one in head]
     reason = "The table of an embedding that is not looked up, but the kernel of a product."
-    certainty = "guessed" if layouts == {""} else "certain"
+    certainty = "guessed" if layouts == {""} or len(layouts) > 1 else "certain"
     action = Draw(
         {"layout": "IO"} if layouts == {"IO"} else {"layout": "IO", "fan_in": width, "fan_out": rows}
     )
@@ -111,7 +132,24 @@ def name_call(node: Node) -> str:
 
 def is_matrix_product(node: Node) -> bool:
     """Tell whether a product is one of matrices."""
-    return name_call(node) in {*PRODUCTS, "einsum"}
+    return name_call(node) in MATRIX_PRODUCTS
+
+
+def is_comparison(node: Node) -> bool:
+    """Tell whether a product compares signals with its kernel: it measures distances, or serves a choice."""
+    if name_call(node) in DISTANCES:
+        return True
+    if not is_matrix_product(node):
+        return False
+    pending, seen = [node], {node}
+    while pending:
+        users = pending.pop().users
+        if any(user.role is Role.OUTPUT for user in users):
+            return False
+        fresh = [user for user in users if user not in seen and user.role is not Role.IGNORED]
+        seen.update(fresh)
+        pending += fresh
+    return True
 
 
 def is_lookup(node: Node) -> bool:
@@ -121,12 +159,45 @@ def is_lookup(node: Node) -> bool:
 
 def find_following(finder: ActivationFinder, named: NamedTensor, layout: str) -> Inference:
     """Find what follows a kernel. Parts that are not rows are drawn as a whole, with the fans of one."""
-    found = finder.find(named.parameter, named.module)
-    if not found.parts or layout.startswith("O"):
+    found = choose([finder.find(tensor, named.module) for tensor in named.tied])
+    found = fit_parts(found, named, layout)
+    uses = list(dict.fromkeys(use for tensor in named.tied for use in finder.find_uses(tensor)))
+    others = [
+        *([GENERATES] if any(map(finder.is_generator, named.tied)) else []),
+        *([REWRITTEN] if any(map(finder.is_rewritten, named.tied)) else []),
+    ]
+    return note_uses(found, uses, layout, others)
+
+
+def fit_parts(found: Inference, named: NamedTensor, layout: str) -> Inference:
+    """Fit the parts that a kernel was seen to have to it."""
+    if not found.parts:
         return found
     lengths = {length for length, _ in found.parts.values()}
     inferences = [inference for _, inference in found.parts.values()]
-    if len(lengths) > 1 or len({inference.activation for inference in inferences}) > 1:
-        return Inference(None, f"{found.reason} They differ, and are not made of rows.", "unknown")
     least = max(inferences, key=lambda inference: CERTAINTIES.index(inference.certainty))
+    is_same = len({inference.activation for inference in inferences}) == 1
+    if layout.startswith("O") and sum(length for length, _ in found.parts.values()) != len(named.parameter):
+        # Its product applies others beside it, and the parts are theirs too.
+        is_one = is_same and lengths == {len(named.parameter)}
+        return least if is_one else replace(least, certainty="guessed", reason=f"{least.reason} {BESIDE}")
+    if layout.startswith("O"):
+        return found
+    if len(lengths) > 1 or not is_same:
+        return Inference(None, f"{found.reason} They differ, and are not made of rows.", "unknown")
     return replace(least, reason=f"{found.reason} {least.reason}", outputs=min(lengths))
+
+
+def note_uses(found: Inference, uses: Sequence[Use], layout: str, others: Sequence[str]) -> Inference:
+    """Note how products apply a kernel, and `others`, where that makes a guess of how it is drawn."""
+    doubts = list(dict.fromkeys([*(use.doubt for use in uses if use.doubt), *others]))
+    letters = {layout, *(use.letters for use in uses if use.is_whole)} - {""}
+    if len(letters) > 1:
+        doubts.append(f"Products apply it as {' and as '.join(sorted(letters))}, with other fans.")
+    elif len({use.fans for use in uses}) > 1:
+        doubts.append("Products apply it with several fans.")
+    notes = list(dict.fromkeys(use.note for use in uses if use.note))
+    if not doubts and not notes:
+        return found
+    certainty = "guessed" if doubts and found.certainty == "certain" else found.certainty
+    return replace(found, certainty=certainty, reason=join(found.reason, *doubts, *notes))

@@ -11,14 +11,18 @@ from torch import nn
 from weightinit.adapters.batches import Batch, map_batch, read_batch
 from weightinit.adapters.flow.following import Follower
 from weightinit.adapters.flow.graph import Node, Role
-from weightinit.adapters.flow.inference import Inference, doubt
+from weightinit.adapters.flow.inference import Inference, choose, doubt
 from weightinit.adapters.rules import ModelRejected
 from weightinit.torch.tracing.copying import copy_input, copy_module
 from weightinit.torch.tracing.inputs import guess_inputs
 from weightinit.torch.tracing.recording import record
 from weightinit.torch.tracing.symbolic import Traced, trace_module, trace_whole
-from weightinit.torch.tracing.uses import find_letters
+from weightinit.torch.tracing.uses import Use, find_makers, find_rewritten, find_use
 from weightinit.torch.walk import unwrap
+
+# Of a kernel that is applied in more places, as that of a recurrent layer is, the others are alike.
+MAX_USES = 8
+UNUSED = doubt("its output is not used")
 
 
 class TorchArrays:
@@ -69,16 +73,41 @@ class ActivationFinder:
         _, findings = self._traced
         return findings.get(id(parameter)) or doubt(self._explain(layer))
 
-    def find_layout(self, parameter: torch.Tensor) -> str:
-        """Find the axes of a kernel that no known layer has, by the product that applies it; "" if none."""
-        products = self.find_products(parameter)
-        return next(filter(None, (find_letters(node, parameter) for node in products)), "")
+    def find_uses(self, parameter: torch.Tensor) -> list[Use]:
+        """Find how products apply a kernel, each way once; modules that have it are no such."""
+        products = self.find_products(parameter)[:MAX_USES]
+        return list(dict.fromkeys(filter(None, (find_use(node, parameter) for node in products))))
 
     def find_products(self, parameter: torch.Tensor) -> list[Node]:
         """Find the products that apply a kernel."""
-        graphs, _ = self._traced
-        nodes = (node for traced in graphs for node in traced.nodes if node.role is Role.PRODUCT)
-        return [node for node in nodes if id(parameter) in node.parameters]
+        return self._products.get(id(parameter), [])
+
+    def is_generator(self, parameter: torch.Tensor) -> bool:
+        """Tell whether what a kernel makes is the kernel of another product."""
+        return id(parameter) in self._generators
+
+    def is_rewritten(self, parameter: torch.Tensor) -> bool:
+        """Tell whether the forward of a module changes a parameter in place."""
+        return id(parameter) in self._rewritten
+
+    @cached_property
+    def _generators(self) -> set[int]:
+        nodes = (node for traced in self._traced[0] for node in traced.nodes)
+        return {key for node in nodes for source in find_makers(node) for key in source.parameters}
+
+    @cached_property
+    def _rewritten(self) -> set[int]:
+        nodes = (node for traced in self._traced[0] for node in traced.nodes)
+        return {key for node in nodes for key in find_rewritten(node)}
+
+    @cached_property
+    def _products(self) -> dict[int, list[Node]]:
+        products: dict[int, list[Node]] = {}
+        for traced in self._traced[0]:
+            for node in traced.nodes:
+                for key in node.parameters if node.role is Role.PRODUCT else ():
+                    products.setdefault(key, []).append(node)
+        return products
 
     @cached_property
     def _failures(self) -> dict[nn.Module, str]:
@@ -129,25 +158,37 @@ class ActivationFinder:
 def find_certain(nodes: Sequence[Node]) -> dict[int, Inference]:
     """Find what follows each kernel that a graph applies; {} where that is not certain of all of them."""
     follower = Follower(TorchArrays())
-    findings: dict[int, Inference] = {}
+    findings: dict[int, list[Inference]] = {}
     for node in nodes:
-        fresh = [key for key in node.parameters if key not in findings] if node.role is Role.PRODUCT else []
-        for key in fresh:
-            findings[key] = follower.infer(node)
-            if findings[key].certainty != "certain":
+        uses = [findings.setdefault(key, []) for key in node.parameters] if node.role is Role.PRODUCT else []
+        if any(len(known) < MAX_USES for known in uses):
+            found = follower.infer(node)
+            if found.certainty != "certain":
                 return {}
-    return findings
+            for known in uses:
+                known.append(found)
+    return {key: choose(found) for key, found in findings.items()}
 
 
 def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:
-    """Find what follows each kernel that graphs apply, by the id of its parameter."""
+    """Find what follows each kernel that graphs apply, by the id of its parameter.
+
+    A graph counts where those before it show nothing; a use whose output nothing reads shows nothing.
+    """
     findings: dict[int, Inference] = {}
     for traced in graphs:
         follower = Follower(TorchArrays(), traced.outside)
+        found: dict[int, list[Inference]] = {}
         for node in traced.nodes:
             for key in node.parameters if node.role is Role.PRODUCT else ():
-                if key not in findings or findings[key].certainty == "unknown":
-                    findings[key] = follower.infer(node)
+                known = findings.get(key)
+                if (known is None or known.certainty == "unknown") and len(found.get(key, ())) < MAX_USES:
+                    found.setdefault(key, []).append(follower.infer(node))
+        for key, inferences in found.items():
+            seen = [one for one in inferences if one != UNUSED] or inferences
+            chosen = choose(seen)
+            if key not in findings or chosen.certainty != "unknown":
+                findings[key] = chosen
     return findings
 
 

@@ -43,6 +43,8 @@ def make_node(
         role = Role.IGNORED  # arithmetic with sizes
     elif all(source.is_constant or source.role is Role.IGNORED for source in inputs):
         role, parameters = Role.CONSTANT, collect_parameters(inputs)
+    elif role is Role.SPLIT and isinstance(arguments[0], Node) and arguments[0].is_constant:
+        role, parameters = Role.CONSTANT, arguments[0].parameters  # kernels that are picked by number
     return Node(
         0,
         role,

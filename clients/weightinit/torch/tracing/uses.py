@@ -1,37 +1,180 @@
-"""Uses: the axes of a kernel that no known layer has, by the product that applies it."""
+"""Uses: the axes and fans of a kernel, by the product that applies it."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from weightinit.adapters.flow.graph import Node, find_nodes, fold, substitute
+from weightinit.adapters.flow.graph import BLENDING, Node, Role, find_nodes, fold
+from weightinit.torch.tracing.operands import Operand, read_operand
+from weightinit.torch.tracing.operations import ROLES
 
 # The letters of a kernel's last axes, by the product and the place of the kernel among its operands; axes
 # before these are of stacked kernels.
 PRODUCTS: dict[str, dict[int, str]] = {
     "addbmm": {1: "OI", 2: "IO"},
     "addmm": {1: "OI", 2: "IO"},
+    "addmv": {1: "OI"},
     "baddbmm": {1: "OI", 2: "IO"},
+    "bilinear": {2: "OII"},
     "bmm": {0: "OI", 1: "IO"},
     "groupedmm": {1: "IO"},
     "linear": {1: "OI"},
     "linalgmatmul": {0: "OI", 1: "IO"},
     "matmul": {0: "OI", 1: "IO"},
     "mm": {0: "OI", 1: "IO"},
+    "mv": {0: "OI"},
     "rmatmul": {0: "IO"},
 }
+CONVOLUTIONS: dict[str, dict[int, str]] = {
+    "conv1d": {1: "OIW"},
+    "conv2d": {1: "OIHW"},
+    "conv3d": {1: "OIDHW"},
+    "convtranspose1d": {1: "IOW"},
+    "convtranspose2d": {1: "IOHW"},
+    "convtranspose3d": {1: "IODHW"},
+}
+# Products whose operands an argument describes: the equation of einsum, the axes of tensordot.
+DESCRIBED = frozenset(["einsum", "tensordot"])
+MATRIX_PRODUCTS = frozenset([*PRODUCTS, *DESCRIBED]) - {"bilinear"}
+GROUPS = 6  # the place of `groups` among the arguments of convolutions
+
+# What changes a tensor in place, beside methods that end in "_".
+ASSIGNMENTS = frozenset(["__iadd__", "__idiv__", "__imul__", "__isub__", "__itruediv__", "__setitem__"])
+
+MIXED = "Its axes are mixed before its product: its fans are those of the operand there."
+PARTIAL = "Its product applies a part of it: its fans are those of that part."
+JOINED = "Its product applies it beside others: its fans are those of all."
+FACTORS = "It is multiplied by another parameter: which of them is the kernel, nothing says."
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a product applies a parameter: the letters of its axes, "" where they are not known, and its fans.
+
+    `doubt` says what makes either a guess, and `note` what does not.
+    """
+
+    letters: str
+    fans: tuple[int, int]
+    groups: int = 1
+    doubt: str = ""
+    note: str = ""
+    is_whole: bool = True
+
+
+def find_use(product: Node, parameter: torch.Tensor) -> Use | None:
+    """Find how a product applies a parameter; None where that is not known."""
+    name = fold(getattr(product.call, "__name__", ""))
+    operands = find_operands(name, product)
+    for place, node in enumerate(operands):
+        if isinstance(node, Node) and node.is_constant and id(parameter) in node.parameters:
+            operand = read_operand(node, parameter)
+            letters = spell_operand(name, product, place, len(operand.shape)) if operand else ""
+            if operand is None or len(letters) != len(operand.shape) or not {"I", "O"} <= set(letters):
+                return None
+            groups = read_groups(product) if name in CONVOLUTIONS else 1
+            made = make_use(operand, letters, tuple(parameter.shape), groups)
+            is_kernel = name in CONVOLUTIONS or name in {"linear", "bilinear"}
+            return made if is_kernel or has_signal(operands, node) else replace(made, doubt=FACTORS)
+    return None
+
+
+def find_makers(product: Node) -> list[Node]:
+    """Find the products that make the kernel of another one."""
+    name = fold(getattr(product.call, "__name__", ""))
+    if name != "linear" and name not in CONVOLUTIONS:
+        return []
+    given = (*find_operands(name, product), None, None)[1]
+    pending = [given] if isinstance(given, Node) and not given.is_constant else []
+    makers, seen = [], set(pending)
+    while pending:
+        node = pending.pop()
+        if node.role is Role.PRODUCT:
+            makers.append(node)
+            continue
+        fresh = [source for source in node.inputs if source not in seen]
+        seen.update(fresh)
+        pending += fresh
+    return makers
+
+
+def find_rewritten(node: Node) -> frozenset[Any]:
+    """Find the parameters whose values a node changes, or makes new ones of that no other node takes."""
+    if not node.is_constant or not node.call or not node.arguments:
+        return frozenset()
+    source = node.arguments[0]
+    name = getattr(node.call, "__name__", "")
+    if name not in ASSIGNMENTS and (name.startswith("__") or not name.endswith("_")):
+        is_lost = ROLES.get(fold(name)) in BLENDING and not node.users
+        return node.parameters if is_lost else frozenset()
+    while isinstance(source, Node) and source.tensor is None and source.arguments:
+        if ROLES.get(fold(getattr(source.call, "__name__", ""))) not in {Role.MOVE, Role.SPLIT}:
+            return frozenset()  # a result of its own
+        source = source.arguments[0]
+    return source.parameters if isinstance(source, Node) else frozenset()
+
+
+def has_signal(operands: Sequence[Any], kernel: Node) -> bool:
+    """Tell whether a product applies a kernel to anything but parameters."""
+    others = [one for one in operands if isinstance(one, Node) and one is not kernel]
+    return any(not one.is_constant or not one.parameters for one in others)
+
+
+def make_use(operand: Operand, letters: str, shape: tuple[int, ...], groups: int) -> Use:
+    """Make the use of an operand whose axes have letters, given the shape of the parameter.
+
+    Where the letters of the parameter's own axes do not follow, or stand for other fans, the fans count.
+    """
+    fans = count_fans(letters, operand.shape, groups)
+    own = trace_back(operand.axes, letters, len(shape)) if operand.axes is not None else ""
+    doubt, note = (operand.change, "") if operand.is_scaled else ("", operand.change)
+    if not own:
+        rest = "B" * (len(shape) - 2)
+        return Use(f"{rest}OI", fans, doubt=join(MIXED, doubt), note=note, is_whole=False)
+    if count_fans(own, shape, groups)[0] != fans[0] or (
+        not operand.has_others and count_fans(own, shape, groups) != fans
+    ):
+        why = JOINED if operand.has_others else PARTIAL
+        return Use(own, fans, doubt=join(why, doubt), note=note, is_whole=False)
+    return Use(own, fans, groups, doubt, note)
+
+
+def join(*sentences: str) -> str:
+    """Join sentences; empty ones leave none."""
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def count_fans(letters: str, shape: Sequence[int], groups: int) -> tuple[int, int]:
+    """Count the inputs that a unit sums, and the units that read an input.
+
+    >>> count_fans("OIHW", (8, 4, 3, 3), 2), count_fans("IOW", (8, 4, 3), 2)
+    ((36, 36), (12, 12))
+    """
+
+    def count(kinds: str) -> int:
+        return math.prod(size for letter, size in zip(letters, shape, strict=True) if letter in kinds)
+
+    field = count("DHW")
+    inputs, outputs = count("I"), count("O")
+    if letters.startswith("I"):  # a transposed convolution packs its groups along its inputs
+        return inputs // groups * field, outputs * field
+    return inputs * field, outputs // groups * field
+
+
+def read_groups(product: Node) -> int:
+    """Read the groups of a convolution."""
+    given = product.arguments[GROUPS] if len(product.arguments) > GROUPS else 1
+    groups = product.keywords.get("groups", given)
+    return groups if isinstance(groups, int) else 1
 
 
 def find_letters(product: Node, parameter: torch.Tensor) -> str:
-    """Find the letters of a parameter's axes, by the product that applies it: "" where they are not known."""
-    name = fold(getattr(product.call, "__name__", ""))
-    for place, operand in enumerate(find_operands(name, product)):
-        if isinstance(operand, Node) and operand.is_constant and id(parameter) in operand.parameters:
-            axes = view_axes(operand, parameter)
-            letters = spell_operand(name, product, place, len(axes)) if axes is not None else ""
-            return trace_back(axes, letters, parameter.ndim) if axes is not None and letters else ""
-    return ""
+    """Find the letters of a parameter's axes, by the product that applies it as it is: "" for no such."""
+    found = find_use(product, parameter)
+    return found.letters if found and found.is_whole and not (found.doubt or found.note) else ""
 
 
 def find_operands(name: str, product: Node) -> list[Any]:
@@ -45,24 +188,45 @@ def find_operands(name: str, product: Node) -> list[Any]:
 def spell_operand(name: str, product: Node, place: int, rank: int) -> str:
     """Spell the letters of an operand's axes."""
     if name == "einsum":
-        return spell_einsum(product.arguments[0], place)
-    letters = PRODUCTS.get(name, {}).get(place, "")
+        return spell_einsum(product.arguments[0], place, rank)
+    if name == "tensordot":
+        return spell_tensordot((*product.arguments[2:], product.keywords.get("dims", 2))[0], place, rank)
+    letters = (PRODUCTS | CONVOLUTIONS).get(name, {}).get(place, "")
     return "B" * (rank - len(letters)) + letters if letters and rank >= len(letters) else ""
 
 
-def spell_einsum(equation: object, place: int) -> str:
+def spell_tensordot(axes: Any, place: int, rank: int) -> str:  # noqa: ANN401 - a number, or lists of axes
+    """Spell the letters of an operand of tensordot.
+
+    >>> spell_tensordot(1, 1, 2), spell_tensordot(([2], [1]), 1, 2)
+    ('IO', 'OI')
+    """
+    if place > 1:
+        return ""
+    if isinstance(axes, int):
+        return "I" * axes + "O" * (rank - axes) if place else "O" * (rank - axes) + "I" * axes
+    given = axes[place]
+    summed = {axis % rank for axis in ([given] if isinstance(given, int) else given)}
+    return "".join("I" if axis in summed else "O" for axis in range(rank))
+
+
+def spell_einsum(equation: object, place: int, rank: int) -> str:
     """Spell the letters of an operand of einsum.
 
-    >>> spell_einsum("ebi,eio->ebo", 1), spell_einsum("oi,...i->...o", 0)
-    ('BIO', 'OI')
+    >>> spell_einsum("ebi,eio->ebo", 1, 3), spell_einsum("oi,...i->...o", 0, 2), spell_einsum("bi,io", 1, 2)
+    ('BIO', 'OI', 'IO')
     """
-    if not isinstance(equation, str) or "->" not in equation:
+    if not isinstance(equation, str):
         return ""
-    operands, _, output = equation.replace(" ", "").partition("->")
+    operands, arrow, output = equation.replace(" ", "").partition("->")
+    if not arrow:  # the output has what comes once, in the order of the alphabet
+        output = "".join(axis for axis in sorted(set(operands)) if operands.count(axis) == 1 and axis != ",")
     own, *others = [
         operands.split(",")[place],
         *(one for at, one in enumerate(operands.split(",")) if at != place),
     ]
+    stacked = max(rank - len(own.replace(".", "")), 0) if own.startswith("...") else 0
+    own = own.removeprefix("...")
     if "." in own:
         return ""
     beside = set("".join(others))
@@ -72,46 +236,19 @@ def spell_einsum(equation: object, place: int) -> str:
         (False, True): "I",
     }
     letters = "".join(kinds.get((axis in output, axis in beside), "") for axis in own)
-    return letters if len(letters) == len(own) else ""
+    return "B" * stacked + letters if len(letters) == len(own) else ""
 
 
-def view_axes(operand: Node, parameter: torch.Tensor) -> list[int] | None:
-    """Find the axis of a parameter that lies along each axis of a view of it; None where it is no view.
+def trace_back(axes: Sequence[frozenset[int]], letters: str, rank: int) -> str:
+    """Give each axis of a parameter the letter of the operand's axes that came from it; "" if they differ.
 
-    A stand-in without memory is viewed: its strides say which of its axes each axis of the view came from.
-    """
-    whole = torch.empty(tuple(parameter.shape), device="meta")
-
-    def get(node: Node) -> Any:  # noqa: ANN401 - a tensor
-        if node.tensor is not None and node.parameters:
-            return whole
-        if node.tensor is not None or node.call is None:
-            raise TypeError("it takes another tensor")
-        return node.call(*substitute(node.arguments, get), **substitute(node.keywords, get))
-
-    try:
-        view = get(operand)
-        is_view = view.untyped_storage()._cdata == whole.untyped_storage()._cdata  # noqa: SLF001 - no public way
-    except Exception:  # noqa: BLE001 - any operation of PyTorch, on stand-ins
-        return None
-    if not is_view or view.numel() != whole.numel():
-        return None
-    spans = [(stride, stride * size) for size, stride in zip(whole.shape, whole.stride(), strict=True)]
-    return [
-        next((axis for axis, (low, high) in enumerate(spans) if low <= stride < high), -1) if size > 1 else -1
-        for size, stride in zip(view.shape, view.stride(), strict=True)
-    ]
-
-
-def trace_back(axes: Sequence[int], letters: str, rank: int) -> str:
-    """Give each axis of a parameter the letter of the axes of the view that came from it; "" if they differ.
-
-    >>> trace_back([1, 0], "IO", 2), trace_back([0, 0, 1], "BIO", 2)
+    >>> first, second = frozenset([0]), frozenset([1])
+    >>> trace_back([second, first], "IO", 2), trace_back([first, first, second], "BIO", 2)
     ('OI', '')
     """
     found: list[set[str]] = [set() for _ in range(rank)]
-    for axis, letter in zip(axes, letters, strict=True):
-        if axis >= 0:
+    for own, letter in zip(axes, letters, strict=True):
+        for axis in own:
             found[axis].add(letter)
     if any(len(one) > 1 for one in found):
         return ""

@@ -42,11 +42,28 @@ def plan(shape, apply):
         ((4, 6), lambda x, w: torch.addmm(torch.zeros(6, device=x.device), x, w), "IO"),
         ((2, 4, 6), lambda x, w: x.expand(2, *x.shape) @ w, "BIO"),
         ((2, 6, 4), lambda x, w: torch.bmm(x.expand(2, *x.shape), w.mT), "BOI"),
+        ((4, 1), lambda x, w: x @ w, "IO"),
+        ((4, 6), lambda x, w: torch.einsum("bi,io", x, w), "IO"),
+        ((4, 6), lambda x, w: torch.einsum("...i,...io->...o", x, w), "IO"),
+        ((4, 6), lambda x, w: torch.tensordot(x, w, 1), "IO"),
+        ((6, 4), lambda x, w: torch.tensordot(x, w, dims=([-1], [1])), "OI"),
+        ((2, 4, 6), lambda x, w: x @ w[0] + x @ w[1], "BIO"),
+        ((2, 6, 4), lambda x, w: sum(F.linear(x, one) for one in w.unbind()), "BOI"),
+        ((2, 4, 6), lambda x, w: x @ w[x.argmax(-1)], "BIO"),
+        ((6, 4, 1), lambda x, w: F.conv1d(x[..., None], w), "OIW"),
+        ((4, 6, 1, 1), lambda x, w: F.conv_transpose2d(x[..., None, None], w), "IOHW"),
+        ((4, 4), lambda x, w: x @ torch.cat([w, w], 1), "IO"),
+        ((6, 4), lambda x, w: torch.stack([w, w]) @ x.mT, "OI"),
     ],
 )
 def test_a_kernel_has_the_axes_that_its_product_gives_it(shape, apply, layout):
     planned = plan(shape, apply)
     assert (planned.action.layer["layout"], planned.action.layer["activation"]) == (layout, "relu")
+
+
+def test_a_convolution_of_groups_applies_a_kernel_of_each():
+    planned = plan((4, 2, 1), lambda x, w: F.conv1d(x[..., None], w, groups=2))
+    assert planned.action.layer == {"layout": "OIW", "groups": 2, "activation": "relu"}
 
 
 def test_an_axis_of_outputs_that_may_be_of_experts_is_a_guess():
