@@ -16,6 +16,7 @@ from weightinit.adapters.flow.graph import Node, Role, Structure, fold
 from weightinit.torch.tracing.assertions import is_asserting_above
 from weightinit.torch.tracing.copying import Copy, keep_surroundings
 from weightinit.torch.tracing.forms import FormCache, drop_values, has_values, is_in_place
+from weightinit.torch.tracing.hooks import explain_inputs, explain_outputs
 from weightinit.torch.tracing.nodes import add_node, make_constant, make_node, read_fill
 from weightinit.torch.tracing.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES
 
@@ -92,6 +93,10 @@ class Recorder(TorchFunctionMode):
             made[0].tensor = kept
         return True
 
+    def find_source(self, module: nn.Module) -> nn.Module:
+        """Find the module that one is a copy of."""
+        return self._copied.sources.get(module, module)
+
     def add_input(self, value: Structure) -> None:
         """Add the tensors of an argument of the module."""
         for tensor in find_tensors(value):
@@ -101,6 +106,13 @@ class Recorder(TorchFunctionMode):
         """Add the end of the graph, which uses all tensors that the module returned."""
         found = tuple(dict.fromkeys(self._find(tensor) for tensor in find_tensors(value)))
         add_node(Node(0, Role.OUTPUT, "the output", inputs=found), self.nodes)
+
+    def doubt(self, value: Structure, why: str) -> None:
+        """Note that nothing is known of tensors from here on, and why."""
+        for tensor in find_tensors(value):
+            source = self._find(tensor)
+            if not source.is_constant:
+                self._add(Node(0, Role.UNKNOWN, inputs=(source,), shape=source.shape, why=why), tensor)
 
     def _record(
         self,
@@ -192,9 +204,20 @@ def find_tensors(value: Structure) -> list[torch.Tensor]:
     return []
 
 
-def leave(recorder: Recorder) -> None:
-    """Note that a module returns."""
+def enter(
+    recorder: Recorder, path: str, module: nn.Module, arguments: Structure, keywords: Structure
+) -> None:
+    """Note that a module is called, and whether its hooks may change what it gets."""
+    recorder.path.append((path, module))
+    if why := explain_inputs(recorder.find_source(module)):
+        recorder.doubt((arguments, keywords), why)
+
+
+def leave(recorder: Recorder, module: nn.Module, result: Structure) -> None:
+    """Note that a module returns, and whether its hooks may change what."""
     recorder.path.pop()
+    if why := explain_outputs(recorder.find_source(module)):
+        recorder.doubt(result, why)
 
 
 def record(made: Copy, arguments: Sequence[Structure], keywords: dict[str, Structure]) -> list[Node]:
@@ -205,9 +228,10 @@ def record(made: Copy, arguments: Sequence[Structure], keywords: dict[str, Struc
         for path, module in made.module.named_modules()
         for handle in (
             module.register_forward_pre_hook(
-                lambda _module, _args, path=path: recorder.path.append((path, _module))
+                lambda inner, given, named, path=path: enter(recorder, path, inner, given, named),
+                with_kwargs=True,
             ),
-            module.register_forward_hook(lambda *_: leave(recorder)),
+            module.register_forward_hook(lambda inner, _, result: leave(recorder, inner, result)),
         )
     ]
     recorder.add_input((arguments, keywords))

@@ -16,6 +16,7 @@ from weightinit.torch.layers import is_known
 from weightinit.torch.tracing.assertions import is_asserting
 from weightinit.torch.tracing.conversion import make_module_node, make_step
 from weightinit.torch.tracing.copying import Copy, copy_module, keep_surroundings
+from weightinit.torch.tracing.hooks import explain_inputs, explain_outputs
 from weightinit.torch.tracing.nodes import add_node, make_constant
 from weightinit.torch.walk import unwrap
 
@@ -97,7 +98,10 @@ class LayerTracer(fx.Tracer):
         """Make a node of a leaf; follow any other module, and make a node of it where that fails."""
         inner = unwrap(m)
         path = self.path_of_module(inner)
-        if not self.is_leaf_module(inner, path):
+        source = self._copied.sources[inner]
+        if why := explain_inputs(source) or explain_outputs(source):
+            self.opaque[path] = why
+        elif not self.is_leaf_module(inner, path):
             before = len(self.nodes)
             try:
                 return inner.forward(*args, **kwargs)
@@ -106,7 +110,6 @@ class LayerTracer(fx.Tracer):
                     raise
                 self.note_failure(path, inner, error, before)
         arguments, keywords = self.create_arg(args), self.create_arg(kwargs)
-        source = self._copied.sources[inner]
         node = make_module_node(path, source, arguments, keywords, self.opaque.get(path, ""))
         return self.proxy(self._add(node))
 
@@ -183,6 +186,8 @@ class LayerTracer(fx.Tracer):
 
 def trace_whole(root: nn.Module) -> list[Node] | None:
     """Trace a copy of a module; None where any part of it cannot be followed."""
+    if has_own_forward(root) or any(explain_inputs(one) or explain_outputs(one) for one in root.modules()):
+        return None
     try:
         copied = copy_module(root)
         tracer = LayerTracer(copied, partial=False)
@@ -212,11 +217,13 @@ def trace_module(
     modules = {path: copied.sources[module] for path, module in copied.module.named_modules()}
     with keep_surroundings(root), take_for_tensors():
         try:
+            if has_own_forward(root):
+                raise NotImplementedError("it was replaced")  # noqa: TRY301 - fx would trace the class's
             tracer.trace(copied.module)
         except Exception as error:  # noqa: BLE001 - as above
             tracer.note_failure("", copied.module, error)
     tracer.end_broken()
-    yield Traced(tracer.nodes, outside)
+    yield Traced(tracer.nodes, outside or explain_outputs(root))
     for path, why in tracer.opaque.items():
         failures[modules[path]] = why
         yield from trace_children(modules[path], failures, record, why)
@@ -273,6 +280,11 @@ def is_method(function: Callable[..., Any]) -> bool:
 def has_children(module: nn.Module) -> bool:
     """Tell whether a module has others inside it."""
     return next(module.children(), None) is not None
+
+
+def has_own_forward(module: nn.Module) -> bool:
+    """Tell whether the forward of a module was replaced by one that its class does not have."""
+    return "forward" in vars(module)
 
 
 def is_own(module: nn.Module) -> bool:
