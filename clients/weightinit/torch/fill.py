@@ -35,7 +35,9 @@ PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 def check_shape(tensor: torch.Tensor, name: str) -> None:
-    """Check that a tensor has a shape. Raises TensorRejected."""
+    """Check that a tensor has one shape. Raises TensorRejected."""
+    if tensor.is_nested:
+        raise TensorRejected(f"{name or 'the tensor'} must be one tensor; received a nested one")
     if is_lazy(tensor):
         advice = "run the module once, so that its lazy layers learn their sizes"
         raise TensorRejected(f"{name or 'the tensor'} has no shape yet: {advice}")

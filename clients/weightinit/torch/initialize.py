@@ -1,7 +1,10 @@
 """Models: every parameter of a module initialized at once."""
 
+import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
+import torch
 from torch import nn
 
 from weightinit import Client, default_client
@@ -139,11 +142,14 @@ def _plan(
 def _fill(model: nn.Module, resolved: Sequence[ResolvedTensor], client: Client) -> None:
     """Reset the running statistics of norms that are not frozen, and fill the tensors of a plan."""
     frozen = find_frozen_norms(model)
-    for part in model.modules():
-        if isinstance(part, RUNNING) and part not in frozen:
-            part.reset_running_stats()
-    for tensor in resolved:
-        _fill_tensor(tensor, client)
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    # What was made in that mode is written in no other.
+    with torch.inference_mode() if any(map(torch.is_inference, tensors)) else nullcontext():
+        for part in model.modules():
+            if isinstance(part, RUNNING) and part not in frozen:
+                part.reset_running_stats()
+        for tensor in resolved:
+            _fill_tensor(tensor, client)
 
 
 def _fill_tensor(tensor: ResolvedTensor, client: Client) -> None:

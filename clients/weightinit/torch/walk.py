@@ -135,7 +135,8 @@ def identify_memory(tensor: torch.Tensor) -> tuple[object, ...]:
     ... )
     (True, False)
     """
-    if type(tensor) not in PLAIN or tensor.layout != torch.strided or not tensor.numel():
+    is_plain = type(tensor) in PLAIN and not tensor.is_nested and tensor.layout == torch.strided
+    if not is_plain or not tensor.numel():
         return (id(tensor),)
     strides = [
         stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1

@@ -319,3 +319,39 @@ def test_an_error_midway_names_the_tensor(client, monkeypatch):
     with pytest.raises(ConnectionFailed) as caught:
         initialize_(make_mlp(), 42, client=client)
     assert caught.value.__notes__ == ["3.weight is not complete, and nothing after it is initialized."]
+
+
+def convert(dtype):
+    """Make a model of which one kernel has a dtype that no draw has."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    model[2].weight = nn.Parameter(model[2].weight.detach().to(dtype))
+    return model
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64])
+def test_a_dtype_that_is_not_drawn_is_refused_by_name_before_anything_is_written(dtype, client):
+    model = convert(dtype)
+    before = model[0].weight.clone()
+    with pytest.raises(TensorRejected, match=rf"2\.weight must have dtype .*; received {dtype}"):
+        initialize_(model, seed=1, client=client)
+    assert torch.equal(model[0].weight, before)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_parameter_is_refused_by_name(client):
+    model = nn.Linear(4, 4)
+    model.ragged = nn.Parameter(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]))
+    with pytest.raises(TensorRejected, match="ragged must be one tensor"):
+        initialize_(model, seed=1, client=client)
+
+
+def test_a_model_made_in_inference_mode_starts_as_any_other(client):
+    def make():
+        return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+
+    with torch.inference_mode():
+        frozen_in_time = make()
+    twin = make()
+    for model in (frozen_in_time, twin):
+        initialize_(model, seed=1, client=client)
+    assert all(map(torch.equal, frozen_in_time.parameters(), twin.parameters()))

@@ -92,7 +92,7 @@ def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: 
             numbers[step] = numbers[next(source for source in step.inputs if source in on_way)]
     held = np.asarray(arrays.read(numbers[way[-1] if way else start]))
     once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
-    counted = once.astype(np.int64).ravel()
+    counted = np.real(once).astype(np.int64).ravel()
     return np.flatnonzero(np.bincount(counted[counted >= 0])).tolist()
 
 

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from weightinit.adapters.actions import LARGEST, SMALLEST, Block, Constant, Draw, Leave
-from weightinit.torch.keeping.biases import find_set_biases
+from weightinit.torch.keeping.biases import LargeBias, find_large_biases
 from weightinit.torch.keeping.kept import FROZEN, is_frozen, is_trained
 from weightinit.torch.keeping.patterns import has_pattern
+from weightinit.torch.keeping.series import has_diagonal, is_series
 from weightinit.torch.keeping.values import (
     count_axes,
     find_uniform,
@@ -25,6 +26,7 @@ from weightinit.torch.layers import find_tables, is_known, spell
 from weightinit.torch.walk import NamedTensor
 
 PATTERN = "It had a few values before, which no draw makes: they stay as its author set them."
+SERIES = "It was a series or an identity before, which no draw makes: it stays as its author set it."
 
 # What the scale and the shift of a norm are called.
 SCALES = ("weight", "scale", "gamma", "g")
@@ -89,11 +91,10 @@ class Author:
             if not blocks:
                 reason = f"{type(named.module).__name__} is not known. All of it was {value:g} before."
             return Block(Constant(value), reason, certainty="guessed")
-        if value is None and self._has_chosen_pattern(named):
-            return Block(Leave(), PATTERN, certainty="guessed")
-        if (limit := self._biases.get(id(named.parameter))) and self._is_initialized:
-            reason = f"It went beyond the ±{limit:.3g} that its layer draws: it stays as its author set it."
+        if value is None and (reason := self._find_order(named)):
             return Block(Leave(), reason, certainty="guessed")
+        if (bias := self._biases.get(id(named.parameter))) and self._is_initialized:
+            return describe_large(bias)
         return guess_lookup(named) if by_layer else guess(named)
 
     def _is_chosen(self, named: NamedTensor, value: float, blocks: list[Block]) -> bool:
@@ -111,9 +112,16 @@ class Author:
             return is_number and self._is_initialized
         return is_number or (value == 0 and self._is_initialized)
 
-    def _has_chosen_pattern(self, named: NamedTensor) -> bool:
-        """Tell whether it was the author who set a tensor to a few values, where most kernels are drawn."""
-        return id(named.parameter) in self._patterns and self._is_initialized and not self._is_coarse
+    def _find_order(self, named: NamedTensor) -> str:
+        """Find how the values of a tensor show that its author set them; "" where they do not.
+
+        They are a few, where most kernels are drawn, or follow one another.
+        """
+        if id(named.parameter) in self._patterns and self._is_initialized and not self._is_coarse:
+            return PATTERN
+        if (is_series(named.parameter) or has_diagonal(named.parameter)) and self._is_initialized:
+            return SERIES
+        return ""
 
     @cached_property
     def _patterns(self) -> set[int]:
@@ -121,9 +129,9 @@ class Author:
         return {id(named.parameter) for named in self._tensors if has_pattern(named.parameter)}
 
     @cached_property
-    def _biases(self) -> dict[int, float]:
-        """The biases that the author set, by their ids."""
-        return find_set_biases(self._tensors, self._described)
+    def _biases(self) -> dict[int, LargeBias]:
+        """The biases beyond what their layers draw, by their ids."""
+        return find_large_biases(self._tensors, self._described)
 
     @cached_property
     def _is_coarse(self) -> bool:
@@ -161,6 +169,16 @@ class Author:
         if all(find_uniform(tensor) == 0 for tensor in parameters):
             return False
         return any(map(is_written, parameters)) or any(map(is_set, parameters))
+
+
+def describe_large(bias: LargeBias) -> Block:
+    """Describe a bias that is beyond what its layer draws: it stays if somebody set it."""
+    beyond = f"It went beyond the ±{bias.limit:.3g} that its layer draws"
+    if bias.is_set:
+        return Block(Leave(), f"{beyond}: it stays as its author set it.", certainty="guessed")
+    return Block(
+        Constant(0.0), f"Biases are initialized to zero. {beyond}, as after training.", certainty="guessed"
+    )
 
 
 def count_elements(named: NamedTensor) -> int:

@@ -6,6 +6,7 @@ Linear and the convolutions draw biases from ±1/√fan_in, recurrent layers fro
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -31,13 +32,23 @@ ROUNDING = 1.01
 ENOUGH, NEAR = 32, 0.8
 
 
-def find_set_biases(tensors: Sequence[NamedTensor], described: Sequence[list[Block]]) -> dict[int, float]:
-    """Find the biases that somebody set after their layers were made, and the limits of what those draw.
+@dataclass(frozen=True, slots=True)
+class LargeBias:
+    """A bias beyond the limit of what its layer draws: set by somebody, or it may as well be trained."""
 
-    They are by the ids of the parameters. Of layers that were trained nothing can be told: training takes
-    biases beyond the limit as well. A layer is new if its kernel is as it was drawn, or of one value; or
-    all layers are, if the norms of the model still are of one value, and most biases, or all but one, within
-    their limits.
+    limit: float
+    is_set: bool
+
+
+def find_large_biases(
+    tensors: Sequence[NamedTensor], described: Sequence[list[Block]]
+) -> dict[int, LargeBias]:
+    """Find the biases beyond the limits of what their layers draw, by the ids of the parameters.
+
+    Of layers that were trained nothing can be told: training takes biases beyond the limit as well. A layer
+    is new if its kernel is as it was drawn, or of one value. All layers are if at least half of the biases
+    are of one value; or if the norms of the model still are, and most biases, or all but one, within their
+    limits.
     """
     biases = {
         id(named.parameter): (named, limit)
@@ -45,9 +56,17 @@ def find_set_biases(tensors: Sequence[NamedTensor], described: Sequence[list[Blo
         if [block.action for block in blocks] == [Constant(0.0)] and (limit := find_limit(named))
     }
     beyond = {key: limit for key, (named, limit) in biases.items() if is_beyond(named.parameter, limit)}
-    if (len(beyond) == 1 or 2 * len(beyond) <= len(biases)) and has_new_norms(tensors):
-        return beyond
-    return {key: limit for key, limit in beyond.items() if has_new_kernel(*biases[key])}
+    if not beyond:
+        return {}
+    is_new = (len(beyond) == 1 or 2 * len(beyond) <= len(biases)) and has_new_norms(tensors)
+    is_new = is_new or 2 * sum(is_still(named) for named, _ in biases.values()) >= len(biases)
+    return {key: LargeBias(limit, is_new or has_new_kernel(*biases[key])) for key, limit in beyond.items()}
+
+
+def is_still(named: NamedTensor) -> bool:
+    """Tell whether a bias is of one value and would not be if it had been trained."""
+    bias = named.parameter
+    return bias.requires_grad and bias.numel() > 1 and find_uniform(bias) is not None
 
 
 def find_limit(named: NamedTensor) -> float | None:

@@ -5,6 +5,7 @@ import math
 import torch
 
 from weightinit.adapters.actions import LARGEST, SMALLEST
+from weightinit.torch.fill import DTYPES
 from weightinit.torch.walk import PLAIN
 
 # What pointers and counters come to, read as float32.
@@ -17,7 +18,7 @@ def is_readable(tensor: torch.Tensor) -> bool:
         type(tensor) in PLAIN
         and not tensor.is_meta
         and tensor.layout == torch.strided
-        and tensor.is_floating_point()
+        and tensor.dtype in DTYPES
         and tensor.numel() > 0
     )
 

@@ -58,12 +58,24 @@ def make_phases():
     return model
 
 
+def make_zeroed():
+    """Make a head with the logarithms of how frequent classes are, where its author drew all layers."""
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 5))
+    for layer in (model[0], model[2]):
+        nn.init.normal_(layer.weight, std=0.02)
+        nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        model[2].bias.copy_(torch.tensor([0.5, 0.2, 0.15, 0.1, 0.05]).log())
+    return model
+
+
 SET = {
     "steps": (make_steps, "1.bias"),
     "prior": (make_prior, "3.bias"),
     "only": (make_only, "3.bias"),
     "gates": (make_gates, "0.bias_ih_l0"),
     "phases": (make_phases, "0.bias"),
+    "zeroed": (make_zeroed, "2.bias"),
 }
 
 
@@ -139,3 +151,14 @@ def test_a_model_that_was_trained_starts_anew(make, optimizer):
 
 def test_without_memory_a_bias_is_not_kept():
     assert plan(make_phases().to("meta"))["0.bias"].action == Constant(0.0)
+
+
+def test_a_bias_that_may_be_trained_is_zero_as_a_guess():
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 5))
+    with torch.no_grad():
+        for layer in (model[0], model[2]):
+            layer.weight.mul_(3)
+            layer.bias.copy_(torch.linspace(-1, 1, len(layer.bias)).exp())
+    planned = plan(model)["2.bias"]
+    assert (planned.action, planned.certainty) == (Constant(0.0), "guessed")
+    assert "as after training" in planned.reason
