@@ -4,6 +4,9 @@ Along an axis a sinusoid, an arithmetic and a geometric series are all solutions
 x[t] = a · x[t-1] + b · x[t-2] + c, each with its own a, b and c.
 """
 
+import math
+from itertools import pairwise
+
 import torch
 
 from weightinit.torch.keeping.values import is_readable
@@ -15,6 +18,8 @@ LONGEST, LINES = 64, 16
 # How far rounding, of phases too, takes an element from its recurrence, and how far apart the elements of a
 # line have to be to show it, in units of the precision of their dtype. Of bfloat16 and float16 nothing shows.
 ROUNDING, SPREAD = 256, 4000
+# Below this a determinant may be zero, of numbers up to one.
+ROUGHLY = 0.02
 # How many times as large as the deviation of the others what is on the diagonal of an identity has to be.
 LARGER = 8
 
@@ -36,13 +41,34 @@ def is_series(tensor: torch.Tensor) -> bool:
 
 def are_series(tensor: torch.Tensor, axis: int) -> bool:
     """Tell whether the lines along an axis are series: one of them, and then some of the others."""
-    lines = tensor.movedim(axis, -1).flatten(0, -2) if tensor.ndim > 1 else tensor[None]
-    lines = lines[:, :LONGEST]
-    middle = lines[len(lines) // 2]
-    if fit_lines(middle[None]) == 0:
+    middle: list[int | slice] = [size // 2 for size in tensor.shape]
+    middle[axis] = slice(SHORTEST)
+    if not may_be_series(tensor[tuple(middle)].tolist()):
         return False
+    lines = tensor.narrow(axis, 0, min(LONGEST, tensor.shape[axis])).movedim(axis, -1)
+    lines = lines.flatten(0, -2) if tensor.ndim > 1 else lines[None]
     some = lines[:: max(1, len(lines) // LINES)][:LINES]
     return 2 * fit_lines(some) > len(some)
+
+
+def may_be_series(line: list[float]) -> bool:
+    """Tell whether numbers may be a series, with no more than arithmetic, as most are none.
+
+    The steps of a series follow a recurrence of two terms, so a determinant of five that follow each other
+    is zero, but for rounding.
+    """
+    steps = [after - before for before, after in pairwise(line)]
+    size = max(map(abs, steps))
+    if not 0 < size < math.inf:
+        return False
+    scaled = [step / size for step in steps]
+    return all(abs(find_determinant(scaled[start : start + 5])) < ROUGHLY for start in range(len(steps) - 4))
+
+
+def find_determinant(steps: list[float]) -> float:
+    """Find the determinant of the three rows of three that follow each other in five numbers."""
+    a, b, c, d, e = steps
+    return a * (c * e - d * d) - b * (b * e - c * d) + c * (b * d - c * c)
 
 
 def fit_lines(lines: torch.Tensor) -> int:
