@@ -1,11 +1,13 @@
 """Messages: how tensors are listed, and the warnings of those that a plan leaves."""
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 from weightinit.adapters.rules import StaleCopyWarning, UnpublishedTensorWarning
 
 MAX_LISTED = 8
+PACKAGE = __name__.partition(".")[0]
 
 
 def shorten(names: Iterable[str]) -> str:
@@ -19,20 +21,28 @@ def shorten(names: Iterable[str]) -> str:
     return ", ".join(listed[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def warn_of_copies(copies: Mapping[str, str], stacklevel: int = 6) -> None:
+def warn_caller(warning: Warning) -> None:
+    """Warn at the line that called this package, through however many of its own functions."""
+    frame, level = sys._getframe(), 1  # noqa: SLF001 - warnings count frames in the same way
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)
+
+
+def warn_of_copies(copies: Mapping[str, str]) -> None:
     """Warn of copies that are kept, while what they are copies of is initialized, by both names."""
     message = (
         f"{shorten(copies)}: kept. They are copies of {shorten(copies.values())}, which are "
         "initialized, and will differ: copy them again, or keep both with rules={name: None}."
     )
-    warnings.warn(StaleCopyWarning(message), stacklevel=stacklevel)
+    warn_caller(StaleCopyWarning(message))
 
 
-def warn_of_unpublished(names: Sequence[str], stacklevel: int = 3) -> None:
+def warn_of_unpublished(names: Sequence[str]) -> None:
     """Warn of the tensors of a model's state that are not published, by their names."""
     if names:
         message = (
             f"{shorten(names)}: not published, since they are of several values, or not known. "
             "What is pulled lacks them: they stay as the model that loads it made them."
         )
-        warnings.warn(UnpublishedTensorWarning(message), stacklevel=stacklevel + 1)
+        warn_caller(UnpublishedTensorWarning(message))

@@ -1,7 +1,6 @@
 """The planner: what each tensor of a model is initialized to, by rules, layers and graphs."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from weightinit.adapters.actions import CERTAINTIES, Action, Block, Constant, Draw, Leave, split_axis
 from weightinit.adapters.flow.inference import Inference
-from weightinit.adapters.messages import shorten
+from weightinit.adapters.messages import shorten, warn_caller
 from weightinit.adapters.rules import (
     ModelRejected,
     Pattern,
@@ -96,7 +95,7 @@ class Planner:
         )
         if strict:
             raise ModelRejected(message)
-        warnings.warn(UnknownActivationWarning(message), stacklevel=5)
+        warn_caller(UnknownActivationWarning(message))
 
     def _keep(
         self, blocks: list[Block], kept: Block, names: Sequence[str], rule: tuple[str, Rule] | None

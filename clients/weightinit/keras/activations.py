@@ -2,6 +2,7 @@
 
 import math
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -90,9 +91,12 @@ class ActivationFinder:
         return {} if self._failures else self._follow(training=True)
 
     def _follow(self, *, training: bool) -> dict[int, list[Inference]]:
-        """Find what follows the uses of each kernel, by the id of the variable."""
+        """Find what follows the uses of each kernel, by the id of the variable.
+
+        What the calls warn of is nothing that the caller did.
+        """
         findings: dict[int, list[Inference]] = {}
-        with keep_state(self._root) as state:
+        with keep_state(self._root) as state, warnings.catch_warnings(action="ignore"):
             graphs = list(
                 trace_model(self._root, state, self._failures, batch=self._batch, training=training)
             )

@@ -10,6 +10,8 @@ from weightinit.adapters.batches import Batch
 from weightinit.adapters.check import Role
 from weightinit.adapters.signal_report import SignalReport
 from weightinit.keras.layers import Layer
+from weightinit.keras.tracing.inputs import arrange_batch
+from weightinit.keras.tracing.interception import keep_state
 from weightinit.keras.walk import walk_layers, walk_variables
 
 Loss = Callable[[Any], Any]
@@ -31,6 +33,7 @@ def check(model: Layer, batch: Batch, *, loss: Loss | None = None) -> SignalRepo
             times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
             variance 1.
     """
+    batch = arrange_batch(model, batch)
     match keras.backend.backend():
         case "jax":
             return _check_jax(model, batch, loss)
@@ -65,21 +68,23 @@ def _check_jax(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:
         trainable, others = ([tree[path] for path in group] for group in names)
         return model.stateless_call(trainable, others, *args, **kwargs)[0]
 
-    return check_function(Applied(run, values), _convert(batch), loss=loss)
+    with keep_state(model) as state:
+        state.note()
+        return check_function(Applied(run, values), _convert(batch), loss=loss)
 
 
 def _check_torch(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:
     """Check a model as a module. Its layers run no hooks of PyTorch's: `call` is wrapped."""
     from weightinit.torch.check import measure_module  # noqa: PLC0415 - only that backend has it
     from weightinit.torch.checking.parts import Part  # noqa: PLC0415
-    from weightinit.torch.checking.snapshot import keep_state  # noqa: PLC0415
+    from weightinit.torch.checking.snapshot import keep_state as keep_module  # noqa: PLC0415
 
     parts = {
         layer: Part(path, type(layer).__name__, find_role(layer), isinstance(layer, keras.layers.RNN))
         for path, layer in walk_layers(model)
     }
     walk_variables(model)  # refuses what is not built
-    with keep_state(model):
+    with keep_module(model):
         return measure_module(model, parts, _convert(batch), loss, wrap_calls)
 
 

@@ -31,7 +31,7 @@ def describe_constant(named: NamedTensor) -> list[Block]:
     value = read_value(named.layer, name)
     if value is None or not shape or name_dtype(named.variable) not in DTYPES:
         if value is None and made is not None:
-            return [Block(Leave(), f"{type(made).__name__}, its layer's {argument}, draws it in Keras.")]
+            return [Block(Leave(), f"{name_initializer(made)}, its layer's {argument}, draws it in Keras.")]
         return [Block(Leave(), UNKNOWN)]
     if name == "bias" and is_gated_by_forgetting(named.layer):
         values = dict.fromkeys(LSTM_GATES, value) | {"f": 1.0}
@@ -69,6 +69,11 @@ def find_initializer(layer: Layer, variable: str) -> tuple[str, Any]:
         names.insert(0, {"kernel": "depthwise"}.get(variable, variable))
     for name in names:
         made = getattr(layer, f"{name}_initializer", None)
-        if isinstance(made, keras.initializers.Initializer):
+        if isinstance(made, keras.initializers.Initializer) or callable(made):
             return f"{name}_initializer", made
     return "", None
+
+
+def name_initializer(made: Any) -> str:
+    """Name an initializer: by its class, or a function by its own name."""
+    return str(getattr(made, "__name__", type(made).__name__))

@@ -1,6 +1,7 @@
 """Kept: what the author of a Keras model said of its variables, before what is known of their layers."""
 
 import inspect
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,19 +9,23 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, PublishedDraw
 from weightinit.adapters.flow.inference import Inference
 from weightinit.adapters.rules import drop_scheme
-from weightinit.keras.constants import find_initializer, read_value
+from weightinit.keras.constants import find_initializer, name_initializer, read_value
 from weightinit.keras.initializers import Initializer
 from weightinit.keras.layers import Kernel
+from weightinit.keras.tracing.interception import keep_generators
 from weightinit.keras.walk import NamedTensor, name_dtype
 from weightinit.spec.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from weightinit.spec.layer import LayerFields
 
+# Keras' initializers that draw nothing, and may give a matrix.
+FIXED = (keras.initializers.Constant, keras.initializers.Identity, keras.initializers.STFT)
 FROZEN = "Frozen: trainable is False."
 
 
@@ -45,8 +50,8 @@ class Author:
             return self._take_over(named, kernel, made)
         value = read_value(named.layer, named.variable.name) if kernel else None
         if value is not None:
-            return Block(Constant(value), f"{type(made).__name__}, its layer's {argument}, sets it.")
-        return None
+            return Block(Constant(value), f"{name_initializer(made)}, its layer's {argument}, sets it.")
+        return describe_fixed(named, argument, made)
 
     def _take_over(self, named: NamedTensor, kernel: Kernel | None, made: Initializer) -> Block:
         """Take over what an initializer of ours says, with its seed and name unless tensors share them."""
@@ -61,6 +66,36 @@ class Author:
         if int(made.seed) != self._seed:
             reason += f" Its layer says the seed {made.seed}, not {self._seed}."
         return Block(PublishedDraw(spec, None), reason)
+
+
+def describe_fixed(named: NamedTensor, argument: str, made: Any) -> Block | None:
+    """Describe a variable whose initializer draws nothing: a matrix is kept; None for other initializers."""
+    values = None if made is None else compute_fixed(made, named)
+    if values is None:
+        return None
+    said = f"{name_initializer(made)}, its layer's {argument}"
+    if values.size and (values == values.flat[0]).all():
+        return Block(Constant(float(values.flat[0])), f"{said}, sets it.")
+    if np.array_equal(_read(named), values):
+        return Block(Leave(), f"{said}, gives its values.")
+    return Block(Leave(), f"{said}, gave it other values than it has: they stay.", certainty="guessed")
+
+
+def compute_fixed(made: Any, named: NamedTensor) -> Any:
+    """Compute what an initializer that draws nothing gives a variable; None for one that draws.
+
+    Of one that is not Keras' own, two calls tell.
+    """
+    is_own = type(made).__module__.startswith("keras.")
+    if name_dtype(named.variable) not in DTYPES or (is_own and not isinstance(made, FIXED)):
+        return None
+    shape, dtype = tuple(named.variable.shape), name_dtype(named.variable)
+    try:
+        with keep_generators(), warnings.catch_warnings(action="ignore"):
+            values = [_convert(made(shape, dtype=dtype)) for _ in range(1 if is_own else 2)]
+    except Exception:  # noqa: BLE001 - code of the user's
+        return None
+    return values[0] if values[0].shape == shape and np.array_equal(values[0], values[-1]) else None
 
 
 def is_trained(variables: Sequence[NamedTensor]) -> bool:
@@ -102,7 +137,12 @@ def find_held(named: NamedTensor) -> float | None:
 
 def _read(named: NamedTensor) -> Any:
     """Read a variable as an array of NumPy's."""
-    return keras.ops.convert_to_numpy(named.variable.value)
+    return _convert(named.variable.value)
+
+
+def _convert(tensor: Any) -> Any:
+    """Convert a tensor of the backend to an array of NumPy's."""
+    return keras.ops.convert_to_numpy(tensor)
 
 
 def describe_unused(named: NamedTensor) -> str:
@@ -110,7 +150,7 @@ def describe_unused(named: NamedTensor) -> str:
     argument, made = find_initializer(named.layer, named.variable.name)
     if made is None or _spell(made) == find_default(named.layer.__class__, argument):
         return ""
-    return f"Its layer's {argument}, {type(made).__name__}, is not used."
+    return f"Its layer's {argument}, {name_initializer(made)}, is not used."
 
 
 def guess(inference: Inference, why: str) -> Inference:
@@ -137,5 +177,7 @@ def _spell(made: Any) -> Any:
     """Spell an initializer, without its seed."""
     if made is None:
         return None
+    if not hasattr(made, "get_config"):
+        return made
     config = {key: value for key, value in made.get_config().items() if key != "seed"}
     return type(made).__name__, repr(sorted(config.items()))

@@ -109,3 +109,14 @@ def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     with pytest.raises(NotImplementedError, match="jax and torch"):
         check(make_model(), batch(16, 8, 8, 3))
+
+
+@pytest.mark.parametrize("wrap", [dict, lambda batch: tuple(batch.values())])
+def test_several_inputs_are_given_by_name_or_in_a_tuple(wrap):
+    given = {name: keras.Input((4,), name=name) for name in "ab"}
+    joined = keras.layers.Concatenate()(list(given.values()))
+    model = keras.Model(given, keras.layers.Dense(2, name="join")(joined))
+    if wrap is not dict:
+        model = keras.Model(list(given.values()), model.output)
+    batch = {name: np.ones((2, 4), "float32") for name in "ab"}
+    assert [row.name for row in check(model, wrap(batch)).layers] == ["join"]

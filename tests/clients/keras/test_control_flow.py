@@ -57,8 +57,36 @@ def test_branches_that_differ_are_a_guess():
     assert judge(*connect(calling, (5, 4))) == ("relu", "guessed")
 
 
-def test_a_loop_over_its_own_result_is_unknown_and_named_with_its_layer():
+def test_a_function_that_a_loop_applies_to_its_own_result_is_a_guess():
     calling = Calling(lambda x: ops.fori_loop(0, 3, lambda _, one: ops.tanh(one), x))
+    assert judge(*connect(calling, (5, 4))) == ("tanh", "guessed")
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        lambda body, x: ops.fori_loop(0, 3, lambda _, one: body(one), x),
+        lambda body, x: ops.while_loop(
+            lambda step, _: step < 3, lambda step, one: (step + 1, body(one)), (0, x)
+        ),
+    ],
+)
+def test_a_layer_in_a_loop_is_followed_into_the_next_round(loop):
+    inner = layers.Dense(4)
+
+    def call(x):
+        made = loop(lambda one: inner(ops.relu(one)), x)
+        return made[-1] if isinstance(made, tuple) else made
+
+    model, _ = connect(Calling(call, inner), (5, 4))
+    assert judge(model, inner) == ("relu", "guessed")
+
+
+def test_a_loop_that_cannot_be_followed_is_named_with_its_layer():
+    def body(index, one):
+        return one if float(ops.convert_to_numpy(one)[0, 0, 0]) else index
+
+    calling = Calling(lambda x: ops.fori_loop(0, 3, body, x))
     found = infer(*connect(calling, (5, 4)))
     assert found.certainty == "unknown"
     assert f"fori_loop() in {calling.name} (Calling) is not known" in found.reason

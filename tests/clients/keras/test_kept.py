@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from weightinit.adapters.actions import Leave
 from weightinit.keras import (
     HeNormal,
     Initializer,
@@ -91,6 +92,55 @@ def test_a_kernel_that_its_layer_sets_to_one_value_has_it(client, initializer, v
     row = initialize(model, 42, client=client)["gate/kernel"]
     assert (row.scheme, row.value) == ("constant", value)
     assert (keras.ops.convert_to_numpy(model.layers[0].kernel) == value).all()
+
+
+MATRIX = np.arange(35, dtype="float32").reshape(5, 7)
+
+
+class Counting(keras.initializers.Initializer):
+    """An initializer that draws nothing."""
+
+    def __call__(self, shape, dtype=None):
+        return keras.ops.reshape(keras.ops.arange(35, dtype=dtype), shape)
+
+
+@pytest.mark.parametrize(
+    "initializer",
+    [
+        keras.initializers.Constant(MATRIX),
+        "identity",
+        Counting(),
+        lambda _, dtype: keras.ops.convert_to_tensor(MATRIX, dtype),
+    ],
+)
+def test_what_an_initializer_gives_without_drawing_is_kept(initializer):
+    model = build(layers.Dense(7, kernel_initializer=initializer, name="hidden"), layers.Dense(3))
+    found = get_plan(model)["hidden/kernel"]
+    assert (found.action, found.certainty) == (Leave(), "certain")
+    assert "its layer's kernel_initializer, gives its values" in found.reason
+
+
+def test_pretrained_vectors_of_an_initializer_are_kept(client):
+    table = layers.Embedding(5, 7, embeddings_initializer=keras.initializers.Constant(MATRIX))
+    initialize(build(table, layers.Dense(3), inputs=(2,)), 42, client=client)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(table.embeddings), MATRIX)
+
+
+def test_a_bias_of_a_function_is_kept():
+    def favour(shape, dtype):
+        return keras.ops.convert_to_tensor([-4.0, 1.0], dtype)
+
+    found = get_plan(build(layers.Dense(2, bias_initializer=favour, name="out")))["out/bias"]
+    assert found.reason == "favour, its layer's bias_initializer, gives its values."
+
+
+def test_a_function_that_draws_is_a_guess_that_names_it():
+    def draw_anew(shape, dtype):
+        return keras.random.normal(shape, dtype=dtype)
+
+    found = get_plan(build(layers.Dense(7, kernel_initializer=draw_anew, name="hidden")))["hidden/kernel"]
+    assert found.certainty == "guessed"
+    assert "kernel_initializer, draw_anew, is not used" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from weightinit.keras.layers import Layer, Operation, Tensor
 from weightinit.keras.tracing.interception import find_tensors
 from weightinit.keras.tracing.recording import BATCH, fill_shape, is_own, make_tensor
 
+VARIADIC = frozenset([inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD])
+
 
 def find_functional(layer: Layer) -> Layer | None:
     """Find the graph that a functional or sequential model has; None for others, or with its own call."""
@@ -57,10 +59,28 @@ def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
     return make_tensor(tuple(lengths[letter] for letter in output), layer.compute_dtype)
 
 
+def arrange_batch(layer: Layer, batch: Batch) -> Batch:
+    """Arrange a batch as arguments: several inputs by name, or in a tuple, are the one that a model takes.
+
+    >>> class Join(keras.Model):
+    ...     def call(self, inputs): ...
+    >>> arrange_batch(Join(), {"text": 1, "image": 2}), arrange_batch(Join(), {"inputs": 1})
+    (({'text': 1, 'image': 2},), {'inputs': 1})
+    """
+    if isinstance(batch, Mapping):
+        named = [one for one in inspect.signature(layer.call).parameters.values() if one.kind not in VARIADIC]
+        is_lacking = any(one.default is one.empty and one.name not in batch for one in named)
+        return (batch,) if is_lacking and not any(one.name in batch for one in named) else batch
+    functional = find_functional(layer)
+    if isinstance(batch, tuple) and functional is not None and len(functional.inputs) == len(batch) > 1:
+        return (list(batch),)
+    return batch
+
+
 def list_inputs(layer: Layer, batch: Batch = None) -> list[Arguments]:
     """List the inputs that a layer may be called on: of a batch, of its graph, or of how it was built."""
     if batch is not None:
-        return [read_batch(map_batch(batch, copy_shape))]
+        return [read_batch(map_batch(arrange_batch(layer, batch), copy_shape))]
     functional = find_functional(layer)
     if functional is None:
         return list(make_inputs(layer))

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from threading import RLock
 from typing import Any, Protocol
 
 import keras
 import numpy as np
+from keras.src.backend import random as keras_random
 from keras.src.backend.common import global_state
 from keras.src.backend.common.variables import Variable
 
@@ -20,6 +22,10 @@ _LOCK = RLock()
 # How Keras numbers what nobody named, and where it draws from where nobody gave a seed.
 COUNTERS = "object_name_uids"
 GENERATOR = "global_seed_generator"
+# Functions of random numbers that drop or move elements of a tensor.
+KEEPING = ("dropout", "shuffle")
+# How deep collections in collections are looked into.
+MAX_DEPTH = 4
 # The operators of a variable that may meet a symbolic tensor on the right, and the function that each is.
 OPERATORS = {
     "__add__": "add",
@@ -62,25 +68,18 @@ def intercept(listener: Listener) -> Iterator[None]:
 @contextmanager
 def _replace_methods() -> Iterator[None]:
     """Replace methods of Keras' by ones that ask for a listener; elsewhere they do what they did."""
-    call, compute = keras.Layer.__call__, keras.Operation.symbolic_call
-    operators = {name: vars(Variable)[name] for name in OPERATORS}
+    rows: list[tuple[Any, str, Callable[[Any], Any]]] = [
+        (keras.Layer, "__call__", ask_for_layer),
+        (keras.Operation, "symbolic_call", ask_for_operation),
+        (keras.Layer, "add_loss", skip_losses),
+        (Variable, "assign", skip_assignments),
+        *((keras_random, name, pass_tensors) for name in KEEPING),
+        *((Variable, name, partial(admit_tensors, name=word)) for name, word in OPERATORS.items()),
+    ]
+    replaced = [(owner, name, getattr(owner, name)) for owner, name, _ in rows]
     refusal = vars(keras.KerasTensor).get("__jax_array__")
-
-    def call_layer(layer: Layer, *args: Any, **keywords: Any) -> Any:
-        active = _listener.get()
-        if active is not None and find_tensors((args, keywords)):
-            return active.call_layer(layer, args, keywords)
-        return call(layer, *args, **keywords)
-
-    def call_operation(operation: Operation, *args: Any, **keywords: Any) -> Any:
-        active = _listener.get()
-        if active is not None:
-            return active.call_operation(operation, args, keywords)
-        return compute(operation, *args, **keywords)
-
-    keras.Layer.__call__, keras.Operation.symbolic_call = call_layer, call_operation
-    for name, method in operators.items():
-        setattr(Variable, name, admit_tensors(method, OPERATORS[name]))
+    for owner, name, replace in rows:
+        setattr(owner, name, replace(getattr(owner, name)))
     # So that arrays of JAX and NumPy on the left leave arithmetic to the symbolic tensor.
     keras.KerasTensor.__array_ufunc__ = None
     if refusal is not None:
@@ -91,9 +90,51 @@ def _replace_methods() -> Iterator[None]:
         if refusal is not None:
             keras.KerasTensor.__jax_array__ = refusal
         del keras.KerasTensor.__array_ufunc__
-        for name, method in operators.items():
-            setattr(Variable, name, method)
-        keras.Layer.__call__, keras.Operation.symbolic_call = call, compute
+        for owner, name, method in replaced:
+            setattr(owner, name, method)
+
+
+def ask_for_layer(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask a listener for what a layer makes of symbolic tensors."""
+
+    def call_layer(layer: Layer, *args: Any, **keywords: Any) -> Any:
+        active = _listener.get()
+        if active is not None and find_tensors((args, keywords)):
+            return active.call_layer(layer, args, keywords)
+        return call(layer, *args, **keywords)
+
+    return call_layer
+
+
+def ask_for_operation(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask a listener for what an operation makes of symbolic tensors."""
+
+    def call_operation(operation: Operation, *args: Any, **keywords: Any) -> Any:
+        active = _listener.get()
+        if active is not None:
+            return active.call_operation(operation, args, keywords)
+        return compute(operation, *args, **keywords)
+
+    return call_operation
+
+
+def skip_losses(add_loss: Callable[..., Any]) -> Callable[..., Any]:
+    """Skip losses that are symbolic tensors: they are none."""
+
+    def add(layer: Layer, loss: Any) -> None:
+        if not find_tensors(loss):
+            add_loss(layer, loss)
+
+    return add
+
+
+def skip_assignments(assign: Callable[..., Any]) -> Callable[..., Any]:
+    """Skip assignments of symbolic tensors, which no variable could hold."""
+
+    def assign_value(variable: Variable, value: Any) -> Any:
+        return value if isinstance(value, keras.KerasTensor) else assign(variable, value)
+
+    return assign_value
 
 
 def admit_tensors(method: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -103,6 +144,15 @@ def admit_tensors(method: Callable[..., Any], name: str) -> Callable[..., Any]:
         if isinstance(other, keras.KerasTensor):
             return getattr(keras.ops, name)(variable, other)
         return method(variable, other)
+
+    return operate
+
+
+def pass_tensors(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass symbolic tensors by a function of random numbers, which leaves them what they are."""
+
+    def operate(inputs: Any, *args: Any, **keywords: Any) -> Any:
+        return inputs if isinstance(inputs, keras.KerasTensor) else draw(inputs, *args, **keywords)
 
     return operate
 
@@ -124,7 +174,7 @@ def has_others(value: Any) -> bool:
 
 
 class State:
-    """What calls of a model's layers may change: attributes, and the lists and dictionaries that they are.
+    """What calls of a model's layers may change: attributes, and the collections that they are.
 
     Most models call none that changes anything: it is noted when the first comes that may.
     """
@@ -133,24 +183,42 @@ class State:
         self._root = root
         self._mappings: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
         self._lists: list[tuple[list[Any], list[Any]]] = []
+        self._sets: list[tuple[set[Any], set[Any]]] = []
 
     def note(self) -> None:
         """Note what everything is, unless that was done."""
         if self._mappings:
             return
+        seen: set[int] = set()
         for layer in self._root._flatten_layers():  # noqa: SLF001 - no public way
             self._mappings.append((vars(layer), dict(vars(layer))))
             for value in vars(layer).values():
-                if isinstance(value, dict):
-                    self._mappings.append((value, dict(value)))
-                elif isinstance(value, list):
-                    self._lists.append((value, list(value)))
+                self._note_collection(value, seen)
+
+    def _note_collection(self, value: Any, seen: set[int], depth: int = 0) -> None:
+        """Note what a collection holds, and what those in it do."""
+        if not isinstance(value, dict | list | set) or id(value) in seen or depth > MAX_DEPTH:
+            return
+        seen.add(id(value))
+        if isinstance(value, set):
+            self._sets.append((value, set(value)))
+            return
+        if isinstance(value, dict):
+            self._mappings.append((value, dict(value)))
+        else:
+            self._lists.append((value, list(value)))
+        for item in value.values() if isinstance(value, dict) else value:
+            self._note_collection(item, seen, depth + 1)
 
     def put_back(self) -> None:
         """Put everything back that was noted."""
         for value, items in self._lists:
             if len(value) != len(items) or any(map(operator.is_not, value, items)):
                 list.__setitem__(value, slice(None), items)  # past what Keras does with lists of layers
+        for members, kept in self._sets:
+            if members != kept:
+                set.clear(members)
+                set.update(members, kept)
         for mapping, entries in self._mappings:
             if mapping or entries:
                 put_back(mapping, entries)

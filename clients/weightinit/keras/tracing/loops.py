@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -25,7 +26,7 @@ Failures = dict[int, tuple[Layer, str]]
 
 
 # Operations that are given functions, and call each once for each element, or one of them.
-CALLING = frozenset(["cond", "map", "scan", "switch", "vectorizedmap"])
+CALLING = frozenset(["cond", "foriloop", "map", "scan", "switch", "vectorizedmap", "whileloop"])
 
 
 class Unroller(Recorder, ABC):
@@ -41,10 +42,10 @@ class Unroller(Recorder, ABC):
     ) -> Any:
         """Call a layer on symbolic tensors. `known` are its outputs where a model's graph has them."""
 
-    def call_functions(self, operation: Operation, args: tuple[Any, ...]) -> Any:
+    def call_functions(self, operation: Operation, args: tuple[Any, ...]) -> Any:  # noqa: PLR0911 - a case each
         """Call once each function that an operation of control flow is given.
 
-        A loop that calls one again on what it has made is no case of this: it makes another function of it.
+        A loop that calls one again on what it has made calls it twice: what follows then is seen, too.
         """
         match name_operation(operation), args:
             case "cond", (_, *branches):
@@ -53,6 +54,12 @@ class Unroller(Recorder, ABC):
                 return self._choose([branch(*operands) for branch in branches], "switch()")
             case "vectorizedmap", (elements,):
                 return self._stack(operation.function(self._unstack(elements)), elements)
+            case "foriloop", (state,):
+                return repeat(partial(operation.body_fun, operation.lower), state)
+            case "whileloop", (tuple() | list() as state,):
+                return repeat(lambda several: operation.body(*several), state)
+            case "whileloop", (state,):
+                return repeat(operation.body, state)
             case "map", (function, elements):
                 return self._stack(function(self._unstack(elements)), elements)
             case "scan", (function, start, elements):
@@ -146,6 +153,11 @@ class Unroller(Recorder, ABC):
         for state, tensor in zip(kept, made[1:], strict=False):
             self.link(Role.MOVE, [state], [tensor], describe(layer))
         self.add_end(kept, Role.PRODUCT, f"the next moment of {layer.name}")
+
+
+def repeat(body: Callable[[Any], Any], state: Any) -> Any:
+    """Call the body of a loop twice: what follows in the next round is seen then."""
+    return body(body(state))
 
 
 def map_tensors(make: Callable[[Tensor], Tensor], tensors: Any) -> Any:
