@@ -14,7 +14,7 @@ import numpy as np
 
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.flow.following import Follower
-from weightinit.adapters.flow.graph import Role
+from weightinit.adapters.flow.graph import Node, Role
 from weightinit.adapters.flow.inference import Inference, choose, doubt, merge
 from weightinit.keras.layers import Kernel, Layer, Variable
 from weightinit.keras.tracing.interception import keep_state
@@ -73,12 +73,17 @@ class ActivationFinder:
         self._root = root
         self._batch = batch
         self._failures: Failures = {}
+        self._products: dict[int, list[Node]] = {}
+
+    def find_products(self, variable: Variable) -> list[Node]:
+        """Find the products that apply a variable."""
+        return self._products.get(id(variable), []) if self._predicting or self._training else []
 
     def find(self, variable: Variable, layer: Layer, kernel: Kernel) -> Inference:
         """Find what follows a kernel: the first of its uses counts, if there are several."""
         found = self._predicting.get(id(variable)) or self._training.get(id(variable))
         if not found:
-            return doubt(self._explain(layer))
+            return doubt(self.explain_failure(layer) or "nothing calls it")
         first = choose(found)
         return fit(first, kernel, tuple(variable.shape)) if first.parts or first.outputs else first
 
@@ -106,16 +111,17 @@ class ActivationFinder:
                     for node in traced.nodes:
                         for key in node.parameters if node.role is Role.PRODUCT else ():
                             findings.setdefault(key, []).append(follower.infer(node))
+                            self._products.setdefault(key, []).append(node)
         return findings
 
-    def _explain(self, layer: Layer) -> str:
-        """Explain why no trace came to a layer: what could not be followed around it, innermost."""
+    def explain_failure(self, layer: Layer) -> str:
+        """Explain why no trace came to a layer: what could not be followed around it, innermost; or ""."""
         around = [
             why
             for failed, why in self._failures.values()
             if any(one is layer for one in failed._flatten_layers())  # noqa: SLF001 - no public way
         ]
-        return around[-1] if around else "nothing calls it"
+        return around[-1] if around else ""
 
 
 def fit(found: Inference, kernel: Kernel, shape: tuple[int, ...]) -> Inference:

@@ -19,6 +19,10 @@ FIXED: Mapping[type, Mapping[str, float]] = {layers.RMSNormalization: {"scale": 
 # What a norm keeps of the data that it has seen stays as Keras made it, unless it is published.
 STATISTICS = frozenset(["moving_mean", "moving_variance"])
 UNKNOWN = "Keras' own initializer gives its value."
+# What may be a kernel, and of which nothing says how it is initialized.
+OWN = "it stays as its own initializer made it."
+UNAPPLIED = f"No product is seen that applies it: {OWN}"
+UNSEEN = f"The product that applies it does not show its axes: {OWN}"
 LSTM_GATES = ("i", "f", "g", "o")
 
 

@@ -16,7 +16,7 @@ from weightinit.adapters.flow.inference import Inference
 from weightinit.adapters.rules import drop_scheme
 from weightinit.keras.constants import find_initializer, name_initializer, read_value
 from weightinit.keras.initializers import Initializer
-from weightinit.keras.layers import Kernel
+from weightinit.keras.layers import Kernel, find_kernel
 from weightinit.keras.tracing.interception import keep_generators
 from weightinit.keras.walk import NamedTensor, name_dtype
 from weightinit.spec.dtypes import DTYPES
@@ -51,6 +51,9 @@ class Author:
         value = read_value(named.layer, named.variable.name) if kernel else None
         if value is not None:
             return Block(Constant(value), f"{name_initializer(made)}, its layer's {argument}, sets it.")
+        if kernel is not None and made is None and find_kernel(named.layer, named.variable.name) is None:
+            held = find_held(named)
+            return None if held is None else Block(Constant(held), f"All of it was {held:g} before.")
         return describe_fixed(named, argument, made)
 
     def _take_over(self, named: NamedTensor, kernel: Kernel | None, made: Initializer) -> Block:
@@ -76,7 +79,7 @@ def describe_fixed(named: NamedTensor, argument: str, made: Any) -> Block | None
     said = f"{name_initializer(made)}, its layer's {argument}"
     if values.size and (values == values.flat[0]).all():
         return Block(Constant(float(values.flat[0])), f"{said}, sets it.")
-    if np.array_equal(_read(named), values):
+    if np.array_equal(read_values(named), values):
         return Block(Leave(), f"{said}, gives its values.")
     return Block(Leave(), f"{said}, gave it other values than it has: they stay.", certainty="guessed")
 
@@ -122,8 +125,8 @@ def find_copies(variables: Sequence[NamedTensor]) -> dict[str, str]:
         alike = trained[named.variable.name, tuple(named.variable.shape)] if is_frozen(named) else []
         if not alike or find_held(named) is not None:
             continue
-        held = _read(named)
-        equal = (other.path for other in alike if (_read(other) == held).all())
+        held = read_values(named)
+        equal = (other.path for other in alike if (read_values(other) == held).all())
         if (path := next(equal, None)) is not None:
             copies[named.path] = path
     return copies
@@ -131,11 +134,11 @@ def find_copies(variables: Sequence[NamedTensor]) -> dict[str, str]:
 
 def find_held(named: NamedTensor) -> float | None:
     """Find the one value that a variable holds everywhere; None for others."""
-    held = _read(named).ravel()
+    held = read_values(named).ravel()
     return float(held[0]) if (held == held[:1]).all() else None
 
 
-def _read(named: NamedTensor) -> Any:
+def read_values(named: NamedTensor) -> Any:
     """Read a variable as an array of NumPy's."""
     return _convert(named.variable.value)
 

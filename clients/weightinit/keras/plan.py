@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from weightinit import Client
-from weightinit.adapters.actions import Block, Certainty, Draw, Leave, split_axis
+from weightinit.adapters.actions import Block, Leave
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.flow.inference import Inference
 from weightinit.adapters.matching import Target, find_letters, match_model
@@ -16,15 +15,16 @@ from weightinit.adapters.planner import Planner
 from weightinit.adapters.published import PublishedModel, fetch_published
 from weightinit.adapters.rules import ModelRejected, Patterns, Rule, Rules
 from weightinit.keras.activations import ActivationFinder
-from weightinit.keras.constants import STATISTICS, UNKNOWN, describe_constant
-from weightinit.keras.kept import Author, describe_unused, find_copies, guess, is_frozen, is_trained
-from weightinit.keras.layers import Kernel, Layer, find_kernel
+from weightinit.keras.constants import OWN, STATISTICS, UNKNOWN
+from weightinit.keras.kept import Author, find_copies, guess, is_frozen, is_trained
+from weightinit.keras.kernels import describe_author, describe_kernel, describe_rest, find_used
+from weightinit.keras.layers import Kernel, Layer
 from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables
 from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
 from weightinit.spec.layouts import write_out
 
-if TYPE_CHECKING:
-    from weightinit.spec.layer import LayerFields
+# Why a variable is left that may be a kernel.
+LEFT = (UNKNOWN, OWN)
 
 
 def plan_variables(
@@ -37,9 +37,9 @@ def plan_variables(
     tensors: list[PlannedTensor] = []
     is_known = False
     for named in variables:
-        kernel = find_kernel(named.layer, named.variable.name)
-        unused = describe_unused(named) if kernel else ""
-        described = describe_kernel(named, kernel, unused) if kernel else describe_constant(named)
+        kernel = find_used(finder, named)
+        unused = describe_author(named) if kernel else ""
+        described = describe_kernel(named, kernel, unused) if kernel else describe_rest(finder, named)
         blocks = planner.plan_tensor(
             [named.path],
             [named.path.rpartition("/")[0]],
@@ -66,27 +66,9 @@ def infer(finder: ActivationFinder, named: NamedTensor, kernel: Kernel, unused: 
     return guess(found, unused) if unused else found
 
 
-def describe_kernel(named: NamedTensor, kernel: Kernel, unused: str) -> list[Block]:
-    """Describe the blocks of a kernel: the gates that its last axis packs, each a kernel of its own."""
-    shape = tuple(named.variable.shape)
-    fields: LayerFields = {"layout": "keras", **kernel.layer}
-    if not kernel.activated:
-        fields["activation"] = None
-    reason = kernel.reason
-    certainty: Certainty = "certain"
-    if unused and not kernel.activated:  # else what follows is not certain, and why
-        reason, certainty = f"{reason} {unused}".strip(), "guessed"
-    if not kernel.gates:
-        return [Block(Draw(fields), reason, certainty=certainty)]
-    actions = dict.fromkeys(kernel.gates, Draw(fields))
-    reasons = {gate: f"Gate {gate} is a kernel of its own. {reason}".strip() for gate in kernel.gates}
-    blocks = split_axis(dict.fromkeys(kernel.gates, shape[-1] // len(kernel.gates)), actions, reasons, -1)
-    return [replace(block, certainty=certainty) for block in blocks]
-
-
 def check_left(tensors: Sequence[PlannedTensor]) -> None:
     """Check what a model has of which no kernel is known. Raises ModelRejected for possible kernels."""
-    left = [tensor.name for tensor in tensors if len(tensor.shape) > 1 and tensor.reason == UNKNOWN]
+    left = [tensor.name for tensor in tensors if len(tensor.shape) > 1 and tensor.reason.endswith(LEFT)]
     if left:
         raise ModelRejected(
             f'no kernel is known, only {shorten(left)}: say layouts with rules={{name: {{"layout": ...}}}}, '
@@ -112,12 +94,12 @@ def plan_published(
     patterns = Patterns("rules", rules)
     singles_out = is_trained(variables)
     targets: dict[str, Target] = {}
+    finder = ActivationFinder(model, batch)
     for named in variables:
-        if found := make_target(named, patterns, is_kept=singles_out and is_frozen(named)):
+        if found := make_target(finder, named, patterns, is_kept=singles_out and is_frozen(named)):
             targets[named.path] = found
     patterns.check_matched([named.path for named in variables])
     published = fetch_published(reference, client)
-    finder = ActivationFinder(model, batch)
     for named in variables:
         if named.path in targets and published.find(rename(named.path)) is None:
             gates = targets[named.path].gates or find_parts(named, finder)
@@ -134,19 +116,21 @@ def plan_published(
 
 def find_parts(named: NamedTensor, finder: ActivationFinder) -> tuple[str, ...]:
     """Find the kernels of one size that a kernel is seen to pack, each published by a name of its own."""
-    kernel = find_kernel(named.layer, named.variable.name)
+    kernel = find_used(finder, named)
     if kernel is None or not kernel.activated:
         return ()
     parts = finder.find(named.variable, named.layer, kernel).parts
     return tuple(parts) if len({length for length, _ in parts.values()}) == 1 else ()
 
 
-def make_target(named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False) -> Target | None:
+def make_target(
+    finder: ActivationFinder, named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False
+) -> Target | None:
     """Make the target that a variable is; None where a rule leaves it alone. Raises ModelRejected.
 
     One that is kept may lack from what is published.
     """
-    kernel = find_kernel(named.layer, named.variable.name)
+    kernel = find_used(finder, named)
     shape = tuple(named.variable.shape)
     known = write_out(kernel.layer.get("layout", "keras"), len(shape)) if kernel else ""
     letters = find_letters(rules, [named.path], known, len(shape))

@@ -46,7 +46,25 @@ def build_packed():
     return keras.Model(inputs, layers.Dense(3, kernel_initializer="zeros", name="out")(x))
 
 
-MODELS = {"images": build_images, "packed": build_packed, "words": build_words}
+class Own(layers.Layer):
+    """A layer that packs queries, keys and values in a kernel of its own."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 12), name="kernel")
+
+    def call(self, inputs):
+        query, key, value = keras.ops.split(inputs @ self.kernel, 3, axis=-1)
+        scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1)))
+        return keras.ops.matmul(keras.ops.softmax(scores), value)
+
+
+def build_own():
+    """A model of a kernel that no layer of Keras' has."""
+    inputs = keras.Input((5, 4))
+    return keras.Model(inputs, layers.Dense(3, name="out")(Own(name="own")(inputs)))
+
+
+MODELS = {"images": build_images, "own": build_own, "packed": build_packed, "words": build_words}
 
 
 def spoil(model):

@@ -12,6 +12,7 @@ from weightinit.adapters.flow.graph import Node, Role, Structure, fold
 from weightinit.keras.layers import Layer, Operation, Tensor
 from weightinit.keras.tracing.interception import find_tensors
 from weightinit.keras.tracing.operations import make_node, spell
+from weightinit.keras.tracing.uses import find_axis
 
 # What a length is taken for that is not known until the model is called.
 UNKNOWN_LENGTH = 8
@@ -51,6 +52,8 @@ class Recorder:
         for place, tensor in enumerate(made):
             node = make_node(operation, name, call or operation.call, arguments, named)
             node.label = describe(operation)
+            if node.role is Role.PRODUCT and node.parameters:
+                node.axis = find_axis(node)
             if node.role is Role.UNKNOWN:
                 node.why = f"{node.label}{self.place} is not known"
             node.output = None if outputs is tensor else place

@@ -1,0 +1,89 @@
+"""Uses: the axes of a kernel that no known layer has, by the product that applies it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from weightinit.adapters.flow.graph import Node
+from weightinit.keras.layers import Operation, Variable
+
+# The letters of the axes of a convolution's field, by their number.
+FIELDS = {1: "W", 2: "HW", 3: "DHW"}
+# The letters of a convolution's last axes.
+CONVOLUTIONS = {"Conv": "IO", "ConvTranspose": "OI", "DepthwiseConv": "GO"}
+
+
+def find_letters(product: Node, variable: Variable) -> str:
+    """Find the letters of a variable's axes, by the product that applies it: "" where they are not known."""
+    operation = getattr(product.call, "__self__", None)
+    for place, operand in enumerate(product.arguments):
+        if isinstance(operand, Node) and operand.tensor is variable:
+            others = [one for at, one in enumerate(product.arguments) if at != place]
+            letters = spell_operand(operation, place, len(variable.shape), others)
+            return letters if {"I", "G"} & set(letters) and "O" in letters else ""
+    return ""
+
+
+def spell_operand(operation: Operation, place: int, rank: int, others: Sequence[Any]) -> str:
+    """Spell the letters of the operand of an operation at a place; "" where the operation is not known."""
+    other = others[0].shape if len(others) == 1 and isinstance(others[0], Node) else None
+    match type(operation).__name__:
+        case "Matmul" if other is not None and rank >= 2:
+            # Axes before the last two are of stacked kernels.
+            return "B" * (rank - 2) + ("IO" if place else "OI")
+        case "Dot" if other is not None and rank == 2:
+            return "IO" if place else "OI"
+        case "Einsum":
+            return spell_einsum(operation.subscripts, place)
+        case "Tensordot":
+            return spell_contraction(operation.axes, place, rank)
+        case "Conv" | "ConvTranspose" | "DepthwiseConv" as name if place == 1 and rank - 2 in FIELDS:
+            return FIELDS[rank - 2] + CONVOLUTIONS[name]
+    return ""
+
+
+def spell_einsum(equation: str, place: int) -> str:
+    """Spell the letters of an operand of einsum.
+
+    >>> spell_einsum("ebi,eio->ebo", 1), spell_einsum("oi,...i->...o", 0), spell_einsum("...i,i...->...", 1)
+    ('BIO', 'OI', '')
+    """
+    given, arrow, output = equation.replace(" ", "").partition("->")
+    operands = given.split(",")
+    own, beside = operands[place], set("".join(operands[:place] + operands[place + 1 :]))
+    kinds = {(True, True): "B", (True, False): "O", (False, True): "I"}
+    letters = "".join(kinds.get((axis in output, axis in beside), "") for axis in own)
+    return letters if arrow and "." not in own and len(set(own)) == len(own) == len(letters) else ""
+
+
+def spell_contraction(axes: Any, place: int, rank: int) -> str:
+    """Spell the letters of an operand of tensordot, whose axes are summed over or not.
+
+    >>> spell_contraction(1, 1, 3), spell_contraction([[2], [1]], 1, 2)
+    ('IOO', 'OI')
+    """
+    if isinstance(axes, int):
+        summed = set(range(axes) if place else range(rank - axes, rank))
+    else:
+        own = axes[place]
+        summed = {axis % rank for axis in ([own] if isinstance(own, int) else own)}
+    return "".join("I" if axis in summed else "O" for axis in range(rank))
+
+
+def find_axis(product: Node) -> int:
+    """Find the axis of a product along which the outputs of its kernel lie."""
+    operation: Operation = getattr(product.call, "__self__", None)
+    operands = [one for one in product.arguments if isinstance(one, Node)]
+    place = next((at for at, one in enumerate(operands) if one.is_constant and one.parameters), 1)
+    match type(operation).__name__:
+        case "Matmul" | "Dot" if not place:
+            return -2
+        case "Tensordot" if not place:
+            return 0
+        case "Einsum":
+            letters = spell_einsum(operation.subscripts, place)
+            given, _, output = operation.subscripts.replace(" ", "").partition("->")
+            own = (axis for axis, kind in zip(given.split(",")[place], letters, strict=False) if kind == "O")
+            return max((output.index(axis) for axis in own), default=len(output) - 1) - len(output)
+        case "Conv" | "ConvTranspose" | "DepthwiseConv" if operation.data_format == "channels_first":
+            return 1
+    return -1
