@@ -92,6 +92,8 @@ def compute_fixed(made: Any, named: NamedTensor) -> Any:
     is_own = type(made).__module__.startswith("keras.")
     if name_dtype(named.variable) not in DTYPES or (is_own and not isinstance(made, FIXED)):
         return None
+    if isinstance(made, keras.initializers.Constant) and not np.ndim(made.value):
+        return None  # of one value, which is read elsewhere
     shape, dtype = tuple(named.variable.shape), name_dtype(named.variable)
     try:
         with keep_generators(), warnings.catch_warnings(action="ignore"):
