@@ -7,6 +7,8 @@ import numpy as np
 
 from weightinit.adapters.flow.graph import Array, Arrays, Node, Role, freeze, substitute
 
+MAX_RANK = 5  # of signals: of batches of videos
+
 
 class ChannelFinder:
     """Finds the numbers of the outputs that a node holds, by moving them as it moves outputs.
@@ -31,12 +33,51 @@ class ChannelFinder:
         try:
             key = start.shape, start.axis, _describe_way(start, way)
             if key not in self._known:
-                self._known[key] = self._measure(start, way)
+                self._known[key] = self._list(start, way)
             return self._known[key]
         except TypeError:  # an argument that has no hash
-            return self._measure(start, way)
+            return self._list(start, way)
 
-    def _measure(self, start: Node, way: Sequence[Node]) -> list[int] | None:
+    def picks(self, start: Node, node: Node, reached: Container[Node]) -> bool:
+        """Tell whether a reduction picks one of several outputs, or of them and others, as maxout does.
+
+        What is linear, as a mean, and what is taken of equal numbers, as a pool's maximum, is odd. Where
+        shapes are not known, anything else may pick.
+        """
+        source = next(one for one in node.inputs if one in reached)
+        if start.shape is None:
+            tried = [np.arange(2.0**rank).reshape([2] * rank) for rank in range(MAX_RANK, 0, -1)]
+        else:
+            moved = self._move(start, [] if source is start else find_way(start, source, reached))
+            tried = [] if moved is None else [np.asarray(self._arrays.read(moved), dtype=float)]
+        for values in tried:
+            with contextlib.suppress(Exception):  # as below
+                reduced = [self._call(node, self._arrays.make(sign * values)) for sign in (1.0, -1.0)]
+                return not np.array_equal(reduced[0], -reduced[1])
+        return False
+
+    def _call(self, node: Node, array: Array) -> Array:
+        """Call what computes a node, on an array in place of a signal."""
+        if node.call is None:
+            raise TypeError("nothing computes it")
+
+        def get(source: Node) -> Array:
+            return source.tensor if source.is_constant else array
+
+        made = node.call(*substitute(node.arguments, get), **substitute(node.keywords, get))
+        return np.asarray(self._arrays.read(made if node.output is None else made[node.output]))
+
+    def _list(self, start: Node, way: Sequence[Node]) -> list[int] | None:
+        """List the numbers of the outputs that come to the end of a way."""
+        moved = self._move(start, way)
+        if moved is None:
+            return None
+        held = np.asarray(self._arrays.read(moved))
+        once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
+        counted = np.real(once).astype(np.int64).ravel()
+        return np.flatnonzero(np.bincount(counted[counted >= 0])).tolist()
+
+    def _move(self, start: Node, way: Sequence[Node]) -> Array | None:
         if start not in self._moved:
             shape = start.shape or ()
             self._moved = {start: self._arrays.make_indices(shape[start.axis], shape, start.axis)}
@@ -70,8 +111,8 @@ def is_moving(step: Node) -> bool:
     return step.role in {Role.MOVE, Role.SPLIT} and step.call is not None
 
 
-def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: Arrays) -> list[int]:
-    """Move the numbers of outputs along a way, and list those that come to its end.
+def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: Arrays) -> Array:
+    """Move the numbers of outputs along a way, and return those that come to its end.
 
     `numbers` are those that were moved before, and get those that are moved now.
     """
@@ -90,10 +131,7 @@ def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: 
             numbers[step] = moved if step.output is None else moved[step.output]
         else:
             numbers[step] = numbers[next(source for source in step.inputs if source in on_way)]
-    held = np.asarray(arrays.read(numbers[way[-1] if way else start]))
-    once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
-    counted = np.real(once).astype(np.int64).ravel()
-    return np.flatnonzero(np.bincount(counted[counted >= 0])).tolist()
+    return numbers[way[-1] if way else start]
 
 
 def find_way(start: Node, node: Node, reached: Container[Node]) -> list[Node]:

@@ -1,7 +1,7 @@
 """Ends: what had come of a kernel's output where it ends, by name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ class End:
     """Where a signal ends, and what had come of it: a name, "none", or None with the reason `why`.
 
     `cause` is the node that made it so. A `guessed` name is that of the first of several activations. A
-    `reduced` signal was pooled.
+    `reduced` signal was pooled, and a `mixed` one multiplied by what is no kernel. `beside` are the names of
+    what had come of other elements of it.
     """
 
     node: Node
@@ -24,6 +25,8 @@ class End:
     why: str = ""
     guessed: bool = False
     reduced: bool = False
+    mixed: bool = False
+    beside: frozenset[str] = frozenset()
 
     @property
     def place(self) -> int:
@@ -48,9 +51,15 @@ class Finisher:
                 else End(node, None, node, why)
                 for source, signal in own.items()
             ]
-        return [self._finish(signal, node) for signal in own.values() if not signal.is_statistic]
+        return [
+            replace(self._finish(signal, node), mixed=signal.mixed, beside=signal.beside)
+            for signal in own.values()
+            if not signal.is_statistic
+        ]
 
     def _finish(self, signal: Signal, node: Node) -> End:
+        if signal.picked and self._values.is_linear(signal):
+            return End(node, None, why="the largest of several outputs is taken, as in maxout", reduced=True)
         if self._values.is_linear(signal):
             gated = self._name_gate(signal.gates)
             return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)

@@ -120,7 +120,10 @@ def describe_first(ends: Sequence[End], *, has_others: bool) -> Inference:
     label = first.cause.label if first.cause else first.node.label
     if first.guessed:
         return Inference(first.name, f"{label} follows first, and more after it.", "guessed")
-    others = {end.name or "something unknown" for end in ends} - {first.name}
+    if first.mixed:
+        return Inference(first.name, f"{label} follows a product with what is no kernel.", "guessed")
+    others = {end.name or "something unknown" for end in ends} | first.beside
+    others -= {first.name}
     if has_others:
         others.add("none")
     if others:

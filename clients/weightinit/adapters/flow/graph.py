@@ -27,6 +27,7 @@ class Role(Enum):
     ADD = "add"  # elementwise; another signal may be added
     MULTIPLY = "multiply"  # elementwise; another signal may scale or gate it
     ACTIVATION = "activation"  # known by name alone, as softmax is: no function of each element
+    MIX = "mix"  # a product with what is no kernel: adds up elements, as attention does of its values
     PRODUCT = "product"  # a kernel, a product of matrices or a loss: the signal ends here
     IGNORED = "ignored"  # returns no signal: a shape, an index, a mask
     OUTPUT = "output"  # of the model
@@ -44,6 +45,7 @@ class Node:
     `call` computes it from `arguments` and `keywords`, in which nodes stand for tensors. `label` describes it
     for people; `activation` is the name of the activation that it is known to be. `tensor` is that of a
     constant. `parameters` are the keys of those that make up a constant, or whose kernel a product applies.
+    `values` is the operand whose elements a mix adds up; None if it may be either.
     """
 
     index: int
@@ -62,6 +64,7 @@ class Node:
     axis: int = -1
     is_mask: bool = False
     output: int | None = None
+    values: "Node | None" = None
 
     def __repr__(self) -> str:
         return f"<{self.index}: {self.role.value} {self.label}>"
@@ -198,10 +201,24 @@ def find_sources(node: Node) -> list[Node]:
     sources, seen, pending = [], {node}, [node]
     while pending:
         node = pending.pop()
-        if node.role in {Role.PRODUCT, Role.SPLIT, Role.INPUT}:
+        if node.role in {Role.PRODUCT, Role.MIX, Role.SPLIT, Role.INPUT}:
             sources.append(node)
         if node.role in PASSING | BLENDING:
             fresh = [source for source in node.inputs if source not in seen and not source.is_constant]
             seen.update(fresh)
             pending += fresh
     return sources
+
+
+def is_projected(node: Node) -> bool:
+    """Tell whether a node is the output of a kernel still: moved, normalized, scaled or added to others."""
+    seen, pending = {node}, [node]
+    while pending:
+        last = pending.pop()
+        if last.role is Role.PRODUCT and last.parameters:
+            return True
+        if last.role in PASSING | {Role.ADD, Role.MULTIPLY, Role.MIX}:
+            fresh = [source for source in last.inputs if source not in seen and not source.is_constant]
+            seen.update(fresh)
+            pending += fresh
+    return False

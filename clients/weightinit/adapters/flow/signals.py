@@ -19,7 +19,9 @@ class Signal:
     `scale` x + `shift` is what x was last seen as: behind a factor and a bias. `named` is the node that is an
     activation of x by itself, where all else is a function of it. A `reduced` signal is a pooled one, and a
     constant beside one that is not; `pooled` are its values before that, where they were no longer x. `gates`
-    are the factors from other kernels: the node that multiplies, and the factor.
+    are the factors from other kernels: the node that multiplies, and the factor. A `mixed` signal is a sum of
+    elements, weighed by what is no kernel; a `picked` one the largest of several outputs. `beside` are the
+    names of other functions of x that lie beside it.
     """
 
     values: Array = None
@@ -30,6 +32,9 @@ class Signal:
     reduced: bool = False
     pooled: Array = None
     gates: tuple[Gate, ...] = ()
+    mixed: bool = False
+    picked: bool = False
+    beside: frozenset[str] = frozenset()
 
     @property
     def is_statistic(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from weightinit.adapters.flow.channels import ChannelFinder
 from weightinit.adapters.flow.ends import End, Finisher
 from weightinit.adapters.flow.functions import GRID
-from weightinit.adapters.flow.graph import BLENDING, PASSING, Arrays, Node, Role, comes_of
+from weightinit.adapters.flow.graph import BLENDING, PASSING, Arrays, Node, Role, comes_of, is_projected
 from weightinit.adapters.flow.signals import Evaluator, Signal
 
 MAX_FACTORS = 3
@@ -54,6 +54,7 @@ class Walker:
         self._values = Evaluator(arrays)
         self._ends = Finisher(self._values, lambda source: self.explore(source).signals)
         self._regions: dict[Node, Region] = {}
+        self._projected: dict[Node, bool] = {}
 
     def explore(self, start: Node, begins: Signal = PLAIN) -> Region:
         """Follow a start along all ways, in order of execution. `begins` is what it holds of x."""
@@ -87,19 +88,27 @@ class Walker:
     def _step(self, node: Node, region: Region) -> Signal | None:
         """Take a signal through a node; None where it ends, which is noted."""
         own = region.find_own(node)
-        if node.role in BLENDING:
+        masks = sum(source.is_mask for source in own)
+        if node.role in BLENDING or (node.role is Role.MOVE and 0 < masks < len(own)):
             return self._blend(node, own, region)
-        if node.role is Role.IGNORED or node.is_mask:
+        chooses = masks and any(not (source in own or source.is_constant) for source in node.inputs)
+        if node.role is Role.IGNORED or node.is_mask or chooses:
             return None
         if node.role is Role.STATISTIC:
             return Signal(self._values.fill(1.0), reduced=True)
         if node.role is Role.SPLIT and self._note_part(node, own, region):
             return None
         is_linear = all(self._values.is_linear(signal) for signal in own.values())
-        if node.role in PASSING and (is_linear or node.role is not Role.NORM):
-            return self._pass(node, list(own.values()))
+        if node.role is Role.MIX:
+            is_gated = any(signal.gates for signal in own.values())
+            passes = is_linear and not is_gated and self._is_mixed(node, own)
+        else:
+            passes = node.role in PASSING and (is_linear or node.role is not Role.NORM)
+        if passes:
+            return self._pass(node, own, region)
         if node.role is Role.ACTIVATION and is_linear:
-            region.ends.append(End(node, node.activation, node))
+            is_mixed = any(signal.mixed for signal in own.values())
+            region.ends.append(End(node, node.activation, node, mixed=is_mixed))
         else:
             region.ends += self._ends.finish_all(node, own)
         return None
@@ -108,7 +117,9 @@ class Walker:
         """Note a node that takes a part of the outputs only, and tell whether it does."""
         start, signal = region.start, next(iter(own.values()))
         is_linear = self._values.is_linear(signal)
-        if signal.gates or not (is_linear or (not signal.reduced and self._values.name(signal) in BOUNDED)):
+        if signal.mixed or signal.gates:
+            return False
+        if not (is_linear or (not signal.reduced and self._values.name(signal) in BOUNDED)):
             return False
         channels = self.find_channels(region.start, node, region.signals)
         if channels is not None and start.shape is not None and len(channels) == start.shape[start.axis]:
@@ -118,17 +129,48 @@ class Walker:
             region.held[node] = PLAIN if is_linear else signal
         return True
 
-    def _pass(self, node: Node, signals: Sequence[Signal]) -> Signal:
+    def _is_mixed(self, node: Node, own: Container[Node]) -> bool:
+        """Tell whether a product adds up elements of a signal: its other operand is no output of a kernel.
+
+        So attention's values go on, and its queries and keys, of which each is multiplied by the other, end.
+        """
+        mine = [source for source in node.inputs if source in own]
+        others = [source for source in node.inputs if source not in own]
+        if node.values is not None:
+            return mine == [node.values]
+        if len(mine) > 1 or not others:
+            return False
+        for source in others:
+            if source not in self._projected:
+                self._projected[source] = is_projected(source)
+        return not any(self._projected[source] for source in others)
+
+    def _pass(self, node: Node, own: dict[Node, Signal], region: Region) -> Signal:
         """Pass what is moved on: of several signals side by side, the first that is not linear."""
+        signals = list(own.values())
         chosen = next((signal for signal in signals if not self._values.is_linear(signal)), signals[0])
+        if node.role is Role.MIX:
+            return replace(chosen, mixed=True)
         if node.role is Role.NORM:
-            return Signal(gates=chosen.gates)
+            return Signal(gates=chosen.gates, mixed=chosen.mixed)
         if node.role is not Role.REDUCE:
-            return chosen
+            return self._join(chosen, signals) if len(signals) > 1 else chosen
         if self._values.is_linear(chosen):
-            return replace(chosen, reduced=True, pooled=chosen.values)
+            picked = chosen.picked or self._channels.picks(region.start, node, region.signals)
+            return replace(chosen, reduced=True, pooled=chosen.values, picked=picked)
         pooled = self._values.get_values(chosen)
         return replace(chosen, reduced=True, values=self._values.expect(pooled), pooled=pooled)
+
+    def _join(self, chosen: Signal, signals: Iterable[Signal]) -> Signal:
+        """Note beside a signal what others are that it is joined with."""
+        if self._values.is_linear(chosen):
+            return chosen
+        names = {
+            "none" if self._values.is_linear(signal) else self._values.name(signal) or "something unknown"
+            for signal in signals
+            if not signal.reduced
+        }
+        return replace(chosen, beside=chosen.beside | (names - {self._values.name(chosen)}))
 
     # --- functions of each element ----------------------------------------------------------------
 
@@ -139,10 +181,21 @@ class Walker:
         if foreign and not self._admits(node, foreign, own, region):
             return None
         gates = tuple(dict.fromkeys(gate for signal in signals for gate in signal.gates))
-        if node.role is Role.MULTIPLY:
+        mixed = any(signal.mixed for signal in signals)
+        if node.role is Role.MULTIPLY and not foreign and self._is_softmax(signals):
+            region.ends.append(End(node, "softmax", node, mixed=mixed))
+            return None
+        if node.role is Role.MULTIPLY and not mixed:
             gates += tuple((node, source) for source in foreign if not comes_of(region.start, source))
         seen = next((signal for signal in signals if (signal.scale, signal.shift) != (1.0, 0.0)), signals[0])
-        made = Signal(scale=seen.scale, shift=seen.shift, gates=gates)
+        made = Signal(
+            scale=seen.scale,
+            shift=seen.shift,
+            gates=gates,
+            mixed=mixed,
+            picked=all(signal.picked for signal in signals),
+            beside=frozenset(name for signal in signals for name in signal.beside),
+        )
         if node.role is Role.ADD and foreign and len(own) == 1 and signals[0].is_plain:
             return made  # x and something else is x still
         if node.activation and not foreign and len(own) == 1 and signals[0].is_plain:
@@ -185,6 +238,13 @@ class Walker:
             named=named.pop() if node.activation and len(named) == 1 else None,
             pooled=pooled,
         )
+
+    def _is_softmax(self, signals: Sequence[Signal]) -> bool:
+        """Tell whether an exponential meets a sum of its own: their ratio is a softmax."""
+        if {signal.reduced for signal in signals} != {False, True}:
+            return False
+        names = {signal.reduced: self._values.recognize(signal).name for signal in signals}
+        return names == {False: "exponential", True: "exponential"}
 
     def _admits(self, node: Node, foreign: Iterable[Node], own: dict[Node, Signal], region: Region) -> bool:
         """Tell whether signals go on where another is added or multiplied; note the end where they do not."""

@@ -129,6 +129,9 @@ ACTIVATIONS = {
 # What else a ReLU of Keras may be: a leaky one, or one with an upper end.
 RELU_ARGUMENTS = {"negative_slope": 0.0, "max_value": None, "threshold": 0.0}
 
+# Products that add up elements of one operand, weighed by the other.
+MIXES = frozenset(["conv", "convtranspose", "depthwiseconv", "dot", "einsum", "inner", "matmul", "tensordot"])
+
 # What makes tensors of one value, and the value.
 FILLS = {"zeroslike": 0.0, "oneslike": 1.0}
 
@@ -154,6 +157,8 @@ def make_node(
     parameters: frozenset[int] = frozenset()
     if role is Role.PRODUCT:
         parameters = collect_parameters(inputs)
+        if name in MIXES and not any(source.is_constant for source in inputs):
+            role = Role.MIX  # what a constant was computed from is not known: from a kernel, perhaps
     elif inputs and all(source.role is Role.IGNORED for source in inputs):
         role = Role.IGNORED  # arithmetic with sizes
     elif inputs and all(source.is_constant or source.role is Role.IGNORED for source in inputs):

@@ -43,7 +43,8 @@ def make_module_node(
         node.role, node.why = Role.UNKNOWN, why
     elif is_known(module) and node.role is Role.UNKNOWN:
         node.role = Role.PRODUCT
-    if node.role is Role.PRODUCT:
+    if node.role in {Role.PRODUCT, Role.MIX}:
+        node.role = Role.PRODUCT
         node.parameters = frozenset(map(id, module.parameters()))
     return node
 

@@ -14,6 +14,7 @@ from weightinit.torch.tracing.operations import (
     FILLED,
     FILLS,
     KERNEL_ARGUMENTS,
+    MIXES,
     OUTPUT_AXES,
     ROLES,
 )
@@ -39,17 +40,22 @@ def make_node(
         given = [arguments[place] for place in places if place < len(arguments)] if places else inputs
         kernels = given or [keywords.get("weight")]
         parameters = collect_parameters(one for one in kernels if isinstance(one, Node))
+        if not parameters and name in MIXES:
+            role = Role.MIX
     elif inputs and all(source.role is Role.IGNORED for source in inputs):
         role = Role.IGNORED  # arithmetic with sizes
     elif all(source.is_constant or source.role is Role.IGNORED for source in inputs):
         role, parameters = Role.CONSTANT, collect_parameters(inputs)
     elif role is Role.SPLIT and isinstance(arguments[0], Node) and arguments[0].is_constant:
         role, parameters = Role.CONSTANT, arguments[0].parameters  # kernels that are picked by number
+    values: Node | None = None
+    if name == "scaleddotproductattention":
+        values = arguments[2] if len(arguments) > 2 else keywords.get("value")
     return Node(
         0,
         role,
         label,
-        keep if name in DROPS else call,
+        STAND_INS.get(name, call),
         arguments,
         keywords,
         inputs,
@@ -57,12 +63,23 @@ def make_node(
         parameters=parameters,
         axis=OUTPUT_AXES.get(name, -1),
         is_mask=name in COMPARISONS,
+        values=values,
     )
 
 
 def keep(*arguments: Structure, **keywords: Structure) -> Structure:
     """Return a tensor as it is, in place of a call that drops elements of it at random."""
     return arguments[0] if arguments else keywords["input"]
+
+
+def assign(tensor: torch.Tensor, place: Structure, value: Structure) -> torch.Tensor:
+    """Return a copy of a tensor in which a part has a value."""
+    changed = tensor.clone()
+    changed[place] = value
+    return changed
+
+
+STAND_INS: dict[str, Callable[..., Any]] = {**dict.fromkeys(DROPS, keep), "setitem": assign}
 
 
 def add_node(node: Node, nodes: list[Node]) -> None:

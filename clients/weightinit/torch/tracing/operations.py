@@ -97,7 +97,7 @@ _ROWS: dict[Role, str] = {
         multiheadattention multiheadattentionforward multilabelmarginloss multilabelsoftmarginloss
         multimarginloss multisoftmarginloss mv nllloss outer pairwisedistance pdist poissonnllloss
         rmatmul rnn rnnrelu rnnrelucell rnntanh rnntanhcell saddmm scaleddotproductattention smm
-        smoothl1loss softmarginloss spmm sspaddmm stft tensordot tripletmarginloss
+        smoothl1loss softmarginloss sparsemm spmm sspaddmm stft tensordot tripletmarginloss
         tripletmarginwithdistanceloss vdot
     """,
     Role.IGNORED: """
@@ -202,6 +202,41 @@ KERNEL_ARGUMENTS = {
     "embeddingbag": (1,),
     "linear": (1,),
 }
+# Products that add up elements of one operand, weighed by the other.
+MIXES = frozenset(
+    [
+        "addbmm",
+        "addmm",
+        "addmv",
+        "baddbmm",
+        "bmm",
+        "chainmatmul",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "convtranspose1d",
+        "convtranspose2d",
+        "convtranspose3d",
+        "dsmm",
+        "einsum",
+        "imatmul",
+        "inner",
+        "linalgmatmul",
+        "linalgmultidot",
+        "linear",
+        "matmul",
+        "mm",
+        "mv",
+        "rmatmul",
+        "saddmm",
+        "scaleddotproductattention",
+        "smm",
+        "sparsemm",
+        "spmm",
+        "sspaddmm",
+        "tensordot",
+    ]
+)
 # The axis of the outputs in what an operation returns, where it is not the last.
 OUTPUT_AXES = {
     "conv1d": -2,

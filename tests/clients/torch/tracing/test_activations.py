@@ -76,8 +76,11 @@ FORWARDS = {
     "functional norm": (lambda net, y, x: F.silu(F.layer_norm(y, (4,))), "silu"),
     "dropped out": (lambda net, y, x: F.selu(F.dropout(y, training=net.training)), "selu"),
     "scaled by a signal": (lambda net, y, x: F.relu(y * x), "relu"),
-    "attention": (lambda net, y, x: F.relu(F.scaled_dot_product_attention(y, y, y)), None),
-    "matrix product": (lambda net, y, x: (y @ x).softmax(-1), None),
+    "queries": (
+        lambda net, y, x: F.relu(F.scaled_dot_product_attention(y, net.other(x), net.other(x))),
+        None,
+    ),
+    "product of kernels": (lambda net, y, x: (y @ net.other(x)).softmax(-1), None),
     "another layer": (lambda net, y, x: F.relu(net.other(y)), None),
     "gate, SiLU": (lambda net, y, x: F.silu(y) * net.other(x), "silu"),
     "linear half, SiLU": (lambda net, y, x: F.silu(net.other(x)) * y, "swiglu"),
