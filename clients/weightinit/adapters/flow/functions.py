@@ -133,7 +133,7 @@ def _name(values: Values, scale: float, shift: float) -> str | None:
     """Name a function: linear, or one of the table, first by a factor alone, then with an offset too."""
     if is_linear(values):
         return "none"
-    if np.ptp(values) <= TOLERANCE * (1 + float(np.abs(values).max())):
+    if np.ptp(values) <= TOLERANCE * float(np.abs(values).max()):
         return None
     for shifted in (values, values - values[_CENTER]):
         if found := _name_parametric(shifted):
@@ -160,7 +160,7 @@ def _fit(values: Values, reference: Values, *, offset: bool) -> Values:
 
 
 def _agree(values: Values, reference: Values) -> bool:
-    return bool(np.abs(values - reference).max() <= TOLERANCE * np.abs(values).max())
+    return bool(np.abs(values - reference).max() <= TOLERANCE * np.abs(values - values[_CENTER]).max())
 
 
 def _name_parametric(values: Values) -> str | None:

@@ -185,7 +185,7 @@ class Walker:
         if node.role is Role.MULTIPLY and not foreign and self._is_softmax(signals):
             region.ends.append(End(node, "softmax", node, mixed=mixed))
             return None
-        if node.role is Role.MULTIPLY and not mixed:
+        if node.role is Role.MULTIPLY:
             gates += tuple((node, source) for source in foreign if not comes_of(region.start, source))
         seen = next((signal for signal in signals if (signal.scale, signal.shift) != (1.0, 0.0)), signals[0])
         made = Signal(
@@ -200,7 +200,9 @@ class Walker:
             return made  # x and something else is x still
         if node.activation and not foreign and len(own) == 1 and signals[0].is_plain:
             return replace(made, named=node, last=node)  # evaluated when it is needed
-        return self._evaluate(node, own, region, made, has_foreign=bool(foreign))
+        found = self._evaluate(node, own, region, made, has_foreign=bool(foreign))
+        is_choice = len(own) > 1 and any(source.is_mask for source in node.inputs if source not in own)
+        return self._join(found, signals) if found and is_choice else found
 
     def _evaluate(
         self, node: Node, own: dict[Node, Signal], region: Region, made: Signal, *, has_foreign: bool

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
@@ -104,3 +105,12 @@ def test_the_moments_are_those_of_a_standard_normal_variable(name, moments):
 def test_a_function_of_what_has_a_factor_and_a_bias_is_that_function(name):
     values = PYTORCH[name](1.5 * X + 1).numpy()
     assert (recognize(values).name, recognize(values, 1.5, 1.0).name) == (None, name)
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e-6, 1e6])  # 1e-6 is LayerScale's of ConvNeXt and CaiT
+def test_a_factor_changes_no_function(factor):
+    assert recognize(factor * np.tanh(GRID)).name == "tanh"
+
+
+def test_a_small_function_is_found_beside_a_large_offset():
+    assert recognize(np.tanh(GRID) + 1e6).name == "tanh"

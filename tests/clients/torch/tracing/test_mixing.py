@@ -130,6 +130,7 @@ def test_what_only_chooses_among_others_is_not_followed():
 
 JOINED = {
     "of two functions": lambda net, y, x: torch.cat([y.relu(), y.tanh()])[:WIDTH],
+    "where a mask says so": lambda net, y, x: torch.where(x > 0, y.relu(), y.tanh()),
     "of one, and itself": lambda net, y, x: torch.stack([y.relu(), y]).mean(0),
 }
 
