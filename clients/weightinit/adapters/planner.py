@@ -162,7 +162,8 @@ class Planner:
         if not found.parts or block.rows is not None:
             return [self._apply_inference(block, found, names, shape)]
         lengths = {name: length for name, (length, _) in found.parts.items()}
-        actions, reasons = dict.fromkeys(lengths, block.action), dict.fromkeys(lengths, block.reason)
+        actions = {name: divide_groups(block.action, length, shape, axis) for name, length in lengths.items()}
+        reasons = dict.fromkeys(lengths, block.reason)
         blocks = split_axis(lengths, actions, reasons, axis)
         planned = [self._plan_block(part, names, modules, shape, None) for part in blocks]
         inferences = [inference for _, inference in found.parts.values()]
@@ -185,6 +186,22 @@ class Planner:
         reason = f"{block.reason} {found.reason}".strip()
         certainty = max(block.certainty, found.certainty, key=CERTAINTIES.index)
         return replace(block, action=action, reason=reason, certainty=certainty)
+
+
+def divide_groups(draw: Draw, length: int, shape: Sequence[int], axis: int) -> Draw:
+    """Divide the groups of a convolution among its parts: give the draw of the part of that length its own.
+
+    >>> divide_groups(Draw({"layout": "OIW", "groups": 6}), 4, (12, 1, 3), 0).layer
+    {'layout': 'OIW', 'groups': 2}
+    """
+    groups = draw.layer.get("groups", 1)
+    if groups == 1:
+        return draw
+    own, rest = divmod(groups * length, shape[axis])
+    if not rest:
+        return Draw({**draw.layer, "groups": own})
+    fan_out = shape[axis] // groups * measure_field(draw.layer["layout"], shape)
+    return Draw({**draw.layer, "groups": 1, "fan_out": fan_out})
 
 
 def measure_field(layout: str, shape: Sequence[int]) -> int:

@@ -37,8 +37,9 @@ def describe_use(finder: ActivationFinder, named: NamedTensor, known: list[Block
     """
     if not known:
         return describe_kernel(finder, named)
-    tables = find_tables(named.owners)
-    return describe_table(finder, named, known) if tables and known[0].reason != TIED else known
+    if finder.is_plain or not find_tables(named.owners) or known[0].reason == TIED:
+        return known
+    return describe_table(finder, named, known)
 
 
 def describe_kernel(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
@@ -89,7 +90,7 @@ def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Blo
 
 def guess_biases(finder: ActivationFinder, named: NamedTensor) -> Block | None:
     """Guess that what an embedding looks up are biases of attention, where they are added to its logits."""
-    if not find_tables(named.owners):
+    if finder.is_plain or not find_tables(named.owners):
         return None
     products = [node for tensor in named.tied for node in finder.find_products(tensor)]
     if not products or not all(is_lookup(node) and is_added_to_logits(node) for node in products):

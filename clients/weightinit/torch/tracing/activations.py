@@ -1,6 +1,7 @@
 """Activation inference: which activation follows each kernel of a module."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -10,18 +11,19 @@ from torch import nn
 
 from weightinit.adapters.batches import Batch, map_batch, read_batch
 from weightinit.adapters.flow.following import Follower
-from weightinit.adapters.flow.graph import Node, Role
-from weightinit.adapters.flow.inference import Inference, choose, doubt
+from weightinit.adapters.flow.graph import Node, Role, fold
+from weightinit.adapters.flow.inference import NOTHING, Inference, choose, doubt
 from weightinit.adapters.rules import ModelRejected
 from weightinit.torch.tracing.copying import copy_input, copy_module
 from weightinit.torch.tracing.inputs import guess_inputs
 from weightinit.torch.tracing.recording import record
-from weightinit.torch.tracing.symbolic import Traced, trace_module, trace_whole
-from weightinit.torch.tracing.uses import Use, find_makers, find_rewritten, find_use
+from weightinit.torch.tracing.symbolic import Traced, is_own, trace_module, trace_whole
+from weightinit.torch.tracing.uses import Use, find_makers, find_rewritten, find_use, read_groups
 from weightinit.torch.walk import unwrap
 
 # Of a kernel that is applied in more places, as that of a recurrent layer is, the others are alike.
 MAX_USES = 8
+DEPTHWISE = ("conv1d", "conv2d", "conv3d")
 UNUSED = doubt("its output is not used")
 
 
@@ -67,6 +69,11 @@ class ActivationFinder:
     def __init__(self, root: nn.Module, batch: Batch = None) -> None:
         self._root = unwrap(root)
         self._batch = batch
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all modules run PyTorch's own forwards: then layers alone apply their parameters."""
+        return all(map(is_own, self._root.modules()))
 
     def find(self, parameter: torch.Tensor, layer: nn.Module) -> Inference:
         """Find what follows a kernel: its first use counts, if it has several."""
@@ -162,7 +169,7 @@ def find_certain(nodes: Sequence[Node]) -> dict[int, Inference]:
     for node in nodes:
         uses = [findings.setdefault(key, []) for key in node.parameters] if node.role is Role.PRODUCT else []
         if any(len(known) < MAX_USES for known in uses):
-            found = follower.infer(node)
+            found = infer(follower, node)
             if found.certainty != "certain":
                 return {}
             for known in uses:
@@ -183,13 +190,37 @@ def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:
             for key in node.parameters if node.role is Role.PRODUCT else ():
                 known = findings.get(key)
                 if (known is None or known.certainty == "unknown") and len(found.get(key, ())) < MAX_USES:
-                    found.setdefault(key, []).append(follower.infer(node))
+                    found.setdefault(key, []).append(infer(follower, node))
         for key, inferences in found.items():
             seen = [one for one in inferences if one != UNUSED] or inferences
             chosen = choose(seen)
             if key not in findings or chosen.certainty != "unknown":
                 findings[key] = chosen
     return findings
+
+
+def infer(follower: Follower, node: Node) -> Inference:
+    """Infer what follows a kernel: it packs what a depthwise convolution right behind it is split into."""
+    found = follower.infer(node)
+    if found != NOTHING or len(node.users) != 1 or not is_depthwise(node.users[0]):
+        return found
+    after = follower.infer(node.users[0])
+    parts = {name: (length, found) for name, (length, _) in after.parts.items()}
+    return replace(found, parts=parts, outputs=after.outputs)
+
+
+def is_depthwise(node: Node) -> bool:
+    """Tell whether a product is a convolution that keeps its channels apart."""
+    if isinstance(node.call, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        return node.call.groups == node.call.in_channels == node.call.out_channels
+    kernel = node.arguments[1] if len(node.arguments) > 1 else None
+    if (
+        fold(getattr(node.call, "__name__", "")) not in DEPTHWISE
+        or not isinstance(kernel, Node)
+        or kernel.tensor is None
+    ):
+        return False
+    return read_groups(node) == len(kernel.tensor) and kernel.tensor.shape[1] == 1
 
 
 def record_batch(module: nn.Module, batch: Batch, *, training: bool) -> list[Node]:

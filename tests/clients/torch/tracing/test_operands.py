@@ -171,3 +171,29 @@ def test_the_kernels_of_attention_that_are_put_together_stay_one_each():
     module = Holding(compute, q=nn.Linear(4, 4), k=nn.Linear(4, 4), v=nn.Linear(4, 4))
     kernels = [(name, one.certainty) for name, one in plan(module).items() if name.endswith("weight")]
     assert kernels == [("q.weight", "certain"), ("k.weight", "certain"), ("v.weight", "certain")]
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_a_depthwise_convolution_keeps_the_kernels_apart_that_are_split_behind_it(is_recorded):
+    """Restormer (Zamir et al. 2022, section 3.1): queries, keys and values pass a depthwise convolution."""
+
+    def compute(s, x):
+        if is_recorded and len(x.shape) * x.shape[0] > 1:  # which torch.fx cannot follow
+            x = -x
+        q, k, v = s.depthwise(s.qkv(x)).chunk(3, 1)
+        return v @ (q.mT @ k).softmax(-1)
+
+    layers = {"qkv": nn.Conv1d(4, 12, 1), "depthwise": nn.Conv1d(12, 12, 3, padding=1, groups=12)}
+    found = plan(Holding(compute, **layers), torch.randn(2, 4, 5))
+    assert [found[f"qkv.weight.{part}"].shape for part in "qkv"] == [(4, 4, 1)] * 3
+    assert [found[f"depthwise.weight.{part}"].action.layer["groups"] for part in "qkv"] == [4] * 3
+
+
+def test_a_table_among_layers_of_pytorch_needs_no_graph(monkeypatch):
+    def refuse(_):
+        raise AssertionError("it was traced")
+
+    monkeypatch.setattr("weightinit.torch.tracing.activations.trace_whole", refuse)
+    module = nn.Sequential(nn.Embedding(8, 4), nn.Linear(4, 2))
+    planned = plan_parameters(module, rules={"1.weight": {"activation": "relu"}})
+    assert [one.certainty for one in planned] == ["certain"] * 3
