@@ -96,7 +96,15 @@ def run_on_meta(
 
 def is_in_place(func: Callable[..., Any], keywords: dict[str, Structure]) -> bool:
     """Tell whether a function changes an argument: add_, __iadd__, __setitem__, relu(inplace=True)."""
-    name = getattr(func, "__name__", "_")
+    return is_changing(getattr(func, "__name__", "_"), keywords)
+
+
+def is_changing(name: str, keywords: dict[str, Structure]) -> bool:
+    """Tell whether a function or method of a name changes an argument.
+
+    >>> is_changing("relu_", {}), is_changing("__iadd__", {}), is_changing("relu", {"inplace": True})
+    (True, True, True)
+    """
     if name.startswith("__"):
         return name in {"__get__", "__set__", "__setitem__", "__delitem__"} or name.startswith("__i")
     return name.endswith("_") or keywords.get("inplace") is True or "out" in keywords

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from weightinit.adapters.batches import map_batch
 from weightinit.adapters.flow.graph import Node, Role, Structure, fold
+from weightinit.torch.tracing.aliases import VIEWS, Aliases
 from weightinit.torch.tracing.assertions import is_asserting_above
 from weightinit.torch.tracing.copying import Copy, keep_surroundings
 from weightinit.torch.tracing.forms import FormCache, drop_values, has_values, is_in_place
@@ -37,6 +38,7 @@ class Recorder(TorchFunctionMode):
         self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
         self._copied = made
         self._forms = FormCache()
+        self._aliases = Aliases(lambda key: self._tensors[key][0], self._bind)
         self._answers: dict[int, tuple[bool, torch.Tensor]] = {}  # kept, as above
 
     def __torch_function__(
@@ -124,6 +126,7 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         made = find_tensors(args[:1] if name == "setitem" else result)
         arguments, named = self._replace(args), self._replace(keywords)
+        is_changed = is_in_place(func, keywords) and name not in {"get", *VIEWS}
         for place, tensor in enumerate(made):
             node = make_node(name, self._label(func), func, tuple(arguments), named)
             node.shape = tuple(tensor.shape)
@@ -131,7 +134,12 @@ class Recorder(TorchFunctionMode):
             node.is_mask = not tensor.dtype.is_floating_point and not tensor.dtype.is_complex
             if node.is_constant:
                 node.tensor = read_fill(name, args, keywords) if tensor.is_meta else tensor
+            before = self._tensors.get(id(tensor))
             self._add(node, tensor)
+            if name in VIEWS and isinstance(args[0], torch.Tensor):
+                self._aliases.note(id(tensor), id(args[0]), node)
+            elif is_changed and before is not None:
+                self._aliases.change(id(tensor), before[0])
 
     def _label(self, func: Callable[..., Any]) -> str:
         """Label a function for people: by the module that it is all of, or by its own name."""
@@ -143,6 +151,10 @@ class Recorder(TorchFunctionMode):
     def _add(self, node: Node, tensor: torch.Tensor) -> None:
         add_node(node, self.nodes)
         self._tensors[id(tensor)] = node, tensor
+
+    def _bind(self, key: int, node: Node) -> None:
+        """Give a tensor that shares the memory of another a node anew."""
+        self._add(node, self._tensors[key][1])
 
     def _find(self, tensor: torch.Tensor) -> Node:
         """Find the node of a tensor; one that is new is a constant."""

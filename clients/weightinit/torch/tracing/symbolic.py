@@ -2,6 +2,7 @@
 
 import builtins
 import inspect
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,15 +12,18 @@ from typing import Any, get_args
 import torch
 from torch import fx, nn
 
-from weightinit.adapters.flow.graph import Node, Role
+from weightinit.adapters.flow.graph import Node, Role, fold
 from weightinit.torch.layers import is_known
+from weightinit.torch.tracing.aliases import VIEWS
 from weightinit.torch.tracing.assertions import is_asserting
 from weightinit.torch.tracing.conversion import make_module_node, make_step
 from weightinit.torch.tracing.copying import Copy, copy_module, keep_surroundings
+from weightinit.torch.tracing.forms import is_changing
 from weightinit.torch.tracing.hooks import explain_inputs, explain_outputs
 from weightinit.torch.tracing.nodes import add_node, make_constant
 from weightinit.torch.walk import unwrap
 
+IN_PLACE = frozenset(["iadd", "imul", "isub", "itruediv"])
 # What is an argument of a node as it is.
 PLAIN = frozenset([int, float, bool, str, type(None), type(...), torch.dtype])
 
@@ -49,6 +53,22 @@ class TensorProxy(fx.Proxy):
     """A proxy that isinstance takes for a tensor while a module is traced."""
 
     _is_param = _is_buffer = False  # what isinstance asks of a tensor that may be one
+
+    def __iadd__(self, other: object) -> Any:  # noqa: ANN401 - fx's, as below
+        """Add to a tensor in place: fx itself would make another of it."""
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+    def __isub__(self, other: object) -> Any:  # noqa: ANN401
+        """Subtract in place."""
+        return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
+
+    def __imul__(self, other: object) -> Any:  # noqa: ANN401
+        """Multiply in place."""
+        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+
+    def __itruediv__(self, other: object) -> Any:  # noqa: ANN401
+        """Divide in place."""
+        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
 
     @classmethod
     def __torch_function__(
@@ -111,7 +131,8 @@ class LayerTracer(fx.Tracer):
                 self.note_failure(path, inner, error, before)
         arguments, keywords = self.create_arg(args), self.create_arg(kwargs)
         node = make_module_node(path, source, arguments, keywords, self.opaque.get(path, ""))
-        return self.proxy(self._add(node))
+        made = self.proxy(self._add(node))
+        return self._change(args[0], made) if args and getattr(m, "inplace", False) is True else made
 
     def note_failure(self, path: str, module: nn.Module, error: Exception, before: int = 0) -> None:
         """Note that a module could not be followed, and what was computed in it after the nodes `before`."""
@@ -124,6 +145,23 @@ class LayerTracer(fx.Tracer):
             why = list(self.opaque.values())[-1]
             last = tuple(dict.fromkeys(node for node in self._broken if not node.users))
             self._add(Node(0, Role.UNKNOWN, inputs=last, why=why))
+
+    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - fx's
+        """Make the stand-in of what a call returns: that of its argument, if it changes that in place."""
+        made = super().create_proxy(kind, target, args, kwargs, *rest, **more)
+        name = target if isinstance(target, str) else getattr(target, "__name__", "")
+        changes = kind.startswith("call") and (name in IN_PLACE or is_changing(name, kwargs))
+        return self._change(kwargs.get("out", args[0]), made) if changes else made
+
+    def _change(self, given: Any, made: fx.Proxy) -> fx.Proxy:  # noqa: ANN401 - any argument
+        """Let a stand-in stand for what its tensor has become. Raises where views of it would have to."""
+        if not isinstance(given, fx.Proxy):
+            return made
+        old = given.node.node
+        if any(fold(getattr(node.call, "__name__", "")) in VIEWS for node in (old, *old.users)):
+            raise TypeError("a view is changed in place")
+        given.node = made.node
+        return given
 
     def create_node(
         self,
