@@ -91,7 +91,8 @@ class Walker:
         masks = sum(source.is_mask for source in own)
         if node.role in BLENDING or (node.role is Role.MOVE and 0 < masks < len(own)):
             return self._blend(node, own, region)
-        chooses = masks and any(not (source in own or source.is_constant) for source in node.inputs)
+        others = any(not (source in own or source.is_constant) for source in node.inputs)
+        chooses = node.role is Role.MOVE and masks and others
         if node.role is Role.IGNORED or node.is_mask or chooses:
             return None
         if node.role is Role.STATISTIC:

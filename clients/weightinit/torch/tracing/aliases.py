@@ -48,6 +48,8 @@ class Aliases:
         """Bind what shares memory with a tensor anew, after it was changed; its node was another `before`."""
         chain = self._list_steps(tensor)
         root = chain[0][0] if chain else tensor
+        if self.find(root).is_constant and self.find(tensor).is_constant:
+            return  # a kernel that is clipped is a kernel still
         if chain:
             steps = [step for _, step in chain]
             old = self.find(root)
@@ -84,7 +86,8 @@ def renew(step: Node, source: object, new: Node) -> Node:
 
     arguments = substitute(step.arguments, get)
     inputs = tuple(dict.fromkeys(get(node) for node in step.inputs))
-    return replace(step, arguments=arguments, inputs=inputs, users=[])
+    role = Role.MOVE if step.is_constant and not new.is_constant else step.role
+    return replace(step, role=role, arguments=arguments, inputs=inputs, users=[])
 
 
 def write(

@@ -14,9 +14,9 @@ from torch.overrides import TorchFunctionMode
 from weightinit.adapters.batches import map_batch
 from weightinit.adapters.flow.graph import Node, Role, Structure, fold
 from weightinit.torch.tracing.aliases import VIEWS, Aliases
-from weightinit.torch.tracing.assertions import is_asserting_above
 from weightinit.torch.tracing.copying import Copy, keep_surroundings
 from weightinit.torch.tracing.forms import FormCache, drop_values, has_values, is_in_place
+from weightinit.torch.tracing.frames import is_asserting_above
 from weightinit.torch.tracing.hooks import explain_inputs, explain_outputs
 from weightinit.torch.tracing.nodes import add_node, make_constant, make_node, read_fill
 from weightinit.torch.tracing.operations import FILLED, FILLS, ROLES, TENSOR_ATTRIBUTES

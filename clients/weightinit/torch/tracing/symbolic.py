@@ -1,13 +1,9 @@
 """Symbolic traces: the graph of a module by torch.fx, whole or as far as the module can be followed."""
 
-import builtins
 import inspect
-import operator
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -15,15 +11,15 @@ from torch import fx, nn
 from weightinit.adapters.flow.graph import Node, Role, fold
 from weightinit.torch.layers import is_known
 from weightinit.torch.tracing.aliases import VIEWS
-from weightinit.torch.tracing.assertions import is_asserting
 from weightinit.torch.tracing.conversion import make_module_node, make_step
 from weightinit.torch.tracing.copying import Copy, copy_module, keep_surroundings
 from weightinit.torch.tracing.forms import is_changing
+from weightinit.torch.tracing.frames import is_asserting, list_needed
 from weightinit.torch.tracing.hooks import explain_inputs, explain_outputs
 from weightinit.torch.tracing.nodes import add_node, make_constant
+from weightinit.torch.tracing.stand_ins import IN_PLACE, Step, TensorProxy, find_proxies, take_for_tensors
 from weightinit.torch.walk import unwrap
 
-IN_PLACE = frozenset(["iadd", "imul", "isub", "itruediv"])
 # What is an argument of a node as it is.
 PLAIN = frozenset([int, float, bool, str, type(None), type(...), torch.dtype])
 
@@ -34,58 +30,6 @@ class Traced:
 
     nodes: list[Node]
     outside: str
-
-
-@dataclass(slots=True)
-class Step:
-    """What torch.fx takes for a node of its own: one of the adapters', and what fx notes about it."""
-
-    node: Node
-    meta: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """What fx shows of it in messages."""
-        return self.node.label or self.node.role.value
-
-
-class TensorProxy(fx.Proxy):
-    """A proxy that isinstance takes for a tensor while a module is traced."""
-
-    _is_param = _is_buffer = False  # what isinstance asks of a tensor that may be one
-
-    def __iadd__(self, other: object) -> Any:  # noqa: ANN401 - fx's, as below
-        """Add to a tensor in place: fx itself would make another of it."""
-        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
-
-    def __isub__(self, other: object) -> Any:  # noqa: ANN401
-        """Subtract in place."""
-        return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
-
-    def __imul__(self, other: object) -> Any:  # noqa: ANN401
-        """Multiply in place."""
-        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
-
-    def __itruediv__(self, other: object) -> Any:  # noqa: ANN401
-        """Divide in place."""
-        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
-
-    @classmethod
-    def __torch_function__(
-        cls,
-        orig_method: Callable[..., Any],
-        types: tuple[type, ...],
-        args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - fx's
-        """Make the node of a call; as fx does, which searches all arguments for stand-ins first."""
-        args, kwargs = args or (), kwargs or {}
-        given = next((one for one in (*args, *kwargs.values()) if type(one) is cls), None)
-        if given is None or isinstance(orig_method, torch._C.ScriptMethod):  # noqa: SLF001 - no public way
-            return super().__torch_function__(orig_method, types, args, kwargs)
-        if is_method(orig_method):
-            return given.tracer.create_proxy("call_method", orig_method.__name__, args, kwargs)
-        return given.tracer.create_proxy("call_function", orig_method, args, kwargs)
 
 
 class LayerTracer(fx.Tracer):
@@ -101,6 +45,7 @@ class LayerTracer(fx.Tracer):
         self._partial = partial
         self._parameters: dict[int, fx.Proxy] = {}
         self._broken: list[Node] = []
+        self._needed: set[Node] = set()
         self.nodes: list[Node] = []
         self.opaque: dict[str, str] = {}
 
@@ -138,12 +83,16 @@ class LayerTracer(fx.Tracer):
         """Note that a module could not be followed, and what was computed in it after the nodes `before`."""
         self.opaque[path] = explain_failure(module, error)
         self._broken += self.nodes[before:]
+        needed = find_proxies(list_needed(error))
+        self._needed |= {proxy.node.node for proxy in needed if isinstance(proxy.node, Step)}
 
     def end_broken(self) -> None:
-        """End what was computed last where the trace broke off in what is not known."""
+        """End what was computed last, or needed still, where the trace broke off, in what is not known."""
         if self._broken:
             why = list(self.opaque.values())[-1]
-            last = tuple(dict.fromkeys(node for node in self._broken if not node.users))
+            last = tuple(
+                dict.fromkeys(node for node in self._broken if not node.users or node in self._needed)
+            )
             self._add(Node(0, Role.UNKNOWN, inputs=last, why=why))
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - fx's
@@ -157,7 +106,8 @@ class LayerTracer(fx.Tracer):
         """Let a stand-in stand for what its tensor has become. Raises where views of it would have to."""
         if not isinstance(given, fx.Proxy):
             return made
-        old = given.node.node
+        step: Any = given.node
+        old = step.node
         if any(fold(getattr(node.call, "__name__", "")) in VIEWS for node in (old, *old.users)):
             raise TypeError("a view is changed in place")
         given.node = made.node
@@ -283,36 +233,10 @@ def trace_children(
                 yield from trace_module(inner, failures, record, outside)
 
 
-@contextmanager
-def take_for_tensors() -> Iterator[None]:
-    """Let isinstance take stand-ins for tensors, so that forwards go the way that they go with tensors.
-
-    A stand-in cannot say so itself by its `__class__`: PyTorch's C++ would take it for a tensor, and crash.
-    """
-    ask = builtins.isinstance
-
-    def ask_of_stand_ins(value: object, kinds: Any) -> bool:  # noqa: ANN401 - a class, a tuple or a union
-        if type(value) is not TensorProxy or ask(value, kinds):
-            return ask(value, kinds)
-        return torch.Tensor in (kinds if ask(kinds, tuple) else get_args(kinds) or (kinds,))
-
-    builtins.isinstance = ask_of_stand_ins
-    try:
-        yield
-    finally:
-        builtins.isinstance = ask
-
-
 def explain_failure(module: nn.Module, error: Exception) -> str:
     """Explain why a module could not be followed: the first sentence of the error."""
     message = str(error).partition(". ")[0] or type(error).__name__
     return f"{type(module).__name__}.forward cannot be traced ({message})"
-
-
-@lru_cache(maxsize=256)
-def is_method(function: Callable[..., Any]) -> bool:
-    """Tell whether a function is a method of tensors."""
-    return torch.overrides.is_tensor_method_or_property(function)
 
 
 def has_children(module: nn.Module) -> bool:

@@ -159,3 +159,25 @@ def test_a_forward_that_changes_a_state_is_followed(make, change, read, loops):
     net = Net(make(), change, loops=loops)
     plan = {tensor.name: tensor for tensor in plan_parameters(net, strict=True)}
     assert plan["first.weight"].action.layer["activation"] == "relu"
+
+
+class UsedAgain(nn.Module):
+    """SiLU by hand, of which the factor comes behind a branch that no trace can take."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.other = (nn.Parameter(torch.randn(8, 8)) for _ in range(2))
+
+    def forward(self, values):
+        """Ask for a value between the sigmoid and the product."""
+        hidden = nn.functional.linear(values, self.weight)
+        gate = torch.sigmoid(hidden)
+        if nn.functional.linear(values, self.other).sum() > 0:
+            return gate
+        return gate * hidden
+
+
+def test_a_signal_that_is_needed_where_a_trace_breaks_off_is_used_again():
+    with pytest.warns(UserWarning, match="other"):
+        plan = plan_parameters(UsedAgain())
+    assert next(one for one in plan if one.name == "weight").certainty == "guessed"
