@@ -35,10 +35,10 @@ class KerasArrays:
         return keras.ops.convert_to_tensor(np.array(values), dtype=str(np.asarray(values).dtype))
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Any:
-        """Make a tensor of a shape, in which elements count along an axis."""
+        """Make a tensor of a shape, in which elements count from one along an axis."""
         lengths = [1] * len(shape)
         lengths[axis] = count
-        numbers = np.arange(count, dtype="float64").reshape(lengths)
+        numbers = np.arange(1.0, count + 1).reshape(lengths)
         return self.make(np.broadcast_to(numbers, tuple(shape)))
 
     def make_filled(self, value: float, shape: Sequence[int]) -> Any:

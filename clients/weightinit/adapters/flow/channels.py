@@ -1,4 +1,7 @@
-"""Channels: which outputs of a kernel a node of a graph holds, by their numbers."""
+"""Channels: which outputs of a kernel a node of a graph holds, by their numbers.
+
+They count from one while they are moved: the zeros of a pad or a triangle are no outputs.
+"""
 
 import contextlib
 from collections.abc import Container, Hashable, Sequence
@@ -74,8 +77,8 @@ class ChannelFinder:
             return None
         held = np.asarray(self._arrays.read(moved))
         once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
-        counted = np.real(once).astype(np.int64).ravel()
-        return np.flatnonzero(np.bincount(counted[counted >= 0])).tolist()
+        counted = np.rint(np.real(once)).astype(np.int64).ravel()
+        return np.flatnonzero(np.bincount(counted[counted > 0])[1:]).tolist()
 
     def _move(self, start: Node, way: Sequence[Node]) -> Array | None:
         if start not in self._moved:
@@ -121,7 +124,7 @@ def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: 
     def get(source: Node) -> Array:
         if source in on_way:
             return numbers[source]
-        return arrays.make_filled(0 if source.is_mask else -1.0, source.shape or ())
+        return arrays.make_filled(0 if source.is_mask else 0.0, source.shape or ())
 
     for step in way:
         if step in numbers:

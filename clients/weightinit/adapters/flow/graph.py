@@ -83,7 +83,7 @@ class Arrays(Protocol):
         ...
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
-        """Make an integer array of a shape, in which elements count along an axis."""
+        """Make an integer array of a shape, in which elements count from one along an axis."""
         ...
 
     def make_filled(self, value: float, shape: Sequence[int]) -> Array:
@@ -107,10 +107,10 @@ class NumpyArrays:
         return np.array(values)
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
-        """Make an array of a shape, in which elements count along an axis."""
+        """Make an array of a shape, in which elements count from one along an axis."""
         lengths = [1] * len(shape)
         lengths[axis] = count
-        return np.broadcast_to(np.arange(count, dtype=float).reshape(lengths), tuple(shape))
+        return np.broadcast_to(np.arange(1.0, count + 1).reshape(lengths), tuple(shape))
 
     def make_filled(self, value: float, shape: Sequence[int]) -> Array:
         """Make an array of a shape, of one value: of integers where that is one."""

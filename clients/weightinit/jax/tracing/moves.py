@@ -63,9 +63,9 @@ def make_move(equation: Equation) -> Callable[..., Any]:
 
 
 def overlay(*arrays: Array) -> Array:
-    """Lay arrays over each other: what is -1 in one is what the others have there.
+    """Lay arrays over each other: what is 0 in one is what the others have there.
 
-    >>> overlay(np.array([0, -1]), np.array([-1, 1])).tolist()
-    [0, 1]
+    >>> overlay(np.array([1, 0]), np.array([0, 2])).tolist()
+    [1, 2]
     """
     return np.maximum.reduce(arrays)

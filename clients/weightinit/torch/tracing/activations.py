@@ -35,10 +35,10 @@ class TorchArrays:
         return torch.from_numpy(np.array(values))
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> torch.Tensor:
-        """Make a tensor of a shape, in which elements count along an axis."""
+        """Make a tensor of a shape, in which elements count from one along an axis."""
         lengths = [1] * len(shape)
         lengths[axis] = count
-        numbers = torch.arange(count, dtype=torch.float64).view(lengths)
+        numbers = torch.arange(1, count + 1, dtype=torch.float64).view(lengths)
         return numbers.expand(*shape)
 
     def make_filled(self, value: float, shape: Sequence[int]) -> torch.Tensor:

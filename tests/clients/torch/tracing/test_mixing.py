@@ -91,6 +91,11 @@ def test_the_largest_of_one_output_over_places_is_a_pool():
     assert (found.activation, found.certainty) == ("relu", "certain")
 
 
+def test_zeros_of_a_pad_are_no_part_of_a_kernel():
+    found = find(lambda net, y, x: F.pad(y, (0, WIDTH))[:, WIDTH:] + y.relu())
+    assert (found.activation, found.certainty) == ("relu", "certain")
+
+
 SOFTMAX = {
     "plain": lambda net, y, x: y.exp() / y.exp().sum(-1, keepdim=True),
     "stable": lambda net, y, x: (e := (y - y.amax(-1, keepdim=True)).exp()) / e.sum(-1, keepdim=True),
