@@ -78,6 +78,8 @@ class ChannelFinder:
         held = np.asarray(self._arrays.read(moved))
         once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
         counted = np.rint(np.real(once)).astype(np.int64).ravel()
+        if counted.max(initial=0) > (start.shape or ())[start.axis]:
+            return None  # an operation read what was in memory
         return np.flatnonzero(np.bincount(counted[counted > 0])[1:]).tolist()
 
     def _move(self, start: Node, way: Sequence[Node]) -> Array | None:

@@ -9,6 +9,9 @@ from weightinit.adapters.flow.functions import GATED, recognize
 from weightinit.adapters.flow.graph import Node, Role, find_sources
 from weightinit.adapters.flow.signals import Evaluator, Gate, Signal
 
+# Why an end of a sum has no name for certain.
+UNNAMED = "no function of one output"
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -58,11 +61,8 @@ class Finisher:
         ]
 
     def _finish(self, signal: Signal, node: Node) -> End:
-        if signal.picked and self._values.is_linear(signal):
-            return End(node, None, why="the largest of several outputs is taken, as in maxout", reduced=True)
         if self._values.is_linear(signal):
-            gated = self._name_gate(signal.gates)
-            return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)
+            return self._finish_linear(signal, node)
         if signal.values is None and signal.named is not None:
             return End(node, self._values.name(signal), signal.named)
         found = self._values.recognize(signal)
@@ -70,9 +70,17 @@ class Finisher:
             return End(node, found.name, signal.last)
         if signal.named is not None:
             return End(node, signal.named.activation, signal.named, guessed=True)
+        if signal.mixed:  # a function of several sums, perhaps, as of attention's values
+            return End(node, "none", signal.last, UNNAMED)
         moments = f"E[φ²] = {found.second_moment:.3g}, E[φ'²] = {found.derivative_moment:.3g}"
         label = signal.last.label if signal.last else node.label
         return End(node, None, signal.last, f"a custom function, up to {label}, is not known ({moments})")
+
+    def _finish_linear(self, signal: Signal, node: Node) -> End:
+        if signal.picked:
+            return End(node, None, why="the largest of several outputs is taken, as in maxout", reduced=True)
+        gated = self._name_gate(signal.gates)
+        return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)
 
     def _name_gate(self, gates: Sequence[Gate]) -> str | None:
         """Name the unit whose linear half was multiplied by factors, by the activation of the other half."""

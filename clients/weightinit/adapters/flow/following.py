@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from weightinit.adapters.flow.ends import End
+from weightinit.adapters.flow.ends import UNNAMED, End
 from weightinit.adapters.flow.graph import Arrays, Node, Role
 from weightinit.adapters.flow.inference import NOTHING, Inference, are_gated, doubt, merge, pack
 from weightinit.adapters.flow.ways import Region, Walker
@@ -109,6 +109,8 @@ class Follower:
             return doubt("its output is not used")
         if self._outside and any(end.node.role is Role.OUTPUT for end in direct):
             return doubt(self._outside)
+        if any(end.why == UNNAMED for end in direct):
+            return replace(NOTHING, reason="What follows its sums is no activation.", certainty="guessed")
         return NOTHING
 
 

@@ -69,6 +69,11 @@ def test_queries_and_keys_end_at_their_product(rest):
     assert (found.activation, found.certainty) == (None, "certain")
 
 
+def test_what_follows_sums_and_is_no_activation_is_a_guess():
+    found = find(lambda net, y, x: (z := net.adjacency @ y) / (z.square() + 1))
+    assert (found.activation, found.certainty) == (None, "guessed")
+
+
 def test_values_that_nothing_follows_are_certain():
     found = find(lambda net, y, x: attend(net, y, x, after=lambda values: values + x))
     assert (found.activation, found.certainty) == (None, "certain")
