@@ -30,7 +30,10 @@ NOTHING = Inference(None, "No activation follows.")
 
 def pack(parts: Sequence[tuple[int, Inference]]) -> Inference:
     """Pack what follows kernels that lie one behind the other, each with its number of outputs."""
-    is_attention = len(parts) == ATTENTION and all(one == NOTHING for _, one in parts)
+    *scored, last = (one for _, one in parts)
+    # The values may meet an activation behind their product with the scores, which is a guess.
+    ends = all(one == NOTHING for one in scored) and (last == NOTHING or last.certainty == "guessed")
+    is_attention = len(parts) == ATTENTION and ends
     names = "qkv" if is_attention else [str(number) for number in range(len(parts))]
     packed = dict(zip(names, parts, strict=True))
     return Inference(None, f"Its outputs are split into {len(parts)} kernels.", parts=packed)

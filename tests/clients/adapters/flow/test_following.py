@@ -118,6 +118,16 @@ def test_three_kernels_that_nothing_follows_are_queries_keys_and_values():
     assert list(pack([(4, NOTHING), (4, NOTHING), (2, NOTHING)]).parts) == ["q", "k", "v"]
 
 
+def test_values_that_an_activation_may_follow_are_those_of_attention_still():
+    values = Inference("relu", "relu() follows a product with what is no kernel.", "guessed")
+    assert list(pack([(4, NOTHING), (4, NOTHING), (4, values)]).parts) == ["q", "k", "v"]
+
+
+def test_three_kernels_of_which_one_is_activated_for_certain_are_numbered():
+    activated = Inference("relu", "relu() follows.")
+    assert list(pack([(4, NOTHING), (4, NOTHING), (4, activated)]).parts) == ["0", "1", "2"]
+
+
 def test_uses_that_disagree_are_a_guess():
     found = choose([Inference("relu"), Inference("tanh")])
     assert (found.activation, found.certainty) == ("relu", "guessed")
