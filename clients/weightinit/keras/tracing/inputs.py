@@ -91,8 +91,9 @@ def list_inputs(layer: Layer, batch: Batch = None) -> list[Arguments]:
 def make_inputs(layer: Layer) -> Iterator[Arguments]:
     """Make inputs of the shapes that a layer was built for: of numbers, or of indexes."""
     # A model that is not built by a call has layers that are: the first is likely to have its inputs.
-    built = (getattr(one, "_build_shapes_dict", None) for one in layer._flatten_layers())  # noqa: SLF001
-    shapes = dict(next((found for found in built if found), {}))
+    built = (getattr(one, "_build_shapes_dict", None) or {} for one in layer._flatten_layers())  # noqa: SLF001
+    known = ({name: shape for name, shape in one.items() if shape is not None} for one in built)
+    shapes = next((found for found in known if found), {})
     required = [
         parameter
         for parameter in inspect.signature(layer.call).parameters.values()
