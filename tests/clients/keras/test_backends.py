@@ -15,6 +15,7 @@ OTHERS = sorted(INSTALLED - {keras.backend.backend()})
 
 
 @pytest.mark.skipif("TESTED_SERVICE" in os.environ, reason="these tests run inside of others already")
+@pytest.mark.timeout(900)  # all of this folder, which takes minutes
 @pytest.mark.parametrize("backend", OTHERS)
 def test_the_other_backend_passes(backend, service_url):
     done = subprocess.run(
