@@ -152,7 +152,7 @@ def guess_inputs(opened: OpenedModel) -> Iterator[jax.ShapeDtypeStruct]:
     shapes: dict[tuple[tuple[int, ...], str], None] = {}
     kernels = {path: tuple(leaf.shape) for path, leaf in opened.leaves.items() if len(leaf.shape) > 1}
     ranks = sorted({len(shape) for shape in kernels.values()}, reverse=True)
-    if any("embed" in path for path in kernels):
+    if opened.takes_numbers or any("embed" in path for path in kernels):
         shapes |= dict.fromkeys([((1, 8), "int32"), ((8,), "int32"), ((), "int32")])
     widths = dict.fromkeys(
         [*opened.widths, *(length for shape in kernels.values() for length in shape[::-1])]

@@ -65,13 +65,13 @@ class Declarations:
         if declared is not None and (stacked := find_stacked(shape, declared.shape, letters)) is not None:
             letters = "".join("B" if axis in stacked else letter for axis, letter in enumerate(letters))
             if declared.is_own:
-                return replace(use, layout=letters), ""
+                return replace(use, layout=letters), use.doubt
         if letters.count("O") < 2:
-            return replace(use, layout=letters), ""
+            return replace(use, layout=letters), use.doubt
         first = letters.index("O")
         if "I" in letters[first:]:
             letters = letters[:first] + "B" + letters[first + 1 :]
-        return replace(use, layout=letters), AMBIGUOUS
+        return replace(use, layout=letters), f"{AMBIGUOUS} {use.doubt}".strip()
 
 
 def find_stacked(shape: Shape, inner: Shape, letters: str) -> tuple[int, ...] | None:

@@ -97,10 +97,12 @@ class Author:
         Constants that norms begin with stay constants.
         """
         is_drawn = isinstance(known.action, Draw | Unknown)
-        if path in self._opened.untrained | self._opened.statistics:
-            if not is_drawn and (is_abstract(leaf) or path in self._opened.statistics):
+        untrained, statistics = self._opened.untrained, self._opened.statistics
+        if path in untrained or path in statistics:
+            if not is_drawn and (is_abstract(leaf) or path in statistics):
                 return None
-            return Block(Leave(), f"{UNTRAINED}: it is in {path.partition('/')[0]}, and no parameter.")
+            what = untrained.get(path, "it is a statistic")
+            return Block(Leave(), f"{UNTRAINED}: {what}, and no parameter.")
         if path in self._frozen:
             return Block(Leave(), FROZEN)
         return Block(Leave(), HIDDEN, certainty="guessed") if path in self._hidden else None

@@ -8,7 +8,7 @@ from weightinit.adapters.actions import Block, Certainty, Constant, Draw, Leave,
 from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.models import OpenedModel
 from weightinit.jax.tracing.nodes import read_number
-from weightinit.jax.tracing.uses import Uses
+from weightinit.jax.tracing.uses import HIDDEN, MIXED, Uses
 from weightinit.jax.walk import Leaf, is_abstract
 from weightinit.spec.layer import LayerFields
 from weightinit.spec.layouts import write_out
@@ -20,7 +20,7 @@ LOOKUP: LayerFields = {
     "mode": "fan_out",
     "distribution": "normal",
 }
-UNUSED = "It may be a kernel, and the traced model does not show how it is used: its own value stays."
+UNUSED = "It may be a kernel, and {}: its own value stays."
 # By glob of the path and rank: what a bare tree is known by. The kernels of attention have heads; others are
 # taken to be in Keras' order. Haiku calls kernels w, and tables embeddings.
 KERNELS: tuple[tuple[str, int | None, LayerFields], ...] = (
@@ -69,8 +69,10 @@ def describe_other(path: str, leaf: Leaf, opened: OpenedModel, uses: Uses | None
     """Describe a leaf that is not known to be a kernel."""
     value = CONSTANTS.get(path.rpartition("/")[2])
     is_unused = path in uses.lost or path not in uses.touched if uses else not opened.is_bare
-    if is_unused and value is None and len(leaf.shape) > 1 and jnp.issubdtype(leaf.dtype, jnp.floating):
-        return Block(Unknown(), UNUSED, certainty="unknown")
+    is_wide = len(leaf.shape) > 1 or (uses is not None and uses.lost.get(path) == MIXED)
+    if is_unused and value is None and is_wide and jnp.issubdtype(leaf.dtype, jnp.floating):
+        why = uses.lost.get(path, HIDDEN) if uses else HIDDEN
+        return Block(Unknown(), UNUSED.format(why), certainty="unknown")
     if is_abstract(leaf):
         left = Block(Leave(), "It is no kernel that is known.")
         return (

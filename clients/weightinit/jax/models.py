@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -38,8 +39,8 @@ class OpenedModel:
 
     `widths` are the numbers of inputs that its modules declare, `declarations` the shapes of their kernels,
     `choices` their initializers. `function` takes the tree and inputs; None for a bare tree. `close` makes a
-    model of another tree. `untrained` are those in other collections of Linen than its parameters, `traces`
-    the programs that were seen, each with the paths of its first arguments.
+    model of another tree. `untrained` are those that are no parameters, and what they are; `traces` the
+    programs that were seen, each with the paths of its first arguments. It `takes_numbers` if it has tables.
     """
 
     tree: PyTree
@@ -50,7 +51,8 @@ class OpenedModel:
     statistics: frozenset[str] = frozenset()
     widths: tuple[int, ...] = ()
     declarations: Declarations = field(default_factory=Declarations)
-    untrained: frozenset[str] = frozenset()
+    untrained: Mapping[str, str] = field(default_factory=dict)
+    takes_numbers: bool = False
     choices: Choices = field(default_factory=Choices)
     traces: list[tuple[Any, list[str]]] = field(default_factory=list)
 
@@ -83,16 +85,58 @@ def open_batched(model: PyTree) -> OpenedModel:
     """Open a model that is called on many samples: one of Equinox' takes a single one."""
     equinox, linen = sys.modules.get("equinox"), sys.modules.get("flax.linen")
     if equinox is not None and isinstance(model, equinox.Module):
-        return _open(Applied(lambda tree, *args, **named: equinox.filter_vmap(tree)(*args, **named), model))
+        return _open(Applied(partial(map_equinox, equinox), model))
     if linen is not None and isinstance(model, tuple) and isinstance(model[0], linen.Module):
         return _open(Applied(*model))
     return _open(model)
+
+
+def map_equinox(equinox: Any, tree: PyTree, *args: Any, **named: Any) -> Any:  # noqa: ANN401
+    """Call a model of Equinox on each sample of its arguments: states and random keys are those of all."""
+
+    def is_state(value: Any) -> bool:  # noqa: ANN401
+        return isinstance(value, equinox.nn.State)
+
+    def find_axis(value: Any) -> int | None:  # noqa: ANN401
+        return None if is_state(value) or not getattr(value, "ndim", 0) else 0
+
+    def call(args: Any, named: Any) -> Any:  # noqa: ANN401
+        return call_equinox(equinox, tree, *args, **named)
+
+    axes = jax.tree.map(find_axis, (args, named), is_leaf=is_state)
+    names = [getattr(one, "axis_name", None) for one in find_modules(tree, equinox)]
+    spread = next((name for name in names if name is not None), "batch")
+    return equinox.filter_vmap(call, in_axes=axes, axis_name=spread)(args, named)
+
+
+def find_modules(tree: PyTree, equinox: Any, kind: Any = object) -> Iterator[Any]:  # noqa: ANN401
+    """Find the modules of Equinox in a tree of them that are of a kind."""
+    if isinstance(tree, equinox.Module):
+        if isinstance(tree, kind):
+            yield tree
+        children: Iterable[Any] = vars(tree).values()
+    else:
+        children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    for child in children:
+        yield from find_modules(child, equinox, kind)
+
+
+def call_equinox(equinox: Any, tree: PyTree, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
+    """Call a model of Equinox; as in inference where its dropout asks for random keys that nobody gave."""
+    if any(getattr(module, "inference", None) is False for module in find_modules(tree, equinox)):
+        args, names = jax.tree.map(lambda leaf: leaf, (inputs, named))  # a state is used but once
+        try:  # nothing of this is to be traced where it fails
+            jax.eval_shape(lambda: jax.tree.leaves(equinox.filter(tree(*args, **names), equinox.is_array)))
+        except RuntimeError:
+            tree = equinox.nn.inference_mode(tree)
+    return tree(*inputs, **named)
 
 
 def _open(model: PyTree) -> OpenedModel:
     if isinstance(model, Applied):
         return _open_applied(model)
     nnx, linen = sys.modules.get("flax.nnx"), sys.modules.get("flax.linen")
+    equinox = sys.modules.get("equinox")
     if nnx is not None and isinstance(model, nnx.Module):
         return _open_nnx(model, nnx)
     if linen is not None and isinstance(model, linen.Module):
@@ -103,14 +147,24 @@ def _open(model: PyTree) -> OpenedModel:
         return OpenedModel(
             variables, leaves, module.bind, module.apply, None, statistics, untrained=untrained
         )
-    function = (lambda tree, *inputs, **named: tree(*inputs, **named)) if callable(model) else None
+    function: Function | None = None
+    if callable(model):
+        is_own = equinox is not None and isinstance(model, equinox.Module)
+        function = partial(call_equinox, equinox) if is_own else call
+    tables = () if equinox is None else find_modules(model, equinox, equinox.nn.Embedding)
     widths = tuple(find_widths(model)) if function else ()
     opened = OpenedModel(model, find_leaves(model), lambda tree: tree, function, widths=widths)
     return replace(
         opened,
         declarations=Declarations.of(read_equinox(model)),
         untrained=find_untrained(model, opened.leaves),
+        takes_numbers=any(True for _ in tables),
     )
+
+
+def call(tree: PyTree, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
+    """Call a callable tree."""
+    return tree(*inputs, **named)
 
 
 def find_leaves(tree: PyTree) -> dict[str, Leaf]:
@@ -121,11 +175,11 @@ def find_leaves(tree: PyTree) -> dict[str, Leaf]:
     }
 
 
-def find_untrained(tree: PyTree, leaves: Mapping[str, Leaf]) -> frozenset[str]:
+def find_untrained(tree: PyTree, leaves: Mapping[str, Leaf]) -> dict[str, str]:
     """Find the leaves that are no parameters of a module of Linen: those in its other collections."""
     if not isinstance(tree, Mapping) or "params" not in tree:
-        return frozenset()
-    return frozenset(path for path in leaves if not path.startswith("params/"))
+        return {}
+    return {path: f"it is in {path.partition('/')[0]}" for path in leaves if not path.startswith("params/")}
 
 
 def find_widths(model: Any) -> Iterator[int]:  # noqa: ANN401
@@ -185,14 +239,22 @@ def _find_statistics(opened: OpenedModel) -> frozenset[str]:
 
 
 def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
-    """Open a module of NNX, which is updated in place: only its parameters are drawn."""
+    """Open a module of NNX, which is updated in place: only its parameters are drawn.
+
+    Other variables, and arrays that are none, as the scales of nnx.WeightNorm, are not trained; the state of
+    random numbers is none of the model's tensors.
+    """
     graph, state = nnx.split(model)
-    # An array that is no variable, as the scales of nnx.WeightNorm, is not trained.
     kinds = {"/".join(map(str, path)): type(one) for path, one in nnx.to_flat_state(state)}
     found = find_leaves(state)
     statistics = frozenset(path for path in found if issubclass(kinds[path], nnx.BatchStat))
-    leaves = {
-        path: leaf for path, leaf in found.items() if issubclass(kinds[path], nnx.Param | nnx.BatchStat)
+    leaves = {path: leaf for path, leaf in found.items() if not issubclass(kinds[path], nnx.RngState)}
+    untrained = {
+        path: f"it is a {kinds[path].__name__}"
+        if issubclass(kinds[path], nnx.Variable)
+        else "it is no variable"
+        for path in leaves
+        if not issubclass(kinds[path], nnx.Param | nnx.BatchStat)
     }
 
     def close(tree: PyTree) -> Any:  # noqa: ANN401
@@ -205,7 +267,7 @@ def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
     modules = {"/".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
     widths = tuple(width for module in modules.values() for width in read_widths(module))
     read = Declarations.of(read_nnx(modules))
-    opened = OpenedModel(state, leaves, close, run, None, statistics, widths, read)
+    opened = OpenedModel(state, leaves, close, run, None, statistics, widths, read, untrained)
     for path, module in modules.items():
         opened.choices.add(path, module)
     return opened

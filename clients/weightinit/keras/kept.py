@@ -90,7 +90,7 @@ def compute_fixed(made: Any, named: NamedTensor) -> Any:
     Of one that is not Keras' own, two calls tell.
     """
     is_own = type(made).__module__.startswith("keras.")
-    if name_dtype(named.variable) not in DTYPES or (is_own and not isinstance(made, FIXED)):
+    if (is_own and not isinstance(made, FIXED)) or name_dtype(named.variable) not in DTYPES:
         return None
     if isinstance(made, keras.initializers.Constant) and not np.ndim(made.value):
         return None  # of one value, which is read elsewhere

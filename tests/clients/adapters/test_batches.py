@@ -49,7 +49,7 @@ class KerasGraph(keras.Model):
 
 
 class NNXGraph(nnx.Module):
-    """Its like in Flax NNX, without the sum."""
+    """The same in Flax NNX."""
 
     def __init__(self):
         rngs = nnx.Rngs(0)
@@ -59,7 +59,7 @@ class NNXGraph(nnx.Module):
         if edges.shape[0] != 3:
             raise ValueError("edges have a source, a target and a kind")
         sent = self.first(nodes)[edges[0]]
-        return self.last(jax.nn.silu(sent[edges[1]]))
+        return self.last(jax.nn.silu(jnp.zeros((len(nodes), 8)).at[edges[1]].add(sent)))
 
 
 ARRAYS = np.zeros((NODES, WIDTH), "float32"), np.zeros((3, EDGES), "int32")

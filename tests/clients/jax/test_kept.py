@@ -422,3 +422,28 @@ def test_the_slope_of_an_abstract_prelu_of_nnx_is_the_default_of_flax(client):
 
     model = initialize(nnx.eval_shape(make), 7, client=client)
     assert model.layers[1].negative_slope[...] == pytest.approx(0.01)
+
+
+class Recorded(nnx.Variable):
+    """A kind of variable of one's own."""
+
+
+class Remembering(nnx.Module):
+    """A layer beside variables that are no parameters, and an array that is none."""
+
+    def __init__(self):
+        rngs = nnx.Rngs(0)
+        self.layer, self.drop = nnx.Linear(5, 7, rngs=rngs), nnx.Dropout(0.5, rngs=rngs)
+        self.cache, self.record = nnx.Cache(jnp.zeros((3, 7))), Recorded(jnp.ones((7, 7)))
+        self.fixed = nnx.data(jnp.ones(7))
+
+    def __call__(self, x):
+        return self.drop(self.layer(x)) @ self.record[...] * self.fixed
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("cache", "a Cache"), ("record", "a Recorded"), ("fixed", "no variable")]
+)
+def test_what_is_no_parameter_of_nnx_is_named_and_kept(name, what, client):
+    row = plan(Remembering(), 42, client=client)[name]
+    assert (row.scheme, f"it is {what}" in row.reason) == ("kept", True)

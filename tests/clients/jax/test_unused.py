@@ -59,7 +59,6 @@ def test_a_product_that_does_not_show_the_axes_of_a_kernel(name, client):
 
 USED = {
     "weight normalization": lambda x, w, g: x @ (g * w / jnp.sqrt((w**2).sum(0))),  # Salimans & Kingma 2016
-    "a mask": lambda x, w, _: x @ (w * jnp.tril(jnp.ones((5, 7)))),
     "half precision": lambda x, w, _: x.astype(jnp.bfloat16) @ w.astype(jnp.bfloat16),
     "a flip": lambda x, w, _: x @ w[::-1],
 }

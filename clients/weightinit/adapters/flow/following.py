@@ -14,7 +14,6 @@ from weightinit.adapters.flow.inference import NOTHING, Inference, are_gated, do
 from weightinit.adapters.flow.ways import Region, Walker
 
 MAX_PARTS = 8
-ATTENTION = 3  # queries, keys, values
 
 # Where a signal ends: nodes, and the places among their inputs.
 Places = frozenset[tuple[Node, int]]

@@ -35,6 +35,10 @@ def _split(equation: Equation, array: Array) -> Sequence[Array]:
     return np.split(array, np.cumsum(equation.params["sizes"])[:-1], equation.params["axis"])
 
 
+def _unstack(equation: Equation, array: Array) -> Sequence[Array]:
+    return [*np.moveaxis(array, equation.params["axis"], 0)]
+
+
 def _join(equation: Equation, *arrays: Array) -> Array:
     return np.concatenate(arrays, equation.params["dimension"])
 
@@ -46,8 +50,11 @@ MOVES: dict[str, Callable[..., Any]] = {
     "rev": lambda equation, array: np.flip(array, equation.params["dimensions"]),
     "slice": _slice,
     "split": _split,
+    "stack": lambda equation, *arrays: np.stack(arrays, equation.params["axis"]),
     "squeeze": lambda equation, array: array.squeeze(equation.params["dimensions"]),
+    "tile": lambda equation, array: np.tile(array, equation.params["reps"]),
     "transpose": lambda equation, array: array.transpose(equation.params["permutation"]),
+    "unstack": _unstack,
 }
 
 

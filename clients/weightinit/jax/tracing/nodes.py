@@ -16,18 +16,24 @@ Array = Any  # a jax.Array, or a number
 
 
 class Graph:
-    """The nodes of a program in order, the `weights` that some of them are, and the uses of leaves."""
+    """The nodes of a program in order, the `weights` that some of them are, and the uses of leaves.
 
-    def __init__(self, ranks: Mapping[str, int]) -> None:
+    Those that are `fed` come of the output of a kernel.
+    """
+
+    def __init__(self, shapes: Mapping[str, Sequence[int]]) -> None:
         self.nodes: list[Node] = []
         self.weights: dict[Node, Weight] = {}
-        self.uses = Uses(ranks)
+        self.fed: set[Node] = set()
+        self.uses = Uses(shapes)
 
     def add(self, form: Form, role: Role, **fields: Any) -> Node:  # noqa: ANN401 - a node's
         """Add a node for an array of a shape and dtype, as a user of its inputs."""
         known = {"shape": tuple(form.shape), "is_mask": not is_inexact(form), **fields}
         node = Node(len(self.nodes), role, **known)
         self.nodes.append(node)
+        if (role is Role.PRODUCT and node.parameters) or not self.fed.isdisjoint(node.inputs):
+            self.fed.add(node)
         for source in node.inputs:
             source.users.append(node)
         return node
@@ -45,17 +51,22 @@ class Graph:
         )
 
     def derive(
-        self, form: Form, sources: Sequence[Node], number: float | None = None, weight: Weight | None = None
+        self,
+        form: Form,
+        sources: Sequence[Node],
+        number: float | None = None,
+        weight: Weight | None = None,
+        label: str = "",
     ) -> Node:
         """Add a constant that is made of others."""
-        inputs, parameters = tuple(dict.fromkeys(sources)), collect_parameters(sources)
-        node = self.add(form, Role.CONSTANT, inputs=inputs, parameters=parameters, tensor=number)
+        fields = {"inputs": tuple(dict.fromkeys(sources)), "parameters": collect_parameters(sources)}
+        node = self.add(form, Role.CONSTANT, label=label, tensor=number, **fields)
         if weight is not None:
             self.weights[node] = weight
         return node
 
     def move(
-        self, form: Form, role: Role, call: Callable[..., Any], sources: Sequence[Node], label: str
+        self, form: Form, role: Role, call: Callable[..., Any] | None, sources: Sequence[Node], label: str
     ) -> Node:
         """Add what moves elements of its sources, of which masks only say where to."""
         moved = [source for source in sources if not source.is_mask] or list(sources)
@@ -78,6 +89,7 @@ class Graph:
         inputs = tuple(dict.fromkeys(nodes))
         self.add(np.zeros(()), Role.OUTPUT, label="the output", inputs=inputs)
         self.uses.touched |= {key for node in self.nodes if node.users for key in node.parameters}
+        self.uses.settle()
 
 
 def is_inexact(form: Form) -> bool:
@@ -93,7 +105,7 @@ def read_number(array: Array) -> float | None:
     """
     try:
         found = np.asarray(array)
-        if not found.size or not (found == found.flat[0]).all():
+        if np.iscomplexobj(found) or not found.size or not (found == found.flat[0]).all():
             return None
         return float(found.flat[0])
     except (TypeError, ValueError):

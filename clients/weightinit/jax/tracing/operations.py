@@ -1,5 +1,6 @@
 """Operations: the nodes of equations, but for products and calls of other programs."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -7,13 +8,17 @@ from typing import Any
 import numpy as np
 
 from weightinit.adapters.flow.graph import BLENDING, Array, Node, Role, find_sources
+from weightinit.jax.tracing.changes import change_weight
 from weightinit.jax.tracing.moves import make_move, overlay
 from weightinit.jax.tracing.nodes import Graph, is_inexact, read_number
+from weightinit.jax.tracing.outputs import find_output_axes
 from weightinit.jax.tracing.primitives import KEEPING, ROLES, evaluate
 from weightinit.jax.tracing.weights import Weight, join, move_weight
 
 Equation = Any  # a jax.extend.core.JaxprEqn
 DType = Any
+
+MATRIX = 2  # axes of inputs and of outputs
 
 
 def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
@@ -21,9 +26,7 @@ def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
     name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
     if all(source.is_constant for source in sources):
         return _derive(graph, equation, sources)
-    role = ROLES.get(name, Role.UNKNOWN)
-    if all(source.is_constant or source.role is Role.IGNORED for source in sources):
-        role = Role.IGNORED  # random numbers, and what is made of them
+    role = _find_role(equation, sources)
     if name in {"gather", "dynamic_slice"} and sources[0].is_constant:
         return [_look_up(graph, equation, sources)]
     if name == "select_n" and not _share_kernel(sources[0], sources[1:]):
@@ -32,7 +35,15 @@ def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
         return _move(graph, equation, sources, role)
     if name == "reduce_sum":
         _note_hidden(graph, equation, sources[0])
+    return _add(graph, equation, sources, role)
+
+
+def _add(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> list[Node]:
+    """Add the nodes of what computes with signals."""
+    name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
     fields: dict[str, Any] = {"inputs": tuple(dict.fromkeys(sources)), "label": name}
+    if role is Role.UNKNOWN and name in ROLES:
+        fields["why"] = "the largest of several outputs follows, as in Maxout"
     if role in BLENDING:
         fields |= {"call": partial(_compute, name, equation.params), "arguments": tuple(sources)}
     if name == "div" and (exponential := _find_softmax(sources)) is not None:
@@ -40,7 +51,33 @@ def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
         fields |= {"inputs": exponential.inputs, "activation": "softmax"}
     if role is Role.PRODUCT:
         fields["is_mask"] = False  # the positions of the largest: what they were found in ends here
-    return [graph.add(form, role, **fields) for form in forms]
+    made = [graph.add(form, role, **fields) for form in forms]
+    if role is Role.MULTIPLY:
+        _modulate(graph, equation, sources, made[0])
+    return made
+
+
+def _find_role(equation: Equation, sources: Sequence[Node]) -> Role:
+    """Find what an operation does to signals."""
+    name = equation.primitive.name
+    if all(source.is_constant or source.role is Role.IGNORED for source in sources):
+        return Role.IGNORED  # random numbers, and what is made of them
+    if name == "reduce_max" and _is_maxout(equation, sources[0]):
+        return Role.UNKNOWN
+    return ROLES.get(name, Role.UNKNOWN)
+
+
+def _modulate(graph: Graph, equation: Equation, sources: list[Node], made: Node) -> None:
+    """Note a kernel that is scaled by what depends on inputs: by one number, or by one for each channel."""
+    for node, factor in (sources, sources[::-1]):
+        weight = graph.weights.get(node)
+        if weight is None or weight.rank < MATRIX:
+            continue
+        given = factor.inputs[0] if factor.label == "broadcast_in_dim" else factor
+        if math.prod(given.shape or ()) < math.prod(made.shape or ()):
+            changed = change_weight(graph, equation, sources)
+            graph.weights |= {made: changed} if changed else {}
+            return
 
 
 def _derive(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
@@ -49,18 +86,19 @@ def _derive(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]
     numbers, weights = [source.tensor for source in sources], [graph.weights.get(one) for one in sources]
     known = [weight for weight in weights if weight is not None]
     number, moved = None, list[Weight | None]([None] * len(forms))
-    if ROLES.get(name) in BLENDING:
-        if None not in numbers:
-            number = read_number(evaluate(name, equation.params, numbers))
-        moved = [max(known, key=lambda weight: weight.rank, default=None)]
+    if ROLES.get(name) in BLENDING and None not in numbers:
+        number = read_number(evaluate(name, equation.params, numbers))
+    is_elementwise = ROLES.get(name) in BLENDING or name in {"complex", "conj", "real"}
+    if is_elementwise:
+        moved = [change_weight(graph, equation, sources)]
     elif name in KEEPING | {"broadcast_in_dim", "reshape", "squeeze"}:
         number = numbers[0]
     if name == "concatenate" and len(known) == len(sources):
         moved = [join(known, equation.params["dimension"], forms[0].shape)]
-    elif weights and weights[0] is not None and ROLES.get(name) not in BLENDING:
+    elif weights and weights[0] is not None and not is_elementwise:
         moved = move_weight(equation, weights[0])
     pairs = zip(forms, moved, strict=True)
-    return [graph.derive(form, sources, number, weight) for form, weight in pairs]
+    return [graph.derive(form, sources, number, weight, name) for form, weight in pairs]
 
 
 def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> list[Node]:
@@ -73,8 +111,12 @@ def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> 
     made = []
     for place, form in enumerate(forms):
         if is_inexact(form):
-            node = graph.move(form, role, make_move(equation), sources, name)
+            call = None if name == "fft" else make_move(equation)
+            node = graph.move(form, role, call, sources, name)
             node.output = place if equation.primitive.multiple_results else None
+            weight = graph.weights.get(sources[0])
+            if weight is not None and weight.pieces and not sources[0].is_constant:
+                graph.weights[node] = move_weight(equation, weight)[place] or Weight.lose(form.shape)
         elif name in {"sort", "top_k"}:  # the places where the elements were
             node = graph.add(form, Role.IGNORED, label=name, inputs=tuple(dict.fromkeys(sources)))
         else:  # a mask, or whole numbers of a signal
@@ -91,7 +133,7 @@ def _note_hidden(graph: Graph, equation: Equation, source: Node) -> None:
         weight = graph.weights.get(factor)
         summed = [weight.dims[axis] for axis in equation.params["axes"]] if weight else []
         if weight and weight.rank > 1 and any(axis is not None for atoms in summed for axis, _ in atoms):
-            graph.uses.lost.update(piece.path for piece in weight.pieces)
+            graph.uses.lose(piece.path for piece in weight.pieces)
 
 
 def _look_up(graph: Graph, equation: Equation, sources: list[Node]) -> Node:
@@ -119,6 +161,12 @@ def _share_kernel(mask: Node, cases: Sequence[Node]) -> bool:
     """Tell whether a mask may be a function of what it selects from."""
     kernels = {source for source in find_sources(mask) if source.parameters}
     return any(source in kernels for case in cases for source in find_sources(case))
+
+
+def _is_maxout(equation: Equation, source: Node) -> bool:
+    """Tell whether the largest of some outputs of a kernel is taken, and not of places."""
+    axes, taken = find_output_axes(source) or frozenset(), frozenset(equation.params["axes"])
+    return bool(axes & taken) and not axes <= taken
 
 
 def _find_softmax(sources: Sequence[Node]) -> Node | None:

@@ -93,13 +93,14 @@ _ROWS: dict[Role, str] = {
     Role.ADD: "add add_any sub",
     Role.MULTIPLY: "div mul",
     Role.MOVE: """
-        all_gather all_to_all broadcast_in_dim concatenate convert_element_type copy copy_p
-        dynamic_update_slice expand_dims name optimization_barrier pad pbroadcast ppermute psum pvary
-        reduce_precision reduce_window reduce_window_max reduce_window_min reduce_window_sum reshape rev
-        scatter scatter-add scatter_add select_and_gather_add sharding_constraint sort squeeze stop_gradient
-        top_k transpose
+        all_gather all_to_all broadcast_in_dim complex concatenate conj convert_element_type copy copy_p
+        dynamic_update_slice expand_dims fft imag name optimization_barrier pad pbroadcast ppermute psum
+        psum_invariant pvary real reduce_precision reduce_window reduce_window_max reduce_window_min
+        reduce_window_sum reshape reshard rev scatter scatter-add scatter-max scatter-min scatter-mul
+        scatter-sub scatter_add select_and_gather_add sharding_constraint sort squeeze stack stop_gradient
+        tile top_k transpose
     """,
-    Role.SPLIT: "dynamic_slice gather slice split",
+    Role.SPLIT: "dynamic_slice gather slice split unstack",
     Role.REDUCE: "cumlogsumexp cummax cummin cumsum reduce_and reduce_max reduce_min reduce_or reduce_sum",
     # What comes out are positions and no longer a signal, which ends here.
     Role.PRODUCT: "argmax argmin",

@@ -1,14 +1,19 @@
 """Products: the nodes of kernels that are multiplied by signals, and the axes that each has there."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from weightinit.adapters.flow.graph import Node, Role, collect_parameters
 from weightinit.jax.tracing.nodes import Graph
+from weightinit.jax.tracing.outputs import find_output_axes
 from weightinit.jax.tracing.weights import Weight
 
 Equation = Any  # a jax.extend.core.JaxprEqn
+Array = Any  # of NumPy
 
 KERNELS = frozenset(["kernel", "w", "weight"])
 
@@ -21,11 +26,14 @@ def multiply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node
     stacked = [batched[0], [*batched[1], *(ragged.rhs_group_dimensions if ragged else ())]]
     weights = {side: weight for side in (0, 1) if (weight := graph.weights.get(sources[side]))}
     known = {side: weight for side, weight in weights.items() if weight.pieces}
+    if len(known) == 2 and sources[0].is_constant is not sources[1].is_constant:
+        known = {side: weight for side, weight in known.items() if sources[side].is_constant}
     if len(known) == 2:  # of which one is data: positions, or tokens that are learned
         known = {side: weight for side, weight in known.items() if _is_called_kernel(weight)}
-    if len(known) != 1:
+    if len(known) != 1 or _is_own(known, sources):
         return [_add_plain(graph, equation, sources)]
     side, weight = known.popitem()
+    _lose_others(graph, sources[side], weight)
     letters = ["O"] * len(weight.dims)
     for letter, axes in (("I", contracted[side]), ("B", stacked[side])):
         for axis in axes:
@@ -48,6 +56,7 @@ def convolve(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node
     numbers, shape = params["dimension_numbers"], tuple(equation.outvars[0].aval.shape)
     if weight is None or not weight.pieces or params["batch_group_count"] != 1:
         return [_add_plain(graph, equation, sources)]
+    _lose_others(graph, sources[1], weight)
     outputs, inputs, *field = numbers.rhs_spec
     names = "DHW"[-len(field) :] if len(field) <= 3 else "W" * len(field)
     letters = dict(zip(sorted(field), names, strict=True)) | {outputs: "O", inputs: "I"}
@@ -79,9 +88,59 @@ def _add_plain(graph: Graph, equation: Equation, sources: Sequence[Node]) -> Nod
     if all(source.is_constant for source in operands):
         return graph.derive(form, operands)
     lost = collect_parameters(operands)
-    graph.uses.lost |= lost
+    graph.uses.lose(lost)
+    fed = [side for side, source in enumerate(operands) if source in graph.fed]
+    is_dense = equation.primitive.name == "dot_general"
+    if is_dense and len(fed) == 1 and not graph.weights.keys() & operands:
+        return _mix(graph, equation, operands[fed[0]], fed[0], is_fixed=operands[1 - fed[0]].is_constant)
     role = Role.PRODUCT if lost else Role.MIX
     return graph.add(form, role, label=equation.primitive.name, inputs=tuple(dict.fromkeys(sources)))
+
+
+def _mix(graph: Graph, equation: Equation, signal: Node, side: int, *, is_fixed: bool) -> Node:
+    """Add the product of a signal with what is no kernel, as an adjacency: what it adds is the signal still.
+
+    Where outputs are multiplied by inputs, and others are left, they may be a kernel that a network makes.
+    """
+    form, name = equation.outvars[0].aval, equation.primitive.name
+    (contracted, batched), axes = equation.params["dimension_numbers"], find_output_axes(signal)
+    mixed = set() if axes is None else axes & {*contracted[side], *batched[side]}
+    if mixed and mixed == axes and not is_fixed:
+        return graph.add(form, Role.PRODUCT, label=name, inputs=(signal,))
+    if mixed and not is_fixed:
+        why = "its outputs may be a kernel themselves, which inputs are multiplied by"
+        return graph.add(form, Role.UNKNOWN, label=name, inputs=(signal,), why=why)
+    numbers = contracted[side], batched[side]
+    return graph.move(form, Role.MOVE, partial(_move, numbers, side, form.shape), [signal], name)
+
+
+def _move(numbers: Any, side: int, shape: Sequence[int], array: Array) -> Array:  # noqa: ANN401 - axes
+    """Move the numbers of outputs as a product does that adds what it contracts: those are the same."""
+    contracted, batched = (list(axes) for axes in numbers)
+    for axis in contracted:
+        first = array.take([0], axis)
+        if (first != array).any():
+            raise ValueError("it adds the outputs of a kernel to each other")
+        array = np.broadcast_to(first, array.shape)
+    free = [axis for axis in range(array.ndim) if axis not in {*batched, *contracted}]
+    moved = array.transpose([*contracted, *batched, *free])[(0,) * len(contracted)]
+    added = [1] * (len(shape) - moved.ndim)
+    batch, rest = moved.shape[: len(batched)], moved.shape[len(batched) :]
+    lengths = [*batch, *added, *rest] if side else [*batch, *rest, *added]
+    return np.broadcast_to(moved.reshape(lengths), shape)
+
+
+def _is_own(known: Mapping[int, Weight], sources: Sequence[Node]) -> bool:
+    """Tell whether a kernel is multiplied by what was made of itself: no signal is there."""
+    paths = {piece.path for weight in known.values() for piece in weight.pieces}
+    return all(source.is_constant and paths & source.parameters for source in sources[:2])
+
+
+def _lose_others(graph: Graph, source: Node, weight: Weight) -> None:
+    """Note that a kernel was made of other leaves too, but for vectors, as weight normalization has."""
+    pieces = {piece.path for piece in weight.pieces}
+    others = [path for path in source.parameters - pieces if graph.uses.is_matrix(path)]
+    graph.uses.lose(others, f"{min(pieces)} is changed by it before its product")
 
 
 def _is_called_kernel(weight: Weight) -> bool:

@@ -36,7 +36,7 @@ def record(
 
     `read` returns the number that all elements of a leaf are, where what is computed depends on it.
     """
-    graph = Graph({path: len(leaf.shape) for path, leaf in leaves.items()})
+    graph = Graph({path: tuple(leaf.shape) for path, leaf in leaves.items()})
     values = []
     for index, atom in enumerate(program.jaxpr.invars):
         path = paths[index] if index < len(paths) else None

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from weightinit.jax.tracing.primitives import KEEPING, REDUCING
@@ -11,6 +12,23 @@ Equation = Any  # a jax.extend.core.JaxprEqn
 # An axis of a leaf, None for one that was added, and how much of it lies along an axis here.
 Atom = tuple[int | None, int]
 Dims = tuple[tuple[Atom, ...], ...]
+
+
+class Effect(Enum):
+    """What a change of a kernel's numbers before its product leaves of what the kernel is drawn for."""
+
+    SCALE = "scale"  # another variance
+    JOIN = "join"  # another variance, as others are added to it
+    FUNCTION = "function"  # about the same, where numbers are small
+    BEND = "bend"  # none
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a kernel's numbers before its product, by what people call it."""
+
+    label: str
+    effect: Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +45,15 @@ class Weight:
     """A parameter, moved perhaps: `dims` are the axes of the leaf along each axis here.
 
     `pieces` are the leaves, or parts of them, that lie behind each other along the axis `joined`. None are
-    left where the axes are no longer known.
+    left where the axes are no longer known. `changes` are those of its numbers; it `is_normed` where its own
+    scale does not count, as it was divided by a norm of it.
     """
 
     pieces: tuple[Piece, ...]
     dims: Dims
     joined: int | None = None
+    changes: tuple[Change, ...] = ()
+    is_normed: bool = False
 
     @classmethod
     def of(cls, path: str, shape: Sequence[int]) -> "Weight":
@@ -51,8 +72,19 @@ class Weight:
 
     @property
     def rank(self) -> int:
-        """The number of axes that are of a leaf."""
-        return sum(any(axis is not None for axis, _ in atoms) for atoms in self.dims)
+        """The number of axes that are of a leaf, and longer than one element."""
+        return sum(any(axis is not None and size > 1 for axis, size in atoms) for atoms in self.dims)
+
+    def change(self, change: Change) -> "Weight":
+        """Return the weight after a change of its numbers."""
+        if change in self.changes or (self.is_normed and change.effect is Effect.SCALE):
+            return self
+        return replace(self, changes=(*self.changes, change))
+
+    def normalize(self) -> "Weight":
+        """Return the weight divided by a norm of it."""
+        kept = tuple(change for change in self.changes if change.effect is not Effect.SCALE)
+        return replace(self, changes=kept, is_normed=True)
 
     def permute(self, axes: Iterable[int | None], sizes: Sequence[int] = ()) -> "Weight":
         """Return the weight with those of its axes; a new one of that size for each None."""
@@ -64,7 +96,7 @@ class Weight:
             joined = None if self.joined is None else order.index(self.joined)
             return replace(self, dims=dims, joined=joined)
         whole = tuple(dict.fromkeys(Piece(piece.path) for piece in self.pieces))
-        return Weight(whole if len(whole) == 1 else (), dims)
+        return replace(self, pieces=whole if len(whole) == 1 else (), dims=dims, joined=None)
 
     def reshape(self, shape: Sequence[int]) -> "Weight":
         """Return the weight in another shape, with the axes of the leaf that each of its axes holds."""
@@ -92,7 +124,7 @@ class Weight:
             if first < last:
                 pieces.append(Piece(piece.path, piece.first + first - ahead, last - first))
             ahead += length
-        return Weight(tuple(pieces), dims, axis)
+        return replace(self, pieces=tuple(pieces), dims=dims, joined=axis)
 
 
 def regroup(atoms: Sequence[Atom], shape: Sequence[int]) -> Dims | None:
@@ -134,12 +166,16 @@ def join(weights: Sequence[Weight], axis: int, shape: Sequence[int]) -> Weight:
         ((atoms[0][0], shape[axis]),) if index == axis and len(atoms) == 1 else atoms
         for index, atoms in enumerate(weights[0].dims)
     )
-    return Weight(pieces, dims, axis)
+    changes = tuple(dict.fromkeys(change for weight in weights for change in weight.changes))
+    return Weight(pieces, dims, axis, changes, all(weight.is_normed for weight in weights))
 
 
 def move_weight(equation: Equation, weight: Weight) -> list[Weight | None]:
     """Return what an operation makes of a weight; None for what is no kernel any more."""
     shapes = [atom.aval.shape for atom in equation.outvars]
+    if equation.primitive.name == "unstack":
+        axis = equation.params["axis"]
+        return [weight.permute(one for one in range(len(weight.dims)) if one != axis)] * len(shapes)
     if equation.primitive.name != "split":
         return [_move(equation, weight, shape) for shape in shapes]
     axis, ahead, parts = equation.params["axis"], 0, []

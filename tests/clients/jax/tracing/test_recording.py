@@ -67,7 +67,7 @@ def test_a_function_is_known_by_its_values(name):
     assert read(multiply(SPELLED[name]), "a") == name.split()[0]
 
 
-@pytest.mark.parametrize("function", [jnp.sin, lambda x: jnp.fft.fft(x).real, jnp.square])
+@pytest.mark.parametrize("function", [jnp.sin, lambda x: jnp.abs(jnp.fft.fft(x)), jnp.square])
 def test_what_is_not_in_the_table_is_not_known(function):
     assert read(multiply(function), "a") is None
 
