@@ -14,6 +14,7 @@ INSTALLED = {name for name in ("jax", "tensorflow", "torch") if find_spec(name)}
 OTHERS = sorted(INSTALLED - {keras.backend.backend()})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("TESTED_SERVICE" in os.environ, reason="these tests run inside of others already")
 @pytest.mark.timeout(900)  # all of this folder, which takes minutes
 @pytest.mark.parametrize("backend", OTHERS)
