@@ -85,6 +85,18 @@ class Block:
         return [f"{name}{self.suffix}" for name in names]
 
 
+# Why a table is drawn as a head.
+TIED = (
+    "The table of an embedding that is a head, too: σ = 1/√d, so that logits have a variance of 1, as with"
+    " the shared weights of Vaswani et al. (2017), section 3.4."
+)
+
+
+def draw_head(rows: int, width: int) -> Draw:
+    """Return the draw of a table that is a head, too: by the fans of the head."""
+    return Draw({"layout": "IO", "fan_in": width, "fan_out": rows, "scheme": "lecun", "activation": None})
+
+
 def find_layout(blocks: Iterable[Block]) -> str:
     """Return the axes of a tensor, the same for all its blocks that are drawn; "" where none is.
 

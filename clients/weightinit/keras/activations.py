@@ -19,6 +19,7 @@ from weightinit.adapters.flow.inference import Inference, choose, doubt, merge
 from weightinit.keras.layers import Kernel, Layer, Variable
 from weightinit.keras.tracing.interception import keep_state
 from weightinit.keras.tracing.tracer import trace_model
+from weightinit.keras.tracing.uses import is_transposed
 from weightinit.spec.layouts import write_out
 
 if TYPE_CHECKING:
@@ -74,10 +75,16 @@ class ActivationFinder:
         self._batch = batch
         self._failures: Failures = {}
         self._products: dict[int, list[Node]] = {}
+        self._constant: list[Node] = []  # products that apply what is computed of variables alone
 
     def find_products(self, variable: Variable) -> list[Node]:
         """Find the products that apply a variable."""
         return self._products.get(id(variable), []) if self._predicting or self._training else []
+
+    def is_head(self, table: Variable) -> bool:
+        """Tell whether a product makes logits of a table, which is looked up, too."""
+        products = self.find_products(table)  # which traces the model
+        return any(is_transposed(node, table) for node in [*products, *self._constant])
 
     def find(self, variable: Variable, layer: Layer, kernel: Kernel) -> Inference:
         """Find what follows a kernel: the first of its uses counts, if there are several."""
@@ -108,6 +115,7 @@ class ActivationFinder:
             with evaluate():
                 for traced in graphs:
                     follower = Follower(KerasArrays(), traced.outside)
+                    self._constant += filter(applies_constant, traced.nodes)
                     for node in traced.nodes:
                         for key in node.parameters if node.role is Role.PRODUCT else ():
                             findings.setdefault(key, []).append(follower.infer(node))
@@ -122,6 +130,14 @@ class ActivationFinder:
             if any(one is layer for one in failed._flatten_layers())  # noqa: SLF001 - no public way
         ]
         return around[-1] if around else ""
+
+
+def applies_constant(node: Node) -> bool:
+    """Tell whether a node is a product that applies a matrix that is no variable."""
+    operands = [one for one in node.arguments if isinstance(one, Node)]
+    return node.role is Role.PRODUCT and any(
+        one.is_constant and not one.parameters and len(one.shape or ()) == 2 for one in operands
+    )
 
 
 def fit(found: Inference, kernel: Kernel, shape: tuple[int, ...]) -> Inference:

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 from keras.src.initializers.random_initializers import compute_fans
 
@@ -11,7 +12,7 @@ from weightinit.adapters.actions import Block, Certainty, Draw, Leave, split_axi
 from weightinit.keras.activations import ActivationFinder
 from weightinit.keras.constants import OWN, UNAPPLIED, UNSEEN, describe_constant, find_initializer
 from weightinit.keras.kept import describe_unused, find_held, read_values
-from weightinit.keras.layers import Kernel, find_kernel
+from weightinit.keras.layers import Kernel, find_kernel, make_head
 from weightinit.keras.tracing.uses import find_letters
 from weightinit.keras.walk import NamedTensor, name_dtype
 from weightinit.spec.dtypes import DTYPES
@@ -26,6 +27,8 @@ ROUNDING, NEAR, ENOUGH = 1.01, 0.8, 32
 def find_used(finder: ActivationFinder, named: NamedTensor) -> Kernel | None:
     """Find what a variable is, by its layer or else by the products that apply it; None for no kernel."""
     known = find_kernel(named.layer, named.variable.name)
+    if is_table(named) and finder.is_head(named.variable):
+        return make_head(*named.variable.shape)
     if known or not is_own_matrix(named):
         return known
     products = finder.find_products(named.variable)
@@ -33,6 +36,11 @@ def find_used(finder: ActivationFinder, named: NamedTensor) -> Kernel | None:
     if len(letters) != 1 or not (layout := letters.pop()):
         return None
     return Kernel({"layout": layout})
+
+
+def is_table(named: NamedTensor) -> bool:
+    """Tell whether a variable is the table of an embedding."""
+    return isinstance(named.layer, keras.layers.Embedding) and named.variable.name == "embeddings"
 
 
 def is_own_matrix(named: NamedTensor) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from keras import layers
 from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 
+from weightinit.adapters.actions import TIED, draw_head
 from weightinit.spec.layer import LayerFields
 
 # Keras is published without types.
@@ -55,8 +56,12 @@ LOOKUP = Kernel(
     reason="A table.",
 )
 
-
 REVERSE = Kernel({"layout": "IO"}, activated=False, reason="The way back from an embedding to its rows.")
+
+
+def make_head(rows: int, width: int) -> Kernel:
+    """Make the kernel that a table is which is a head, too."""
+    return Kernel(draw_head(rows, width).layer, activated=False, reason=TIED)
 
 
 def pack(*gates: str) -> dict[str, Kernel]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from weightinit.adapters.actions import CERTAINTIES, Block, Certainty, Constant, Draw
+from weightinit.adapters.actions import CERTAINTIES, TIED, Block, Certainty, Constant, Draw
 from weightinit.adapters.flow.graph import Node, Role, find_nodes, fold
 from weightinit.adapters.flow.inference import Inference, choose
-from weightinit.torch.layers import TIED, describe_head, find_tables
+from weightinit.torch.layers import describe_head, find_tables
 from weightinit.torch.tracing.activations import ActivationFinder
 from weightinit.torch.tracing.operands import FUNCTION
 from weightinit.torch.tracing.uses import MATRIX_PRODUCTS, Use, find_letters, join

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from torch import nn
 
-from weightinit.adapters.actions import Block, Constant, Draw, split_axis
+from weightinit.adapters.actions import TIED, Block, Constant, Draw, draw_head, split_axis
 
 Shape = tuple[int, ...]
 Describe = Callable[[nn.Module, Shape], list[Block]]
@@ -114,11 +114,6 @@ def count_groups(module: nn.Module) -> int:
     """Count the groups of a convolution."""
     return read_integer(module, "groups") or 1
 
-
-TIED = (
-    "The table of an embedding that is a head, too: σ = 1/√d, so that logits have a variance of 1, as with"
-    " the shared weights of Vaswani et al. (2017), section 3.4."
-)
 
 ZERO = constant(0.0, "Biases are initialized to zero.")
 CENTER = constant(0.0, "A norm's shift is initialized to zero.")
@@ -229,7 +224,7 @@ def find_tables(owners: Sequence[tuple[nn.Module, str]]) -> list[nn.Module]:
 def describe_head(table: nn.Module, shape: Shape) -> list[Block]:
     """Describe the table of an embedding that is a head, too: the row of padding stays zero."""
     rows, width = shape
-    head = Draw({"layout": "IO", "fan_in": width, "fan_out": rows, "scheme": "lecun", "activation": None})
+    head = draw_head(rows, width)
     return [
         replace(block, action=head, reason=TIED) if isinstance(block.action, Draw) else block
         for block in lookup(table, shape)

@@ -228,6 +228,9 @@ class Tracer(Unroller):
             made = copy_tensor(find_tensors(layer.compute_output_spec(*args, **keywords))[0])
         kernels = ((one, find_kernel(layer, one.name)) for one in layer.weights)
         keys = frozenset(id(one) for one, kernel in kernels if kernel is not None and kernel.activated)
+        # The table is the kernel of the way back.
+        if keywords.get("reverse") and isinstance(layer, layers.ReversibleEmbedding) and layer.tie_weights:
+            keys |= {id(one) for one in layer.weights if one.name == "embeddings"}
         inputs = tuple(dict.fromkeys(map(self.find, given)))
         axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
         self.add(Node(0, Role.PRODUCT, describe(layer), inputs=inputs, parameters=keys, axis=axis), [made])

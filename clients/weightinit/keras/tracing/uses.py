@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+import numpy as np
+
 from weightinit.adapters.flow.graph import Node
 from weightinit.keras.layers import Operation, Variable
 
@@ -10,6 +13,9 @@ from weightinit.keras.layers import Operation, Variable
 FIELDS = {1: "W", 2: "HW", 3: "DHW"}
 # The letters of a convolution's last axes.
 CONVOLUTIONS = {"Conv": "IO", "ConvTranspose": "OI", "DepthwiseConv": "GO"}
+
+# How far a cast to bfloat16 takes a number, in proportion.
+CAST = 2**-8
 
 
 def find_letters(product: Node, variable: Variable) -> str:
@@ -21,6 +27,34 @@ def find_letters(product: Node, variable: Variable) -> str:
             letters = spell_operand(operation, place, len(variable.shape), others)
             return letters if {"I", "G"} & set(letters) and "O" in letters else ""
     return ""
+
+
+def is_transposed(product: Node, variable: Variable) -> bool:
+    """Tell whether a product applies a matrix by its columns, so that it sums over the last axis.
+
+    What Keras computes of a variable alone, such as its transpose, is a constant that its values tell.
+    """
+    if id(variable) in product.parameters:
+        return product.call is None or find_letters(product, variable) == "OI"
+    operation = getattr(product.call, "__self__", None)
+    shape = tuple(variable.shape)
+    for place, operand in enumerate(product.arguments):
+        if not isinstance(operand, Node) or operand.parameters or not is_computed(operand, shape):
+            continue
+        others = [one for at, one in enumerate(product.arguments) if at != place]
+        letters = spell_operand(operation, place, 2, others)
+        held, values = (
+            np.asarray(keras.ops.convert_to_numpy(one)) for one in (operand.tensor, variable.value)
+        )
+        for given, table in ((letters, values), (letters[::-1], values.T)):
+            if given == "OI" and held.shape == table.shape and np.allclose(held, table, CAST, 0):
+                return True
+    return False
+
+
+def is_computed(operand: Node, shape: tuple[int, int]) -> bool:
+    """Tell whether an operand is a constant of the shape of a matrix, or of its transpose."""
+    return operand.is_constant and operand.tensor is not None and operand.shape in (shape, shape[::-1])
 
 
 def spell_operand(operation: Operation, place: int, rank: int, others: Sequence[Any]) -> str:
