@@ -7,6 +7,9 @@ RUN ["python3", "-m", "venv", "/app/venv"]
 COPY requirements/service.txt requirements/service.txt
 RUN ["/app/venv/bin/python", "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", \
      "--only-binary", ":all:", "--require-hashes", "-r", "requirements/service.txt"]
+COPY clients /tmp/clients
+RUN ["/app/venv/bin/python", "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", \
+     "--wheel-dir", "/app/venv/share/weightinit", "/tmp/clients"]
 COPY LICENSE LICENSE
 COPY scripts/container container
 COPY service service

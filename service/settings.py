@@ -1,6 +1,7 @@
 """Settings: the environment and the command line, read once."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,6 +81,11 @@ class Settings(BaseSettings):
         AfterValidator(check_database_url),
         Field(description="URL of a PostgreSQL database that keeps them instead: postgresql://…"),
     ] = SecretStr("")
+    wheel_directory: Annotated[
+        Path,
+        BeforeValidator(check_not_empty),
+        Field(description="where the client's wheel is, which pip gets from /simple"),
+    ] = Path(sys.prefix, "share/weightinit")
     max_streams: Annotated[
         int, Field(description="most large bodies sent at once by each process", ge=1, le=2**20)
     ] = 512

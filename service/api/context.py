@@ -10,8 +10,10 @@ from typing import Self, TypeVar, TypeVarTuple, cast
 
 from starlette.requests import Request
 
+import service
 from service.api.content.digests import Digests
 from service.api.model_cache import ModelCache
+from service.api.wheel import Wheel, find_wheel
 from service.api.workers import Workers
 from service.settings import Settings
 from service.store import Store, StoreUnavailableError
@@ -23,7 +25,7 @@ STORE_THREADS = 4
 
 @dataclass(slots=True)
 class Context:
-    """The settings, the threads that draw, store and parse, the digests and models known, the state."""
+    """The settings, the threads that draw, store and parse, what is known and served, the state."""
 
     settings: Settings
     workers: Workers
@@ -33,6 +35,7 @@ class Context:
     parse_workers: Workers
     models: ModelCache
     openapi: bytes
+    wheel: Wheel | None
     ready: bool = False
     open_streams: int = 0
     checking: asyncio.Task[None] | None = None
@@ -51,6 +54,7 @@ class Context:
             Workers(1, "parse"),
             ModelCache(),
             openapi,
+            find_wheel(settings.wheel_directory, service.__version__),
         )
 
     def start_check(self) -> None:

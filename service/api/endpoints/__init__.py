@@ -2,12 +2,20 @@
 
 from fastapi.routing import APIRoute
 
-from service.api.endpoints import docs, health, models, names, parameters, weights
+from service.api.endpoints import docs, health, models, names, packages, parameters, weights
 
 # The first route that matches is found quickest.
 ROUTES = tuple(
     route
-    for router in (weights.router, parameters.router, models.router, names.router, health.router, docs.router)
+    for router in (
+        weights.router,
+        parameters.router,
+        models.router,
+        names.router,
+        health.router,
+        docs.router,
+        packages.router,
+    )
     for route in router.routes
     if isinstance(route, APIRoute)
 )
