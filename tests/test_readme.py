@@ -5,59 +5,79 @@ import os
 import re
 import subprocess
 import sys
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 HERE = "http://127.0.0.1:8000"
 
 
-def find_blocks(language):
-    """The README's examples in a language, in their order."""
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-
-
-def run_commands(commands, url, folder):
-    """Run shell commands against a server, and return what they print."""
-    script = "set -euo pipefail\n" + commands.replace(HERE, url).replace(
-        "curl ", "curl -sS --fail-with-body "
+# Blocks of Python that follow each other are one, whatever text is between them.
+BLOCKS = [
+    (language, "".join(text for _, text in blocks))
+    for language, blocks in groupby(
+        re.findall(r"```(bash|python|text)\n(.*?)```", README, re.DOTALL), key=itemgetter(0)
     )
+]
+
+
+def run(command, url, folder):
+    """Run a command as the README's reader would, with the service at a URL, and return what it prints."""
     installed = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": installed, "WEIGHTINIT_URL": url}
     return subprocess.run(
-        ["bash", "-c", script], cwd=folder, check=True, capture_output=True, text=True, env=environment
+        command, cwd=folder, check=True, capture_output=True, text=True, env=environment
     ).stdout
 
 
+def follow(url, folder):
+    """Run the blocks in their order: each with the Python before it. Return what each of them prints."""
+    printed, script = [], ""
+    for language, text in BLOCKS:
+        if language == "bash":
+            commands = text.replace(HERE, url).replace("curl ", "curl -sS --fail-with-body ")
+            printed.append(run(["bash", "-euo", "pipefail", "-c", commands], url, folder))
+        elif language == "python":
+            script += text
+            printed.append(run([sys.executable, "-c", script], url, folder))
+        else:
+            printed.append("")
+    return printed
+
+
 @pytest.fixture(scope="module")
-def folder(service_url, tmp_path_factory):
-    """A folder in which every command of the README has been run."""
-    folder = tmp_path_factory.mktemp("readme")
-    for commands in find_blocks("bash"):
-        run_commands(commands, service_url, folder)
-    return folder
+def folder(tmp_path_factory):
+    """A folder in which the README was followed."""
+    return tmp_path_factory.mktemp("readme")
 
 
-@pytest.mark.parametrize("number", range(len(find_blocks("bash"))))
-def test_the_commands_of_a_block_succeed(number, service_url, tmp_path):
-    run_commands(find_blocks("bash")[number], service_url, tmp_path)
+@pytest.fixture(scope="module")
+def printed(service_url, folder):
+    """What the blocks of the README print."""
+    return follow(service_url, folder)
 
 
-def test_the_first_command_answers_with_hes_variance(service_url, tmp_path):
-    answer = json.loads(run_commands(find_blocks("bash")[0], service_url, tmp_path))
+def test_the_first_command_answers_with_hes_variance(printed):
+    answer = json.loads(printed[0])
     assert (answer["scheme"], answer["variance"]) == ("he", 2 / 784)
 
 
-def test_the_python_examples_run_one_after_the_other(folder):
-    script = "".join(find_blocks("python"))
-    subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True)
+def test_a_block_that_prints_is_followed_by_what_it_prints(printed):
+    shown = [(printed[n - 1], text) for n, (language, text) in enumerate(BLOCKS) if language == "text"]
+    assert shown
+    assert all(text == output for output, text in shown)
 
 
-def test_the_weights_have_the_shape_that_the_readme_names(folder):
+def test_the_files_that_the_readme_makes_hold_what_it_says(printed, folder):
+    assert printed
     assert np.load(folder / "w.npy").shape == (784, 300)
+    assert load_file(folder / "digits.safetensors")["0.weight"].shape == (300, 784)
 
 
 @pytest.mark.parametrize("command", re.findall(r"^\$ (\./scripts/\w+)", README, re.MULTILINE))
@@ -66,7 +86,7 @@ def test_a_script_of_the_readme_can_be_run(command):
     assert (ROOT / command).stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("page", re.findall(r"\]\(([^)#]+)\)", README))
+@pytest.mark.parametrize("page", re.findall(r"\]\((?!http)([^)#]+)\)", README))
 def test_a_link_of_the_readme_leads_somewhere(page):
     assert (ROOT / page).exists()
 
