@@ -37,23 +37,23 @@ def load_torchvision():
     return None
 
 
-def build(make):
-    """Build a model on the meta device; on the CPU where its constructor computes with values."""
+def build(make, device="meta"):
+    """Build a model on a device; on the CPU where its constructor computes with values."""
     with warnings.catch_warnings(action="ignore"):
         try:
-            with torch.device("meta"):
+            with torch.device(device):
                 return make()
         except (NotImplementedError, RuntimeError):  # a meta tensor has no data
             return make()
 
 
-def build_torchvision(name, **settings):
+def build_torchvision(name, *, device="meta", **settings):
     """Build a model of torchvision."""
     library = import_library("torchvision")
     settings |= {"weights": None}
     if "weights_backbone" in inspect.signature(library.models.get_model_builder(name)).parameters:
         settings |= {"weights_backbone": None}
-    return build(lambda: library.models.get_model(name, **settings))
+    return build(lambda: library.models.get_model(name, **settings), device)
 
 
 def build_timm(name, **settings):

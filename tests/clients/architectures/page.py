@@ -11,9 +11,9 @@ HEAD = """\
 How the kernels of models of {listed} are planned without
 rules by `weightinit.torch.plan` and `weightinit.keras.plan`: how many for an activation that is certain, how
 many for a guess, and how many without knowing what follows, which is warned of. The models have no pretrained
-weights. Of timm they are two of each module, of transformers the base models of every third model type, with
-two layers. Whether the activations are right is tested on 48 architectures, against records made from their
-own code.
+weights. Of torchvision these are all models, with values if they have at most 100 million; of timm two of each
+module, and of transformers the base models of every third model type with two layers, both without values.
+Whether the activations are right is tested on 48 architectures, against records made from their own code.
 
 This page is made by `KERAS_BACKEND=torch python -m tests.clients.architectures.page`.
 """

@@ -31,6 +31,7 @@ DEPTHS = [
     "num_block_layers",
 ]
 SHALLOW = 2
+MOST_VALUES = 100_000_000
 # What names one kernel in a reason, at its beginning, and numbers.
 REASONS = re.compile(r"^\S+ (?=\(|follows)|\d+(\.\d+)*")
 SECONDS = 120
@@ -148,10 +149,17 @@ def limit_time():
 
 
 def survey_torchvision():
-    """Survey torchvision's models of classification and segmentation."""
-    models = import_library("torchvision").models
-    names = [*models.list_models(models), *models.list_models(models.segmentation)]
-    return [survey_torch(name, lambda name=name: build_torchvision(name)) for name in names]
+    """Survey all of torchvision's models, with values where these are few: they tell what is a layer scale."""
+    names = import_library("torchvision").models.list_models()
+    return [survey_torch(name, lambda name=name: build_valued(name)) for name in names]
+
+
+def build_valued(name):
+    """Build a model of torchvision, with values unless they are too many."""
+    model = build_torchvision(name)
+    if sum(parameter.numel() for parameter in model.parameters()) > MOST_VALUES:
+        return model
+    return build_torchvision(name, device="cpu")
 
 
 def choose_timm():
