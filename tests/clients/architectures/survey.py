@@ -149,7 +149,7 @@ def limit_time():
 
 
 def survey_torchvision():
-    """Survey all of torchvision's models, with values where these are few: they tell what is a layer scale."""
+    """Survey all of torchvision's models, with values where these are few, as layer scales need."""
     names = import_library("torchvision").models.list_models()
     return [survey_torch(name, lambda name=name: build_valued(name)) for name in names]
 
