@@ -11,7 +11,7 @@ HEAD = """\
 How the kernels of models of {listed} are planned without
 rules by `weightinit.torch.plan` and `weightinit.keras.plan`: how many for an activation that is certain, how
 many for a guess, and how many without knowing what follows, which is warned of. The models have no pretrained
-weights. Of torchvision these are all models, with values if there are at most 100 million; of timm two of each
+weights. Of torchvision they are all models, with values if there are at most 100 million; of timm two of each
 module, and of transformers the base models of every third model type with two layers, both without values.
 Whether the activations are right is tested on 48 architectures, against records made from their own code.
 
