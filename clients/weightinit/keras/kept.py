@@ -14,9 +14,10 @@ import numpy as np
 from weightinit.adapters.actions import Block, Constant, Draw, Leave, PublishedDraw
 from weightinit.adapters.flow.inference import Inference
 from weightinit.adapters.rules import drop_scheme
+from weightinit.keras.assigned import Assignments
 from weightinit.keras.constants import find_initializer, name_initializer, read_value
 from weightinit.keras.initializers import Initializer
-from weightinit.keras.layers import Kernel, find_kernel
+from weightinit.keras.layers import Kernel, Layer, find_kernel
 from weightinit.keras.tracing.interception import keep_generators
 from weightinit.keras.walk import NamedTensor, name_dtype
 from weightinit.spec.dtypes import DTYPES
@@ -35,8 +36,9 @@ class Author:
     Frozen variables are kept where others are trained; where none is, they are not singled out.
     """
 
-    def __init__(self, variables: Sequence[NamedTensor], seed: int) -> None:
+    def __init__(self, model: Layer, variables: Sequence[NamedTensor], seed: int) -> None:
         self._seed = seed
+        self._assignments = Assignments(model, variables)
         self._singles_out = is_trained(variables)
         found = (find_initializer(named.layer, named.variable.name)[1] for named in variables)
         self._named = Counter((str(one.seed), one.name) for one in found if isinstance(one, Initializer))
@@ -48,6 +50,8 @@ class Author:
         argument, made = find_initializer(named.layer, named.variable.name)
         if isinstance(made, Initializer) and name_dtype(named.variable) in DTYPES:
             return self._take_over(named, kernel, made)
+        if assigned := self._assignments.find(named):
+            return assigned
         value = read_value(named.layer, named.variable.name) if kernel else None
         if value is not None:
             return Block(Constant(value), f"{name_initializer(made)}, its layer's {argument}, sets it.")

@@ -33,7 +33,7 @@ def plan_variables(
     """Plan how each variable of a model is initialized from a seed. Raises ModelRejected and SpecRejected."""
     planner, finder = Planner(rules, axis=-1), ActivationFinder(model, batch)
     variables = walk_variables(model)
-    author = Author(variables, seed)
+    author = Author(model, variables, seed)
     tensors: list[PlannedTensor] = []
     is_known = False
     for named in variables:

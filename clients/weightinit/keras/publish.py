@@ -137,11 +137,12 @@ def find_value(planned: PlannedTensor) -> float:
         return action.value
     if isinstance(action, Leave) and action.by_rule:
         raise ModelRejected("is left alone by a rule")
-    is_frozen = planned.reason == FROZEN  # and may hold anything by now
-    value = find_held(named) if is_frozen else read_value(named.layer, named.variable.name)
+    is_frozen = planned.reason == FROZEN
+    is_kept = is_frozen or planned.certainty == "guessed"  # and may hold anything by now
+    value = find_held(named) if is_kept else read_value(named.layer, named.variable.name)
     if value is None:
         kind, shape = type(named.layer).__name__, list(planned.shape)
-        frozen = ", and is frozen" if is_frozen else ""
+        frozen = ", and is frozen" if is_frozen else ", and stays as its author set it" if is_kept else ""
         raise ModelRejected(f"{shape} of {kind} has no known initial value{frozen}: say it in rules")
     return value
 

@@ -1,0 +1,184 @@
+"""Assigned: values that the author of a model gave its variables after their layers had initialized them.
+
+Keras' random initializers keep their seed, and draw the same values again whenever they are called. So what a
+layer made of a variable can be made again, and compared with what the variable holds. Of a large variable a
+sample is compared with the distribution instead, which costs less than to draw it.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.initializers.random_initializers import RandomInitializer, compute_fans
+
+from weightinit.adapters.actions import Block, Constant, Leave
+from weightinit.keras.constants import STATISTICS, find_initializer, read_value
+from weightinit.keras.layers import Layer, find_lora, is_gated_by_forgetting
+from weightinit.keras.walk import NamedTensor, name_dtype
+from weightinit.spec.dtypes import DTYPES
+
+# Up to so many elements are drawn again; of more, a sample is compared with what the initializer draws.
+MOST_DRAWN, SAMPLE = 2**14, 2**14
+# Standard deviation of a unit normal cut at ±2, as Keras' TruncatedNormal draws it (scipy.stats.truncnorm).
+TRUNCATED_UNIT_STDDEV = 0.87962566103423978
+
+
+class Assignments:
+    """What the author of a model assigned to its variables: what differs from what their layers made.
+
+    In a trained model everything differs, and all of it starts anew. So a difference counts only where the
+    optimizer has made no step, and at least half of the constants, or of the draws, are as they were made.
+    """
+
+    def __init__(self, model: Layer, variables: Sequence[NamedTensor]) -> None:
+        self._variables = variables
+        iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
+        self._has_stepped = iterations is not None and int(keras.ops.convert_to_numpy(iterations)) > 0
+        self._changes: dict[int, bool] = {}
+
+    def find(self, named: NamedTensor) -> Block | None:
+        """Find what the author assigned to a variable; None where its layer made what it holds."""
+        if self._has_stepped or not self._is_changed(named):
+            return None
+        is_constant = make_constant(named) is not None
+        if not (self._are_set or (is_constant and self._are_repeated)):
+            return None
+        if not is_constant and not self._are_drawn:
+            return None
+        held = read_array(named)
+        if (held == held.flat[0]).all():
+            value = float(held.flat[0])
+            reason = f"All of it was {value:g} before, unlike what its layer sets: its author set it."
+            return Block(Constant(value), reason, certainty="guessed")
+        reason = "It held other values before than its layer gives it: it stays as its author set it."
+        return Block(Leave(), reason, certainty="guessed")
+
+    @cached_property
+    def _are_set(self) -> bool:
+        """Whether at least half of the constants are as their layers set them."""
+        return self._are_most_unchanged([one for one in self._variables if make_constant(one) is not None])
+
+    @cached_property
+    def _are_drawn(self) -> bool:
+        """Whether at least half of the draws are as their layers drew them, large ones by a sample."""
+        drawn = [one for one in self._variables if find_drawing(one) is not None]
+        return bool(drawn) and self._are_most_unchanged(drawn)
+
+    @cached_property
+    def _are_repeated(self) -> bool:
+        """Whether at least half of the draws that can be compared one by one are what their layers drew."""
+        drawn = [one for one in self._variables if find_drawing(one) is not None]
+        small = [one for one in drawn if math.prod(one.variable.shape) <= MOST_DRAWN]
+        return bool(small) and self._are_most_unchanged(small)
+
+    def _are_most_unchanged(self, variables: Sequence[NamedTensor]) -> bool:
+        return 2 * sum(map(self._is_changed, variables)) <= len(variables)
+
+    def _is_changed(self, named: NamedTensor) -> bool:
+        """Tell whether a variable holds other values than its layer made; False where that is not known."""
+        key = id(named.variable)
+        if key not in self._changes:
+            with warnings.catch_warnings(
+                action="ignore", category=DeprecationWarning
+            ):  # of Keras' conversion
+                self._changes[key] = is_changed(named)
+        return self._changes[key]
+
+
+def is_changed(named: NamedTensor) -> bool:
+    """Tell whether a variable holds other values than its layer made, all finite; False if unknown."""
+    made, initializer = make_constant(named), find_drawing(named)
+    if made is None and initializer is None:
+        return False
+    held = read_array(named)
+    if made is None and held.size > MOST_DRAWN:
+        return is_unlike(held, compute_stddev(initializer, held.shape))
+    if not np.isfinite(held).all():
+        return False
+    if made is not None:
+        return not np.array_equal(held, made)
+    drawn = keras.ops.convert_to_numpy(initializer(held.shape, dtype=name_dtype(named.variable)))
+    return not np.array_equal(held, drawn)
+
+
+def is_unlike(held: Any, stddev: float | None) -> bool:
+    """Tell whether a sample of values is unlike draws around zero of a standard deviation; False for None.
+
+    Of n draws the mean is within 6 σ / √n of zero, and the standard deviation as near to σ: it varies by
+    σ / √(2n) at most. Next to none of them are equal. What is not finite is like any draw.
+    """
+    if stddev is None:
+        return False
+    sample = held.ravel()[:: max(1, held.size // SAMPLE)].astype("float64") / stddev
+    if not np.isfinite(sample).all():
+        return False
+    some = sample[:1024]
+    has_repeats = len(np.unique(some)) < 0.9 * len(some)
+    return bool(has_repeats or max(abs(sample.mean()), abs(sample.std() - 1)) > 6 / math.sqrt(len(sample)))
+
+
+def compute_stddev(initializer: Any, shape: tuple[int, ...]) -> float | None:
+    """Compute the standard deviation of what an initializer draws around zero; None if it is not known."""
+    match initializer:
+        case keras.initializers.VarianceScaling(scale=scale, mode=mode):
+            axes = [getattr(initializer, name, None) for name in ("input_axes", "output_axes")]
+            counted = compute_fans(shape) if None in axes else compute_fans(shape, *axes)
+            fans = dict(zip(("fan_in", "fan_out"), counted, strict=True))
+            fan = fans.get(mode, sum(fans.values()) / 2)
+            return math.sqrt(scale / max(1.0, fan))
+        case keras.initializers.RandomUniform(minval=low, maxval=high) if low == -high:
+            return float(high) / math.sqrt(3)
+        case keras.initializers.RandomNormal(mean=0.0, stddev=stddev):
+            return float(stddev)
+        case keras.initializers.TruncatedNormal(mean=0.0, stddev=stddev):
+            return float(stddev) * TRUNCATED_UNIT_STDDEV
+        case _:
+            return None
+
+
+def find_drawing(named: NamedTensor) -> Any:
+    """Find the initializer that drew a variable and can draw it again; None for others."""
+    _, made = find_initializer(named.layer, named.variable.name)
+    can_repeat = isinstance(made, RandomInitializer) and isinstance(made.seed, int)
+    if not can_repeat or not is_filled(named) or make_constant(named) is not None:
+        return None
+    return add_axes(named.layer, made) if isinstance(named.layer, keras.layers.EinsumDense) else made
+
+
+def add_axes(layer: Layer, initializer: Any) -> Any:
+    """Add the axes of an EinsumDense's kernel to an initializer, from which Keras 3.15 computes its fans."""
+    if not hasattr(initializer, "input_axes") or initializer.input_axes is not None:
+        return initializer
+    kernel, _, output = layer.equation.partition(",")[2].partition("->")
+    kept = [axis for axis, letter in enumerate(kernel) if letter in output]
+    summed = [axis for axis in range(len(kernel)) if axis not in kept]
+    added = {"seed": initializer.seed, "input_axes": summed, "output_axes": kept}
+    return type(initializer).from_config(initializer.get_config() | added)
+
+
+def make_constant(named: NamedTensor) -> Any:
+    """Make what a layer sets a variable to without drawing; None for one that it draws, or does not train."""
+    name, shape = named.variable.name, tuple(named.variable.shape)
+    is_weight = is_filled(named) and name not in STATISTICS and not find_lora(name)
+    value = read_value(named.layer, name) if is_weight else None
+    if value is None:
+        return None
+    made = np.full(shape, value, dtype=name_dtype(named.variable))
+    if name == "bias" and is_gated_by_forgetting(named.layer):
+        made[shape[0] // 4 : shape[0] // 2] = 1  # of the forget gate, the second of four
+    return made
+
+
+def is_filled(named: NamedTensor) -> bool:
+    """Tell whether a variable has elements, of a dtype that NumPy compares."""
+    dtype = name_dtype(named.variable)
+    return 0 not in named.variable.shape and dtype in DTYPES and dtype != "bfloat16"
+
+
+def read_array(named: NamedTensor) -> Any:
+    """Read a variable as an array of NumPy's."""
+    return keras.ops.convert_to_numpy(named.variable.value)
