@@ -34,7 +34,7 @@ def test_a_model_that_cannot_be_planned_says_why():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_the_page_is_current():
     for library in ("torchvision", "timm", "transformers"):
         import_library(library)
