@@ -18,7 +18,7 @@ from keras.src.initializers.random_initializers import RandomInitializer, comput
 from weightinit.adapters.actions import Block, Constant, Leave
 from weightinit.keras.constants import STATISTICS, find_initializer, read_value
 from weightinit.keras.layers import Layer, find_lora, is_gated_by_forgetting
-from weightinit.keras.walk import NamedTensor, name_dtype
+from weightinit.keras.walk import NamedTensor, name_dtype, read_values
 from weightinit.spec.dtypes import DTYPES
 
 # Up to so many elements are drawn again; of more, a sample is compared with what the initializer draws.
@@ -49,7 +49,7 @@ class Assignments:
             return None
         if not is_constant and not self._are_drawn:
             return None
-        held = read_array(named)
+        held = read_values(named)
         if (held == held.flat[0]).all():
             value = float(held.flat[0])
             reason = f"All of it was {value:g} before, unlike what its layer sets: its author set it."
@@ -63,16 +63,19 @@ class Assignments:
         return self._are_most_unchanged([one for one in self._variables if make_constant(one) is not None])
 
     @cached_property
+    def _drawn(self) -> list[NamedTensor]:
+        """The variables that their layers drew, and can draw again."""
+        return [one for one in self._variables if find_drawing(one) is not None]
+
+    @cached_property
     def _are_drawn(self) -> bool:
         """Whether at least half of the draws are as their layers drew them, large ones by a sample."""
-        drawn = [one for one in self._variables if find_drawing(one) is not None]
-        return bool(drawn) and self._are_most_unchanged(drawn)
+        return bool(self._drawn) and self._are_most_unchanged(self._drawn)
 
     @cached_property
     def _are_repeated(self) -> bool:
         """Whether at least half of the draws that can be compared one by one are what their layers drew."""
-        drawn = [one for one in self._variables if find_drawing(one) is not None]
-        small = [one for one in drawn if math.prod(one.variable.shape) <= MOST_DRAWN]
+        small = [one for one in self._drawn if math.prod(one.variable.shape) <= MOST_DRAWN]
         return bool(small) and self._are_most_unchanged(small)
 
     def _are_most_unchanged(self, variables: Sequence[NamedTensor]) -> bool:
@@ -82,9 +85,8 @@ class Assignments:
         """Tell whether a variable holds other values than its layer made; False where that is not known."""
         key = id(named.variable)
         if key not in self._changes:
-            with warnings.catch_warnings(
-                action="ignore", category=DeprecationWarning
-            ):  # of Keras' conversion
+            # Keras' own conversion to NumPy warns.
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
                 self._changes[key] = is_changed(named)
         return self._changes[key]
 
@@ -94,7 +96,7 @@ def is_changed(named: NamedTensor) -> bool:
     made, initializer = make_constant(named), find_drawing(named)
     if made is None and initializer is None:
         return False
-    held = read_array(named)
+    held = read_values(named)
     if made is None and held.size > MOST_DRAWN:
         return is_unlike(held, compute_stddev(initializer, held.shape))
     if not np.isfinite(held).all():
@@ -177,8 +179,3 @@ def is_filled(named: NamedTensor) -> bool:
     """Tell whether a variable has elements, of a dtype that NumPy compares."""
     dtype = name_dtype(named.variable)
     return 0 not in named.variable.shape and dtype in DTYPES and dtype != "bfloat16"
-
-
-def read_array(named: NamedTensor) -> Any:
-    """Read a variable as an array of NumPy's."""
-    return keras.ops.convert_to_numpy(named.variable.value)

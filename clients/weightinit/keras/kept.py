@@ -19,7 +19,7 @@ from weightinit.keras.constants import find_initializer, name_initializer, read_
 from weightinit.keras.initializers import Initializer
 from weightinit.keras.layers import Kernel, Layer, find_kernel
 from weightinit.keras.tracing.interception import keep_generators
-from weightinit.keras.walk import NamedTensor, name_dtype
+from weightinit.keras.walk import NamedTensor, name_dtype, read_values
 from weightinit.spec.dtypes import DTYPES
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def compute_fixed(made: Any, named: NamedTensor) -> Any:
     shape, dtype = tuple(named.variable.shape), name_dtype(named.variable)
     try:
         with keep_generators(), warnings.catch_warnings(action="ignore"):
-            values = [_convert(made(shape, dtype=dtype)) for _ in range(1 if is_own else 2)]
+            drawn = [made(shape, dtype=dtype) for _ in range(1 if is_own else 2)]
+            values = [keras.ops.convert_to_numpy(tensor) for tensor in drawn]
     except Exception:  # noqa: BLE001 - code of the user's
         return None
     return values[0] if values[0].shape == shape and np.array_equal(values[0], values[-1]) else None
@@ -142,16 +143,6 @@ def find_held(named: NamedTensor) -> float | None:
     """Find the one value that a variable holds everywhere; None for others."""
     held = read_values(named).ravel()
     return float(held[0]) if (held == held[:1]).all() else None
-
-
-def read_values(named: NamedTensor) -> Any:
-    """Read a variable as an array of NumPy's."""
-    return _convert(named.variable.value)
-
-
-def _convert(tensor: Any) -> Any:
-    """Convert a tensor of the backend to an array of NumPy's."""
-    return keras.ops.convert_to_numpy(tensor)
 
 
 def describe_unused(named: NamedTensor) -> str:

@@ -11,10 +11,10 @@ from keras.src.initializers.random_initializers import compute_fans
 from weightinit.adapters.actions import Block, Certainty, Draw, Leave, split_axis
 from weightinit.keras.activations import ActivationFinder
 from weightinit.keras.constants import OWN, UNAPPLIED, UNSEEN, describe_constant, find_initializer
-from weightinit.keras.kept import describe_unused, find_held, read_values
+from weightinit.keras.kept import describe_unused, find_held
 from weightinit.keras.layers import Kernel, find_kernel, make_head
 from weightinit.keras.tracing.uses import find_letters
-from weightinit.keras.walk import NamedTensor, name_dtype
+from weightinit.keras.walk import NamedTensor, name_dtype, read_values
 from weightinit.spec.dtypes import DTYPES
 
 if TYPE_CHECKING:

@@ -4,6 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import keras
 
 from weightinit.adapters.rules import ModelRejected
 from weightinit.keras.layers import Layer, Variable, is_known
@@ -68,3 +71,8 @@ def _name_children(layer: Layer) -> Iterator[tuple[Layer, str]]:
 def name_dtype(variable: Variable) -> str:
     """Return the name of a variable's dtype."""
     return str(variable.dtype)
+
+
+def read_values(named: NamedTensor) -> Any:
+    """Read a variable as an array of NumPy's."""
+    return keras.ops.convert_to_numpy(named.variable.value)
