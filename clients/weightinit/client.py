@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Unpack
 
 import httpx
 
-from weightinit.arrays import make_array, view_array, view_bytes
 from weightinit.cache import Cache, compute_key
 from weightinit.deprecation import warn_renamed
 from weightinit.download import save
@@ -199,6 +198,8 @@ class Client(Registry):
         memory, without a copy between; an array over it is returned. After an error its content is
         undefined. bfloat16 comes as ml_dtypes.bfloat16 if that is installed, else as its bits in uint16.
         """
+        from weightinit.arrays import make_array, view_array, view_bytes  # noqa: PLC0415 - NumPy is slow to import
+
         layer = Spec.of(shape, **spec)
         tensor_slice = TensorSlice.of(slice, layer.shape)
         array = (
@@ -218,6 +219,8 @@ class Client(Registry):
         **spec: Unpack[SpecFields],
     ) -> None:
         """Fetch a tensor's bytes, little-endian and in C order, into a writable buffer of their size."""
+        from weightinit.arrays import view_bytes  # noqa: PLC0415 - NumPy is slow to import
+
         layer = Spec.of(shape, **spec)
         tensor_slice = TensorSlice.of(slice, layer.shape)
         self._fill(layer, tensor_slice, view_bytes(out, tensor_slice.count_bytes(layer.format)))

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO, FileIO
 from pathlib import Path
-
-from numpy.lib.format import write_array_header_1_0
+from typing import TYPE_CHECKING
 
 from weightinit.errors import OutputFailed, WeightinitError
 from weightinit.spec.layer import Spec
 from weightinit.spec.slices import TensorSlice
-from weightinit.transport.connection import Connection
 from weightinit.transport.requests import Query, make_weights_query
 from weightinit.transport.sinks import FileSink, write_all
+
+if TYPE_CHECKING:
+    from weightinit.transport.connection import Connection
 
 PART = ".part"
 NOTE = ".part.json"
@@ -29,6 +30,8 @@ LOCK = ".part.lock"  # held while a process writes the part
 
 def make_npy_header(spec: Spec, tensor_slice: TensorSlice) -> bytes:
     """Make what numpy.save writes before the bytes of an array (NEP 1)."""
+    from numpy.lib.format import write_array_header_1_0  # noqa: PLC0415 - slow to import, and for .npy only
+
     header = BytesIO()
     description = {"descr": spec.format.npy, "fortran_order": False, "shape": tensor_slice.shape}
     write_array_header_1_0(header, description)
@@ -45,7 +48,7 @@ HEADERS: dict[str, Callable[[Spec, TensorSlice], bytes]] = {"npy": make_npy_head
 
 
 def save_weights(
-    connection: Connection, path: Path, spec: Spec, tensor_slice: TensorSlice, header: bytes
+    connection: "Connection", path: Path, spec: Spec, tensor_slice: TensorSlice, header: bytes
 ) -> None:
     """Write a tensor, or a slice of it, to a file; see `save`."""
     save(
@@ -58,7 +61,7 @@ def save_weights(
 
 
 def save(
-    connection: Connection, path: Path, query: Query, size: int | None, header: bytes = b""
+    connection: "Connection", path: Path, query: Query, size: int | None, header: bytes = b""
 ) -> bytes | None:
     """Write a header and the bytes that a query asks for to a file, in place of one that is there.
 

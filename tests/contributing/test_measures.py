@@ -12,7 +12,6 @@ PACKAGES = {"service": ROOT / "service", "weightinit": ROOT / "clients/weightini
 # Modules that are short and imported once, and why they are modules all the same.
 EXEMPT = {
     "weightinit.cli.": "a command a module, so that it is found by its name",
-    "weightinit.default": "`weightinit.weights` and its like: __init__ has exports, and no code",
 }
 
 

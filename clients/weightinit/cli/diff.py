@@ -1,11 +1,14 @@
 """weightinit diff: which tensors of two models are initialized differently."""
 
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from weightinit.cli.options import Command, add_model_argument, add_service_options, load_model, make_client
 from weightinit.cli.tables import print_table
-from weightinit.client import Client
 from weightinit.models.diff import Side, find_differences
+
+if TYPE_CHECKING:
+    from weightinit.client import Client
 
 DIFFERENT = 1
 
@@ -26,7 +29,7 @@ def run(arguments: Namespace) -> int:
     return DIFFERENT if differences else 0
 
 
-def _load_side(client: Client, text: str) -> Side:
+def _load_side(client: "Client", text: str) -> Side:
     model, parameters = load_model(client, text)
     return Side(text, model.seed, model.stream, parameters)
 

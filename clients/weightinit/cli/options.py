@@ -5,14 +5,16 @@ from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, N
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from weightinit.client import Client
 from weightinit.errors import NotFound
 from weightinit.models import Model, TensorParameters, read_model
 from weightinit.models.files import MAX_FILE_BYTES, is_document
 from weightinit.spec.dtypes import DTYPES
 from weightinit.spec.layer import Spec
+
+if TYPE_CHECKING:
+    from weightinit.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,12 @@ def make_spec(arguments: Namespace) -> Spec:
     return Spec(**{name: value for name, value in given.items() if value is not None})
 
 
-def make_client(arguments: Namespace, *, verify: bool | None = None, progress: bool | None = None) -> Client:
+def make_client(
+    arguments: Namespace, *, verify: bool | None = None, progress: bool | None = None
+) -> "Client":
     """Make the client that the options say. No option gives a token: others can see them."""
+    from weightinit.client import Client  # slow to import, and not needed for --help
+
     return Client(
         arguments.url,
         timeout=arguments.timeout,
@@ -126,7 +132,7 @@ def add_model_argument(parser: ArgumentParser, name: str) -> None:
     parser.add_argument(name, metavar=name.upper(), help=HELP)
 
 
-def load_model(client: Client, text: str) -> LoadedModel:
+def load_model(client: "Client", text: str) -> LoadedModel:
     """Load a model that an argument says. A file is not published by that."""
     if is_document(text):
         model = read_model(text)

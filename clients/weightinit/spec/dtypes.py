@@ -1,9 +1,10 @@
 """Dtypes: the formats that weights come in, and the others of constants, as NumPy holds them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ def find_range(dtype: str) -> tuple[int, int] | None:
         return None
     if dtype == "bool":
         return 0, 1
-    limits = np.iinfo(INTEGERS[dtype].bits)
-    return max(int(limits.min), -MAX_INTEGER), min(int(limits.max), MAX_INTEGER)
+    bits = 8 * INTEGERS[dtype].itemsize
+    least, most = (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return max(least, -MAX_INTEGER), min(most, MAX_INTEGER)
 
 
 def find_numpy_dtype(dtype: Dtype) -> "np.dtype[Any]":
@@ -68,6 +70,8 @@ def find_numpy_dtype(dtype: Dtype) -> "np.dtype[Any]":
     >>> find_numpy_dtype(DTYPES["float16"]).name
     'float16'
     """
+    import numpy as np  # noqa: PLC0415 - slow to import, and needed for arrays only
+
     if dtype.name == "bfloat16":
         try:
             from ml_dtypes import bfloat16  # noqa: PLC0415 - optional: whoever uses bfloat16 mostly has it

@@ -5,12 +5,13 @@ import reprlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, TypedDict, Unpack
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from weightinit.errors import FieldError, SpecRejected
 from weightinit.spec.dtypes import DTYPES, Dtype
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_TEXT_LENGTH = 80
 MAX_ITEMS = 8
@@ -134,6 +135,7 @@ def refuse(field: str, rule: str, received: object) -> SpecRejected:
 def to_plain(value: object) -> object:
     """Make NumPy's numbers Python's, which JSON and URLs have; anything else stays as it is.
 
+    >>> import numpy as np
     >>> to_plain(np.int64(2)), to_plain(np.float32(0.5)), to_plain("relu")
     (2, 0.5, 'relu')
     """
@@ -178,6 +180,8 @@ def name_dtype(dtype: object, known: Iterable[str] = DTYPES) -> str:
     known = tuple(known)
     name = dtype if isinstance(dtype, str) else None
     if name is None and dtype is not None:  # which NumPy takes for float64
+        import numpy as np  # noqa: PLC0415 - slow to import, and needed for its own dtypes only
+
         with suppress(TypeError):
             name = np.dtype(dtype).name  # type: ignore[call-overload]  # any object, or TypeError
     if name not in known:

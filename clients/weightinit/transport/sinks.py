@@ -2,10 +2,12 @@
 
 import hashlib
 from io import FileIO
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from weightinit.errors import BrokenTransfer, OutputFailed
-from weightinit.transport.body import Body
+
+if TYPE_CHECKING:
+    from weightinit.transport.body import Body
 
 # Bytes taken at once: often enough for a progress bar and an interrupt, rarely enough to cost nothing.
 STEP = 8 * 2**20
@@ -18,7 +20,7 @@ class Sink(Protocol):
     def begin(self, etag: str | None, /) -> None:
         """Get ready for the representation of a tag from its first byte on, forgetting any other."""
 
-    def take(self, body: Body, offset: int, /) -> int:
+    def take(self, body: "Body", offset: int, /) -> int:
         """Take some bytes that belong at an offset, and return how many."""
 
     def compute_digest(self) -> bytes:
@@ -34,7 +36,7 @@ class MemorySink:
     def begin(self, _etag: str | None, /) -> None:
         """Do nothing: what was written is written over."""
 
-    def take(self, body: Body, offset: int, /) -> int:
+    def take(self, body: "Body", offset: int, /) -> int:
         """Let the body write to its place in memory."""
         return body.read_into(self._view[offset : offset + STEP])
 
@@ -55,7 +57,7 @@ class FileSink:
         """Cut off what another representation left."""
         self._file.truncate(self._base)
 
-    def take(self, body: Body, offset: int, /) -> int:
+    def take(self, body: "Body", offset: int, /) -> int:
         """Write some bytes at their place in the file."""
         read = body.read_into(self._buffer)
         try:
@@ -96,7 +98,7 @@ class PipeSink:
         self._is_begun = True
         self._write(memoryview(self._header))
 
-    def take(self, body: Body, _offset: int, /) -> int:
+    def take(self, body: "Body", _offset: int, /) -> int:
         """Write the next bytes."""
         read = body.read_into(self._buffer)
         self._write(self._buffer[:read])
