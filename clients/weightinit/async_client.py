@@ -37,6 +37,7 @@ class AsyncClient:
         retries: int | Retry | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
         verify: bool | None = None,
+        offline: bool | None = None,
         progress: bool | None = None,
     ) -> None:
         self._client = Client(
@@ -46,6 +47,7 @@ class AsyncClient:
             retries=retries,
             cache=cache,
             verify=verify,
+            offline=offline,
             progress=progress,
         )
 

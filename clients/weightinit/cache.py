@@ -1,7 +1,7 @@
-"""Cache: tensors kept on disk, each downloaded once however many processes want it.
+"""Cache: tensors and answers kept on disk, each tensor downloaded once however many processes want it.
 
-An entry is one file: the tensor's bytes, then a trailer with their size, digest and the time until which they
-may be kept. It appears whole, by a rename. Whoever reads it checks the digest, so that nothing is taken
+An entry is one file: its bytes, then a trailer with their size, digest and the time until which they are used
+without asking. It appears whole, by a rename. Whoever reads it checks the digest, so that nothing is taken
 from a damaged one, and no flush to the disk has to be waited for. Nothing that goes wrong here is an
 error: the bytes come from the service instead, with a CacheWarning.
 """
@@ -17,9 +17,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import TypeVar
 
-from weightinit.errors import CacheWarning
+import httpx
+
+from weightinit.errors import CacheWarning, DigestMismatch, NotFound, NotWeightinit, Retired
+from weightinit.settings import Settings
+from weightinit.transport.connection import Connection
 from weightinit.transport.requests import Query
+from weightinit.transport.responses import (
+    MAX_MODEL_BYTES,
+    may_be_stored,
+    read_json_text,
+    read_lifetime,
+    replay,
+)
+from weightinit.transport.session import write_url
 from weightinit.transport.sinks import write_all
 
 # seconds since 1970, size in bytes, SHA-256, and the format with its version
@@ -32,6 +45,9 @@ TEMPORARY = ".tmp"
 SHARD = 2  # digits of a key: tensors that begin alike share a lock, so that there are few lock files
 
 
+T = TypeVar("T")
+
+
 def compute_key(endpoints: Sequence[str], query: Query) -> str:
     """Compute the name of an entry: a digest of the query and of the services that it may go to."""
     identity = [sorted(endpoints), query.path, sorted(query.params.items())]
@@ -39,11 +55,15 @@ def compute_key(endpoints: Sequence[str], query: Query) -> str:
 
 
 class Cache:
-    """A directory of tensors, of at most `limit` bytes in all; the least recently used go first."""
+    """A directory of entries, of at most `limit` bytes in all; the least recently used go first.
 
-    def __init__(self, directory: Path, limit: int) -> None:
+    An offline one uses entries of any age, as RFC 9111, section 4.2.4, allows where nobody can be asked.
+    """
+
+    def __init__(self, directory: Path, limit: int, *, offline: bool = False) -> None:
         self._directory = directory
         self._limit = limit
+        self._offline = offline
 
     def fill(self, key: str, view: memoryview, download: Callable[[], float]) -> None:
         """Fill memory with an entry, or by downloading it, which then becomes the entry.
@@ -51,14 +71,33 @@ class Cache:
         `download` fills the same memory and returns for how many seconds it may be kept; what it raises is
         passed on. While one process downloads, others that want the same entry wait for it.
         """
-        if self._load(key, view):
+        if self._load(key, view) is not None:
+            return
+        if self._offline:
+            download()  # which says that it must not
             return
         with self._lock(key) as is_locked:
-            if is_locked and self._load(key, view):
+            if is_locked and self._load(key, view) is not None:
                 return
             lifetime = download()
             if is_locked and lifetime > 0 and len(view) <= self._limit:
                 self._store(key, view, time.time() + lifetime)
+
+    def get(self, key: str) -> bytes | None:
+        """Return an entry that is not long; None where there is none, or only one to be asked for again."""
+        found = self._load(key)
+        return None if found is None else bytes(found)
+
+    def put(self, key: str, data: bytes, lifetime: float) -> None:
+        """Make an entry, to be used without asking for some seconds, and offline at any time."""
+        with self._lock(key) as is_locked:
+            if is_locked and len(data) <= self._limit:
+                self._store(key, memoryview(data), time.time() + lifetime)
+
+    def drop(self, key: str) -> None:
+        """Remove an entry, if there is one."""
+        with suppress(OSError):
+            (self._directory / (key + ENTRY)).unlink()
 
     @contextmanager
     def _lock(self, key: str) -> Iterator[bool]:
@@ -75,18 +114,22 @@ class Cache:
                 is_locked = True
             yield is_locked
 
-    def _load(self, key: str, view: memoryview) -> bool:
+    def _load(self, key: str, view: memoryview | None = None) -> memoryview | None:
+        """Load an entry, into memory of its size where that is given; None where there is none to be used."""
         path = self._directory / (key + ENTRY)
         try:
             with path.open("rb", buffering=0) as file:
+                if view is None:
+                    size = os.fstat(file.fileno()).st_size - TRAILER.size
+                    view = memoryview(bytearray(max(0, size)))
                 until = _read_entry(file, view)
                 os.utime(file.fileno())
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return None
         except (OSError, ValueError) as error:
             _warn(f"entry {path} cannot be used ({error}) and is downloaded again")
-            return False
-        return time.time() < until
+            return None
+        return view if self._offline or time.time() < until else None
 
     def _store(self, key: str, view: memoryview, until: float) -> None:
         temporary = self._directory / f"{key}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}"
@@ -156,3 +199,41 @@ def _read_entry(file: FileIO, view: memoryview) -> float:
 
 def _warn(message: str) -> None:
     warnings.warn(f"the cache {message}", CacheWarning, stacklevel=2)
+
+
+class CachedConnection(Connection):
+    """A connection with a cache, where the settings have one."""
+
+    def __init__(self, settings: Settings, *, progress: bool | None = None) -> None:
+        super().__init__(settings, progress=progress)
+        self._cache = settings.cache and Cache(settings.cache, settings.cache_limit, offline=settings.offline)
+
+    def ask(
+        self, query: Query, read: Callable[[httpx.Response], T], endpoints: Sequence[str] | None = None
+    ) -> T:
+        """Read an answer that is kept, or ask for it and keep it.
+
+        `endpoints` are those whose answer it is: ours, or none where it is the same from everybody.
+        """
+        cache = self._cache
+        if not cache:
+            return self.exchange(query, read)
+        key = compute_key(self._settings.endpoints if endpoints is None else endpoints, query)
+        kept = cache.get(key)
+        if kept is not None:
+            # Another version of the client may have kept what this one cannot read.
+            with suppress(NotWeightinit, DigestMismatch):
+                return read(replay(kept, write_url(self._settings.endpoints[0], query)))
+
+        def take(response: httpx.Response) -> T:
+            text = read_json_text(response, MAX_MODEL_BYTES)
+            answer = read(replay(text, response.url))
+            if may_be_stored(response):
+                cache.put(key, text, read_lifetime(response))
+            return answer
+
+        try:
+            return self.exchange(query, take)
+        except (NotFound, Retired):
+            cache.drop(key)
+            raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import httpx
 
-from weightinit.cache import Cache, compute_key
+from weightinit.cache import CachedConnection, compute_key
 from weightinit.deprecation import warn_renamed
 from weightinit.download import save
 from weightinit.models import Model, NameEntry, Publication, TensorParameters
@@ -19,7 +19,6 @@ from weightinit.settings import find_author, resolve_settings
 from weightinit.spec.layer import Shape, Spec, SpecFields
 from weightinit.spec.parameters import Parameters
 from weightinit.spec.slices import Slices, TensorSlice
-from weightinit.transport.connection import Connection
 from weightinit.transport.requests import (
     Query,
     make_model_query,
@@ -29,17 +28,14 @@ from weightinit.transport.requests import (
     make_publish_query,
     make_weights_query,
 )
-from weightinit.transport.responses import compute_file_digest, read_answer
+from weightinit.transport.responses import MAX_MODEL_BYTES, compute_file_digest, read_answer
 from weightinit.transport.retry import Retry
 from weightinit.transport.sinks import MemorySink
-
-# More than any response about models: their parameters are many times as long as what was posted.
-MAX_MODEL_BYTES = 2**28
 
 READ_ENTRY = partial(read_answer, read=NameEntry.from_json)
 
 
-class Registry(Connection):
+class Registry(CachedConnection):
     """Published models. A reference is a model's id, or a name: team/name/version."""
 
     def publish(
@@ -71,7 +67,8 @@ class Registry(Connection):
         """Fetch a model. Raises DigestMismatch where it is not the one that its id says."""
         model = self._find_model(reference)
         read = partial(read_answer, read=Model.from_json, longest=MAX_MODEL_BYTES, digest=model)
-        return self.exchange(make_model_query(model), read)
+        # Its id is its digest, whoever sent it.
+        return self.ask(make_model_query(model), read, endpoints=())
 
     def model_parameters(self, model: Model | str) -> tuple[TensorParameters, ...]:
         """Return the parameters of each tensor, in the order of the model: of one at hand, or by reference.
@@ -81,7 +78,7 @@ class Registry(Connection):
         if isinstance(model, Model):
             return resolve_tensors(model, Resolver(self._resolve))
         read = partial(read_answer, read=read_model_parameters, longest=MAX_MODEL_BYTES)
-        return self.exchange(make_model_query(self._find_model(model), "/parameters"), read)
+        return self.ask(make_model_query(self._find_model(model), "/parameters"), read)
 
     def decided(self, model: Model | str) -> tuple[TensorParameters, ...]:
         """Return what `model_parameters` returns (deprecated)."""
@@ -99,7 +96,7 @@ class Registry(Connection):
 
     def resolve(self, name: str) -> NameEntry:
         """Look a name up. Raises NotFound, and Retired where it is no longer to be used."""
-        return self.exchange(make_name_query(check_name(name)), READ_ENTRY)
+        return self.ask(make_name_query(check_name(name)), READ_ENTRY)
 
     def names(self, prefix: str = "") -> Iterator[NameEntry]:
         """List the names that begin with a prefix, in order, the retired ones too."""
@@ -115,7 +112,7 @@ class Registry(Connection):
         return self.exchange(query, READ_ENTRY)
 
     def _resolve(self, spec: Spec) -> Parameters:
-        return self.exchange(make_parameters_query(spec), partial(read_answer, read=Parameters.from_json))
+        return self.ask(make_parameters_query(spec), partial(read_answer, read=Parameters.from_json))
 
     def _find_model(self, reference: str) -> str:
         check_reference(reference)
@@ -149,12 +146,13 @@ class Client(Registry):
         token: sent as a bearer token, to the origin of `url` alone.
         timeout: seconds without a byte before a server counts as stalled; default 30.
         retries: how often to try again, or a Retry; default 5.
-        cache: keep tensors on disk: a directory, or True for this platform's place for caches.
+        cache: keep tensors and answers on disk: a directory, or True for this platform's place for caches.
         verify: check each tensor's SHA-256 as the service announces it.
+        offline: answer from the cache alone, and raise Offline where it does not have the answer.
         progress: a progress bar; None shows one on a terminal, for a long transfer, if tqdm is installed.
 
     What is None comes from WEIGHTINIT_URL (several separated by commas), WEIGHTINIT_TOKEN,
-    WEIGHTINIT_TIMEOUT, WEIGHTINIT_CACHE, WEIGHTINIT_VERIFY. Raises ConfigurationError.
+    WEIGHTINIT_TIMEOUT, WEIGHTINIT_CACHE, WEIGHTINIT_VERIFY, WEIGHTINIT_OFFLINE. Raises ConfigurationError.
 
     Methods for weights take a shape and the fields of a Spec, or a Spec; those for models are Registry's.
     Errors are those of weightinit.errors.
@@ -169,13 +167,19 @@ class Client(Registry):
         retries: int | Retry | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
         verify: bool | None = None,
+        offline: bool | None = None,
         progress: bool | None = None,
     ) -> None:
         settings = resolve_settings(
-            url, token=token, timeout=timeout, retries=retries, cache=cache, verify=verify
+            url,
+            token=token,
+            timeout=timeout,
+            retries=retries,
+            cache=cache,
+            verify=verify,
+            offline=offline,
         )
         super().__init__(settings, progress=progress)
-        self._cache = settings.cache and Cache(settings.cache, settings.cache_limit)
 
     def parameters(self, shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
         """Return the parameters of a layer: scheme, fans, variance σ², limit √(3 σ²), and why.

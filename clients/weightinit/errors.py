@@ -5,7 +5,8 @@ WeightinitError
 ├── ConfigurationError      a setting cannot be used                    (also ValueError)
 ├── BufferMismatch          `out` cannot take the tensor                (also ValueError)
 ├── ConnectionFailed        no endpoint answered                      * (also ConnectionError)
-│   └── CertificateRejected its certificate is not trusted
+│   ├── CertificateRejected its certificate is not trusted
+│   └── Offline             none may be asked: WEIGHTINIT_OFFLINE
 ├── ServerStalled           it stopped sending                        * (also TimeoutError)
 ├── NotWeightinit           something else answered
 ├── RequestRejected         any other 4xx
@@ -58,6 +59,12 @@ class ConnectionFailed(WeightinitError, ConnectionError):
 
 class CertificateRejected(ConnectionFailed):
     """The server's certificate is not one that this machine trusts."""
+
+    retryable = False
+
+
+class Offline(ConnectionFailed):
+    """No endpoint may be asked, as WEIGHTINIT_OFFLINE says, and the cache does not have the answer."""
 
     retryable = False
 

@@ -16,6 +16,13 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_CACHE_GIB = 10.0
 
+# By platform: the variable that names the folder of caches, and where in the home it is otherwise.
+CACHE_DIRECTORIES = {
+    "win32": ("LOCALAPPDATA", "AppData", "Local"),
+    "darwin": ("", "Library", "Caches"),
+    "linux": ("XDG_CACHE_HOME", ".cache"),
+}
+
 SWITCHES = {"": None, "0": False, "false": False, "no": False, "off": False} | dict.fromkeys(
     ("1", "true", "yes", "on"), True
 )
@@ -32,6 +39,7 @@ class Settings:
     cache: Path | None
     cache_limit: int
     verify: bool
+    offline: bool = False
 
 
 def resolve_settings(
@@ -42,6 +50,7 @@ def resolve_settings(
     retries: int | Retry | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
     verify: bool | None = None,
+    offline: bool | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
     """Resolve the arguments of a client, None being not given. Raises ConfigurationError.
@@ -52,6 +61,10 @@ def resolve_settings(
     variables = os.environ if environment is None else environment
     if retries is None:
         retries = Retry()
+    if offline is None:
+        offline = _read_switch("WEIGHTINIT_OFFLINE", variables)
+    if cache is None:
+        cache = variables.get("WEIGHTINIT_CACHE") or offline  # which needs a cache
     return Settings(
         endpoints=parse_endpoints(url or variables.get("WEIGHTINIT_URL") or DEFAULT_URL),
         token=token or variables.get("WEIGHTINIT_TOKEN") or None,
@@ -60,11 +73,12 @@ def resolve_settings(
             timeout if timeout is not None else variables.get("WEIGHTINIT_TIMEOUT") or DEFAULT_TIMEOUT,
         ),
         retry=retries if isinstance(retries, Retry) else Retry(attempts=1 + max(0, retries)),
-        cache=_find_cache(variables.get("WEIGHTINIT_CACHE", "") if cache is None else cache),
+        cache=_find_cache(cache),
         cache_limit=int(
             _check_positive("cache size", variables.get("WEIGHTINIT_CACHE_GIB") or DEFAULT_CACHE_GIB) * 2**30
         ),
         verify=_read_switch("WEIGHTINIT_VERIFY", variables) if verify is None else verify,
+        offline=offline,
     )
 
 
@@ -83,14 +97,17 @@ def find_author(author: str | None = None) -> str:
 
 
 def find_cache_directory(platform: str = sys.platform) -> Path:
-    """Find where this platform keeps what can be made again, for this user."""
-    if platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "weightinit"
+    """Find where this platform keeps what can be made again, for this user. Raises ConfigurationError.
+
+    On Linux, as the XDG Base Directory Specification has it, which ignores a path that is relative.
+    """
+    variable, *folders = CACHE_DIRECTORIES.get(platform, CACHE_DIRECTORIES["linux"])
+    given = Path(os.environ.get(variable, ""))
+    try:
+        return (given if given.is_absolute() else Path.home().joinpath(*folders)) / "weightinit"
+    except RuntimeError:
+        rule = "needs a directory where there is no home: cache= or WEIGHTINIT_CACHE names one"
+        raise ConfigurationError(f"the cache {rule}") from None
 
 
 def _find_cache(cache: bool | str | os.PathLike[str]) -> Path | None:  # noqa: FBT001 - True, False or a path

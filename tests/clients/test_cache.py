@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from weightinit import CacheWarning, Client, ConnectionFailed, Retry
+from weightinit import CacheWarning, Client, ConfigurationError, ConnectionFailed, Retry
 from weightinit.cache import ENTRY, TEMPORARY, TRAILER, Cache
 from weightinit.settings import find_cache_directory, resolve_settings
 
@@ -364,6 +364,24 @@ def test_true_is_this_platforms_place(monkeypatch, tmp_path):
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
     assert find_cache_directory("win32") == tmp_path / "weightinit"
     assert find_cache_directory("darwin").parts[-3:] == ("Library", "Caches", "weightinit")
+
+
+def test_a_relative_xdg_cache_home_is_ignored(monkeypatch, tmp_path):  # as its specification says
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_cache_directory("linux") == tmp_path / ".cache" / "weightinit"
+
+
+def test_without_a_home_a_directory_has_to_be_named(monkeypatch):
+    def fail():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    with pytest.raises(
+        ConfigurationError, match="needs a directory .*: cache= or WEIGHTINIT_CACHE names one"
+    ):
+        resolve_settings(cache=True)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,14 @@ def test_parameters_are_those_of_the_book(client):
     assert decided.limit == pytest.approx(math.sqrt(6 / 784), rel=1e-12)
 
 
+def test_a_rejected_spec_says_what_was_requested_and_each_rule_once(client, service_url):
+    with pytest.raises(SpecRejected) as raised:
+        client.parameters((3, 4), scheme="nothing")
+    message = str(raised.value)
+    assert message.startswith(f"parameters of 3×4 from {service_url}/v1/parameters: ")
+    assert message.count(raised.value.errors[0].message) == 1
+
+
 def test_weights_have_the_variance_that_parameters_say(client):
     decided = client.parameters((784, 300), activation="relu")
     array = client.weights((784, 300), activation="relu", seed=42, name="hidden1")

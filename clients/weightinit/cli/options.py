@@ -108,7 +108,6 @@ def make_client(
         arguments.url,
         timeout=arguments.timeout,
         retries=arguments.retries,
-        cache=False,
         verify=verify,
         progress=progress,
     )

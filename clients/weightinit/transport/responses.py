@@ -36,6 +36,8 @@ T = TypeVar("T")
 PROBLEM = "application/problem+json"
 # More than an answer that is read whole has; a wrong URL may lead to anything.
 MAX_TEXT_LENGTH = 2**20
+# More than any response about models: their parameters are many times as long as what was posted.
+MAX_MODEL_BYTES = 2**28
 # Problems with a name carry the id of its model.
 NAMED: dict[int, type[NameTaken] | type[Retired]] = {409: NameTaken, 410: Retired}
 
@@ -106,6 +108,16 @@ def read_answer(
         ) from error
 
 
+def replay(text: bytes, url: httpx.URL | str) -> httpx.Response:
+    """Make the response of JSON that was read before."""
+    return httpx.Response(
+        httpx.codes.OK,
+        headers={"Content-Type": "application/json"},
+        stream=httpx.ByteStream(text),
+        request=httpx.Request("GET", url),
+    )
+
+
 def read_media_type(response: httpx.Response) -> str:
     """Read the media type of a body, without its parameters."""
     return str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
@@ -137,8 +149,8 @@ def _raise(response: httpx.Response, problem: Mapping[str, object], label: str) 
         raise NotWeightinit(f"{message}, and not in weightinit's words; check the URL")
     if status == 422:
         errors = _read_errors(problem)
-        label = "; ".join(error.message for error in errors) or detail
-        raise SpecRejected(f"{label}: {label}", status=status, detail=detail, errors=errors)
+        rules = "; ".join(error.message for error in errors) or detail
+        raise SpecRejected(f"{label}: {rules}", status=status, detail=detail, errors=errors)
     if status in NAMED:
         model = str(problem.get("model", ""))
         advice = f"; its model is {model}" if model not in message else ""
@@ -234,14 +246,23 @@ def read_tag(response: httpx.Response) -> str | None:
     return tag if STRONG_TAG.fullmatch(tag) else None
 
 
+def may_be_stored(response: httpx.Response) -> bool:
+    """Tell whether an answer may be kept at all, be it to be used where nobody can be asked (RFC 9111)."""
+    return "Cache-Control" in response.headers and "no-store" not in _read_directives(response)
+
+
 def read_lifetime(response: httpx.Response) -> float:
     """Read for how many seconds an answer may be kept (RFC 9111, section 4.2)."""
-    directives = response.headers.get("Cache-Control", "").replace(" ", "").lower().split(",")
+    directives = _read_directives(response)
     ages = [part.partition("=")[2] for part in directives if part.startswith("max-age=")]
     age = response.headers.get("Age", "0")
     if "no-store" in directives or not ages or not ages[0].isdecimal() or not age.isdecimal():
         return 0.0
     return max(0.0, float(ages[0]) - float(age))
+
+
+def _read_directives(response: httpx.Response) -> list[str]:
+    return str(response.headers.get("Cache-Control", "")).replace(" ", "").lower().split(",")
 
 
 def _read_length(response: httpx.Response) -> int | None:

@@ -14,6 +14,7 @@ from weightinit.errors import (
     ConfigurationError,
     ConnectionFailed,
     NotWeightinit,
+    Offline,
     ServerStalled,
     WeightinitError,
 )
@@ -71,8 +72,14 @@ class Session:
         """Ask an endpoint, following redirects, and close the answer in the end.
 
         The body is still to be read; every status is an answer. Raises ConnectionFailed, ServerStalled,
-        NotWeightinit, ConfigurationError.
+        NotWeightinit, ConfigurationError; Offline where nobody may be asked.
         """
+        if self._settings.offline:
+            place = self._settings.cache
+            raise Offline(
+                f"{f'the cache {place} does not have' if place else 'there is no cache of'} {query.label}, "
+                f"and WEIGHTINIT_OFFLINE forbids asking {write_url(endpoint, query)}"
+            )
         try:
             http = self._connect()
             request = http.build_request(
@@ -123,6 +130,12 @@ class Session:
 def load_certificates(_file: str | None, _directory: str | None) -> ssl.SSLContext:
     """Load what httpx trusts; once for all clients, since it takes longer than a request."""
     return httpx.create_ssl_context()
+
+
+def write_url(endpoint: str, query: Query) -> str:
+    """Write the URL of a query for people, without a password."""
+    parameters = f"?{httpx.QueryParams(query.params)}" if query.params else ""
+    return mask(endpoint + query.path) + parameters
 
 
 def translate(error: Exception, endpoint: str, timeout: float) -> WeightinitError:
