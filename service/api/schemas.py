@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,7 +17,7 @@ from service.core.errors import (
 )
 from service.core.models import Drawn, Model, ModelTensor, Part
 from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MODEL_ID, SEGMENT, ModelName
-from service.core.spec import parse_pairs
+from service.core.spec import TextParser, parse_integer, parse_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,8 @@ class Statement(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
+    PARSERS: ClassVar[dict[str, TextParser]] = {}
+
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:
         """Parse JSON-like values. Raises SpecError, with every field that is wrong.
@@ -147,7 +149,7 @@ class Statement(BaseModel):
         >>> Listing.parse_query([("prefix", "vision/"), ("limit", "20")]).limit
         20
         """
-        return cls._parse(*parse_pairs(pairs))
+        return cls._parse(*parse_pairs(pairs, cls.PARSERS))
 
     @classmethod
     def _parse(cls, values: Mapping[str, object], repeated: list[FieldError]) -> Self:
@@ -188,6 +190,8 @@ class Publication(Reason):
 
 class Listing(Statement):
     """Which names are asked for."""
+
+    PARSERS: ClassVar[dict[str, TextParser]] = {"limit": parse_integer}
 
     prefix: Annotated[
         str,

@@ -49,20 +49,27 @@ def resolve_layout(layout: str, rank: int) -> str:
     return layout
 
 
-def check_kernel_axes(letters: str, shape: tuple[int, ...]) -> None:
-    """Check that a layout has the axes to derive fans from. Raises SpecError.
+def has_kernel_axes(letters: str) -> bool:
+    """Tell whether a layout has the axes to derive fans from.
 
     In a stack of independent kernels one of I and O may be missing and counts as one channel, so that "HWGO"
     is a depthwise kernel of Keras.
+
+    >>> has_kernel_axes("HWIO"), has_kernel_axes("HWGO"), has_kernel_axes("O")
+    (True, True, False)
     """
-    if "I" in letters and "O" in letters:
+    stacked = len(letters) > 1 and any(letter in STACKED for letter in letters)
+    return ("I" in letters or "O" in letters) if stacked else ("I" in letters and "O" in letters)
+
+
+def check_kernel_axes(letters: str, shape: tuple[int, ...]) -> None:
+    """Check that a layout has the axes to derive fans from. Raises SpecError."""
+    if has_kernel_axes(letters):
         return
     if len(letters) == 1:
         raise make_spec_error("shape", "of rank 1 has no fans to derive: give both fan_in and fan_out", shape)
-    stacked = any(letter in STACKED for letter in letters)
-    if not stacked or ("I" not in letters and "O" not in letters):
-        rule = "must name an I axis and an O axis, unless both fan_in and fan_out are given"
-        raise make_spec_error("layout", rule, letters)
+    rule = "must name an I axis and an O axis, unless both fan_in and fan_out are given"
+    raise make_spec_error("layout", rule, letters)
 
 
 def measure_kernel(letters: str, shape: tuple[int, ...]) -> Extents:

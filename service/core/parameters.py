@@ -1,14 +1,15 @@
 """Parameters: scheme, fans and variance of a layer's weights, resolved from its spec."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from service.core.activations import ACTIVATIONS, Activation
 from service.core.dtypes import DTYPES, DtypeName
 from service.core.errors import FieldError, SpecError, make_spec_error
 from service.core.fans import Fans, compute_fans
-from service.core.layouts import resolve_layout
+from service.core.layouts import has_kernel_axes, resolve_layout
 from service.core.schemes import (
     DISTRIBUTIONS,
     SCHEMES,
@@ -20,24 +21,7 @@ from service.core.schemes import (
     SchemeSpelling,
 )
 from service.core.spec import LayerSpec
-
-
-class Spread(NamedTuple):
-    """How far weights spread around zero: variance = stddev², limit = √(3 · variance)."""
-
-    variance: float
-    stddev: float
-    limit: float
-
-    @classmethod
-    def of(cls, scale: float, fan: float) -> Self:
-        """Spread weights so that variance = scale / fan (He et al. 2015, equation 10).
-
-        >>> Spread.of(3.0, 300)
-        Spread(variance=0.01, stddev=0.1, limit=0.17320508075688773)
-        """
-        variance = scale / fan
-        return cls(variance, math.sqrt(variance), math.sqrt(3 * variance))
+from service.core.spread import SCALING_FIELDS, SPREADS, Spread, SpreadName, format_formula, format_number
 
 
 def compute_leaky_scale(negative_slope: float) -> float:
@@ -49,40 +33,16 @@ def compute_leaky_scale(negative_slope: float) -> float:
     return 2 / (1 + negative_slope * negative_slope)
 
 
-def format_formula(scale: float, mode: Mode, fan: float, negative_slope: float | None = None) -> str:
-    """Format how the variance was computed.
-
-    >>> format_formula(2.0, "fan_in", 784)
-    'σ² = 2 / fan_in = 2 / 784'
-    >>> format_formula(1.6, "fan_in", 784, negative_slope=0.5)
-    'σ² = (2 / (1 + 0.5²)) / fan_in = 1.6 / 784'
-    """
-    number = format_number(scale)
-    symbol = number if negative_slope is None else _format_leaky_scale(negative_slope)
-    return f"σ² = {symbol} / {mode} = {number} / {format_number(fan)}"
-
-
-def format_number(value: float) -> str:
-    """Format a number in the fewest digits that parse to the same number.
-
-    >>> format_number(2.0), format_number(0.1), format_number(1e300)
-    ('2', '0.1', '1e+300')
-    """
-    return repr(value).removesuffix(".0")
-
-
-def _format_leaky_scale(negative_slope: float) -> str:
-    slope = format_number(negative_slope)
-    return f"(2 / (1 + {f'({slope})' if negative_slope < 0 else slope}²))"
-
-
 class ResolvedScheme(NamedTuple):
-    """The scheme of a layer, its mode, distribution and scale, and the reason. The shape plays no part."""
+    """The scheme of a layer, its mode, distribution and scale, and the reason. The shape plays no part.
+
+    Scheme explicit has neither mode nor scale.
+    """
 
     scheme: Scheme
-    mode: Mode
+    mode: Mode | None
     distribution: DistributionName
-    scale: float
+    scale: float | None
     reason: str
 
 
@@ -96,29 +56,54 @@ def resolve_scheme(spec: LayerSpec) -> ResolvedScheme:
     activation, spelling = ACTIVATIONS[spec.activation], SPELLINGS[spec.scheme]
     scheme = spelling.scheme or SCHEMES[activation.scheme]
     problems = [
+        *_check_spread(spec, scheme),
         *_check_scale(spec, scheme),
         *_check_slope(spec, scheme),
         *_check_distribution(spec, spelling),
     ]
     if problems:
         raise SpecError(problems)
+    defaults = [SPREADS[name].distributions[0] for name in spec.spreads]
     return ResolvedScheme(
         scheme,
         mode=spec.mode or scheme.mode,
-        distribution=spec.distribution or spelling.distribution or scheme.distribution,
+        distribution=spec.distribution or spelling.distribution or (*defaults, scheme.distribution)[0],
         scale=_resolve_scale(spec, scheme),
         reason=_explain(spec, spelling, scheme, activation),
     )
 
 
-def _resolve_scale(spec: LayerSpec, scheme: Scheme) -> float:
+def _resolve_scale(spec: LayerSpec, scheme: Scheme) -> float | None:
     if spec.negative_slope is not None:
         return compute_leaky_scale(spec.negative_slope)
     return scheme.scale if spec.scale is None else spec.scale
 
 
+def _check_spread(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
+    if scheme.name == "explicit" and not spec.spreads:
+        return (FieldError.of("scheme", f"explicit takes one of {', '.join(SPREADS)}", spec.scheme),)
+    return tuple(
+        FieldError.of(name, f"must not be given with {conflict}", value)
+        for name, value in spec.spreads.items()
+        for conflict in _list_conflicts(spec, scheme, name)
+    )
+
+
+def _list_conflicts(spec: LayerSpec, scheme: Scheme, name: SpreadName) -> Iterator[str]:
+    """Yield the fields of a spec that a given spread cannot be combined with, and why."""
+    if scheme.name != "explicit":
+        yield f"scheme={spec.scheme}: it is for scheme explicit, which it implies"
+    names = list(SPREADS)
+    for other in (*names[names.index(name) + 1 :], *SCALING_FIELDS):
+        if (value := getattr(spec, other)) is not None:
+            yield f"{other}={value}: σ follows from one or the other"
+    known = SPREADS[name].distributions
+    if spec.distribution is not None and spec.distribution not in known:
+        yield f"distribution={spec.distribution}: it is for {' or '.join(known)}"
+
+
 def _check_scale(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
-    if spec.scale is None or scheme.name == "variance_scaling":
+    if spec.scale is None or scheme.scale is None or scheme.name == "variance_scaling":
         return ()
     rule = (
         f"is {scheme.scale:g} by definition in scheme {scheme.name}: use scheme=variance_scaling for another"
@@ -127,7 +112,7 @@ def _check_scale(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
 
 
 def _check_slope(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
-    if spec.negative_slope is None or scheme.name == "he":
+    if spec.negative_slope is None or scheme.name == "he" or spec.spreads:
         return ()
     but = f"and activation {spec.activation} takes" if spec.scheme == "auto" else "not"
     rule = f"is for scheme he only, {but} {scheme.name}"
@@ -147,6 +132,8 @@ def _check_distribution(spec: LayerSpec, spelling: SchemeSpelling) -> tuple[Fiel
 def _explain(spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme, activation: Activation) -> str:
     if spelling.scheme is None:
         return f"{activation.reason} {scheme.reason}"
+    if spec.spreads:
+        return f"{' and '.join(spec.spreads)} was given. {scheme.reason}"
     reason = f"Scheme {spelling.name} was asked for. {scheme.reason}"
     if spelling.distribution == "normal" and spec.distribution is None:
         reason += (
@@ -157,19 +144,22 @@ def _explain(spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme, activati
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What was decided for a layer, and why. `limit` is √(3 · variance), whatever the distribution."""
+    """What was decided for a layer, and why. `limit` is √(3 · variance), whatever the distribution.
+
+    Scheme explicit has neither mode nor scale, and no fans where the layout has no axes for them.
+    """
 
     shape: tuple[int, ...]
     layout: str
     dtype: DtypeName
     activation: str
     scheme: SchemeName
-    mode: Mode
+    mode: Mode | None
     distribution: DistributionName
-    fan_in: int
-    fan_out: int
-    fan_avg: float
-    scale: float
+    fan_in: int | None
+    fan_out: int | None
+    fan_avg: float | None
+    scale: float | None
     variance: float
     stddev: float
     limit: float
@@ -190,8 +180,7 @@ def resolve_parameters(spec: LayerSpec) -> Parameters:
         resolved = resolve_scheme(spec)
     except SpecError:
         raise SpecError(_collect_errors(spec)) from None
-    fan = fans.select(resolved.mode)
-    spread = Spread.of(resolved.scale, fan)
+    spread, formula = measure_spread(spec, resolved, fans)
     check_spread(spec, resolved, spread)
     return Parameters(
         shape=spec.shape,
@@ -201,23 +190,35 @@ def resolve_parameters(spec: LayerSpec) -> Parameters:
         scheme=resolved.scheme.name,
         mode=resolved.mode,
         distribution=resolved.distribution,
-        fan_in=fans.fan_in,
-        fan_out=fans.fan_out,
-        fan_avg=fans.fan_avg,
+        fan_in=fans and fans.fan_in,
+        fan_out=fans and fans.fan_out,
+        fan_avg=fans and fans.fan_avg,
         scale=resolved.scale,
         variance=spread.variance,
         stddev=spread.stddev,
         limit=spread.limit,
-        formula=format_formula(resolved.scale, resolved.mode, fan, spec.negative_slope),
+        formula=formula,
         reason=resolved.reason,
         reference=resolved.scheme.reference,
     )
 
 
-def derive_fans(spec: LayerSpec) -> tuple[str, Fans]:
-    """Derive the letter of each axis, and the fans. Raises SpecError."""
+def derive_fans(spec: LayerSpec) -> tuple[str, Fans | None]:
+    """Derive the letter of each axis, and the fans; None where none are needed. Raises SpecError."""
     letters = resolve_layout(spec.layout, len(spec.shape))
+    if spec.scheme == "explicit" and not has_kernel_axes(letters):
+        return letters, None
     return letters, compute_fans(spec.shape, letters, spec.groups, spec.fan_in, spec.fan_out)
+
+
+def measure_spread(spec: LayerSpec, resolved: ResolvedScheme, fans: Fans | None) -> tuple[Spread, str]:
+    """Return how far weights spread, and the formula of that."""
+    if fans is None or resolved.mode is None or resolved.scale is None:
+        ((name, value),) = spec.spreads.items()
+        return SPREADS[name].measure(value), SPREADS[name].format_formula(value)
+    fan = fans.select(resolved.mode)
+    formula = format_formula(resolved.scale, resolved.mode, fan, spec.negative_slope)
+    return Spread.of(resolved.scale, fan), formula
 
 
 def check_spread(spec: LayerSpec, resolved: ResolvedScheme, spread: Spread) -> None:
@@ -239,7 +240,11 @@ def check_spread(spec: LayerSpec, resolved: ResolvedScheme, spread: Spread) -> N
 
 
 def _make_spread_error(spec: LayerSpec, rule: str) -> SpecError:
-    for field, value in (("scale", spec.scale), ("negative_slope", spec.negative_slope)):
+    for field, value in (
+        ("scale", spec.scale),
+        ("negative_slope", spec.negative_slope),
+        *spec.spreads.items(),
+    ):
         if value is not None:
             return make_spec_error(field, rule, value)
     return make_spec_error("dtype", rule, spec.dtype)

@@ -38,17 +38,20 @@ DISTRIBUTIONS: dict[DistributionName, Distribution] = {
 }
 
 
-SchemeName = Literal["glorot", "he", "lecun", "variance_scaling"]
+SchemeName = Literal["glorot", "he", "lecun", "variance_scaling", "explicit"]
 Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """An initialization scheme: variance = scale / fan, with its defaults, reason and reference."""
+    """An initialization scheme: variance = scale / fan, with its defaults, reason and reference.
+
+    Scheme explicit has neither: a field of the spec gives the variance.
+    """
 
     name: SchemeName
-    scale: float
-    mode: Mode
+    scale: float | None
+    mode: Mode | None
     distribution: DistributionName
     reason: str
     reference: str
@@ -93,6 +96,15 @@ SCHEMES: dict[SchemeName, Scheme] = {
             reason="The scale and the mode are your own choice.",
             reference="VarianceScaling of Keras and jax.nn.initializers: variance = scale / fan",
         ),
+        Scheme(
+            "explicit",
+            scale=None,
+            mode=None,
+            distribution="normal",
+            reason="The spread is your own choice, whatever the fans.",
+            reference="RandomNormal, TruncatedNormal and RandomUniform of Keras; normal_ and uniform_ of "
+            "torch.nn.init",
+        ),
     )
 }
 
@@ -107,6 +119,8 @@ class SchemeSpelling:
 
 
 AUTO = SchemeSpelling("auto", None)
+#: Schemes of which no name carries the distribution.
+PLAIN: frozenset[SchemeName] = frozenset({"variance_scaling", "explicit"})
 
 
 def _spell_schemes() -> dict[str, SchemeSpelling]:
@@ -115,7 +129,7 @@ def _spell_schemes() -> dict[str, SchemeSpelling]:
     for scheme in SCHEMES.values():
         for alias in (scheme.name, *scheme.aliases):
             spellings[alias] = SchemeSpelling(scheme.name, scheme)
-            for carried in DISTRIBUTIONS if scheme.name != "variance_scaling" else ():
+            for carried in DISTRIBUTIONS if scheme.name not in PLAIN else ():
                 spellings[f"{alias}_{carried}"] = SchemeSpelling(f"{scheme.name}_{carried}", scheme, carried)
     return spellings
 
@@ -132,6 +146,19 @@ def find_scheme(name: str) -> SchemeSpelling | None:
     ('glorot_uniform', 'normal', None)
     """
     return SPELLINGS.get(name) or _BY_FOLDED_NAME.get(fold_name(name))
+
+
+def list_schemes() -> str:
+    """List the names of the schemes, for a message.
+
+    >>> list_schemes()
+    'auto, glorot (xavier), he (kaiming), lecun, variance_scaling, explicit'
+    """
+    names = (
+        f"{scheme.name} ({', '.join(scheme.aliases)})" if scheme.aliases else scheme.name
+        for scheme in SCHEMES.values()
+    )
+    return ", ".join([AUTO.name, *names])
 
 
 def suggest_schemes(name: object) -> tuple[str, ...]:

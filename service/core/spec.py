@@ -5,7 +5,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from service.core.activations import find_activation, suggest_activations
 from service.core.dtypes import DtypeName
@@ -19,17 +27,25 @@ from service.core.errors import (
     make_spec_error,
     translate_validation_errors,
 )
-from service.core.schemes import DistributionName, Mode, find_scheme, suggest_schemes
+from service.core.schemes import DistributionName, Mode, find_scheme, list_schemes, suggest_schemes
+from service.core.spread import MAX_SPREAD, MIN_SPREAD, SPREADS, SpreadName
 
 # Python converts at most 4300 digits to an integer; longer text stays text, which is refused.
 INTEGER = re.compile(r"-?[0-9]{1,4000}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 
 
-def parse_pairs(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, object], list[FieldError]]:
+TextParser = Callable[[str], object]
+
+
+def parse_pairs(
+    pairs: Iterable[tuple[str, str]], parsers: Mapping[str, TextParser]
+) -> tuple[dict[str, object], list[FieldError]]:
     """Parse the parameters of a query to JSON-like values, with an error for each that is repeated.
 
-    >>> parse_pairs([("shape", "784,300"), ("scale", "2"), ("activation", "relu")])
+    Those without a parser are text.
+
+    >>> parse_pairs([("shape", "784,300"), ("scale", "2"), ("activation", "relu")], PARSERS)
     ({'shape': [784, 300], 'scale': 2.0, 'activation': 'relu'}, [])
     """
     values: dict[str, object] = {}
@@ -38,7 +54,7 @@ def parse_pairs(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, object], li
         if name in values:
             repeated.append(FieldError.of(name, "must be given once", text))
         else:
-            values[name] = PARSERS[name](text) if name in PARSERS else text
+            values[name] = parsers[name](text) if name in parsers else text
     return values, repeated
 
 
@@ -72,15 +88,17 @@ def parse_integers(text: str) -> list[int | str]:
     return [parse_integer(item) for item in text.split(",")] if text else []
 
 
-PARSERS: dict[str, Callable[[str], object]] = {
+PARSERS: dict[str, TextParser] = {
     "shape": parse_integers,
     "groups": parse_integer,
     "fan_in": parse_integer,
     "fan_out": parse_integer,
     "scale": parse_number,
     "negative_slope": parse_number,
+    "stddev": parse_number,
+    "parent_stddev": parse_number,
+    "limit": parse_number,
     "seed": parse_integer,
-    "limit": parse_integer,
 }
 
 
@@ -102,7 +120,10 @@ def _canonicalize_activation(value: object) -> str:
 def _canonicalize_scheme(value: object) -> str:
     found = find_scheme(value) if isinstance(value, str) else None
     if found is None:
-        raise make_rule_error("must name an initialization scheme", suggest_schemes(value))
+        rule = (
+            f"must be one of {list_schemes()}, or one with its distribution, as he_normal; for a σ of your "
+        )
+        raise make_rule_error(rule + "own give stddev", suggest_schemes(value))
     return found.name
 
 
@@ -138,6 +159,7 @@ AnyShape = Annotated[tuple[AnyLength, ...], Field(max_length=MAX_AXES), BeforeVa
 Seed = Annotated[
     int, Field(ge=0, le=MAX_SEED), BeforeValidator(_parse_seed, json_schema_input_type=int | str | None)
 ]
+GivenSpread = Annotated[float, Field(ge=MIN_SPREAD, le=MAX_SPREAD)]
 ActivationText = Annotated[str, BeforeValidator(_canonicalize_activation, json_schema_input_type=str | None)]
 
 
@@ -169,8 +191,9 @@ class LayerSpec(BaseModel):
         str,
         BeforeValidator(_canonicalize_scheme),
         Field(
-            description="`auto`, `glorot` (`xavier`), `he` (`kaiming`), `lecun`, `variance_scaling`, or a "
-            "name that carries the distribution: `he_uniform`. `auto` follows the activation."
+            description="`auto`, `glorot` (`xavier`), `he` (`kaiming`), `lecun`, `variance_scaling`, "
+            "`explicit`, or a name that carries the distribution: `he_uniform`. `auto` follows the "
+            "activation, and is `explicit` where `stddev`, `parent_stddev` or `limit` is given."
         ),
     ] = "auto"
     scale: Annotated[
@@ -185,6 +208,17 @@ class LayerSpec(BaseModel):
     distribution: Annotated[
         DistributionName | None, Field(description="Default: uniform, but normal for LeCun's scheme.")
     ] = None
+    stddev: Annotated[
+        GivenSpread | None,
+        Field(description="σ of the weights themselves, whatever the fans. Normal unless another is given."),
+    ] = None
+    parent_stddev: Annotated[
+        GivenSpread | None,
+        Field(description="σ before the cut at ±2σ of a truncated normal: what Keras and JAX call stddev."),
+    ] = None
+    limit: Annotated[
+        GivenSpread | None, Field(description="r of a uniform distribution on (-r, r), whatever the fans.")
+    ] = None
     dtype: DtypeName = "float32"
     seed: Annotated[Seed | None, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")] = None
     name: Annotated[
@@ -195,6 +229,19 @@ class LayerSpec(BaseModel):
             examples=["encoder.0.mlp.fc1.weight"],
         ),
     ] = ""
+
+    @model_validator(mode="after")
+    def _imply_scheme(self) -> Self:
+        # Then links and canonical forms have one spelling.
+        if self.scheme == "auto" and self.spreads:
+            object.__setattr__(self, "scheme", "explicit")
+        return self
+
+    @property
+    def spreads(self) -> dict[SpreadName, float]:
+        """The spreads that are given, by the names of their fields: one, unless the spec is wrong."""
+        given = ((name, getattr(self, name)) for name in SPREADS)
+        return {name: value for name, value in given if value is not None}
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:
@@ -215,7 +262,7 @@ class LayerSpec(BaseModel):
         >>> LayerSpec.parse_query([("shape", "784,300"), ("activation", "relu")]).shape
         (784, 300)
         """
-        values, problems = parse_pairs(pairs)
+        values, problems = parse_pairs(pairs, PARSERS)
         try:
             spec = cls.model_validate(values)
         except ValidationError as error:

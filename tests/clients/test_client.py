@@ -217,6 +217,14 @@ def test_parameters_mirror_the_answer(make_client):
     assert isinstance(decided.fan_avg, float)
 
 
+def test_parameters_of_a_given_spread_have_no_mode_scale_or_fans(make_client):
+    absent = dict.fromkeys(("mode", "scale", "fan_in", "fan_out", "fan_avg"))
+    with run(serve_parameters(scheme="explicit", **absent)) as server:
+        decided = make_client(server.url).parameters(300, stddev=0.02)
+    assert {name: getattr(decided, name) for name in absent} == absent
+    assert server.requests[0].query == {"shape": "300", "scheme": "explicit", "stddev": "0.02"}
+
+
 def test_parameters_do_not_depend_on_seed_and_name(make_client):
     with run(serve_parameters()) as server:
         make_client(server.url).parameters(Spec((784, 300), seed=1, name="a"), activation="relu")

@@ -106,7 +106,7 @@ def test_a_name_of_the_new_scheme_carries_the_distribution(trees):
 
 def test_the_new_endpoint_answers(trees):
     answer = request(trees["An endpoint"], "/v1/schemes")
-    assert [row["name"] for row in answer] == ["glorot", "he", "lecun", "variance_scaling"]
+    assert [row["name"] for row in answer] == ["glorot", "he", "lecun", "variance_scaling", "explicit"]
 
 
 def test_the_new_endpoint_is_in_the_openapi_document(trees):

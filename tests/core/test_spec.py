@@ -12,6 +12,11 @@ from service.core.schemes import SCHEME_NAMES
 HUGE = 10**5000
 NAN, INFINITY = math.nan, math.inf
 
+SCHEMES = (
+    "must be one of auto, glorot (xavier), he (kaiming), lecun, variance_scaling, explicit, or one with its "
+    "distribution, as he_normal; for a σ of your own give stddev"
+)
+
 # values beside a sound shape → field, rule, received
 WRONG = [
     ({"shape": []}, "shape", "must have at least 1 axis", "[]"),
@@ -40,8 +45,16 @@ WRONG = [
     ({"activation": "relo"}, "activation", "must name an activation function", '"relo"'),
     ({"activation": 3}, "activation", "must name an activation function", "3"),
     ({"activation": "\ud800"}, "activation", "must name an activation function", '"\\ud800"'),
-    ({"scheme": "orthogonal"}, "scheme", "must name an initialization scheme", '"orthogonal"'),
-    ({"scheme": None}, "scheme", "must name an initialization scheme", "null"),
+    ({"scheme": "orthogonal"}, "scheme", SCHEMES, '"orthogonal"'),
+    ({"scheme": None}, "scheme", SCHEMES, "null"),
+    ({"stddev": 0}, "stddev", "must be at least 1e-150", "0"),
+    ({"stddev": -0.02}, "stddev", "must be at least 1e-150", "-0.02"),
+    ({"stddev": NAN}, "stddev", "must be a finite number", "NaN"),
+    ({"stddev": "0.02"}, "stddev", "must be a finite number", '"0.02"'),
+    ({"stddev": True}, "stddev", "must be a finite number", "true"),
+    ({"parent_stddev": 0.0}, "parent_stddev", "must be at least 1e-150", "0.0"),
+    ({"limit": 1e151}, "limit", "must be at most 1e+150", "1e+151"),
+    ({"limit": [0.1]}, "limit", "must be a finite number", "[0.1]"),
     (
         {"mode": "fan_max"},
         "mode",
@@ -117,6 +130,9 @@ def test_the_shape_is_required():
         ({"distribution": "untruncated_normal"}, "truncated_normal"),
         ({"dtype": "f64"}, "float64"),
         ({"activaton": "relu"}, "activation"),
+        ({"scheme": "trunc_normal"}, "he_truncated_normal"),
+        ({"std": 0.02}, "stddev"),
+        ({"stdev": 0.02}, "stddev"),
     ],
 )
 def test_a_wrong_name_gets_the_nearest_one_suggested(values, nearest):
@@ -159,6 +175,7 @@ def test_a_whole_number_is_a_fine_scale():
 
 def test_null_says_what_leaving_out_says():
     optional = ("fan_in", "fan_out", "activation", "scale", "mode", "negative_slope", "distribution", "seed")
+    optional += ("stddev", "parent_stddev", "limit")
     assert LayerSpec.parse({"shape": [3, 3]} | dict.fromkeys(optional)) == LayerSpec(shape=(3, 3))
 
 
@@ -175,6 +192,9 @@ def test_the_defaults_are_those_of_the_specification():
         "mode": None,
         "negative_slope": None,
         "distribution": None,
+        "stddev": None,
+        "parent_stddev": None,
+        "limit": None,
         "dtype": "float32",
         "seed": None,
         "name": "",

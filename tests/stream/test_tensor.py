@@ -193,3 +193,31 @@ class TestFill:
         spec = LayerSpec(shape=(10, 10))
         with pytest.raises(SpecError, match="seed"):
             Tensor.of(spec, resolve_parameters(spec))
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("dtype", list(DTYPES))
+@pytest.mark.parametrize("stddev", [0.02, 1.0, 1 / 3, 0.006])
+def test_a_given_stddev_draws_the_bytes_of_variance_scaling_of_its_square(distribution, dtype, stddev):
+    common = {"shape": (64, 80), "distribution": distribution, "dtype": dtype}
+    scaled = make_tensor(**common, scheme="variance_scaling", scale=stddev * stddev, fan_in=1, fan_out=1)
+    given_stddev = make_tensor(**common, stddev=stddev)
+    assert given_stddev.identity == scaled.identity
+    assert given_stddev.read() == scaled.read()
+
+
+@pytest.mark.parametrize("scheme", ["glorot", "he", "lecun"])
+@pytest.mark.parametrize(
+    ("distribution", "field"), [("normal", "stddev"), ("truncated_normal", "stddev"), ("uniform", "limit")]
+)
+def test_the_spread_of_a_scheme_given_back_draws_its_bytes(scheme, distribution, field):
+    common = {"shape": (64, 80), "layout": "OI", "distribution": distribution, "dtype": "float64"}
+    decided = resolve_parameters(LayerSpec(**common, scheme=scheme))
+    again = make_tensor(**common, **{field: getattr(decided, field)})
+    assert again.read() == make_tensor(**common, scheme=scheme).read()
+
+
+def test_a_parent_stddev_draws_the_stddev_that_the_cut_leaves():
+    parent = make_tensor(shape=(64, 80), parent_stddev=0.02)
+    values = make_tensor(shape=(64, 80), stddev=0.87962566103423978 * 0.02, distribution="truncated_normal")
+    assert parent.read() == values.read()

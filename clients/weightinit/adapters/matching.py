@@ -44,8 +44,10 @@ def find_axis(letters: str, letter: str) -> int | None:
 
 def permute_spec(spec: Spec, parameters: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
     """Turn a spec to other axes. Its fans are given, so that the variance is the same, to the last bit."""
-    fan_in, fan_out = parameters.fan_in, parameters.fan_out
-    return replace(spec, shape=shape, layout=letters, groups=1, fan_in=fan_in, fan_out=fan_out)
+    turned = replace(spec, shape=shape, layout=letters, groups=1)
+    if parameters.scheme == "explicit":
+        return turned  # whatever the fans
+    return replace(turned, fan_in=parameters.fan_in, fan_out=parameters.fan_out)
 
 
 @dataclass(frozen=True, slots=True)

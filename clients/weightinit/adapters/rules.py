@@ -15,7 +15,7 @@ from typing import Generic, TypeVar, cast
 
 from weightinit.adapters.actions import Action, Block, Constant, Draw, Leave, split_axis
 from weightinit.errors import WeightinitError
-from weightinit.spec.layer import LayerFields
+from weightinit.spec.layer import LayerFields, gives_spread
 
 T = TypeVar("T")
 
@@ -45,13 +45,11 @@ class UnpublishedTensorWarning(UserWarning):
 
 
 class RuleFields(LayerFields, total=False):
-    """A rule of several fields: those of a layer, and two more.
+    """A rule of several fields: those of a layer, and one more.
 
-    `stddev` asks for a normal distribution of that standard deviation, whatever the fans. `parts` names
-    kernels that are packed along one axis, of equal lengths or of those that a mapping gives.
+    `parts` names kernels that are packed along one axis, of equal lengths or of those that a mapping gives.
     """
 
-    stddev: float
     parts: Iterable[str] | Mapping[str, int]
 
 
@@ -61,7 +59,7 @@ Rule = str | float | RuleFields | None
 Pattern = str | re.Pattern[str]
 Rules = Mapping[Pattern, Rule]
 
-FIELDS = (*LayerFields.__annotations__, "stddev", "parts")
+FIELDS = (*LayerFields.__annotations__, "parts")
 
 
 def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Action:
@@ -72,8 +70,8 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
 
     >>> apply_rule("he_normal", Draw({"layout": "OI"}), (4, 3))
     Draw(layer={'layout': 'OI', 'scheme': 'he_normal'})
-    >>> apply_rule({"stddev": 0.5}, None, (4, 3)).layer["scale"]
-    0.25
+    >>> apply_rule({"stddev": 0.5}, None, (4, 3))
+    Draw(layer={'stddev': 0.5, 'scheme': 'explicit', 'layout': 'BB'})
     """
     if rule is None:
         return Leave(by_rule=True)
@@ -81,12 +79,14 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
         return Constant(float(rule))
     fields = read_fields({"scheme": rule} if isinstance(rule, str) else rule)
     known: LayerFields = action.layer if isinstance(action, Draw) else {}
-    if "scheme" in fields or "activation" in fields:
+    if gives_spread(fields):
+        known = keep_axes(known)
+    elif "scheme" in fields or "activation" in fields:
         known = drop_scheme(known)
     layer: LayerFields = {**known, **fields}
     if "layout" in layer:
         return Draw(layer)
-    if "fan_in" in layer and "fan_out" in layer:
+    if gives_spread(layer) or ("fan_in" in layer and "fan_out" in layer):
         return Draw({**layer, "layout": "B" * len(shape)})  # canonical order is then the order in memory
     if action is not None and not isinstance(action, Draw):
         return action
@@ -109,27 +109,18 @@ def read_fields(rule: RuleFields) -> LayerFields:
             near = get_close_matches(key, FIELDS, n=1)
             raise ModelRejected(f"must not say {key!r}" + (f". Did you mean {near[0]}?" if near else ""))
     fields = {key: value for key, value in rule.items() if key in LayerFields.__annotations__}
-    if "stddev" in rule:
-        fields = spell_stddev(rule["stddev"]) | fields
+    if gives_spread(fields) and fields.get("scheme", "auto") == "auto":
+        fields["scheme"] = "explicit"
     return cast("LayerFields", fields)
-
-
-def spell_stddev(stddev: float) -> dict[str, object]:
-    """Return a standard deviation as fields of a layer: σ² = scale / fan, with a fan of 1."""
-    return {
-        "scheme": "variance_scaling",
-        "scale": stddev * stddev,
-        "mode": "fan_in",
-        "fan_in": 1,
-        "fan_out": 1,
-        "distribution": "normal",
-    }
 
 
 def drop_scheme(layer: LayerFields) -> LayerFields:
     """Return a layer without a scheme of its own, and without the fields that were made for it."""
-    if "scheme" not in layer:
-        return layer
+    return keep_axes(layer) if "scheme" in layer else layer
+
+
+def keep_axes(layer: LayerFields) -> LayerFields:
+    """Return the fields of a layer that say nothing of its variance by themselves."""
     return cast("LayerFields", {key: value for key, value in layer.items() if key in AXES})
 
 

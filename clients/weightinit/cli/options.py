@@ -60,7 +60,7 @@ def add_spec_options(parser: ArgumentParser) -> None:
     group.add_argument("--fan-in", type=int, metavar="N", help="instead of deriving it from the shape")
     group.add_argument("--fan-out", type=int, metavar="N", help="likewise")
     group.add_argument(
-        "--scheme", metavar="NAME", help="auto, glorot, he, lecun, variance_scaling, he_normal, …"
+        "--scheme", metavar="NAME", help="auto, glorot, he, lecun, variance_scaling, explicit, he_normal, …"
     )
     group.add_argument(
         "--scale", type=float, metavar="X", help="for variance_scaling: variance = scale / fan"
@@ -68,6 +68,11 @@ def add_spec_options(parser: ArgumentParser) -> None:
     group.add_argument("--mode", metavar="FAN", help="fan_in, fan_out, fan_avg or fan_geo_avg")
     group.add_argument("--negative-slope", type=float, metavar="A", help="of a leaky rectifier")
     group.add_argument("--distribution", metavar="NAME", help="uniform, normal or truncated_normal")
+    group.add_argument("--stddev", type=float, metavar="X", help="σ of the weights, whatever the fans")
+    group.add_argument(
+        "--parent-stddev", type=float, metavar="X", help="σ of a truncated normal before it is cut"
+    )
+    group.add_argument("--limit", type=float, metavar="X", help="r of a uniform distribution on (-r, r)")
     group.add_argument("--dtype", choices=DTYPES, help="default: float32")
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 from weightinit.models.validation import locate, name_tensor, read_list, read_object, read_text
 from weightinit.spec.dtypes import TENSOR_DTYPES, Dtype, find_range
@@ -12,6 +12,7 @@ from weightinit.spec.layer import (
     Shape,
     Spec,
     describe,
+    merge_defaults,
     name_dtype,
     read_any_shape,
     read_shape,
@@ -89,7 +90,7 @@ class Part:
         if "constant" in given:
             return cls(read_any_shape(given["shape"]), value=_read_value(given["constant"]))
         shape = read_shape(given["shape"])
-        values: dict[str, Any] = {"name": name, **defaults, **given, "shape": shape}
+        values = {"name": name, **merge_defaults(defaults, given), "shape": shape}
         rows = values.pop("slice", None)
         read_text("name", values["name"])
         # What the other fields may be is the service's to say.

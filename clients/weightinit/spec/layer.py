@@ -2,7 +2,7 @@
 
 import operator
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -57,6 +57,36 @@ class LayerFields(TypedDict, total=False):
     mode: str | None
     negative_slope: float | None
     distribution: str | None
+    stddev: float | None
+    parent_stddev: float | None
+    limit: float | None
+
+
+# The fields that give the spread of weights themselves, and so imply scheme explicit; and those by which a
+# scheme spreads them.
+SPREADS = ("stddev", "parent_stddev", "limit")
+SCALING_FIELDS = ("scale", "mode", "negative_slope", "fan_in", "fan_out")
+
+
+def gives_spread(fields: Mapping[str, object]) -> bool:
+    """Tell whether fields of a layer give the spread themselves."""
+    return any(fields.get(name) is not None for name in SPREADS)
+
+
+def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a tensor over a model's defaults, as the service does.
+
+    A spread of its own replaces the scheme of the defaults, or their spread, and so does a scheme of its own.
+
+    >>> merge_defaults({"layout": "torch", "stddev": 0.02}, {"scheme": "he"})
+    {'layout': 'torch', 'scheme': 'he'}
+    """
+    replaced: tuple[str, ...] = ()
+    if gives_spread(fields):
+        replaced = ("scheme", *SCALING_FIELDS, *SPREADS)
+    elif "scheme" in fields:
+        replaced = SPREADS
+    return {name: value for name, value in defaults.items() if name not in replaced} | dict(fields)
 
 
 class SpecFields(LayerFields, total=False):
@@ -86,6 +116,9 @@ class Spec:
     mode: str | None = None
     negative_slope: float | None = None
     distribution: str | None = None
+    stddev: float | None = None
+    parent_stddev: float | None = None
+    limit: float | None = None
     dtype: str = "float32"
     seed: int | str | None = None
     name: str = ""
@@ -94,6 +127,8 @@ class Spec:
         # A frozen dataclass is set this way: torch.Size, lists and NumPy's dtypes come in, plain values stay.
         object.__setattr__(self, "shape", read_shape(self.shape))
         object.__setattr__(self, "dtype", name_dtype(self.dtype))
+        if self.scheme == "auto" and (self.stddev, self.parent_stddev, self.limit) != (None, None, None):
+            object.__setattr__(self, "scheme", "explicit")
 
     @classmethod
     def of(cls, shape: "Spec | Shape", **changes: Unpack[SpecFields]) -> "Spec":

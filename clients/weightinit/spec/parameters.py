@@ -14,7 +14,7 @@ class Parameters:
 
     `variance` = `scale` / fan, the fan that `mode` names; `stddev` = √variance; `limit` = √(3 · variance),
     the half-width of a uniform distribution of that variance. `formula`, `reason` and `reference` are for
-    people.
+    people. Scheme explicit has neither scale nor mode, and no fans where the layout has no axes for them.
     """
 
     shape: tuple[int, ...]
@@ -22,12 +22,12 @@ class Parameters:
     dtype: str
     activation: str
     scheme: str
-    mode: str
+    mode: str | None
     distribution: str
-    fan_in: int
-    fan_out: int
-    fan_avg: float
-    scale: float
+    fan_in: int | None
+    fan_out: int | None
+    fan_avg: float | None
+    scale: float | None
     variance: float
     stddev: float
     limit: float
@@ -44,13 +44,14 @@ class Parameters:
 
 def _read_field(name: str, kind: object, answer: Mapping[str, object]) -> object:
     value = answer.get(name)
+    kinds = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if isinstance(value, list) and isinstance(kind, types.GenericAlias):
         (item, _) = get_args(kind)
         if all(type(entry) is item for entry in value):
             return tuple(value)
     # JSON has one kind of number: 2 may stand for 2.0.
-    if kind is float and type(value) is int:
+    if float in kinds and type(value) is int:
         return float(value)
-    if type(value) is not kind:
+    if type(value) not in kinds or name not in answer:
         raise ValueError(f"{name} is {describe(value)}")
     return value

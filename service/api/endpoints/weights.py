@@ -132,7 +132,7 @@ def describe_parameters(parameters: Parameters) -> dict[str, str]:
         "Weightinit-Dtype": parameters.dtype,
         "Weightinit-Layout": parameters.layout,
         "Weightinit-Scheme": parameters.scheme,
-        "Weightinit-Mode": parameters.mode,
+        **({"Weightinit-Mode": parameters.mode} if parameters.mode else {}),
         "Weightinit-Distribution": parameters.distribution,
         "Weightinit-Variance": repr(parameters.variance),
         "Weightinit-Limit": repr(parameters.limit),

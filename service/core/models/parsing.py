@@ -20,6 +20,7 @@ from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
 from service.core.parameters import resolve_parameters
 from service.core.slices import Slices, parse_slices, select_all
 from service.core.spec import AnyShape, LayerSpec, Seed, check_element_count, check_name
+from service.core.spread import merge_defaults
 
 Fields = dict[str, Any]
 Name = Annotated[str, AfterValidator(check_name)]
@@ -276,7 +277,7 @@ class Parser(NamedTuple):
         if "seed" in fields:
             raise make_spec_error("seed", "is the model's, not a tensor's, to say", fields["seed"])
         check_fields(fields, "tensor")
-        merged = {**self.defaults, **fields, "seed": self.seed}
+        merged = {**merge_defaults(self.defaults, fields), "seed": self.seed}
         rows = merged.pop("slice", None)
         spec = LayerSpec.parse(merged)
         self.limits.check_shape(spec.shape)

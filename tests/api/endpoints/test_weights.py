@@ -116,3 +116,27 @@ def test_the_bytes_may_be_cached_for_ever(client):
 def test_a_file_is_named_after_the_tensor_and_the_media_type(client):
     assert client.get(URL).headers["Content-Disposition"] == 'attachment; filename="hidden1_kernel.npy"'
     assert client.get(URL, headers=RAW).headers["Content-Disposition"].endswith('.bin"')
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal", "truncated_normal"])
+def test_a_given_stddev_has_the_bytes_and_the_tag_of_variance_scaling(client, distribution):
+    common = {"shape": "64,80", "seed": "7", "name": "a", "distribution": distribution}
+    scaled = {"scheme": "variance_scaling", "scale": repr(0.02 * 0.02), "fan_in": "1", "fan_out": "1"}
+    one, two = (client.get("/v1/weights", params=common | more) for more in (scaled, {"stddev": "0.02"}))
+    assert one.content == two.content
+    assert one.headers["ETag"] == two.headers["ETag"]
+
+
+def test_the_headers_of_a_given_limit_have_it_and_no_mode(client):
+    headers = client.head("/v1/weights?shape=64,80&seed=7&limit=0.05").headers
+    assert (headers["Weightinit-Scheme"], headers["Weightinit-Limit"]) == ("explicit", "0.05")
+    assert "Weightinit-Mode" not in headers
+
+
+@pytest.mark.parametrize("field", ["stddev", "parent_stddev", "limit"])
+def test_a_post_of_a_given_spread_names_the_get_with_the_scheme_that_it_implies(client, field):
+    post = client.post("/v1/weights", json={"shape": [300], "seed": 7, field: 0.02})
+    location = f"/v1/weights?shape=300&scheme=explicit&{field}=0.02&seed=7"
+    assert post.headers["Content-Location"] == location
+    assert client.get(location).content == post.content
+    assert client.get(f"/v1/weights?shape=300&seed=7&{field}=2e-2").headers["ETag"] == post.headers["ETag"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import Spec, SpecRejected
-from weightinit.spec.layer import to_plain
+from weightinit.spec.layer import merge_defaults, to_plain
 
 
 def test_a_spec_that_says_nothing_asks_for_nothing_but_a_shape():
@@ -45,6 +45,29 @@ def test_every_field_is_asked_for():
         "seed": "18446744073709551615",
         "name": "encoder.0/é",
     }
+
+
+@pytest.mark.parametrize("name", ["stddev", "parent_stddev", "limit"])
+def test_a_given_spread_implies_scheme_explicit(name):
+    spec = Spec((784, 300), **{name: 0.02})
+    assert spec == Spec((784, 300), scheme="explicit", **{name: 0.02})
+    assert spec.to_query() == {"shape": "784,300", "scheme": "explicit", name: "0.02"}
+
+
+def test_another_scheme_beside_a_given_spread_is_left_to_the_service():
+    assert Spec((784, 300), scheme="he", stddev=0.02).scheme == "he"
+
+
+@pytest.mark.parametrize(
+    ("fields", "merged"),
+    [
+        ({"limit": 0.05}, {"layout": "torch", "limit": 0.05}),
+        ({"scheme": "he"}, {"layout": "torch", "scheme": "he"}),
+        ({"activation": "relu"}, {"layout": "torch", "stddev": 0.02, "activation": "relu"}),
+    ],
+)
+def test_a_spread_or_scheme_of_a_tensor_replaces_that_of_the_defaults(fields, merged):
+    assert merge_defaults({"layout": "torch", "stddev": 0.02}, fields) == merged
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -26,9 +26,14 @@ def test_a_rule_goes_over_what_is_known(rule, start):
     assert apply_rule(rule, KNOWN, (4, 3)) == start
 
 
-def test_a_standard_deviation_is_a_variance_over_a_fan_of_one():
-    layer = apply_rule({"stddev": 0.02}, KNOWN, (4, 3)).layer
-    assert (layer["scale"] / layer["fan_in"], layer["distribution"]) == (0.02 * 0.02, "normal")
+@pytest.mark.parametrize("name", ["stddev", "parent_stddev", "limit"])
+def test_a_given_spread_replaces_what_is_known_but_the_axes(name):
+    layer = apply_rule({name: 0.02}, TABLE, (4, 3)).layer
+    assert layer == {"layout": "IO", "activation": None, name: 0.02, "scheme": "explicit"}
+
+
+def test_a_given_spread_wants_no_activation():
+    assert not apply_rule({"stddev": 0.02, "scheme": "auto"}, KNOWN, (4, 3)).wants_activation
 
 
 def test_a_standard_deviation_may_come_with_another_distribution():

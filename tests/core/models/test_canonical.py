@@ -65,6 +65,20 @@ def test_scalars_integers_and_tensors_without_elements_are_written_so_for_ever()
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "written"),
+    [
+        ({"stddev": 0.02}, '"scheme":"explicit","shape":[300],"stddev":0.02'),
+        ({"parent_stddev": 1}, '"parent_stddev":1,"scheme":"explicit","shape":[300]'),
+        ({"limit": 1e-7}, '"limit":1e-7,"name":"a","scheme":"explicit","shape":[300]'),
+    ],
+)
+def test_a_given_spread_is_written_with_the_scheme_that_it_implies(fields, written):
+    canonical = parse({"name": "a", "shape": [300], **fields}).canonical
+    assert written in canonical.decode()
+    assert parse_model(json.loads(canonical), 1, LIMITS).canonical == canonical
+
+
 def test_the_id_is_the_sha_256_of_the_canonical_form():
     model = parse(*TENSORS)
     assert model.id == hashlib.sha256(model.canonical).hexdigest()
@@ -96,6 +110,18 @@ def test_the_canonical_form_comes_to_itself():
         (
             parse({"name": "a", "shape": [3, 4], "groups": 1, "mode": None}),
             parse({"name": "a", "shape": [3, 4]}),
+        ),
+        (
+            parse({"name": "a", "shape": [3, 4], "stddev": 0.02}),
+            parse({"name": "a", "shape": [3, 4], "stddev": 0.02, "scheme": "explicit", "limit": None}),
+        ),
+        (
+            parse({"name": "a", "shape": [3, 4], "stddev": 0.02}),
+            parse({"name": "a", "shape": [3, 4], "stddev": 0.02}, defaults={"scheme": "he"}),
+        ),
+        (
+            parse({"name": "a", "shape": [3, 4], "scheme": "he"}),
+            parse({"name": "a", "shape": [3, 4], "scheme": "he"}, defaults={"stddev": 0.02}),
         ),
         (
             parse({"name": "a", "shape": [3, 4]}),

@@ -1,0 +1,138 @@
+"""Spread: how far weights spread around zero, by a scale and a fan, or as a spec gives it itself."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self
+
+from service.core.schemes import TRUNCATED_UNIT_STDDEV, DistributionName, Mode
+
+SpreadName = Literal["stddev", "parent_stddev", "limit"]
+
+#: What a given spread may be: its square is a float64 of full precision.
+MIN_SPREAD, MAX_SPREAD = 1e-150, 1e150
+
+
+class Spread(NamedTuple):
+    """How far weights spread around zero: variance = stddev², limit = √(3 · variance)."""
+
+    variance: float
+    stddev: float
+    limit: float
+
+    @classmethod
+    def of(cls, scale: float, fan: float) -> Self:
+        """Spread weights so that variance = scale / fan (He et al. 2015, equation 10).
+
+        >>> Spread.of(3.0, 300)
+        Spread(variance=0.01, stddev=0.1, limit=0.17320508075688773)
+        """
+        variance = scale / fan
+        return cls(variance, math.sqrt(variance), math.sqrt(3 * variance))
+
+
+def spread_stddev(stddev: float) -> Spread:
+    """Spread weights by their standard deviation.
+
+    √(fl(x · x)) is x for every float x whose square is in range, so that it stays as it is given.
+
+    >>> spread_stddev(0.02).stddev
+    0.02
+    """
+    return Spread.of(stddev * stddev, 1)
+
+
+def spread_limit(limit: float) -> Spread:
+    """Spread weights over the open interval ±limit; σ² = limit² / 3.
+
+    The variance is one of which √(3 · variance) is the limit, bit for bit, where a float near has that.
+
+    >>> spread_limit(0.05) == Spread.of(spread_limit(0.05).variance, 1)
+    True
+    """
+    nearest = limit * limit / 3
+    around = (nearest, math.nextafter(nearest, 0), math.nextafter(nearest, math.inf))
+    variance = next((one for one in around if math.sqrt(3 * one) == limit), nearest)
+    return Spread(variance, math.sqrt(variance), limit)
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadField:
+    """A field of a spec that gives the spread itself, and so implies scheme explicit.
+
+    `distributions` are those that it is for, the default first. `formula` is what σ² is, in the field's name.
+    """
+
+    name: SpreadName
+    distributions: tuple[DistributionName, ...]
+    formula: str
+    measure: Callable[[float], Spread]
+
+    def format_formula(self, value: float) -> str:
+        """Format how the variance follows from a value of the field.
+
+        >>> SPREADS["limit"].format_formula(0.05)
+        'σ² = limit² / 3 = 0.05² / 3'
+        """
+        return f"σ² = {self.formula} = {self.formula.replace(self.name, format_number(value))}"
+
+
+SPREADS: dict[SpreadName, SpreadField] = {
+    row.name: row
+    for row in (
+        SpreadField("stddev", ("normal", "truncated_normal", "uniform"), "stddev²", spread_stddev),
+        SpreadField(
+            "parent_stddev",
+            ("truncated_normal",),
+            f"({TRUNCATED_UNIT_STDDEV} · parent_stddev)²",
+            lambda stddev: spread_stddev(TRUNCATED_UNIT_STDDEV * stddev),
+        ),
+        SpreadField("limit", ("uniform",), "limit² / 3", spread_limit),
+    )
+}
+
+#: The fields by which a scheme spreads weights, which a given spread leaves nothing to say.
+SCALING_FIELDS = ("scale", "mode", "negative_slope", "fan_in", "fan_out")
+
+
+def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a tensor over a model's defaults.
+
+    A spread of its own replaces the scheme of the defaults, or their spread, and so does a scheme of its own.
+
+    >>> merge_defaults({"layout": "torch", "stddev": 0.02}, {"scheme": "he"})
+    {'layout': 'torch', 'scheme': 'he'}
+    """
+    replaced: tuple[str, ...] = ()
+    if any(fields.get(name) is not None for name in SPREADS):
+        replaced = ("scheme", *SCALING_FIELDS, *SPREADS)
+    elif "scheme" in fields:
+        replaced = tuple(SPREADS)
+    return {name: value for name, value in defaults.items() if name not in replaced} | dict(fields)
+
+
+def format_formula(scale: float, mode: Mode, fan: float, negative_slope: float | None = None) -> str:
+    """Format how the variance was computed.
+
+    >>> format_formula(2.0, "fan_in", 784)
+    'σ² = 2 / fan_in = 2 / 784'
+    >>> format_formula(1.6, "fan_in", 784, negative_slope=0.5)
+    'σ² = (2 / (1 + 0.5²)) / fan_in = 1.6 / 784'
+    """
+    number = format_number(scale)
+    symbol = number if negative_slope is None else _format_leaky_scale(negative_slope)
+    return f"σ² = {symbol} / {mode} = {number} / {format_number(fan)}"
+
+
+def format_number(value: float) -> str:
+    """Format a number in the fewest digits that parse to the same number.
+
+    >>> format_number(2.0), format_number(0.1), format_number(1e300)
+    ('2', '0.1', '1e+300')
+    """
+    return repr(value).removesuffix(".0")
+
+
+def _format_leaky_scale(negative_slope: float) -> str:
+    slope = format_number(negative_slope)
+    return f"(2 / (1 + {f'({slope})' if negative_slope < 0 else slope}²))"
