@@ -38,7 +38,7 @@ LAWS = [
     Law("growth-readers", "MiB", "memory", lambda x: x, "reader", 1, "MiB"),
     # A slice that is a single column is a walk of its own kind.
     *(
-        Law("growth-slices", series, series, lambda x: 1 / x, "run", 1, "ns", "an element", 2)
+        Law("growth-slices", series, series, lambda x: 1 / x, "run", 1, "ns", "per element", 2)
         for series in SLICES
     ),
 ]
@@ -61,8 +61,8 @@ def describe_fit(law: Law, points: Points) -> str:
     spans = [law.factor * median(ys) for _, ys in points[law.series]]
     sign = "-" if line.slope < 0 else "+"
     constant = f"{format_number(line.intercept)} {law.y_unit} {law.each}".strip()
-    equation = f"{constant} {sign} {format_number(abs(line.slope))} {law.y_unit} a {law.unit}"
+    equation = f"{constant} {sign} {format_number(abs(line.slope))} {law.y_unit} per {law.unit}"
     return (
-        f"- {law.what}: {equation}; measured from {format_number(min(spans))} to {format_number(max(spans))} "
-        f"{law.y_unit}, the farthest point {format_number(100 * line.residual)} % off the line"
+        f"- {law.what}: {equation}; measured {format_number(min(spans))} to {format_number(max(spans))} "
+        f"{law.y_unit}, largest deviation {format_number(100 * line.residual)} %"
     )

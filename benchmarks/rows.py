@@ -104,7 +104,7 @@ ROWS = [
     *(
         Row(
             f"keras-{backend}",
-            f"Keras on {title}: `he_normal` for a Dense(4096 → 16384) through the client",
+            f"Keras on {title}: truncated He normal for a Dense(4096 → 16384) through the client",
             "Keras' own",
             "M/s",
             "at least",

@@ -7,7 +7,7 @@ from benchmarks.results import Results
 from benchmarks.row import Row
 from benchmarks.rows import ROWS
 
-HEAD = ("name", "work", "weightinit", "beside", "by", "target", "reached")
+HEAD = ("name", "work", "weightinit", "compared with", "result", "target", "reached")
 
 
 def format_table(results: Results) -> str:

@@ -90,7 +90,7 @@ def test_a_page_says_what_is_missed_and_how_straight_lines_are(results):
     add(results, "growth-readers", {"seconds": points, "MiB": [(x, [100.0 + x]) for x, _ in points]})
     page = report.render_page(results, ["growth-readers"])
     assert "- `start-second`, start to ready, second start: 3 s; the target is ≤ 2 s" in page
-    assert "- time: 2 ms + 1 ms a reader;" in page
-    assert "- memory: 100 MiB + 1 MiB a reader;" in page
+    assert "- time: 2 ms + 1 ms per reader;" in page
+    assert "- memory: 100 MiB + 1 MiB per reader;" in page
     assert "(performance/growth-readers.svg)" in page
     assert "growth-size.svg" not in page
