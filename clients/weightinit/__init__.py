@@ -40,6 +40,7 @@ if typing.TYPE_CHECKING:
         WrongLength,
         WrongRange,
     )
+    from weightinit.local import service
     from weightinit.models import (
         Model,
         NameEntry,
@@ -99,6 +100,7 @@ __all__ = [
     "default_client",
     "parameters",
     "read_model",
+    "service",
     "weights",
 ]
 
@@ -111,6 +113,7 @@ _MODULES = (
     "transport.retry",
     "client",
     "default",
+    "local",
     "async_client",
 )
 # What `import weightinit` alone has always had, and with it all that they import.

@@ -42,6 +42,11 @@ class Connection:
     def __repr__(self) -> str:
         return f"weightinit.Client({', '.join(mask(endpoint) for endpoint in self._settings.endpoints)!r})"
 
+    @property
+    def url(self) -> str:
+        """Where the service is, or the first of its replicas, without a slash at the end."""
+        return self._settings.endpoints[0]
+
     def close(self) -> None:
         """Close the connections. A client that is used again opens new ones."""
         self._session.close()
