@@ -194,6 +194,9 @@ def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:
         for key, inferences in found.items():
             seen = [one for one in inferences if one != UNUSED] or inferences
             chosen = choose(seen)
+            if traced.doubtful and chosen.certainty == "certain":
+                reason = f"{chosen.reason} {traced.doubtful}.".strip()
+                chosen = replace(chosen, certainty="guessed", reason=reason)
             if key not in findings or chosen.certainty != "unknown":
                 findings[key] = chosen
     return findings

@@ -1,10 +1,28 @@
-"""Frames: what the code around an operation is about to do."""
+"""Frames: what the code around an operation is about to do, and which branches a trace would not see."""
 
 import dis
 import inspect
 import itertools
-from types import FrameType
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
+
+from torch import nn
+
+# By these, code can tell a stand-in from a tensor without an error. isinstance is taught to take it for one.
+TELLING = frozenset(
+    [
+        *("type", "__class__", "issubclass", "callable", "str", "repr", "suppress"),
+        *("is_tensor_like", "has_torch_function", "has_torch_function_unary"),
+        *("is_fx_tracing", "is_fx_symbolic_tracing"),
+    ]
+)
+# Raised on a stand-in where a tensor does not, and caught; and `case Tensor():`.
+CATCHING = frozenset(["CHECK_EXC_MATCH", "CHECK_EG_MATCH", "MATCH_CLASS"])
+FOREIGN = ("torch", "numpy", "builtins")
+# A forward that calls more functions than these is not read to the end, and taken to tell.
+MAX_FUNCTIONS = 256
 
 
 def is_asserting_above() -> bool:
@@ -42,3 +60,72 @@ def list_needed(error: BaseException) -> list[Any]:
         needed += [value for name, value in trace.tb_frame.f_locals.items() if name in read]
         trace = trace.tb_next
     return needed
+
+
+def explain_branches(root: nn.Module) -> str:
+    """Explain which forward may take another branch on a stand-in than on a tensor; "" if none may."""
+    for module in root.modules():
+        called = map(find_function, (type(module).forward, *vars(module).values()))
+        own = [one for one in called if one is not None and not is_foreign(one.__module__ or "")]
+        kind: type = type(module)
+        if any(may_tell(one, kind) for one in own):
+            return f"{kind.__name__}.forward may branch on the type of a tensor, or on an error"
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def may_tell(function: FunctionType, owner: type) -> bool:
+    """Tell whether a method of a class, or what it calls, may tell a stand-in from a tensor."""
+    seen = {function}
+    waiting = [function]
+    while waiting:
+        current = waiting.pop()
+        if is_telling(current.__code__) or len(seen) > MAX_FUNCTIONS:
+            return True
+        found = set(list_functions(current, owner)) - seen
+        seen |= found
+        waiting += found
+    return False
+
+
+@lru_cache(maxsize=4096)
+def is_telling(code: CodeType) -> bool:
+    """Tell whether code asks for types, or catches errors."""
+    if TELLING.intersection(code.co_names):
+        return True
+    for step, after in itertools.pairwise(dis.get_instructions(code)):
+        # A bare except drops the error at once.
+        if step.opname in CATCHING or (step.opname, after.opname) == ("PUSH_EXC_INFO", "POP_TOP"):
+            return True
+    return any(is_telling(inner) for inner in code.co_consts if isinstance(inner, CodeType))
+
+
+def list_functions(function: FunctionType, owner: type) -> Iterator[FunctionType]:
+    """List the functions that a function may call, by the names in its code."""
+    codes = [function.__code__]
+    for code in codes:
+        codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+    names = {name for code in codes for name in code.co_names}
+    known = [function.__globals__[name] for name in names if name in function.__globals__]
+    places = [one for one in known if isinstance(one, ModuleType) and not is_foreign(one.__name__)]
+    members = [getattr(place, name, None) for place in (owner, *places) for name in names]
+    for one in (*known, *members, *inspect.getclosurevars(function).nonlocals.values()):
+        if (found := find_function(one)) and not is_foreign(found.__module__ or ""):
+            yield found
+
+
+def find_function(value: object) -> FunctionType | None:
+    """Return the function behind a method, a property, a partial or an object that is called; else None."""
+    if isinstance(value, partial):
+        return find_function(value.func)
+    if isinstance(value, property):
+        return find_function(value.fget)
+    inner = value.__func__ if isinstance(value, MethodType) else value
+    if not isinstance(inner, FunctionType | type | nn.Module):
+        inner = vars(type(inner)).get("__call__")
+    return inner if isinstance(inner, FunctionType) else None
+
+
+def is_foreign(module: str) -> bool:
+    """Tell whether a library's functions take stand-ins as tensors, or refuse them."""
+    return module.partition(".")[0] in FOREIGN

@@ -35,6 +35,8 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.nodes: list[Node] = []
         self.path: list[tuple[str, nn.Module]] = []
+        # What a tensor with values would not have raised: code that catches it goes a way of its own.
+        self.refused: Exception | None = None
         self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
         self._copied = made
         self._forms = FormCache()
@@ -59,7 +61,12 @@ class Recorder(TorchFunctionMode):
         if name == "get":  # an attribute: T, shape, device
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")
             name = TENSOR_ATTRIBUTES.get(attribute, fold(attribute))
-        result = self._run(func, args, kwargs or {})
+        try:
+            result = self._run(func, args, kwargs or {})
+        except Exception as error:
+            if isinstance(error, NotImplementedError) or "meta tensor" in str(error):
+                self.refused = error
+            raise
         if (
             name in ANSWERS
             and isinstance(result, torch.Tensor)
@@ -233,7 +240,10 @@ def leave(recorder: Recorder, module: nn.Module, result: Structure) -> None:
 
 
 def record(made: Copy, arguments: Sequence[Structure], keywords: dict[str, Structure]) -> list[Node]:
-    """Run a copied module on stand-ins, and return what was recorded. Raises what its forward does."""
+    """Run a copied module on stand-ins, and return what was recorded. Raises what its forward does.
+
+    So it does where the forward catches an error that a tensor with values would not have raised.
+    """
     recorder = Recorder(made)
     handles = [
         handle
@@ -253,5 +263,7 @@ def record(made: Copy, arguments: Sequence[Structure], keywords: dict[str, Struc
     finally:
         for handle in handles:
             handle.remove()
+    if recorder.refused is not None:
+        raise recorder.refused
     recorder.add_output(result)
     return recorder.nodes

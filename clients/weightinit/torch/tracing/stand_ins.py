@@ -34,6 +34,12 @@ class TensorProxy(fx.Proxy):
 
     _is_param = _is_buffer = False  # what isinstance asks of a tensor that may be one
 
+    def __getattr__(self, k: str) -> Any:  # noqa: ANN401 - fx's
+        """Return the stand-in of an attribute that tensors have: code may ask for others, and go on."""
+        if not hasattr(torch.Tensor, k):
+            raise AttributeError(f"a tensor has no {k}")
+        return super().__getattr__(k)
+
     def __iadd__(self, other: object) -> Any:  # noqa: ANN401 - fx's, as below
         """Add to a tensor in place: fx itself would make another of it."""
         return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})

@@ -14,7 +14,7 @@ from weightinit.torch.tracing.aliases import VIEWS
 from weightinit.torch.tracing.conversion import make_module_node, make_step
 from weightinit.torch.tracing.copying import Copy, copy_module, keep_surroundings
 from weightinit.torch.tracing.forms import is_changing
-from weightinit.torch.tracing.frames import is_asserting, list_needed
+from weightinit.torch.tracing.frames import explain_branches, is_asserting, list_needed
 from weightinit.torch.tracing.hooks import explain_inputs, explain_outputs
 from weightinit.torch.tracing.nodes import add_node, make_constant
 from weightinit.torch.tracing.stand_ins import IN_PLACE, Step, TensorProxy, find_proxies, take_for_tensors
@@ -26,10 +26,15 @@ PLAIN = frozenset([int, float, bool, str, type(None), type(...), torch.dtype])
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """The graph of a module. `outside` is the reason that nothing is known of what comes after it, if so."""
+    """The graph of a module.
+
+    `outside` is the reason that nothing is known of what comes after it, if so; `doubtful` the one that it
+    may not be what the module computes.
+    """
 
     nodes: list[Node]
     outside: str
+    doubtful: str = ""
 
 
 class LayerTracer(fx.Tracer):
@@ -176,6 +181,8 @@ def trace_whole(root: nn.Module) -> list[Node] | None:
     """Trace a copy of a module; None where any part of it cannot be followed."""
     if has_own_forward(root) or any(explain_inputs(one) or explain_outputs(one) for one in root.modules()):
         return None
+    if explain_branches(root):
+        return None
     try:
         copied = copy_module(root)
         tracer = LayerTracer(copied, partial=False)
@@ -211,7 +218,7 @@ def trace_module(
         except Exception as error:  # noqa: BLE001 - as above
             tracer.note_failure("", copied.module, error)
     tracer.end_broken()
-    yield Traced(tracer.nodes, outside or explain_outputs(root))
+    yield Traced(tracer.nodes, outside or explain_outputs(root), explain_branches(root))
     for path, why in tracer.opaque.items():
         failures[modules[path]] = why
         yield from trace_children(modules[path], failures, record, why)
