@@ -180,6 +180,8 @@ class Planner:
         if found.certainty == "unknown":
             self.unknown[block.extend(names)[0]] = found.reason
         layer: LayerFields = {**block.action.layer, "activation": found.activation}
+        if found.slope is not None:
+            layer["negative_slope"] = found.slope
         if found.outputs is not None:
             layer["fan_out"] = found.outputs * measure_field(layer["layout"], shape)
         action = Draw(layer)

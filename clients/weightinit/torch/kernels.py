@@ -177,7 +177,7 @@ def fit_parts(found: Inference, named: NamedTensor, layout: str) -> Inference:
     lengths = {length for length, _ in found.parts.values()}
     inferences = [inference for _, inference in found.parts.values()]
     least = max(inferences, key=lambda inference: CERTAINTIES.index(inference.certainty))
-    is_same = len({inference.activation for inference in inferences}) == 1
+    is_same = len({inference.function for inference in inferences}) == 1
     if layout.startswith("O") and sum(length for length, _ in found.parts.values()) != len(named.parameter):
         # Its product applies others beside it, and the parts are theirs too.
         is_one = is_same and lengths == {len(named.parameter)}

@@ -49,6 +49,22 @@ def make_jax():
 MODELS = {"torch": make_torch, "keras": make_keras, "jax": make_jax}
 
 
+SLOPE = 0.2
+LEAKY = {
+    "torch": lambda: torch.nn.Sequential(
+        torch.nn.Linear(5, 7), torch.nn.LeakyReLU(SLOPE), torch.nn.Linear(7, 3)
+    ),
+    "keras": lambda: keras.Sequential(
+        [keras.Input((5,)), *(keras.layers.Dense(7), keras.layers.LeakyReLU(SLOPE), keras.layers.Dense(3))]
+    ),
+    "jax": lambda: weightinit.jax.Applied(
+        lambda tree, x: jax.nn.leaky_relu(x @ tree[0], SLOPE) @ tree[1],
+        [jnp.zeros((5, 7)), jnp.zeros((7, 3))],
+        jnp.zeros((1, 5)),
+    ),
+}
+
+
 def name_as_torch(path):
     """Return the name that PyTorch has for a path."""
     return path.replace("/kernel", ".weight").replace("/", ".")
@@ -74,6 +90,13 @@ def test_a_framework_exports_the_contract(framework):
 def test_the_report_of_a_plan_is_that_of_initialize(framework, client):
     module, model = FRAMEWORKS[framework], MODELS[framework]()
     assert module.plan(model, 42, client=client) == module.initialize(model, 42, client=client)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_slope_of_a_leaky_relu_is_in_the_variance(framework, client):
+    report = FRAMEWORKS[framework].plan(LEAKY[framework](), 42, client=client)
+    # He et al. 2015, equation 15.
+    assert next(iter(report)).variance == 2 / (1 + SLOPE**2) / 5
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from weightinit.adapters.flow.functions import GATED, recognize
+from weightinit.adapters.flow.functions import GATED, describe_function, recognize
 from weightinit.adapters.flow.graph import Node, Role, find_sources
 from weightinit.adapters.flow.signals import Evaluator, Gate, Signal
 
@@ -19,7 +19,7 @@ class End:
 
     `cause` is the node that made it so. A `guessed` name is that of the first of several activations. A
     `reduced` signal was pooled, and a `mixed` one multiplied by what is no kernel. `beside` are the names of
-    what had come of other elements of it.
+    what had come of other elements of it. `slope` is that of a leaky ReLU below zero.
     """
 
     node: Node
@@ -30,6 +30,12 @@ class End:
     reduced: bool = False
     mixed: bool = False
     beside: frozenset[str] = frozenset()
+    slope: float | None = None
+
+    @property
+    def function(self) -> str:
+        """What had come of the signal, for people, and to compare with others."""
+        return describe_function(self.name, self.slope) or "something unknown"
 
     @property
     def place(self) -> int:
@@ -64,10 +70,11 @@ class Finisher:
         if self._values.is_linear(signal):
             return self._finish_linear(signal, node)
         if signal.values is None and signal.named is not None:
-            return End(node, self._values.name(signal), signal.named)
+            name, slope = self._values.identify(signal)
+            return End(node, name, signal.named, slope=slope)
         found = self._values.recognize(signal)
         if found.name and found.name != "none":
-            return End(node, found.name, signal.last)
+            return End(node, found.name, signal.last, slope=found.slope)
         if signal.named is not None:
             return End(node, signal.named.activation, signal.named, guessed=True)
         if signal.mixed:  # a function of several sums, perhaps, as of attention's values

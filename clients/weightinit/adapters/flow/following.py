@@ -121,16 +121,18 @@ def describe_first(ends: Sequence[End], *, has_others: bool) -> Inference:
     label = first.cause.label if first.cause else first.node.label
     if first.guessed:
         return Inference(first.name, f"{label} follows first, and more after it.", "guessed")
+    seen = Inference(first.name, f"{label} follows.", slope=first.slope)
     if first.mixed:
-        return Inference(first.name, f"{label} follows a product with what is no kernel.", "guessed")
-    others = {end.name or "something unknown" for end in ends} | first.beside
-    others -= {first.name}
+        reason = f"{label} follows a product with what is no kernel."
+        return replace(seen, reason=reason, certainty="guessed")
+    others = {end.function for end in ends} | first.beside
+    others -= {first.function}
     if has_others:
         others.add("none")
     if others:
         listed = " and ".join(sorted(others))
-        return Inference(first.name, f"{label} follows; on other ways {listed}.", "guessed")
-    return Inference(first.name, f"{label} follows.")
+        return replace(seen, reason=f"{label} follows; on other ways {listed}.", certainty="guessed")
+    return seen
 
 
 def decide_parts(parts: Sequence[Part], whole: Sequence[Inference], count: int) -> Inference:

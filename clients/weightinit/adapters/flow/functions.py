@@ -84,12 +84,23 @@ GATED = {
 class Recognition:
     """What a function is: its name, "none" if it is linear, None if it is not in the table.
 
-    `second_moment` is E[φ(z)²] and `derivative_moment` E[φ'(z)²], of a standard normal z.
+    `second_moment` is E[φ(z)²] and `derivative_moment` E[φ'(z)²], of a standard normal z. `slope` is that of
+    a leaky ReLU below zero, to six digits, since frameworks evaluate it in other precisions.
     """
 
     name: str | None
     second_moment: float
     derivative_moment: float
+    slope: float | None = None
+
+
+def describe_function(name: str | None, slope: float | None) -> str | None:
+    """Describe a function for people, and to tell it from others.
+
+    >>> describe_function("leaky_relu", 0.2), describe_function("tanh", None)
+    ('leaky_relu(0.2)', 'tanh')
+    """
+    return name if slope is None else f"{name}({slope:g})"
 
 
 def recognize(values: NDArray[Any], scale: float = 1.0, shift: float = 0.0) -> Recognition:
@@ -111,7 +122,14 @@ def _recognize(held: bytes, scale: float, shift: float) -> Recognition:
     name = _name(found, 1.0, 0.0)
     if name is None and scale and (scale, shift) != (1.0, 0.0):
         name = _name(found, scale, shift)
-    return Recognition(name, measure(found), measure(np.gradient(found, GRID)))
+    slope = _measure_slope(found) if name == "leaky_relu" else None
+    return Recognition(name, measure(found), measure(np.gradient(found, GRID)), slope)
+
+
+def _measure_slope(values: Values) -> float:
+    """Measure the slope of a leaky ReLU below zero, of which the grid has as much as above."""
+    low, center, high = values[[0, _CENTER, -1]]
+    return float(f"{(center - low) / (high - center):.6g}")
 
 
 def measure(values: Values) -> float:

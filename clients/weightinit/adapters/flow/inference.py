@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weightinit.adapters.actions import Certainty
-from weightinit.adapters.flow.functions import GATED
+from weightinit.adapters.flow.functions import GATED, describe_function
 
 ATTENTION = 3  # queries, keys, values
 
@@ -15,7 +15,7 @@ class Inference:
 
     `parts` are the kernels that it packs along the axis of its outputs, by name, in order; each with its
     length and what follows it. Empty for one kernel. `outputs` is the number of outputs of each, where
-    kernels of one size lie between each other.
+    kernels of one size lie between each other. `slope` is that of a leaky ReLU below zero.
     """
 
     activation: str | None
@@ -23,6 +23,12 @@ class Inference:
     certainty: Certainty = "certain"
     parts: Mapping[str, tuple[int, "Inference"]] = field(default_factory=dict)
     outputs: int | None = None
+    slope: float | None = None
+
+    @property
+    def function(self) -> str:
+        """What follows, for people, and to compare with others."""
+        return describe_function(self.activation, self.slope) or "none"
 
 
 NOTHING = Inference(None, "No activation follows.")
@@ -42,7 +48,7 @@ def pack(parts: Sequence[tuple[int, Inference]]) -> Inference:
 def choose(found: Sequence[Inference]) -> Inference:
     """Choose what follows the first use of a kernel of which something is known; others may disagree."""
     first = next((one for one in found if one.certainty != "unknown"), found[0])
-    others = sorted({one.activation or "none" for one in found} - {first.activation or "none"})
+    others = sorted({one.function for one in found} - {first.function})
     if first.parts or not others or first.certainty == "unknown":
         return first
     reason = f"{first.reason} After other uses {' and '.join(others)}."
@@ -60,7 +66,7 @@ def merge(inferences: Sequence[Inference], why: str = "") -> Inference:
     gated = next((one for one in inferences if one.activation in GATED.values()), None)
     unknown = next((one for one in inferences if one.certainty == "unknown"), None)
     first = gated or unknown or next((one for one in inferences if one.activation), inferences[0])
-    is_same = len({one.activation for one in inferences}) == 1
+    is_same = len({one.function for one in inferences}) == 1
     if gated or first.certainty == "unknown" or (is_same and not why):
         return first
     cause = why or "its outputs are used in several ways"

@@ -8,6 +8,8 @@ import numpy as np
 from weightinit.adapters.flow.functions import DENSITY, GRID, Recognition, is_linear, recognize
 from weightinit.adapters.flow.graph import Array, Arrays, Node, Role, Structure, freeze, substitute
 
+UNRECOGNIZED = Recognition(None, math.nan, math.nan)
+
 # A node that multiplies, and the factor from another kernel.
 Gate = tuple[Node, Node]
 
@@ -147,20 +149,26 @@ class Evaluator:
         values = self._look_up(signal) if signal.pooled is None else signal.pooled
         read = self._arrays.read(values)
         if not hasattr(read, "shape"):
-            return Recognition(None, math.nan, math.nan)
+            return UNRECOGNIZED
         return recognize(read, signal.scale, signal.shift)
 
     def name(self, signal: Signal) -> str | None:
-        """Name the activation that a signal is by itself: by its values, which its arguments may change.
+        """Name the activation that a signal is by itself."""
+        return self.identify(signal)[0]
 
-        One whose values are random, or take parameters without memory, goes by its own name.
+    def identify(self, signal: Signal) -> tuple[str | None, float | None]:
+        """Return the name of the activation that a signal is by itself, and the slope of a leaky ReLU.
+
+        It is known by its values, which its arguments may change. One whose values are random, or take
+        parameters without memory, goes by its own name.
         """
         try:
-            found = self.recognize(signal).name
+            found = self.recognize(signal)
         except Exception:  # noqa: BLE001 - any operation of a framework, on stand-ins
-            found = None
-        known = signal.named.activation if signal.named else None
-        return known if found in {None, "none"} else found
+            found = UNRECOGNIZED
+        if found.name not in {None, "none"}:
+            return found.name, found.slope
+        return signal.named.activation if signal.named else None, None
 
     def _stand_in(self, source: Node, node: Node) -> Array:
         uniform = None

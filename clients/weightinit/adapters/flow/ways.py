@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from weightinit.adapters.flow.channels import ChannelFinder
 from weightinit.adapters.flow.ends import End, Finisher
-from weightinit.adapters.flow.functions import GRID
+from weightinit.adapters.flow.functions import GRID, describe_function
 from weightinit.adapters.flow.graph import BLENDING, PASSING, Arrays, Node, Role, comes_of, is_projected
 from weightinit.adapters.flow.signals import Evaluator, Signal
 
@@ -167,11 +167,14 @@ class Walker:
         if self._values.is_linear(chosen):
             return chosen
         names = {
-            "none" if self._values.is_linear(signal) else self._values.name(signal) or "something unknown"
+            "none" if self._values.is_linear(signal) else self._describe(signal)
             for signal in signals
             if not signal.reduced
         }
-        return replace(chosen, beside=chosen.beside | (names - {self._values.name(chosen)}))
+        return replace(chosen, beside=chosen.beside | (names - {self._describe(chosen)}))
+
+    def _describe(self, signal: Signal) -> str:
+        return describe_function(*self._values.identify(signal)) or "something unknown"
 
     # --- functions of each element ----------------------------------------------------------------
 

@@ -66,6 +66,22 @@ SPELLED = {
 }
 
 
+LEAKY = {
+    "of 0.01": (F.leaky_relu, 0.01),
+    "of 0.2 in float32": (lambda x: F.leaky_relu(x.float(), 0.2), 0.2),
+    "scaled": (lambda x: 3 * F.leaky_relu(0.5 * x, 0.1) + 1, 0.1),
+    "upside down": (lambda x: -F.leaky_relu(x, 0.3), 0.3),
+    "as a larger one": (lambda x: torch.maximum(x, x / 3), 0.333333),
+    "none for a ReLU": (F.relu, None),
+    "none for an ELU": (F.elu, None),
+}
+
+
+@pytest.mark.parametrize(("function", "slope"), LEAKY.values(), ids=LEAKY)
+def test_the_slope_of_a_leaky_relu_is_measured(function, slope):
+    assert recognize(function(X).numpy()).slope == slope
+
+
 @pytest.mark.parametrize(("name", "function"), PYTORCH.items(), ids=PYTORCH)
 def test_a_function_of_pytorch_is_recognized(name, function):
     assert recognize(function(X).numpy()).name == name
