@@ -65,9 +65,9 @@ def list_needed(error: BaseException) -> list[Any]:
 def explain_branches(root: nn.Module) -> str:
     """Explain which forward may take another branch on a stand-in than on a tensor; "" if none may."""
     for module in root.modules():
-        called = map(find_function, (type(module).forward, *vars(module).values()))
-        own = [one for one in called if one is not None and not is_foreign(one.__module__ or "")]
         kind: type = type(module)
+        called = map(find_function, (type(module).forward, *filter(callable, vars(module).values())))
+        own = [one for one in called if one is not None and not is_foreign(one.__module__ or "")]
         if any(may_tell(one, kind) for one in own):
             return f"{kind.__name__}.forward may branch on the type of a tensor, or on an error"
     return ""
@@ -108,7 +108,8 @@ def list_functions(function: FunctionType, owner: type) -> Iterator[FunctionType
     names = {name for code in codes for name in code.co_names}
     known = [function.__globals__[name] for name in names if name in function.__globals__]
     places = [one for one in known if isinstance(one, ModuleType) and not is_foreign(one.__name__)]
-    members = [getattr(place, name, None) for place in (owner, *places) for name in names]
+    # As they are stored: asking for them could import a module, or run a property. super() reaches all bases.
+    members = [vars(place).get(name) for place in (*owner.__mro__, *places) for name in names]
     for one in (*known, *members, *inspect.getclosurevars(function).nonlocals.values()):
         if (found := find_function(one)) and not is_foreign(found.__module__ or ""):
             yield found
@@ -120,7 +121,7 @@ def find_function(value: object) -> FunctionType | None:
         return find_function(value.func)
     if isinstance(value, property):
         return find_function(value.fget)
-    inner = value.__func__ if isinstance(value, MethodType) else value
+    inner = value.__func__ if isinstance(value, MethodType | staticmethod | classmethod) else value
     if not isinstance(inner, FunctionType | type | nn.Module):
         inner = vars(type(inner)).get("__call__")
     return inner if isinstance(inner, FunctionType) else None

@@ -24,6 +24,13 @@ class Branching(nn.Module):
         return self.last(torch.relu(y) if self.is_right(y) else torch.tanh(y))
 
 
+class Derived(Branching):
+    """One whose base branches."""
+
+    def forward(self, x):
+        return super().forward(x)
+
+
 class Helpless(Branching):
     """One that cannot be run, since it wants what nobody can guess."""
 
@@ -109,6 +116,11 @@ def test_a_branch_on_the_type_of_what_cannot_be_run_is_a_guess():
     module = Helpless(is_of_type)
     found = ActivationFinder(module).find(module.first.weight, module.first)
     assert found.certainty != "certain"
+
+
+def test_what_a_base_does_counts():
+    module = Derived(is_of_type)
+    assert ActivationFinder(module).find(module.first.weight, module.first).activation == "relu"
 
 
 def test_the_reason_names_the_module():
