@@ -206,7 +206,8 @@ class CachedConnection(Connection):
 
     def __init__(self, settings: Settings, *, progress: bool | None = None) -> None:
         super().__init__(settings, progress=progress)
-        self._cache = settings.cache and Cache(settings.cache, settings.cache_limit, offline=settings.offline)
+        directory, limit = settings.cache, settings.cache_limit
+        self._cache = Cache(directory, limit, offline=settings.offline) if directory else None
 
     def ask(
         self, query: Query, read: Callable[[httpx.Response], T], endpoints: Sequence[str] | None = None

@@ -11,10 +11,11 @@ from typing import Self, TypeVar
 
 from weightinit.adapters.actions import Certainty, Constant, Leave
 from weightinit.adapters.plan import ResolvedTensor
+from weightinit.display import MAX_HTML_ROWS, clean, make_html_fields, make_html_table
 from weightinit.spec.dtypes import TENSOR_DTYPES
+from weightinit.spec.layer import describe
 
 COLUMNS = ("name", "shape", "scheme", "distribution", "variance", "activation", "certainty", "reason")
-MAX_HTML_ROWS = 500
 
 T = TypeVar("T")
 
@@ -75,6 +76,17 @@ class Row:
             formula=parameters.formula,
             certainty=planned.certainty,
         )
+
+    def __repr__(self) -> str:
+        cells = dict(zip(COLUMNS, format_row(self), strict=True))
+        spread = "" if self.variance is None else f"σ² = {cells['variance']}"
+        drawn = [cells["shape"], cells["scheme"], cells["distribution"], spread, f"({self.certainty})"]
+        values = " ".join(word for word in drawn if word)
+        return f"<Row {describe(self.name)} {values}: {clean(self.reason)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the fields as a table, for notebooks."""
+        return make_html_fields(self)
 
     @property
     def elements(self) -> int:
@@ -154,23 +166,17 @@ class Report:
         """Return the report as JSON text."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
+    def __repr__(self) -> str:
+        reference = f"{clean(self.reference)} " if self.reference else ""
+        return f"<Report {reference}seed={self.seed}: {self.summarize()}>"
+
     def __str__(self) -> str:
         return format_table([COLUMNS, *(format_row(row) for row in self.rows)])
 
     def _repr_html_(self) -> str:
         """Return the totals, with the table collapsed below them, for notebooks."""
-        head = "".join(f"<th>{column}</th>" for column in COLUMNS)
-        shown = self.rows[:MAX_HTML_ROWS]
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in format_row(row)) + "</tr>"
-            for row in shown
-        )
-        more = len(self) - len(shown)
-        rest = f"<p>and {more} more</p>" if more else ""
-        return (
-            f"<details><summary>{escape(self.summarize())}</summary>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}</details>"
-        )
+        table = make_html_table(COLUMNS, [format_row(row) for row in self.rows[:MAX_HTML_ROWS]], len(self))
+        return f"<details><summary>{escape(self.summarize())}</summary>{table}</details>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 from weightinit.adapters.report import find_row, format_table
+from weightinit.display import MAX_HTML_ROWS, clean, format_shape, make_html_fields
+from weightinit.spec.layer import describe
 
 Flag = Literal["vanishes", "explodes", "dead", "saturated", "zero", "not finite", "no gradient"]
 FLAGS = {
@@ -41,6 +43,16 @@ class SignalRow:
     gradient: float | None
     flags: tuple[Flag, ...]
     layer: bool
+
+    def __repr__(self) -> str:
+        numbers = {"variance": self.variance, "ratio": self.ratio, "gradient": self.gradient}
+        found = [f"{name} {number:.3g}" for name, number in numbers.items() if number is not None]
+        call = f"{describe(self.name)} {clean(self.kind)} {format_shape(self.shape)}"
+        return f"<SignalRow {call}: {', '.join([*found, *self.flags])}>"
+
+    def _repr_html_(self) -> str:
+        """Return the fields as a table, for notebooks."""
+        return make_html_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +96,19 @@ class SignalReport:
         """Return the report as JSON text."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
 
+    def __repr__(self) -> str:
+        return f"<SignalReport: {self.summarize()}>"
+
     def __str__(self) -> str:
         return "\n".join([format_table([COLUMNS, *map(format_signal, self.rows)]), "", self.summarize()])
 
     def to_html(self) -> str:
         """Return the report as a table of HTML, with what each flag means where the pointer rests on it."""
-        head = "".join(f"<th>{column}</th>" for column in COLUMNS)
-        body = "".join(map(format_html_row, self.rows))
-        return (
-            f"<p>{escape(self.summarize())}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return write_html(self, len(self))
 
     def _repr_html_(self) -> str:
-        """Return the table for notebooks."""
-        return self.to_html()
+        """Return the table for notebooks, of the first rows where there are many."""
+        return write_html(self, MAX_HTML_ROWS)
 
     def plot(self) -> Any:  # noqa: ANN401 - a figure of matplotlib, which need not be installed
         """Draw the logarithms of the variances of signal and gradient by layer; return the figure.
@@ -106,6 +116,17 @@ class SignalReport:
         Flagged layers are marked. Raises ImportError without matplotlib.
         """
         return draw_variances(self)
+
+
+def write_html(report: SignalReport, most: int) -> str:
+    """Write the first rows of a report as HTML, and how many more there are."""
+    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+    body = "".join(map(format_html_row, report.rows[:most]))
+    more = f"<p>and {len(report) - most} more</p>" if len(report) > most else ""
+    return (
+        f"<p>{escape(report.summarize())}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    )
 
 
 def make_finite(value: object) -> object:

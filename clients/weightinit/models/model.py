@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import SupportsIndex
 
+from weightinit.display import MAX_HTML_ROWS, format_shape, make_html_table
 from weightinit.models.tensors import COMMON, TensorSpec
 from weightinit.models.validation import locate, name_tensor, read_list, read_object
 from weightinit.spec.layer import refuse
@@ -35,6 +37,20 @@ class Model:
         twice = [name for name, count in Counter(tensor.name for tensor in self.tensors).items() if count > 1]
         if twice:
             raise refuse(f"{name_tensor(twice[0])}.name", "must be given once", twice[0])
+
+    def __repr__(self) -> str:
+        stream = "" if self.stream == 1 else f" stream={self.stream}"
+        counts = f"{len(self.tensors)} tensors, {self.elements:,} elements, {self.nbytes:,} bytes"
+        return f"<Model seed={self.seed}{stream}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        """Return the tensors as a table, for notebooks."""
+        shown = self.tensors[:MAX_HTML_ROWS]
+        rows = [
+            (tensor.name, format_shape(tensor.shape), tensor.dtype, tensor.summarize()) for tensor in shown
+        ]
+        table = make_html_table(("name", "shape", "dtype", "values"), rows, len(self.tensors))
+        return f"<p>{escape(repr(self))}</p>{table}"
 
     @cached_property
     def by_name(self) -> Mapping[str, TensorSpec]:

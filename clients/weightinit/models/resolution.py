@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
+from weightinit.display import clean, format_shape, make_html_table
 from weightinit.models.model import Model
 from weightinit.models.tensors import Part, TensorSpec
 from weightinit.models.validation import locate, name_tensor
-from weightinit.spec.layer import Spec
+from weightinit.spec.layer import Spec, describe
 from weightinit.spec.parameters import Parameters
 
 
@@ -47,6 +49,18 @@ class PartParameters:
     constant: float | None
     parameters: Parameters | None
 
+    def __repr__(self) -> str:
+        return f"<PartParameters {describe(self.name)} {format_shape(self.shape)}: {self.summarize()}>"
+
+    def summarize(self) -> str:
+        """Return what its values are, in a line."""
+        rows = f"[{self.slice}] of " if self.slice else ""
+        if self.parameters is None:
+            return f"{rows}constant {self.constant:g}"
+        return clean(
+            f"{rows}{self.parameters.scheme} {self.parameters.distribution}, {self.parameters.formula}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TensorParameters:
@@ -56,6 +70,16 @@ class TensorParameters:
     shape: tuple[int, ...]
     dtype: str
     parts: tuple[PartParameters, ...]
+
+    def __repr__(self) -> str:
+        count = len(self.parts)
+        values = self.parts[0].summarize() if count == 1 else f"{count} parts"
+        return f"<TensorParameters {describe(self.name)} {format_shape(self.shape)} {self.dtype}: {values}>"
+
+    def _repr_html_(self) -> str:
+        """Return the parts as a table, for notebooks."""
+        rows = [(part.name, format_shape(part.shape), part.summarize()) for part in self.parts]
+        return f"<p>{escape(repr(self))}</p>{make_html_table(('name', 'shape', 'values'), rows, len(rows))}"
 
 
 def read_model_parameters(answer: Mapping[str, object]) -> tuple[TensorParameters, ...]:

@@ -24,6 +24,7 @@ from weightinit.spec.slices import TensorSlice
 LAYER = tuple(LayerFields.__annotations__)
 PART_FIELDS = ("name", "shape", *LAYER, "slice")
 CONSTANT = ("name", "shape", "constant")
+MAX_SHOWN = 4  # parts in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,28 @@ class Part:
         """
         return cls(read_any_shape(shape), value=_read_value(value))
 
+    def __repr__(self) -> str:
+        """Return the call that makes it."""
+        if self.spec is None:
+            return f"Part.constant({self.shape}, {self.value!r})"
+        return (
+            f"Part.of({self.spec!r})" if self.rows is None else f"Part.of({self.spec!r}, {self.slice_text!r})"
+        )
+
     @property
     def slice_text(self) -> str | None:
         """The rows as the service writes them, such as `1:100`; None for all of them."""
         return self.rows and f"{self.rows.start}:{self.rows.stop}"
+
+    def summarize(self, tensor: str) -> str:
+        """Return what its values are, in a line, for a tensor of a name."""
+        if self.spec is None:
+            return f"constant {self.value:g}"
+        given = self.to_json(tensor)
+        return (
+            ", ".join(f"{name}={describe(value)}" for name, value in given.items() if name != "shape")
+            or "drawn"
+        )
 
     @classmethod
     def from_json(cls, entry: object, name: str, defaults: Mapping[str, object]) -> "Part":
@@ -164,6 +183,14 @@ class TensorSpec:
             shape = _stack(parts)
         return cls(name, shape, dtype or (drawn[0] if drawn else "float32"), parts)
 
+    def __repr__(self) -> str:
+        """Return the call that makes it, with the first of many parts."""
+        parts = "".join(f", {part!r}" for part in self.parts[:MAX_SHOWN])
+        more = f", ... {len(self.parts) - MAX_SHOWN} more" if len(self.parts) > MAX_SHOWN else ""
+        dtypes = {part.spec.dtype for part in self.parts if part.spec} or {"float32"}
+        dtype = f", dtype={self.dtype!r}" if self.dtype not in dtypes else ""
+        return f"TensorSpec.of({describe(self.name)}{parts}{more}{dtype})"
+
     @property
     def format(self) -> Dtype:
         """The dtype's row of DTYPES."""
@@ -178,6 +205,16 @@ class TensorSpec:
     def nbytes(self) -> int:
         """How many bytes they have."""
         return self.elements * self.format.itemsize
+
+    def summarize(self) -> str:
+        """Return what its values are, in a line.
+
+        >>> TensorSpec.of("fc", Part.of(Spec((784, 300), activation="relu", name="fc"))).summarize()
+        "activation='relu'"
+        """
+        return " | ".join(part.summarize(self.name) for part in self.parts[:MAX_SHOWN]) + (
+            f" | and {len(self.parts) - MAX_SHOWN} more" if len(self.parts) > MAX_SHOWN else ""
+        )
 
     def reseed(self, seed: int) -> "TensorSpec":
         """Return the tensor as a seed draws it."""

@@ -140,6 +140,13 @@ class Spec:
         values: dict[str, Any] = {**changes}
         return replace(shape, **values) if isinstance(shape, Spec) else cls(read_shape(shape), **values)
 
+    def __repr__(self) -> str:
+        """Return the call that makes it, without what is by default."""
+        given = ((row.name, getattr(self, row.name)) for row in fields(self) if row.default is not MISSING)
+        defaults = {row.name: row.default for row in fields(self)}
+        changes = [f", {name}={describe(value)}" for name, value in given if value != defaults[name]]
+        return f"Spec({self.shape}{''.join(changes)})"
+
     @property
     def format(self) -> Dtype:
         """The dtype's row of DTYPES."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from weightinit.display import clean, format_shape, make_html_fields
 from weightinit.spec.layer import describe
 
 
@@ -34,6 +35,14 @@ class Parameters:
     formula: str
     reason: str
     reference: str
+
+    def __repr__(self) -> str:
+        activation, drawn = clean(self.activation), f"{self.scheme} {self.distribution}, {self.formula}"
+        return f"<Parameters {format_shape(self.shape)} {activation}: {clean(drawn)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the fields as a table, for notebooks."""
+        return make_html_fields(self)
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object]) -> "Parameters":

@@ -1,0 +1,65 @@
+"""Display: what the client returns in a line for a prompt, and as a table of HTML for a notebook.
+
+Names are a stranger's words where a model is: they are quoted in lines and escaped in HTML.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from html import escape
+from typing import TYPE_CHECKING
+
+from weightinit.spec.layer import shorten
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+MAX_HTML_ROWS = 100
+
+
+def format_shape(shape: Sequence[int]) -> str:
+    """Format a shape.
+
+    >>> format_shape((784, 300)), format_shape(())
+    ('784×300', 'scalar')
+    """
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def format_value(value: object) -> str:
+    """Format a value for people: shapes with ×, other tuples with commas, numbers with six digits.
+
+    >>> format_value((784, 300)), format_value(2 / 3), format_value(("a", "b"))
+    ('784×300', '0.666667', 'a, b')
+    """
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, tuple):
+        is_shape = all(isinstance(item, int) for item in value)
+        return format_shape(value) if value and is_shape else ", ".join(map(format_value, value))
+    return str(value)
+
+
+def clean(text: str) -> str:
+    r"""Cut text to a readable length, with spaces for what would not be printed as it is.
+
+    >>> clean("two\nlines")
+    'two lines'
+    """
+    return "".join(letter if letter.isprintable() else " " for letter in shorten(text))
+
+
+def make_html_fields(value: "DataclassInstance") -> str:
+    """Make a table of the fields of a dataclass, without those that are None or empty."""
+    given = ((row.name, getattr(value, row.name)) for row in fields(value))
+    rows = ((name, format_value(found)) for name, found in given if found is not None and found != ())
+    body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows)
+    return f"<table><caption>{escape(type(value).__name__)}</caption><tbody>{body}</tbody></table>"
+
+
+def make_html_table(columns: Iterable[str], rows: Sequence[Sequence[str]], total: int) -> str:
+    """Make a table of the first of `total` rows of cells, and say how many more there are."""
+    shown = rows[:MAX_HTML_ROWS]
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in shown)
+    more = f"<p>and {total - len(shown)} more</p>" if total > len(shown) else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
