@@ -8,14 +8,23 @@ PAGE = Path(__file__).parents[3] / "docs" / "architectures.md"
 HEAD = """\
 # Architectures
 
-How the kernels of models of {listed} are planned without
-rules by `weightinit.torch.plan` and `weightinit.keras.plan`: how many for an activation that is certain, how
-many for a guess, and how many without knowing what follows, which is warned of. The models have no pretrained
-weights. Of torchvision they are all models, with values if there are at most 100 million; of timm two of each
-module, and of transformers the base models of every third model type with two layers, both without values.
-Whether the activations are right is tested on 48 architectures, against records made from their own code.
+The tables show how `weightinit.torch.plan` and `weightinit.keras.plan` initialize the models of
+{listed}, without rules. Each row counts a model's kernels by how sure the plan
+is of [the activation that follows](activations.md): certain, guessed or unknown.
+`plan` warns of unknown ones.
 
-This page is made by `KERAS_BACKEND=torch python -m tests.clients.architectures.page`.
+The models have no pretrained weights:
+
+| library | models |
+|---|---|
+| torchvision | all; up to 100 million elements with values, larger ones without |
+| timm | two of each module, without values |
+| transformers | the base models of every third model type, with two layers, without values |
+| keras.applications | all |
+
+Separate tests check the activations of 48 architectures against records made from their code.
+
+To make this page again, run `KERAS_BACKEND=torch python -m tests.clients.architectures.page`.
 """
 
 
