@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import TypeVar
@@ -52,6 +53,15 @@ def compute_key(endpoints: Sequence[str], query: Query) -> str:
     """Compute the name of an entry: a digest of the query and of the services that it may go to."""
     identity = [sorted(endpoints), query.path, sorted(query.params.items())]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of the cache: its key, its size in bytes, and when it was last used, in seconds since 1970."""
+
+    key: str
+    nbytes: int
+    used: float
 
 
 class Cache:
@@ -94,10 +104,22 @@ class Cache:
             if is_locked and len(data) <= self._limit:
                 self._store(key, memoryview(data), time.time() + lifetime)
 
-    def drop(self, key: str) -> None:
-        """Remove an entry, if there is one."""
-        with suppress(OSError):
-            (self._directory / (key + ENTRY)).unlink()
+    def drop(self, key: str) -> bool:
+        """Remove an entry; return whether it is gone: what is being read stays, on Windows."""
+        try:
+            (self._directory / (key + ENTRY)).unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def entries(self) -> list[Entry]:
+        """List the entries, the least recently used first."""
+        entries = []
+        for path in self._directory.glob("*" + ENTRY):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                entries.append(Entry(path.name.removesuffix(ENTRY), status.st_size, status.st_mtime))
+        return sorted(entries, key=lambda entry: (entry.used, entry.key))
 
     @contextmanager
     def _lock(self, key: str) -> Iterator[bool]:
@@ -164,18 +186,14 @@ class Cache:
 
     def _evict(self, key: str) -> None:
         """Remove the least recently used entries until the rest is within the limit, this one kept."""
-        entries = []
-        for path in self._directory.glob("*" + ENTRY):
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                entries.append((status.st_mtime, status.st_size, path))
-        excess = sum(size for _, size, _ in entries) - self._limit
-        for _, size, path in sorted(entries):
+        entries = self.entries()
+        excess = sum(entry.nbytes for entry in entries) - self._limit
+        for entry in entries:
             if excess <= 0:
                 return
-            if path.name != key + ENTRY:
-                path.unlink(missing_ok=True)
-                excess -= size
+            if entry.key != key:
+                self.drop(entry.key)
+                excess -= entry.nbytes
 
     def _find_lock(self, key: str) -> Path:
         return self._directory / f"{key[:SHARD]}.lock"

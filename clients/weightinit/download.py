@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from weightinit.transport.requests import Query, make_weights_query
 from weightinit.transport.sinks import FileSink, write_all
 
 if TYPE_CHECKING:
+    import httpx
+
     from weightinit.transport.connection import Connection
 
 PART = ".part"
@@ -87,6 +90,31 @@ def save(
     except OSError as error:
         raise OutputFailed(f"{path} cannot be written: {error.strerror}") from error
     return transfer.verified
+
+
+def has_content(connection: "Connection", path: Path, query: Query) -> bytes | None:
+    """Return the SHA-256 of a file if it has just the bytes that a query asks for, without asking for them.
+
+    The service has to draw them to know their SHA-256, and does so up to a size that its operator sets: None
+    beyond that, where the file is not there, and where it is another. Raises the client's errors.
+    """
+    from weightinit.transport.responses import RAW, WANTED, compute_file_digest  # noqa: PLC0415 - httpx is slow
+
+    if not path.is_file():
+        return None
+    head = replace(query, method="HEAD")
+    _, size = connection.exchange(head, _read_identity, {"Accept": RAW})
+    if size != path.stat().st_size:
+        return None
+    digest, _ = connection.exchange(head, _read_identity, {"Accept": RAW} | WANTED)
+    return digest if digest and digest == compute_file_digest(path) else None
+
+
+def _read_identity(response: "httpx.Response") -> tuple[bytes | None, int | None]:
+    from weightinit.transport.responses import Head  # noqa: PLC0415 - httpx is slow
+
+    head = Head.of(response, "a HEAD")
+    return head.digest, head.size
 
 
 def find_target(path: Path) -> Path:

@@ -186,7 +186,7 @@ def test_a_command_is_offline_too(online, offline, nobody_later, capsys):
     online.parameters((8, 4))
     nobody_later()
     assert main(["parameters", "8,4"]) == 0
-    assert main(["parameters", "8,5"]) == 3
+    assert main(["parameters", "8,5"]) == 1
     assert "WEIGHTINIT_OFFLINE" in capsys.readouterr().err
 
 

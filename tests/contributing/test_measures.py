@@ -11,7 +11,7 @@ PACKAGES = {"service": ROOT / "service", "weightinit": ROOT / "clients/weightini
 
 # Modules that are short and imported once, and why they are modules all the same.
 EXEMPT = {
-    "weightinit.cli.": "a command a module, so that it is found by its name",
+    "weightinit.cli.commands.": "a command a module, so that it is found by its name",
 }
 
 

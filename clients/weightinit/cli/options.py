@@ -1,37 +1,48 @@
 """Options: what commands have in common, how to ask and what for."""
 
+import math
 import re
-from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
-from weightinit.errors import NotFound
-from weightinit.models import Model, TensorParameters, read_model
-from weightinit.models.files import MAX_FILE_BYTES, is_document
-from weightinit.spec.dtypes import DTYPES
-from weightinit.spec.layer import Spec
+from weightinit.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from argparse import _ArgumentGroup as ArgumentGroup
+
     from weightinit.client import Client
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A verb: its summary, an example of its use, the options it adds, and what it does with them.
+    """A verb: its summary, examples of its use, the options it adds, and what it does with them.
 
-    `run` returns the exit status where it is another than 0. `notes` are for who asks for help.
+    `run` returns the exit status where it is another than 0; a command without it has commands of its own.
+    `failure` is the status where something fails. `notes` are for who asks for help.
     """
 
     name: str
     summary: str
-    example: str
-    add_options: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], int | None]
+    examples: tuple[str, ...]
+    add_options: Callable[[ArgumentParser], None] = lambda _parser: None
+    run: Callable[[Namespace, Screen], int | None] | None = None
     notes: str = ""
+    failure: int = 1
+    commands: tuple["Command", ...] = ()
 
 
+class UsageError(Exception):
+    """A command line that cannot be honoured, which only the command itself could tell."""
+
+
+STDIN = STDOUT = "-"
+# What the service has to know of files, layers and dtypes is in weightinit.models and weightinit.spec, which
+# take longer to import than it takes to say how an option is spelled.
+DTYPE_NAMES = ("float32", "float64", "float16", "bfloat16")
+FILE_SUFFIXES = (".yaml", ".yml", ".json")
 SHAPE = re.compile(r"[0-9]{1,19}([,x×][0-9]{1,19})*", re.ASCII)
 
 
@@ -46,13 +57,112 @@ def parse_shape(text: str) -> tuple[int, ...]:
     return tuple(int(length) for length in re.split("[,x×]", text))
 
 
+def parse_layer(text: str) -> tuple[int, ...] | str:
+    """Parse a shape, or leave the name of a file as it is, `-` being standard input.
+
+    >>> parse_layer("784,300"), parse_layer("layer.yaml"), parse_layer("-")
+    ((784, 300), 'layer.yaml', '-')
+    """
+    if text == STDIN or PurePath(text).suffix in FILE_SUFFIXES:
+        return text
+    try:
+        return parse_shape(text)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}, nor a file ({', '.join(FILE_SUFFIXES)})") from None
+
+
+def parse_url(text: str) -> str:
+    """Check the URLs of a service."""
+    from weightinit.errors import ConfigurationError
+    from weightinit.transport.urls import parse_endpoints
+
+    try:
+        parse_endpoints(text)
+    except ConfigurationError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
+def parse_seconds(text: str) -> float:
+    """Parse a number greater than 0."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ArgumentTypeError(f"must be a number of seconds greater than 0; received {text!r}")
+    return seconds
+
+
+def parse_count(text: str) -> int:
+    """Parse a natural number."""
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"must be a number, 0 or greater; received {text!r}")
+    return int(text)
+
+
+# How the client's messages name its arguments.
+ARGUMENT = re.compile(r"\b(url|token|author|timeout|retries|verify|progress)=(?=\s)")
+
+
+def name_options(message: str) -> str:
+    """Name options where a message of the client names its arguments.
+
+    >>> name_options("url= or WEIGHTINIT_URL says where it is")
+    '--url or WEIGHTINIT_URL says where it is'
+    """
+    return ARGUMENT.sub(r"--\1", message.replace("cache= or ", ""))
+
+
+GLOBAL_DEFAULTS = {
+    "url": None,
+    "token": None,
+    "timeout": None,
+    "retries": None,
+    "json": False,
+    "quiet": False,
+}
+
+
+def add_global_options(parser: ArgumentParser) -> "ArgumentGroup":
+    """Add the options that may come before the command and after it. Their defaults are GLOBAL_DEFAULTS."""
+    group = parser.add_argument_group("global options")
+    add = group.add_argument
+    add("-h", "--help", action="help", help="show this help")
+    add("--json", action="store_true", default=SUPPRESS, help="for programs: a JSON object on each line")
+    add("-q", "--quiet", action="store_true", default=SUPPRESS, help="results and errors alone")
+    add(
+        "--url",
+        type=parse_url,
+        default=SUPPRESS,
+        help="where the service is, several replicas separated by commas [WEIGHTINIT_URL]",
+    )
+    add(
+        "--token",
+        default=SUPPRESS,
+        help="sent to the service. Others on this machine can see it: rather set WEIGHTINIT_TOKEN",
+    )
+    add(
+        "--timeout",
+        type=parse_seconds,
+        default=SUPPRESS,
+        metavar="S",
+        help="seconds without a byte before the service counts as stalled [WEIGHTINIT_TIMEOUT]",
+    )
+    add(
+        "--retries",
+        type=parse_count,
+        default=SUPPRESS,
+        metavar="N",
+        help="how often to try again; default: 5",
+    )
+    return group
+
+
 def add_spec_options(parser: ArgumentParser) -> None:
     """Add the options that say a layer spec. What they mean is the service's to say."""
     group = parser.add_argument_group("the layer")
-    group.add_argument("shape", type=parse_shape, metavar="SHAPE", help="kernel shape: 784,300 or 784x300")
-    group.add_argument(
-        "--activation", metavar="NAME", help="the activation that follows, by any framework's name"
-    )
+    group.add_argument("--activation", metavar="NAME", help="what follows it, by any framework's name")
     group.add_argument(
         "--layout", metavar="AXES", help="keras, torch, or a letter for each axis: HWIO, OI, IOO, …"
     )
@@ -73,17 +183,7 @@ def add_spec_options(parser: ArgumentParser) -> None:
         "--parent-stddev", type=float, metavar="X", help="σ of a truncated normal before it is cut"
     )
     group.add_argument("--limit", type=float, metavar="X", help="r of a uniform distribution on (-r, r)")
-    group.add_argument("--dtype", choices=DTYPES, help="default: float32")
-
-
-def add_service_options(parser: ArgumentParser) -> None:
-    """Add the options of the connection: URL, token, timeout, retries."""
-    group = parser.add_argument_group("the service")
-    group.add_argument("--url", help="where it is, several replicas separated by commas [WEIGHTINIT_URL]")
-    group.add_argument(
-        "--timeout", type=float, metavar="S", help="seconds without a byte [WEIGHTINIT_TIMEOUT]"
-    )
-    group.add_argument("--retries", type=int, metavar="N", help="how often to try again; default: 5")
+    group.add_argument("--dtype", choices=DTYPE_NAMES, help="default: float32")
 
 
 def add_transfer_options(parser: ArgumentParser) -> None:
@@ -97,53 +197,21 @@ def add_transfer_options(parser: ArgumentParser) -> None:
     )
 
 
-def make_spec(arguments: Namespace) -> Spec:
-    """Make the spec that the options say."""
-    given = {row.name: getattr(arguments, row.name, None) for row in fields(Spec)}
-    return Spec(**{name: value for name, value in given.items() if value is not None})
+def add_yes_option(parser: ArgumentParser) -> None:
+    """Add the option that answers what would be asked."""
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
 
 
-def make_client(
-    arguments: Namespace, *, verify: bool | None = None, progress: bool | None = None
-) -> "Client":
-    """Make the client that the options say. No option gives a token: others can see them."""
-    from weightinit.client import Client  # slow to import, and not needed for --help
+def make_client(arguments: Namespace, **changes: float) -> "Client":
+    """Make the client that the options say."""
+    from weightinit.client import Client
 
+    wants_progress = getattr(arguments, "progress", None)
+    given: dict[str, Any] = {
+        name: getattr(arguments, name) for name in ("url", "token", "timeout", "retries")
+    }
     return Client(
-        arguments.url,
-        timeout=arguments.timeout,
-        retries=arguments.retries,
-        verify=verify,
-        progress=progress,
+        **{**given, **changes},
+        verify=getattr(arguments, "verify", None),
+        progress=False if arguments.quiet and wants_progress is None else wants_progress,
     )
-
-
-HELP = (
-    "a model's id, its name (team/name/version), or a file (.yaml, .yml or .json); "
-    "what could be either is the file, where there is one"
-)
-
-
-class LoadedModel(NamedTuple):
-    """A model and its parameters."""
-
-    model: Model
-    parameters: tuple[TensorParameters, ...]
-
-
-def add_model_argument(parser: ArgumentParser, name: str) -> None:
-    """Add the argument that says a model."""
-    parser.add_argument(name, metavar=name.upper(), help=HELP)
-
-
-def load_model(client: "Client", text: str) -> LoadedModel:
-    """Load a model that an argument says. A file is not published by that."""
-    if is_document(text):
-        model = read_model(text)
-        return LoadedModel(model, client.model_parameters(model))
-    try:
-        return LoadedModel(client.model(text), client.model_parameters(text))
-    except NotFound as error:
-        if Path(text).suffix in MAX_FILE_BYTES:
-            error.add_note(f"nor is there a file {text}")
-        raise

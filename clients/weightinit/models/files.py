@@ -11,15 +11,17 @@ import operator
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, BinaryIO, TypeGuard
 
 from weightinit.errors import ConfigurationError, SpecRejected
 from weightinit.models.model import Model
 from weightinit.models.names import is_name
-from weightinit.models.validation import locate, read_list
-from weightinit.spec.layer import refuse
+from weightinit.models.validation import locate, read_list, read_object
+from weightinit.spec.layer import Spec, refuse
 
 GROUP = re.compile(r"\{([^{}]*)\}")
 # Without leading zeros: whether they are kept is bash's own affair.
@@ -74,22 +76,83 @@ MAX_FILE_BYTES = {".yaml": 2**20, ".yml": 2**20, ".json": 2**23}
 MAX_TENSORS = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is written down, under a title: the text of a file, and the suffix that says how to read it."""
+
+    title: str
+    text: str
+    suffix: str
+
+    def read_model(self) -> Model:
+        """Read a model. Raises SpecRejected, with the line or the tensor, where it is none."""
+        with self._locate():
+            return Model.from_json(self._parse())
+
+    def read_spec(self, **changes: object) -> Spec:
+        """Read the spec of a layer, with some of its fields changed. Raises SpecRejected where it is none."""
+        with self._locate():
+            given = read_object(self._parse(), *(row.name for row in fields(Spec)))
+            values: dict[str, Any] = {**given, **changes}
+            if "shape" not in values:
+                raise refuse("shape", "is required", None)
+            return Spec(**values)
+
+    def is_model(self) -> bool:
+        """Tell whether it has tensors, and so is to be read as a model. Raises SpecRejected."""
+        with self._locate():
+            return "tensors" in self._parse()
+
+    def _parse(self) -> Mapping[str, object]:
+        is_json = self.suffix == ".json"
+        answer = _parse_json(self.text) if is_json else _expand(_parse_yaml(self.text))
+        if not isinstance(answer, Mapping):
+            raise refuse("a model", "must be an object with a seed and tensors", type(answer).__name__)
+        return answer
+
+    @contextmanager
+    def _locate(self) -> Iterator[None]:
+        """Name the title in an error that a block raises."""
+        try:
+            yield
+        except SpecRejected as error:
+            message = f"{self.title}: {error}"
+            raise SpecRejected(message, detail=message, errors=error.errors) from None
+
+
 def read_model(path: str | os.PathLike[str]) -> Model:
     """Read a model from a file, .yaml, .yml or .json.
 
     Raises SpecRejected, with the line or the tensor, where it is no model; ConfigurationError where the
     file cannot be read, or is YAML and PyYAML is not installed.
     """
+    return read_document(path).read_model()
+
+
+def read_document(path: str | os.PathLike[str]) -> Document:
+    """Read what is written down in a file. Raises ConfigurationError."""
     path = Path(path)
-    text = _read_text(path)
+    if path.suffix not in MAX_FILE_BYTES:
+        raise ConfigurationError(
+            f"a model is read from a file {' or '.join(MAX_FILE_BYTES)}; received {path}"
+        )
     try:
-        answer = _parse_json(text) if path.suffix == ".json" else _expand(_parse_yaml(text))
-        if not isinstance(answer, Mapping):
-            raise refuse("a model", "must be an object with a seed and tensors", type(answer).__name__)
-        return Model.from_json(answer)
-    except SpecRejected as error:
-        message = f"{path}: {error}"
-        raise SpecRejected(message, detail=message, errors=error.errors) from None
+        with path.open("rb") as file:
+            return _read_file(file, str(path), path.suffix)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read_stream(file: BinaryIO, title: str) -> Document:
+    """Read what is written down from a stream: JSON where it begins with an object's, else YAML.
+
+    Raises ConfigurationError.
+    """
+    document = _read_file(file, title, ".json")
+    return document if JSON_START.match(document.text) else replace(document, suffix=".yaml")
+
+
+JSON_START = re.compile(r"\s*\{\s*[\"}]")
 
 
 def is_document(text: str) -> bool:
@@ -107,22 +170,15 @@ def is_document(text: str) -> bool:
     return Path(text).suffix in MAX_FILE_BYTES and (is_there or not is_name(text))
 
 
-def _read_text(path: Path) -> str:
-    if path.suffix not in MAX_FILE_BYTES:
-        raise ConfigurationError(
-            f"a model is read from a file {' or '.join(MAX_FILE_BYTES)}; received {path}"
-        )
-    longest = MAX_FILE_BYTES[path.suffix]
+def _read_file(file: BinaryIO, title: str, suffix: str) -> Document:
+    longest = MAX_FILE_BYTES[suffix]
+    data = file.read(longest + 1)
+    if len(data) > longest:
+        raise ConfigurationError(f"{title} has more than the {longest} bytes of the longest {suffix}")
     try:
-        with path.open("rb") as file:
-            data = file.read(longest + 1)
-        if len(data) > longest:
-            raise ConfigurationError(f"{path} has more than the {longest} bytes of the longest {path.suffix}")
-        return data.decode()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
+        return Document(title, data.decode(), suffix)
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not UTF-8: {error}") from None
+        raise ConfigurationError(f"{title} is not UTF-8: {error}") from None
 
 
 def _parse_yaml(text: str) -> object:

@@ -1,6 +1,6 @@
 """The connection: a service or its replicas, tried in turn until one answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -19,6 +19,7 @@ from weightinit.transport.urls import mask
 
 T = TypeVar("T")
 
+ACCEPT_JSON: Mapping[str, str] = {"Accept": "application/json"}
 DONE = frozenset({httpx.codes.OK, httpx.codes.CREATED})
 
 
@@ -51,9 +52,14 @@ class Connection:
         """Close the connections. A client that is used again opens new ones."""
         self._session.close()
 
-    def exchange(self, query: Query, read: Callable[[httpx.Response], T]) -> T:
-        """Ask for an answer that is read at once; what `read` raises may lead to another attempt."""
-        headers = {"Accept": "application/json"}
+    def exchange(
+        self, query: Query, read: Callable[[httpx.Response], T], accept: Mapping[str, str] = ACCEPT_JSON
+    ) -> T:
+        """Ask for an answer that is read at once; what `read` raises may lead to another attempt.
+
+        `accept` has the header fields that say what is wanted.
+        """
+        headers = dict(accept)
         if query.body is not None:
             headers["Content-Type"] = "application/json"
 

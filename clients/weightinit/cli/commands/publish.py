@@ -1,0 +1,90 @@
+"""weightinit publish: a model of a file, published and named."""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from weightinit.cli.asking import ask, can_ask
+from weightinit.cli.options import Command, add_yes_option, make_client
+from weightinit.cli.screen import Screen
+from weightinit.cli.sources import read_source
+
+if TYPE_CHECKING:
+    from weightinit.client import Client
+    from weightinit.models import Model, Publication
+
+NEXT = """\
+{news}: {tensors} tensors, {elements:,} elements, {nbytes:,} bytes
+{advice}next:
+  weightinit show {reference}
+  weightinit pull {reference} -o model.safetensors
+  weightinit.torch.initialize_(model, "{reference}")"""
+ADVICE = "It has no name yet: publish it again with --as team/name/version, and people can remember it.\n"
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("file", metavar="FILE", help="the model, .yaml, .yml or .json; - is standard input")
+    parser.add_argument(
+        "--as", dest="name", metavar="NAME", help="what it is called, for ever: team/name/version"
+    )
+    parser.add_argument("--seed", metavar="N", help="another seed than the file's")
+    parser.add_argument("--author", help="who publishes it, if not who is logged in [WEIGHTINIT_AUTHOR]")
+    parser.add_argument("--note", default="", metavar="TEXT", help="why, for those who find the name")
+    add_yes_option(parser)
+
+
+def run(arguments: Namespace, screen: Screen) -> None:
+    """Print the id on standard output, and what to do next beside it."""
+    model = read_source(arguments.file).read_model()
+    if arguments.seed is not None:
+        model = replace(model, seed=arguments.seed)
+    with make_client(arguments) as client:
+        if arguments.name is not None and can_ask() and not arguments.yes:
+            _ask_about_name(client, model, arguments)
+        done = client.publish(model, name=arguments.name, author=arguments.author, note=arguments.note)
+    if screen.as_json:
+        screen.write_json(asdict(done))
+        return
+    screen.write(done.id)
+    for line in _describe(done).splitlines():
+        screen.say(line)
+
+
+def _ask_about_name(client: "Client", model: "Model", arguments: Namespace) -> None:
+    """Ask whether a name is to be given, if nobody has given it: what it stands for is then for ever."""
+    from weightinit.errors import NotFound
+
+    try:
+        client.resolve(arguments.name)
+    except NotFound:
+        what = f"{arguments.file} with seed {model.seed} ({len(model.tensors)} tensors)"
+        ask(f"{arguments.name} will stand for {what}, for ever. Publish?", arguments)
+
+
+def _describe(done: "Publication") -> str:
+    return NEXT.format(
+        news="published" if done.is_new else "was published already",
+        tensors=done.tensors,
+        elements=done.elements,
+        nbytes=done.nbytes,
+        advice="" if done.name else ADVICE,
+        reference=done.name or done.id,
+    )
+
+
+COMMAND = Command(
+    "publish",
+    "publish a model of a file, and give it a name",
+    (
+        "weightinit publish examples/resnet50.yaml --as vision/resnet50/1",
+        "weightinit publish - --as vision/mlp/1 < examples/mnist-mlp.yaml",
+    ),
+    add_options,
+    run,
+    notes="""\
+Its id is the SHA-256 of what it says, so that to publish it twice changes nothing.
+A name stands for one model for ever: for a change, take the next version. On a terminal you are asked before
+a new name is given, unless --yes says so; a script is not asked.
+`weightinit show FILE` shows what a file comes to, and publishes nothing. --quiet prints the id alone.""",
+)

@@ -1,0 +1,32 @@
+"""weightinit resolve: the id of the model that a name stands for."""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+
+from weightinit.cli.options import Command, make_client
+from weightinit.cli.screen import Screen
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("name", metavar="NAME", help="team/name/version")
+
+
+def run(arguments: Namespace, screen: Screen) -> None:
+    """Print the id."""
+    with make_client(arguments) as client:
+        entry = client.resolve(arguments.name)
+    if screen.as_json:
+        screen.write_json(asdict(entry))
+    else:
+        screen.write(entry.model)
+
+
+COMMAND = Command(
+    "resolve",
+    "print the id of the model that a name stands for",
+    ("weightinit resolve vision/resnet50/1", "weightinit resolve vision/resnet50/1 --json"),
+    add_options,
+    run,
+    notes="--json has who published it, when and why. A retired name is an error, which has the id.",
+)
