@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from textwrap import fill
 from typing import TextIO
 
 from weightinit.cli.text import HANDLER, clean, fit_encoding, measure_width, shorten_middle
@@ -29,7 +31,13 @@ class Column:
 
 
 def prepare_streams() -> None:
-    """Let the streams spell out what their encoding lacks, where they would raise an error."""
+    """Let the streams spell out what their encoding lacks, where they would raise an error.
+
+    Python has None for one that was closed before it began: nothing is read or written then.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -81,6 +89,9 @@ class Screen:
         width = max(measure_width(name) for name, _ in rows)
         for name, value in rows:
             line = f"{_pad(name, width)}{GAP}{value}".rstrip()
+            if self.width:
+                indent = " " * (width + len(GAP))
+                line = fill(line, self.width, subsequent_indent=indent, break_long_words=False)
             sys.stdout.write(line + "\n")
 
     def write_table(

@@ -98,7 +98,7 @@ def shorten_middle(text: str, width: int, mark: str = "…") -> str:
     """Cut out the middle of a text that is wider than some columns: the end of a name says most.
 
     >>> shorten_middle("layers.10.attention.q.weight", 16)
-    'layers.…q.weight'
+    'lay…ion.q.weight'
     """
     if measure_width(text) <= width:
         return text
@@ -109,7 +109,7 @@ def shorten_middle(text: str, width: int, mark: str = "…") -> str:
 
 
 def _cut(text: str, kept: int, mark: str) -> str:
-    head = kept // 2
+    head = kept // 5
     return text[:head] + mark + text[len(text) - (kept - head) :]
 
 
@@ -121,3 +121,12 @@ def write_size(nbytes: int) -> str:
     """
     power = min(int(math.log2(nbytes) // 10), len(UNITS) - 1) if nbytes > 0 else 0
     return f"{nbytes} bytes" if power == 0 else f"{nbytes / 2 ** (10 * power):.1f} {UNITS[power]}"
+
+
+def write_count(count: int, noun: str, plural: str = "") -> str:
+    """Write how many there are of something.
+
+    >>> write_count(1, "tensor"), write_count(1200, "entry", "entries")
+    ('1 tensor', '1,200 entries')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -185,9 +185,10 @@ def test_show_is_a_line_for_each_tensor_and_the_reasons(run):
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert lines[:2] == [
         MLP,
-        "seed 42, stream 1; 6 tensors, 266,610 parameters, 1,066,440 bytes (1.0 MiB)",
+        "seed 42, stream 1",
     ]
-    assert lines[3] == "NAME SHAPE DTYPE SCHEME DISTRIBUTION σ σ² = WHY"
+    assert lines[2] == "6 tensors, 266,610 parameters, 1,066,440 bytes (1.0 MiB)"
+    assert lines[4] == "NAME SHAPE DTYPE SCHEME DISTRIBUTION σ σ² = WHY"
     assert "hidden1/kernel 784,300 float32 he uniform 0.05051 2 / fan_in = 2 / 784 1" in lines
     assert "output/kernel 100,10 float32 glorot uniform 0.1348 1 / fan_avg = 1 / 55 2" in lines
     assert "hidden1/bias 300 float32 constant 0" in lines
@@ -259,7 +260,7 @@ def test_where_there_is_a_file_of_a_name_it_is_the_file(run, name, tmp_path):
     run("publish", MLP, "--as", f"{name}.json")
     (tmp_path / name).parent.mkdir(parents=True)
     write_model(tmp_path / f"{name}.json", {"name": "a", "shape": [2], "constant": 0})
-    assert "a     2      float32  constant  0" in run("show", f"{name}.json")[1]
+    assert "a     2      float32  constant 0" in run("show", f"{name}.json")[1]
 
 
 def test_what_is_neither_a_name_nor_a_file_is_1_and_says_both(run, name):

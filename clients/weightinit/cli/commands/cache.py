@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, TypedDict
 from weightinit.cli.asking import ask, can_ask
 from weightinit.cli.options import Command, add_yes_option
 from weightinit.cli.screen import Column, Screen
-from weightinit.cli.text import write_size
+from weightinit.cli.text import write_count, write_size
 
 if TYPE_CHECKING:
     from weightinit.cache import Cache, Entry
 
 COLUMNS = (Column("KEY"), Column("SIZE"), Column("LAST USED"))
 KEY_LENGTH = 12
+ENTRIES = ("entry", "entries")
 
 
 class Description(TypedDict):
@@ -98,13 +99,13 @@ def clear(arguments: Namespace, screen: Screen) -> None:
     entries = cache.entries()
     nbytes = sum(entry.nbytes for entry in entries)
     if entries and can_ask():
-        ask(f"Remove {len(entries)} entries, {write_size(nbytes)}?", arguments)
+        ask(f"Remove {write_count(len(entries), *ENTRIES)}, {write_size(nbytes)}?", arguments)
     removed = [entry for entry in entries if cache.drop(entry.key)]
     freed = sum(entry.nbytes for entry in removed)
     if screen.as_json:
         screen.write_json({"removed": len(removed), "bytes": freed})
     else:
-        screen.say(f"{len(removed)} entries removed, {write_size(freed)}")
+        screen.say(f"{write_count(len(removed), *ENTRIES)} removed, {write_size(freed)}")
 
 
 def _make_row(entry: "Entry") -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from weightinit.cli.asking import ask, can_ask
 from weightinit.cli.options import Command, add_yes_option, make_client
 from weightinit.cli.screen import Screen
 from weightinit.cli.sources import read_source
+from weightinit.cli.text import write_count
 
 if TYPE_CHECKING:
     from weightinit.client import Client
@@ -58,7 +59,7 @@ def _ask_about_name(client: "Client", model: "Model", arguments: Namespace) -> N
     try:
         client.resolve(arguments.name)
     except NotFound:
-        what = f"{arguments.file} with seed {model.seed} ({len(model.tensors)} tensors)"
+        what = f"{arguments.file} with seed {model.seed} ({write_count(len(model.tensors), 'tensor')})"
         ask(f"{arguments.name} will stand for {what}, for ever. Publish?", arguments)
 
 

@@ -11,7 +11,7 @@ from weightinit.cli.blocks import find_blocks, make_sort_key
 from weightinit.cli.options import Command, make_client
 from weightinit.cli.screen import Column, Screen
 from weightinit.cli.sources import LoadedModel, add_model_argument, load_model
-from weightinit.cli.text import write_size
+from weightinit.cli.text import write_count, write_size
 
 if TYPE_CHECKING:
     from weightinit.models import PartParameters, TensorParameters
@@ -73,16 +73,15 @@ def print_model(loaded: LoadedModel, screen: Screen, *, show_all: bool) -> None:
 
 def _print_head(loaded: LoadedModel, screen: Screen) -> None:
     model, entry = loaded.model, loaded.entry
-    title = f"{loaded.title} is {loaded.id}" if entry else loaded.title
-    screen.write(title, "bold")
+    screen.write(loaded.title, "bold")
     if entry:
+        screen.write(f"model {entry.model}")
         note = f": {entry.note}" if entry.note else ""
         screen.write(f"published by {entry.author}, {entry.published:%Y-%m-%d}{note}")
     size = f" ({write_size(model.nbytes)})" if model.nbytes >= 1024 else ""
-    screen.write(
-        f"seed {model.seed}, stream {model.stream}; {len(model.tensors)} tensors, "
-        f"{model.elements:,} parameters, {model.nbytes:,} bytes{size}"
-    )
+    screen.write(f"seed {model.seed}, stream {model.stream}")
+    tensors = write_count(len(model.tensors), "tensor")
+    screen.write(f"{tensors}, {model.elements:,} parameters, {model.nbytes:,} bytes{size}")
     screen.write()
 
 
@@ -135,7 +134,7 @@ def _describe_tensor(tensor: "TensorParameters", reasons: dict[str, int]) -> Ite
 def _describe_part(part: "PartParameters", reasons: dict[str, int]) -> tuple[object, ...]:
     parameters = part.parameters
     if parameters is None:
-        return ("constant", _write_value(part.constant or 0.0), "", "", "")
+        return (f"constant {_write_value(part.constant or 0.0)}", "", "", "", "")
     number = reasons.setdefault(f"{parameters.reason} {parameters.reference}", len(reasons) + 1)
     formula = DECIMAL.sub(lambda found: f"{float(found[0]):.4g}", parameters.formula.removeprefix("σ² = "))
     return (parameters.scheme, parameters.distribution, f"{parameters.stddev:.4g}", formula, number)

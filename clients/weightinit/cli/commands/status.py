@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from weightinit.cli.commands.cache import describe_cache
+from weightinit.cli.commands.cache import ENTRIES, describe_cache
 from weightinit.cli.options import Command, make_client, name_options
 from weightinit.cli.screen import Screen
-from weightinit.cli.text import write_size
+from weightinit.cli.text import write_count, write_size
 from weightinit.version import __version__
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
         )
     elif not screen.quiet:
         fields = [field for service in services for field in _describe_service(service)]
-        kept = f"{cache['entries']} entries, {write_size(int(cache['bytes']))}"
+        kept = f"{write_count(cache['entries'], *ENTRIES)}, {write_size(int(cache['bytes']))}"
         is_on = "" if cache["is_on"] else "; off: WEIGHTINIT_CACHE=1 turns it on"
         fields += [
             ("client", __version__),
