@@ -58,6 +58,10 @@ class Protocol(HttpToolsProtocol):
     """
 
     _head_bytes = 0
+    # Received since the last complete part of a message. The parser keeps what is not complete and reports
+    # nothing, so a field without an end is in no other count.
+    _incomplete_bytes = 0
+    _has_progressed = False
     _current: RequestResponseCycle | None = None  # being answered, or the last that was; others may be queued
 
     def __init__(
@@ -91,13 +95,18 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Start the timeout of a request at its first byte, be it an empty line."""
         self._timeouts.start(self)
+        self._has_progressed = False
         super().data_received(data)
+        self._incomplete_bytes = 0 if self._has_progressed else self._incomplete_bytes + len(data)
+        is_open = self.transport.get_protocol() is self and not self.transport.is_closing()
+        if self._incomplete_bytes > MAX_HEAD_BYTES and is_open:
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Start to count a head. The bytes of a pipelined request may have come with the one before."""
         self._timeouts.start(self)
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes = self._incomplete_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """Receive a part of the request target."""
@@ -105,20 +114,28 @@ class Protocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Receive a field."""
+        """Receive a field, of the head or behind a chunked body."""
+        self._has_progressed = True
         self._count_head(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Let the response close our way, and write to the socket itself where it is not encrypted."""
+        self._has_progressed = True
         super().on_headers_complete()
         self.cycle.transport = self._response_transport
         if self.scheme == "http":
             client = cast("dict[object, object]", TransportSocket(self.transport, self.cycle))
             self.scope["extensions"] = {EXTENSION: client}
 
+    def on_body(self, body: bytes) -> None:
+        """Receive a part of the body."""
+        self._has_progressed = True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Stop the timeout of a request that is complete."""
+        self._has_progressed = True
         self._timeouts.stop(self)
         super().on_message_complete()
 
@@ -135,7 +152,7 @@ class Protocol(HttpToolsProtocol):
         cycle = self._current
         if cycle and cycle.response_started and not cycle.response_complete:
             self._close()
-        elif self._head_bytes > MAX_HEAD_BYTES:
+        elif max(self._head_bytes, self._incomplete_bytes) > MAX_HEAD_BYTES:
             self._refuse(describe(431, f"The head must be at most {MAX_HEAD_BYTES} bytes."))
         else:
             self._refuse(describe(400, msg))

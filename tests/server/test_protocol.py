@@ -1,6 +1,8 @@
 """Requests that no client library would send."""
 
+import contextlib
 import json
+import select
 import socket
 import time
 
@@ -93,6 +95,35 @@ def test_a_client_that_is_still_sending_sees_the_answer(service_server, start, m
             answer += part
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert answer.endswith(b"}")
+
+
+CHUNKED = JSON + b"Transfer-Encoding: chunked\r\nHost: test\r\n\r\n"
+ENDLESS = {
+    "field value": (b"GET /livez HTTP/1.1\r\nA: ", b"a"),
+    "field name": (b"GET /livez HTTP/1.1\r\n", b"a"),
+    "space before a value": (b"GET /livez HTTP/1.1\r\nA:", b" "),
+    "request target": (b"GET /", b"a"),
+    "method": (b"", b"GET"),
+    "empty lines": (b"", b"\r\n"),
+    "chunk extension": (CHUNKED + b"1;", b"a"),
+    "chunk size": (CHUNKED, b"0"),
+    "trailer field": (CHUNKED + b"1\r\n{\r\n0\r\nA: ", b"a"),
+}
+
+
+@pytest.mark.parametrize(("start", "unit"), ENDLESS.values(), ids=ENDLESS)
+def test_what_never_ends_is_refused_after_less_than_a_mebibyte(service_server, start, unit):
+    piece = unit * (16_384 // len(unit))
+    with socket.create_connection(("127.0.0.1", service_server.port), timeout=30) as connection:
+        connection.sendall(start)
+        answer = b""
+        for _ in range(64):
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(piece)
+            if select.select([connection], [], [], 0.02)[0]:
+                answer = connection.recv(2**16)
+                break
+    assert answer[:12] in {b"HTTP/1.1 400", b"HTTP/1.1 431"}
 
 
 @pytest.mark.parametrize(("size", "pause"), [(1, 0.1), (2**16, 0)])
