@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from service.api.content.formats import make_safetensors_header, sort_tensors
-from service.api.content.representation import Content, Representation
+from service.api.content.representation import RELEASE_CACHE_CONTROL, Content, Representation
 from service.api.http.body import parse_json
 from service.api.http.media_types import JSON
 from service.api.schemas import DecidedModel
@@ -19,7 +19,6 @@ from service.stream import STREAM_VERSION, slice_tensor
 
 #: What is in the store was within the limits of its day.
 NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
-PARAMETERS_CACHE_CONTROL = "public, max-age=3600"
 MAX_PARTS = 40_000  # in all models that are kept: some 100 MiB
 
 
@@ -63,7 +62,7 @@ class Published:
         """Return the parameters of every tensor as JSON. Reasons and references may change with a release."""
         if JSON not in self.files:
             body = orjson.dumps(DecidedModel.of(self.id, self.model))
-            headers = {"Cache-Control": PARAMETERS_CACHE_CONTROL, **self.headers}
+            headers = {"Cache-Control": RELEASE_CACHE_CONTROL, **self.headers}
             self.files[JSON] = Content.of(Representation(JSON, body, ()), headers)
         return self.files[JSON]
 

@@ -13,7 +13,15 @@ from starlette.routing import BaseRoute
 import service
 from service.api.http.media_types import JSON, PROBLEM_JSON
 from service.api.problems import NameProblem, NameRecord, Problem
-from service.api.schemas import DecidedModel, Listing, Publication, PublishedModel, Reason
+from service.api.schemas import (
+    ActivationRow,
+    DecidedModel,
+    Listing,
+    Publication,
+    PublishedModel,
+    Reason,
+    SchemeRow,
+)
 from service.core import LayerSpec, Parameters
 from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT, ConstantSpec, ModelSpec, StackSpec
 
@@ -26,6 +34,8 @@ RESPONSES = {
     "PublishedModel": PublishedModel,
     "DecidedModel": DecidedModel,
     "Entry": NameRecord,
+    "SchemeRow": SchemeRow,
+    "ActivationRow": ActivationRow,
     "Problem": Problem,
     "NameProblem": NameProblem,
 }
@@ -207,10 +217,26 @@ def describe_bytes(description: str, texts: dict[str, str], *media_types: str) -
     return {"description": description, "headers": describe_headers(texts), "content": content}
 
 
-def describe_errors(*statuses: int) -> Schema:
-    """Describe problems."""
-    content = {PROBLEM_JSON: {"schema": refer("Problem")}}
-    return {str(status): {"description": ERRORS[status], "content": content} for status in statuses}
+def describe_json(
+    description: str, schema: Schema, answers: Schema, headers: dict[str, str] | None = None
+) -> Schema:
+    """Describe an answer in JSON, with what is answered to the examples of the request, by their names."""
+    examples = {name: {"value": answer} for name, answer in answers.items()}
+    described = {"description": description, "content": {JSON: {"schema": schema, "examples": examples}}}
+    return {**described, "headers": describe_headers(headers)} if headers else described
+
+
+def describe_errors(*statuses: int, problem: object = None) -> Schema:
+    """Describe problems, with an example of 422."""
+    content: Schema = {"schema": refer("Problem")}
+    contents = {422: content if problem is None else {**content, "example": problem}}
+    return {
+        str(status): {
+            "description": ERRORS[status],
+            "content": {PROBLEM_JSON: contents.get(status, content)},
+        }
+        for status in statuses
+    }
 
 
 def describe_body(schema: str, examples: Schema) -> Schema:
@@ -250,5 +276,14 @@ def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
         tags=[{"name": name} for name in TAGS],
         routes=described,
     )
+    for route in described:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                restore_nulls(made["paths"][route.path_format][method.lower()], route.openapi_extra or {})
     components = made.get("components", {})
     return {**made, "components": {**components, "schemas": SCHEMAS}}
+
+
+def restore_nulls(operation: Schema, extra: Schema) -> None:
+    """Put the nulls back into the examples of an operation, which FastAPI leaves out."""
+    operation["responses"] |= extra.get("responses", {})

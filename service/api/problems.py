@@ -103,19 +103,19 @@ def describe(status: int, detail: str = "") -> Problem:
     return Problem("about:blank", HTTPStatus(status).phrase, status, detail or DETAILS.get(status, ""))
 
 
+def describe_domain_error(error: Exception) -> Problem:
+    """Describe a domain error: of a name that is taken or retired with what it stands for."""
+    status, kind, title = DOMAIN[type(error)]
+    if isinstance(error, NameTakenError | NameRetiredError):
+        entry = error.entry
+        return NameProblem(kind, title, status, str(error), model=entry.model, retired=entry.retired)
+    return Problem(kind, title, status, str(error), error.errors if isinstance(error, SpecError) else ())
+
+
 async def answer_domain_error(_request: Request, error: Exception) -> Response:
-    """Answer for a spec that cannot be honoured, or a store that cannot answer."""
-    status, kind, title = DOMAIN[type(error)]
-    errors = error.errors if isinstance(error, SpecError) else ()
-    headers = {"Retry-After": "2"} if status == 503 else {}
-    return respond(Problem(kind, title, status, str(error), errors), headers)
-
-
-async def answer_name_error(_request: Request, error: NameTakenError | NameRetiredError) -> Response:
-    """Answer for a name that is taken or retired, with what it stands for."""
-    status, kind, title = DOMAIN[type(error)]
-    entry = error.entry
-    return respond(NameProblem(kind, title, status, str(error), model=entry.model, retired=entry.retired))
+    """Answer for a spec that cannot be honoured, a name that is taken or retired, or a store that is away."""
+    problem = describe_domain_error(error)
+    return respond(problem, {"Retry-After": "2"} if problem.status == 503 else {})
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
@@ -161,8 +161,8 @@ Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 HANDLERS: dict[int | type[Exception], Handler] = {
     SpecError: answer_domain_error,
     StoreUnavailableError: answer_domain_error,
-    NameTakenError: answer_name_error,
-    NameRetiredError: answer_name_error,
+    NameTakenError: answer_domain_error,
+    NameRetiredError: answer_domain_error,
     HTTPException: answer_http_error,
     UnsatisfiableError: answer_unsatisfiable,
     ClientDisconnect: answer_absent,

@@ -25,7 +25,11 @@ class Operation(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - APIRoute's
         summary, _, description = (inspect.getdoc(endpoint) or "").partition("\n")
-        options |= {"summary": summary.removesuffix("."), "description": description.strip() or " "}
+        # A summary is plain text, a description CommonMark (OpenAPI 3.1.1, section 4.8.10.1).
+        options |= {
+            "summary": summary.removesuffix(".").replace("`", ""),
+            "description": description.strip() or " ",
+        }
         options |= {"response_class": Response, "operation_id": endpoint.__name__}
         super().__init__(path, endpoint, **options)
         self.description = self.description.strip()

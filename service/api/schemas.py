@@ -1,13 +1,14 @@
-"""Request and response schemas: publishing and retiring a name, listing names, published models."""
+"""Request and response schemas: publishing, retiring and listing names, published models, tables."""
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from service.core import Parameters, TensorDtypeName
+from service.core import DistributionName, Mode, Parameters, SchemeName, TensorDtypeName
+from service.core.activations import Activation, Family
 from service.core.errors import (
     MAX_ERRORS,
     FieldError,
@@ -17,6 +18,7 @@ from service.core.errors import (
 )
 from service.core.models import Drawn, Model, ModelTensor, Part
 from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MODEL_ID, SEGMENT, ModelName
+from service.core.schemes import SCHEMES, Scheme
 from service.core.spec import TextParser, parse_integer, parse_pairs
 
 
@@ -84,6 +86,50 @@ class DecidedModel:
         """Tell what was decided for a model."""
         tensors = tuple(DecidedTensor.of(tensor) for tensor in model.tensors)
         return cls(model_id, str(model.seed), model.stream, tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeRow:
+    """An initialization scheme: every name of it, what σ² is by default, why, and where it was published."""
+
+    name: SchemeName
+    aliases: tuple[str, ...]
+    spellings: tuple[str, ...]
+    formula: str
+    scale: float | None
+    mode: Mode | None
+    distribution: DistributionName
+    reason: str
+    reference: str
+
+    @classmethod
+    def of(cls, row: Scheme) -> Self:
+        """Write a row of the table of schemes."""
+        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRow:
+    """An activation: its names, its family, the scheme that suits it, and why.
+
+    `formula` and `reference` are those of the scheme.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    family: Family
+    scheme: SchemeName
+    formula: str
+    reason: str
+    reference: str
+
+    @classmethod
+    def of(cls, row: Activation) -> Self:
+        """Write a row of the table of activations."""
+        scheme = SCHEMES[row.scheme]
+        return cls(
+            row.name, row.aliases, row.family, row.scheme, scheme.formula, row.reason, scheme.reference
+        )
 
 
 MAX_NAMES_LISTED = 1000

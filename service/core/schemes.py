@@ -46,7 +46,8 @@ Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 class Scheme:
     """An initialization scheme: variance = scale / fan, with its defaults, reason and reference.
 
-    Scheme explicit has neither: a field of the spec gives the variance.
+    Scheme explicit has neither: a field of the spec gives the variance. `variance` is what it is where the
+    spec says more than a fan.
     """
 
     name: SchemeName
@@ -56,6 +57,21 @@ class Scheme:
     reason: str
     reference: str
     aliases: tuple[str, ...] = ()
+    variance: str = ""
+
+    @property
+    def formula(self) -> str:
+        """What σ² is by default.
+
+        >>> SCHEMES["he"].formula, SCHEMES["variance_scaling"].formula
+        ('σ² = 2 / fan_in', 'σ² = scale / fan')
+        """
+        return f"σ² = {self.variance or f'{self.scale:g} / {self.mode}'}"
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Every name of the scheme, with a distribution and without."""
+        return tuple(name for name, spelling in SPELLINGS.items() if spelling.scheme is self)
 
 
 SCHEMES: dict[SchemeName, Scheme] = {
@@ -95,6 +111,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             distribution="uniform",
             reason="The scale and the mode are your own choice.",
             reference="VarianceScaling of Keras and jax.nn.initializers: variance = scale / fan",
+            variance="scale / fan",
         ),
         Scheme(
             "explicit",
@@ -104,6 +121,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             reason="The spread is your own choice, whatever the fans.",
             reference="RandomNormal, TruncatedNormal and RandomUniform of Keras; normal_ and uniform_ of "
             "torch.nn.init",
+            variance="stddev²",
         ),
     )
 }

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import TypeAdapter
 
@@ -8,6 +9,7 @@ from service.api.endpoints import ROUTES
 from service.api.openapi import make_document, render_openapi
 from service.core import LayerSpec
 from tests.api.published import publish
+from tests.servers import run_server
 
 DOCUMENT = make_document(ROUTES)
 # Sent where one spec draws all of a model's tensor.
@@ -38,7 +40,7 @@ def test_the_document_served_is_the_one_checked_in(client):
 def test_the_document_is_openapi_3_1_with_an_id_for_each_operation():
     assert DOCUMENT["openapi"].startswith("3.1.")
     identities = [operation["operationId"] for _, _, operation in OPERATIONS]
-    assert len(identities) == len(set(identities)) == 16
+    assert len(identities) == len(set(identities)) == 21
 
 
 def test_every_operation_says_what_it_does_and_answers():
@@ -72,8 +74,9 @@ def test_every_field_of_a_spec_is_a_parameter_of_both_gets():
 
 
 def build_query(operation):
-    """Fill in all parameters that have an example, lists with commas."""
-    examples = {p["name"]: p["example"] for p in operation["parameters"] if "example" in p}
+    """Fill in all parameters of a query that have an example, lists with commas."""
+    parameters = [p for p in operation.get("parameters", []) if p["in"] == "query"]
+    examples = {p["name"]: p["example"] for p in parameters if "example" in p}
     return {
         name: ",".join(map(str, value)) if isinstance(value, list) else value
         for name, value in examples.items()
@@ -93,17 +96,93 @@ def test_the_examples_of_a_post_run_as_they_stand(client, path, name, value):
     assert client.post(path, json=value).status_code in {200, 201}
 
 
-def test_the_example_of_a_name_names_the_example_of_a_model(client):
-    (model,) = (value for path, name, value in EXAMPLES if (path, name) == ("/v1/models", "digits"))
-    put = DOCUMENT["paths"]["/v1/names/{team}/{name}/{version}"]["put"]
-    name = {parameter["name"]: parameter["example"] for parameter in put["parameters"]}
-    value = put["requestBody"]["content"]["application/json"]["examples"]["start"]["value"]
-    assert client.post("/v1/models", json=model).json()["id"] == value["model"]
-    path = "/v1/names/{team}/{name}/{version}".format(**name)
-    assert client.put(path, json=value).status_code in {200, 201}
-    get = DOCUMENT["paths"]["/v1/names"]["get"]
-    entry, *_ = client.get("/v1/names", params=build_query(get)).json()["names"]
-    assert set(entry) == set(DOCUMENT["components"]["schemas"]["Entry"]["properties"])
+def list_answers(operation, status):
+    """List what the examples of an operation send, and what is answered to each with a status."""
+    answers = operation["responses"][status]["content"]["application/json"]["examples"]
+    body = operation.get("requestBody", {"content": {"application/json": {"examples": {}}}})
+    sent = body["content"]["application/json"]["examples"]
+    return [(sent.get(name, {}).get("value"), answer["value"]) for name, answer in answers.items()]
+
+
+def ask(client, method, path, operation, body=None):
+    """Send the request of an operation's examples."""
+    fields = {p["name"]: p["example"] for p in operation.get("parameters", []) if p["in"] == "path"}
+    more = {"params": build_query(operation)} if body is None else {"json": body}
+    return client.request(method.upper(), path.format(**fields), **more)
+
+
+def drop_moments(value):
+    """Leave out of JSON when things happened."""
+    if isinstance(value, list):
+        return [drop_moments(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: drop_moments(item) for name, item in value.items() if name not in {"published", "when"}}
+
+
+NAME = "/v1/names/{team}/{name}/{version}"
+
+
+def test_the_answers_that_are_shown_are_answered():
+    """In a service of its own: publish the model of the examples, name it, look, and retire the name."""
+    with run_server() as server, httpx.Client(base_url=server.url, timeout=60) as fresh:
+        for method, path, status in [
+            ("post", "/v1/models", "201"),
+            ("post", "/v1/models", "200"),
+            ("get", "/v1/models/{id}", "200"),
+            ("get", "/v1/models/{id}/parameters", "200"),
+            ("put", NAME, "201"),
+            ("put", NAME, "200"),
+            ("get", NAME, "200"),
+            ("get", "/v1/names", "200"),
+            ("get", "/v1/parameters", "200"),
+            ("post", "/v1/parameters", "200"),
+        ]:
+            operation = DOCUMENT["paths"][path][method]
+            for body, answer in list_answers(operation, status):
+                response = ask(fresh, method, path, operation, body)
+                assert (response.status_code, drop_moments(response.json())) == (
+                    int(status),
+                    drop_moments(answer),
+                )
+        retire = DOCUMENT["paths"][NAME]["delete"]
+        retired = fresh.delete("/v1/names/vision/digits/1.0", params=build_query(retire))
+        ((_, answer),) = list_answers(retire, "200")
+        assert drop_moments(retired.json()) == drop_moments(answer)
+        gone = DOCUMENT["paths"][NAME]["get"]["responses"]["410"]["content"]["application/problem+json"]
+        problem = fresh.get("/v1/names/vision/digits/1.0").json()
+        assert drop_moments(problem) == drop_moments(gone["example"])
+
+
+@pytest.mark.parametrize("name", ["activations", "schemes"])
+def test_the_rows_that_are_shown_are_the_first_of_the_table(client, name):
+    path = f"/v1/{name}"
+    ((_, shown),) = list_answers(DOCUMENT["paths"][path]["get"], "200")
+    answered = client.get(path).json()
+    assert shown == {name: answered[name][:3]}
+
+
+def test_every_answer_in_json_is_shown():
+    missing = [
+        (method, path, status)
+        for path, method, operation in OPERATIONS
+        for status, response in operation["responses"].items()
+        for media_type, content in response.get("content", {}).items()
+        if media_type == "application/json" and "examples" not in content and path.startswith("/v1/")
+    ]
+    assert missing == [("get", "/v1/models/{id}", "206")]
+
+
+@pytest.mark.parametrize("path", ["/v1/parameters", "/v1/weights"])
+def test_the_problem_that_is_shown_is_answered(client, path):
+    problem = DOCUMENT["paths"][path]["get"]["responses"]["422"]["content"]["application/problem+json"]
+    query = "shape=784,300&activation=relo&seed=42"
+    assert client.get(f"{path}?{query}").json() == problem["example"]
+
+
+def test_a_summary_is_plain_text():
+    summaries = [operation["summary"] for _, _, operation in OPERATIONS]
+    assert [summary for summary in summaries if re.search(r"[`*_\[\]]", summary)] == []
 
 
 def test_every_path_of_the_document_is_served(client):

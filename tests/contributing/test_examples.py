@@ -105,12 +105,12 @@ def test_a_name_of_the_new_scheme_carries_the_distribution(trees):
 
 
 def test_the_new_endpoint_answers(trees):
-    answer = request(trees["An endpoint"], "/v1/schemes")
-    assert [row["name"] for row in answer] == ["glorot", "he", "lecun", "variance_scaling", "explicit"]
+    answer = request(trees["An endpoint"], "/v1/dtypes")
+    assert [row["name"] for row in answer] == ["float32", "float64", "float16", "bfloat16"]
 
 
 def test_the_new_endpoint_is_in_the_openapi_document(trees):
-    assert "/v1/schemes" in json.loads(print_openapi(trees["An endpoint"]))["paths"]
+    assert "/v1/dtypes" in json.loads(print_openapi(trees["An endpoint"]))["paths"]
 
 
 def test_the_new_field_multiplies_the_standard_deviation(trees):

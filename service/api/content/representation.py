@@ -30,6 +30,7 @@ ALIGNMENT = 8  # the largest itemsize; headers are a multiple of it
 SPARE = 2 * ALIGNMENT  # bytes around a span in its buffer
 SLACK = mmap.PAGESIZE  # the longest part of a header that goes with a chunk
 CACHE_CONTROL = "public, max-age=31536000, immutable"
+RELEASE_CACHE_CONTROL = "public, max-age=3600"  # of what may change with a release, such as reasons
 
 
 class Buffers:

@@ -2,7 +2,17 @@
 
 from fastapi.routing import APIRoute
 
-from service.api.endpoints import docs, health, models, names, packages, parameters, weights
+from service.api.endpoints import (
+    docs,
+    health,
+    models,
+    named_models,
+    names,
+    packages,
+    parameters,
+    tables,
+    weights,
+)
 
 # The first route that matches is found quickest.
 ROUTES = tuple(
@@ -12,6 +22,8 @@ ROUTES = tuple(
         parameters.router,
         models.router,
         names.router,
+        named_models.router,
+        tables.router,
         health.router,
         docs.router,
         packages.router,

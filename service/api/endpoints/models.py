@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api import examples
 from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
 from service.api.context import call_store, get_context
 from service.api.endpoints.specs import parse_slice_query, refuse_query
@@ -34,7 +35,7 @@ from service.api.openapi import (
     describe_bytes,
     describe_errors,
     describe_fields,
-    describe_headers,
+    describe_json,
     refer,
 )
 from service.api.router import make_router
@@ -54,65 +55,41 @@ VALUES = 64  # of JSON, for each tensor
 
 MAX_NAMES_COMPARED = 200  # names among which the nearest to a wrong one are looked for
 
-EXAMPLES: Schema = {
-    "digits": {
-        "summary": "A network for digits, whose biases start at zero",
-        "value": {
-            "seed": 42,
-            "tensors": [
-                {"name": "hidden/kernel", "shape": [64, 32], "activation": "relu"},
-                {"name": "hidden/bias", "shape": [32], "constant": 0},
-                {"name": "out/kernel", "shape": [32, 10]},
-                {"name": "out/bias", "shape": [10], "constant": 0},
-            ],
-        },
-    },
-    "attention": {
-        "summary": "Three projections in one tensor, in bfloat16",
-        "value": {
-            "seed": "18446744073709551615",
-            "defaults": {"dtype": "bfloat16", "layout": "torch"},
-            "tensors": [
-                {
-                    "name": "attention.in_proj_weight",
-                    "shape": [384, 128],
-                    "parts": [
-                        {"name": f"attention.in_proj_weight.{part}", "shape": [128, 128]} for part in "qkv"
-                    ],
-                }
-            ],
-        },
-    },
+PUBLISHED = refer("PublishedModel")
+
+LOCATION = {"Location": "The model's URL."}
+
+
+# parameter → description and example
+PATH = {
+    "id": ("The SHA-256 of the model's canonical form.", examples.DIGITS.id),
+    "tensor": ("The tensor's name; slashes in it may stand as they are.", "hidden/kernel"),
 }
-
-PUBLISHED: Schema = {JSON: {"schema": refer("PublishedModel")}}
-
-LOCATION = describe_headers({"Location": "The model's URL."})
 
 
 def describe_path(*names: str) -> list[Schema]:
     """Describe the parameters of a path: a model's id, and what more there is."""
-    texts = {
-        "id": "The SHA-256 of the model's canonical form.",
-        "tensor": "The tensor's name; slashes in it may stand as they are.",
-    }
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "description": texts[name],
+            "description": PATH[name][0],
             "schema": {"type": "string"},
+            "example": PATH[name][1],
         }
         for name in ("id", *names)
     ]
 
 
-def describe_answers(texts: dict[str, str], *media_types: str) -> Schema:
-    """Describe answers with bytes that may be had in ranges."""
+def describe_answers(texts: dict[str, str], *media_types: str, example: object = None) -> Schema:
+    """Describe answers with bytes that may be had in ranges; the example is of all of them, in JSON."""
     texts = {**BYTES, **MODEL, **texts}
+    whole = describe_bytes("All of it.", texts, *media_types)
+    if example is not None:
+        whole |= describe_json("All of it.", {"type": "object"}, {"digits": example})
     return {
-        "200": describe_bytes("All of it.", texts, *media_types),
+        "200": whole,
         "206": describe_bytes("The range of bytes that was asked for.", {**texts, **RANGE}, *media_types),
         "304": {"description": "The client has these bytes."},
         **describe_errors(404, 406, 412, 416, 422, 503),
@@ -129,10 +106,10 @@ SLICE_PARAMETER: Schema = {"name": "slice", "in": "query", "required": False, "s
 @router.post(
     MODELS,
     openapi_extra={
-        "requestBody": describe_body("ModelSpec", EXAMPLES),
+        "requestBody": describe_body("ModelSpec", examples.MODELS),
         "responses": {
-            "200": {"description": "The model was there already.", "headers": LOCATION, "content": PUBLISHED},
-            "201": {"description": "The model is published.", "headers": LOCATION, "content": PUBLISHED},
+            "200": describe_json("The model was there already.", PUBLISHED, examples.PUBLISHED, LOCATION),
+            "201": describe_json("The model is published.", PUBLISHED, examples.PUBLISHED, LOCATION),
             **describe_errors(400, 406, 408, 413, 415, 422, 503),
         },
     },
@@ -158,7 +135,7 @@ async def post_model(request: Request) -> Response:
     MODEL_PATH,
     openapi_extra={
         "parameters": [*describe_path(), *CONDITIONAL],
-        "responses": describe_answers({}, JSON),
+        "responses": describe_answers({}, JSON, example=examples.CANONICAL),
     },
 )
 async def get_model(request: Request) -> Response:
@@ -178,10 +155,9 @@ async def get_model(request: Request) -> Response:
     openapi_extra={
         "parameters": describe_path(),
         "responses": {
-            "200": {
-                "description": "What was decided for each tensor.",
-                "content": {JSON: {"schema": refer("DecidedModel")}},
-            },
+            "200": describe_json(
+                "What was decided for each tensor.", refer("DecidedModel"), {"digits": examples.DECIDED}
+            ),
             **describe_errors(404, 406, 422, 503),
         },
     },

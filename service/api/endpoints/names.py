@@ -7,7 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.context import call_store, get_context
+from service.api import examples
+from service.api.context import Context, call_store, get_context
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
 from service.api.http.conditional import matches_weakly
@@ -21,6 +22,7 @@ from service.api.openapi import (
     describe_body,
     describe_errors,
     describe_fields,
+    describe_json,
     make_query_parameters,
     refer,
 )
@@ -35,22 +37,11 @@ router = make_router("names")
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
-PUBLICATION: Schema = {
-    "model": "c0669034b30572d3d2a5a50975de49616ad423c02816ec6da895ef7fdfba579b",
-    "author": "ada",
-    "note": "the start of the March runs",
-}
-
-SEGMENTS = {"team": "vision", "name": "resnet50", "version": "1.0"}
-
 TAGS = {"If-None-Match": "Entity tags that the client has: 304 where one is the current."}
 
-HEADERS: Schema = {
-    "ETag": {"description": "Strong.", "schema": {"type": "string"}},
-    "Cache-Control": {"description": "`no-cache`: ask each time.", "schema": {"type": "string"}},
-}
+HEADERS = {"ETag": "Strong.", "Cache-Control": "`no-cache`: ask each time."}
 
-LINK: Schema = {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}}
+LINK = {"Link": 'The next page, `rel="next"`.'}
 
 # status → when it is answered
 ERRORS = {
@@ -74,27 +65,29 @@ def describe_path() -> list[Schema]:
             "schema": {"type": "string", "pattern": f"^{SEGMENT.pattern}$"},
             "example": example,
         }
-        for name, example in SEGMENTS.items()
+        for name, example in examples.NAME._asdict().items()
     ]
 
 
 def describe_name_errors(*statuses: int) -> Schema:
     """Describe the problems that only names have."""
+    known = {410: {"example": examples.RETIRED_PROBLEM}}
     return {
         str(status): {
             "description": ERRORS[status],
             "content": {
-                PROBLEM_JSON: {"schema": refer("NameProblem" if status in {409, 410} else "Problem")}
+                PROBLEM_JSON: {
+                    "schema": refer("NameProblem" if status in {409, 410} else "Problem"),
+                    **known.get(status, {}),
+                }
             },
         }
         for status in statuses
     }
 
 
-def describe_entry(description: str, headers: Schema | None = None) -> Schema:
-    """Describe an answer that has an entry."""
-    content: Schema = {JSON: {"schema": refer("Entry")}}
-    return {"description": description, "content": content, **({"headers": headers} if headers else {})}
+ENTRY = refer("Entry")
+ANSWERS = {"start": examples.ENTRY}
 
 
 @router.put(
@@ -102,11 +95,11 @@ def describe_entry(description: str, headers: Schema | None = None) -> Schema:
     openapi_extra={
         "parameters": describe_path(),
         "requestBody": describe_body(
-            "Publication", {"start": {"summary": "A name for a start", "value": PUBLICATION}}
+            "Publication", {"start": {"summary": "A name for a start", "value": examples.PUBLICATION}}
         ),
         "responses": {
-            "200": describe_entry("The name stands for this model already."),
-            "201": describe_entry("The name stands for this model from now on."),
+            "200": describe_json("The name stands for this model already.", ENTRY, ANSWERS),
+            "201": describe_json("The name stands for this model from now on.", ENTRY, ANSWERS),
             **describe_errors(400, 406, 408, 413, 415, 422),
             **describe_name_errors(409, 503),
         },
@@ -135,7 +128,7 @@ async def put_name(request: Request) -> Response:
     openapi_extra={
         "parameters": [*describe_path(), *describe_fields(TAGS)],
         "responses": {
-            "200": describe_entry("What the name stands for.", HEADERS),
+            "200": describe_json("What the name stands for.", ENTRY, ANSWERS, HEADERS),
             "304": {"description": "The client has this answer."},
             **describe_errors(406, 422),
             **describe_name_errors(404, 410, 503),
@@ -150,18 +143,16 @@ async def get_name(request: Request) -> Response:
     """
     context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
-    entry = require_entry(name, await call_store(context, context.store.get_name, name))
-    if entry.retired:
-        raise NameRetiredError(entry)
+    entry = await find_entry(context, name)
     return respond(request, render(NameRecord.of(entry)), {})
 
 
 @router.delete(
     NAME,
     openapi_extra={
-        "parameters": [*describe_path(), *make_query_parameters(SCHEMAS["Reason"], {"author": "ada"})],
+        "parameters": [*describe_path(), *make_query_parameters(SCHEMAS["Reason"], examples.RETIREMENT)],
         "responses": {
-            "200": describe_entry("The name is retired."),
+            "200": describe_json("The name is retired.", ENTRY, {"start": examples.RETIRED}),
             **describe_errors(406, 422),
             **describe_name_errors(404, 503),
         },
@@ -186,11 +177,12 @@ async def delete_name(request: Request) -> Response:
             *describe_fields(TAGS),
         ],
         "responses": {
-            "200": {
-                "description": "The names, a page of them.",
-                "headers": {**HEADERS, **LINK},
-                "content": {JSON: {"schema": PAGE}},
-            },
+            "200": describe_json(
+                "The names, a page of them.",
+                PAGE,
+                {"start": {"names": [examples.ENTRY]}},
+                {**HEADERS, **LINK},
+            ),
             "304": {"description": "The client has this answer."},
             **describe_errors(406, 422),
             **describe_name_errors(503),
@@ -218,6 +210,14 @@ def read_name(request: Request) -> ModelName:
     """Check that JSON may be answered, and read the name in the path. Raises SpecError, HTTPException 406."""
     choose_media_type(join_lines(request, "accept"), [JSON])
     return ModelName.of(**request.path_params)
+
+
+async def find_entry(context: Context, name: ModelName) -> NameEntry:
+    """Find the entry of a name that is in use. Raises HTTPException 404, NameRetiredError."""
+    entry = require_entry(name, await call_store(context, context.store.get_name, name))
+    if entry.retired:
+        raise NameRetiredError(entry)
+    return entry
 
 
 def require_entry(name: ModelName, found: NameEntry | None) -> NameEntry:

@@ -4,6 +4,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api import examples
+from service.api.content.representation import RELEASE_CACHE_CONTROL
 from service.api.context import get_context
 from service.api.endpoints.specs import refuse_query, resolve_within_limits
 from service.api.http.body import read_json
@@ -11,42 +13,31 @@ from service.api.http.media_types import JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
 from service.api.links import PARAMETERS, link_parameters
-from service.api.openapi import SCHEMAS, Schema, describe_body, describe_errors, make_query_parameters, refer
+from service.api.openapi import (
+    SCHEMAS,
+    describe_body,
+    describe_errors,
+    describe_json,
+    make_query_parameters,
+    refer,
+)
 from service.api.router import make_router
 from service.core import LayerSpec, Parameters
 
 router = make_router("parameters")
 
-CACHING = "public, max-age=3600"
-
-LAYER: Schema = {"shape": [784, 300], "activation": "relu"}
-
-EXAMPLES: Schema = {
-    "dense": {"summary": "A dense layer before a ReLU", "value": LAYER},
-    "convolution": {
-        "summary": "A grouped 3 × 3 convolution in PyTorch's layout, before a leaky ReLU",
-        "value": {
-            "shape": [64, 8, 3, 3],
-            "layout": "torch",
-            "groups": 4,
-            "activation": "leaky_relu",
-            "negative_slope": 0.01,
-        },
-    },
-    "keras": {
-        "summary": "VarianceScaling(scale=2, mode=fan_avg, distribution=uniform) of Keras",
-        "value": {"shape": [784, 300], "scheme": "he_uniform", "mode": "fan_avg"},
-    },
-}
-
-DECIDED = {"description": "What was decided.", "content": {JSON: {"schema": refer("Parameters")}}}
+DESCRIPTION = "What was decided."
+SCHEMA = refer("Parameters")
 
 
 @router.get(
     PARAMETERS,
     openapi_extra={
-        "parameters": make_query_parameters(SCHEMAS["LayerSpec"], LAYER),
-        "responses": {"200": DECIDED, **describe_errors(406, 422)},
+        "parameters": make_query_parameters(SCHEMAS["LayerSpec"], examples.LAYER),
+        "responses": {
+            "200": describe_json(DESCRIPTION, SCHEMA, {"dense": examples.PARAMETERS["dense"]}),
+            **describe_errors(406, 422, problem=examples.PROBLEM),
+        },
     },
 )
 async def get_parameters(request: Request) -> Response:
@@ -63,8 +54,11 @@ async def get_parameters(request: Request) -> Response:
 @router.post(
     PARAMETERS,
     openapi_extra={
-        "requestBody": describe_body("LayerSpec", EXAMPLES),
-        "responses": {"200": DECIDED, **describe_errors(400, 406, 408, 413, 415, 422)},
+        "requestBody": describe_body("LayerSpec", examples.LAYERS),
+        "responses": {
+            "200": describe_json(DESCRIPTION, SCHEMA, examples.PARAMETERS),
+            **describe_errors(400, 406, 408, 413, 415, 422, problem=examples.PROBLEM),
+        },
     },
 )
 async def post_parameters(request: Request) -> Response:
@@ -79,4 +73,6 @@ async def post_parameters(request: Request) -> Response:
 
 def respond(parameters: Parameters, headers: dict[str, str]) -> Response:
     """Answer with what was decided."""
-    return Response(orjson.dumps(parameters), headers={"Cache-Control": CACHING, **headers}, media_type=JSON)
+    return Response(
+        orjson.dumps(parameters), headers={"Cache-Control": RELEASE_CACHE_CONTROL, **headers}, media_type=JSON
+    )

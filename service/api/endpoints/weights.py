@@ -3,9 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api import examples
 from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
 from service.api.context import get_context
-from service.api.endpoints.parameters import LAYER
 from service.api.endpoints.specs import WeightsSpec, parse_weights_query, read_weights_body, refuse_query
 from service.api.http.disposition import format_disposition
 from service.api.http.negotiation import choose_media_type, join_lines
@@ -33,7 +33,7 @@ from service.core import Parameters
 
 router = make_router("weights")
 
-DENSE: Schema = {**LAYER, "seed": 42, "name": "hidden1/kernel"}
+DENSE: Schema = {**examples.LAYER, "seed": 42, "name": "hidden1/kernel"}
 
 WEIGHTS_EXAMPLES: Schema = {
     "dense": {"summary": "A dense layer before a ReLU", "value": DENSE},
@@ -66,7 +66,7 @@ HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
                 "The range of bytes that was asked for.", {**HEADERS, **RANGE}, *MEDIA_TYPES
             ),
             "304": {"description": "The client has these bytes."},
-            **describe_errors(406, 412, 416, 422, 503),
+            **describe_errors(406, 412, 416, 422, 503, problem=examples.PROBLEM),
         },
     },
 )
@@ -90,7 +90,7 @@ async def get_weights(request: Request) -> Response:
         "requestBody": describe_body("WeightsSpec", WEIGHTS_EXAMPLES),
         "responses": {
             "200": describe_bytes("The tensor.", {**HEADERS, **LOCATION}, *MEDIA_TYPES),
-            **describe_errors(400, 406, 408, 413, 415, 422, 503),
+            **describe_errors(400, 406, 408, 413, 415, 422, 503, problem=examples.PROBLEM),
         },
     },
 )

@@ -1,0 +1,78 @@
+"""GET /v1/activations and /v1/schemes: the tables that a scheme is chosen by, a row each."""
+
+from functools import cache
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.content.representation import RELEASE_CACHE_CONTROL, Content, Representation
+from service.api.endpoints.specs import refuse_query
+from service.api.examples import to_json
+from service.api.http.media_types import JSON
+from service.api.http.negotiation import choose_media_type, join_lines
+from service.api.openapi import BYTES, FIELDS, Schema, describe_errors, describe_fields, describe_json, refer
+from service.api.router import make_router
+from service.api.schemas import ActivationRow, SchemeRow
+from service.api.sending.respond import respond_get
+from service.core.activations import ACTIVATIONS
+from service.core.schemes import SCHEMES
+
+router = make_router("parameters")
+
+TABLES = {
+    "activations": tuple(ActivationRow.of(row) for row in ACTIVATIONS.values()),
+    "schemes": tuple(SchemeRow.of(row) for row in SCHEMES.values()),
+}
+
+ROWS_SHOWN = 3  # in an example
+
+CACHING = {**BYTES, "Cache-Control": "An hour: reasons and references may change with a release."}
+
+
+def describe_table(name: str, row: str) -> Schema:
+    """Describe the operation that answers a table."""
+    rows = {"type": "array", "items": refer(row)}
+    schema = {"type": "object", "properties": {name: rows}, "required": [name]}
+    first = to_json({name: TABLES[name][:ROWS_SHOWN]})
+    return {
+        "parameters": describe_fields(FIELDS),
+        "responses": {
+            "200": describe_json("The whole table.", schema, {"first_rows": first}, CACHING),
+            "304": {"description": "The client has this table."},
+            **describe_errors(406, 412, 416, 422),
+        },
+    }
+
+
+@router.get("/v1/activations", openapi_extra=describe_table("activations", "ActivationRow"))
+async def get_activations(request: Request) -> Response:
+    """List the activations that are known, and the scheme that suits each.
+
+    This is what `scheme=auto` follows. Case, underscores and hyphens of a name do not matter.
+    """
+    return await respond_table(request, "activations")
+
+
+@router.get("/v1/schemes", openapi_extra=describe_table("schemes", "SchemeRow"))
+async def get_schemes(request: Request) -> Response:
+    """List the initialization schemes, each with its names, its formula and where it was published.
+
+    Case, underscores and hyphens of a name do not matter. `auto`, the default, is the scheme that
+    `/v1/activations` has for the activation.
+    """
+    return await respond_table(request, "schemes")
+
+
+async def respond_table(request: Request, name: str) -> Response:
+    """Answer with a table. Raises SpecError, HTTPException 406 or 412, UnsatisfiableError."""
+    choose_media_type(join_lines(request, "accept"), [JSON])
+    refuse_query(request.scope["query_string"])
+    return await respond_get(request, make_content(name))
+
+
+@cache
+def make_content(name: str) -> Content:
+    """Make the content of a table."""
+    body = orjson.dumps({name: TABLES[name]})
+    return Content.of(Representation(JSON, body, ()), {"Cache-Control": RELEASE_CACHE_CONTROL})

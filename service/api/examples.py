@@ -1,0 +1,112 @@
+"""Examples of the OpenAPI document: requests, and what the service answers to them, computed by itself."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from service.api.model_cache import NO_LIMITS
+from service.api.problems import NameRecord, NameRetiredError, describe_domain_error, render
+from service.api.schemas import DecidedModel, PublishedModel
+from service.core import LayerSpec, SpecError, resolve_parameters
+from service.core.models import Model, parse_model
+from service.core.models.names import ModelName
+from service.store import NameEntry, Retirement
+from service.stream import STREAM_VERSION
+
+Values = dict[str, Any]
+Examples = dict[str, dict[str, Any]]  # by their names, each with a summary and a value
+
+LAYER: Values = {"shape": [784, 300], "activation": "relu"}
+LAYERS: Examples = {
+    "dense": {"summary": "A dense layer before a ReLU", "value": LAYER},
+    "convolution": {
+        "summary": "A grouped 3 × 3 convolution in PyTorch's layout, before a leaky ReLU",
+        "value": {
+            "shape": [64, 8, 3, 3],
+            "layout": "torch",
+            "groups": 4,
+            "activation": "leaky_relu",
+            "negative_slope": 0.01,
+        },
+    },
+    "keras": {
+        "summary": "VarianceScaling(scale=2, mode=fan_avg, distribution=uniform) of Keras",
+        "value": {"shape": [784, 300], "scheme": "he_uniform", "mode": "fan_avg"},
+    },
+    "table": {"summary": "An embedding as GPT-2's", "value": {"shape": [50257, 768], "stddev": 0.02}},
+}
+MISSPELT: Values = {"shape": [784, 300], "activation": "relo"}
+
+MODELS: Examples = {
+    "digits": {
+        "summary": "A network for digits, whose biases start at zero",
+        "value": {
+            "seed": 42,
+            "tensors": [
+                {"name": "hidden/kernel", "shape": [64, 32], "activation": "relu"},
+                {"name": "hidden/bias", "shape": [32], "constant": 0},
+                {"name": "out/kernel", "shape": [32, 10]},
+                {"name": "out/bias", "shape": [10], "constant": 0},
+            ],
+        },
+    },
+    "attention": {
+        "summary": "Three projections in one tensor, in bfloat16",
+        "value": {
+            "seed": "18446744073709551615",
+            "defaults": {"dtype": "bfloat16", "layout": "torch"},
+            "tensors": [
+                {
+                    "name": "attention.in_proj_weight",
+                    "shape": [384, 128],
+                    "parts": [
+                        {"name": f"attention.in_proj_weight.{part}", "shape": [128, 128]} for part in "qkv"
+                    ],
+                }
+            ],
+        },
+    },
+}
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401 - whatever JSON has
+    """Return what a client reads of a value that is answered."""
+    return orjson.loads(orjson.dumps(value, option=orjson.OPT_UTC_Z))
+
+
+def parse_example(values: Mapping[str, object]) -> Model:
+    """Parse a model."""
+    return parse_model(values, STREAM_VERSION, NO_LIMITS)
+
+
+def decide(values: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
+    """Return what is answered to a layer spec: its parameters, or the problem with it."""
+    try:
+        return to_json(resolve_parameters(LayerSpec.parse(values)))
+    except SpecError as error:
+        return orjson.loads(render(describe_domain_error(error)))
+
+
+PARAMETERS = {name: decide(example["value"]) for name, example in LAYERS.items()}
+PROBLEM = decide(MISSPELT)
+
+_MODELS = {name: parse_example(example["value"]) for name, example in MODELS.items()}
+PUBLISHED = {name: to_json(PublishedModel.of(model)) for name, model in _MODELS.items()}
+DIGITS = _MODELS["digits"]
+CANONICAL = orjson.loads(DIGITS.canonical)
+DECIDED = to_json(DecidedModel.of(DIGITS.id, DIGITS))
+
+NAME = ModelName("vision", "digits", "1.0")
+PUBLICATION: Values = {"model": DIGITS.id, "author": "ada", "note": "the start of the March runs"}
+RETIREMENT: Values = {"author": "grace", "note": "superseded by 1.1"}
+_ENTRY = NameEntry(name=NAME, published=datetime(2026, 3, 2, 9, 30, 0, 123456, UTC), **PUBLICATION)
+_RETIRED = NameEntry(
+    name=NAME,
+    published=_ENTRY.published,
+    retired=Retirement(when=datetime(2026, 4, 7, 16, 5, 20, 654321, UTC), **RETIREMENT),
+    **PUBLICATION,
+)
+ENTRY, RETIRED = to_json(NameRecord.of(_ENTRY)), to_json(NameRecord.of(_RETIRED))
+RETIRED_PROBLEM = orjson.loads(render(describe_domain_error(NameRetiredError(_RETIRED))))
