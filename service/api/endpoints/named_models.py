@@ -1,6 +1,6 @@
 """GET /v1/names/…/parameters and …/weights: where the model has them that a name stands for.
 
-They are redirects: bytes have one URL, that of the model's id, under which caches keep them for ever,
+They are redirects: bytes have one URL, that of the model's id, under which caches keep them forever,
 whatever names it has. A name never stands for another model, but it may be retired: so a redirect is kept for
 a minute.
 """
