@@ -1,5 +1,9 @@
 """Options before the command and after it, and advice for what is misspelt."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from weightinit.cli.commands import weights
 from weightinit.cli.main import main, make_parser
@@ -129,3 +133,36 @@ def test_what_is_spelled_out_to_be_quick_is_what_the_client_has():
     assert tuple(DTYPES) == DTYPE_NAMES
     assert tuple(MAX_FILE_BYTES) == FILE_SUFFIXES
     assert tuple(HEADERS) == weights.FORMATS
+
+
+# --- completion -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "completions"),
+    [
+        ("weightinit sh", {"show "}),
+        ("weightinit cache cl", {"clear "}),
+        ("weightinit --url http://a list --so", {"--sort "}),
+        ("weightinit parameters 9 --dtype f", {"float16", "float32", "float64"}),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(tmp_path, line, completions):
+    pytest.importorskip("argcomplete")
+    found = tmp_path / "completions"
+    asked = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9", "_ARGCOMPLETE": "1"}
+    places = {"_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": str(found)}
+    command = [sys.executable, "-m", "weightinit"]
+    subprocess.run(command, env={**os.environ, **asked, **places}, check=False, timeout=60)
+    assert set(found.read_text().split("\n")) == completions
+
+
+def test_completion_is_a_script_or_says_what_it_needs(capsys):
+    try:
+        import argcomplete  # noqa: F401
+    except ImportError:
+        assert main(["completion", "bash"]) == 2
+        assert "pip install 'weightinit[cli]'" in capsys.readouterr().err
+    else:
+        assert main(["completion", "bash"]) == 0
+        assert "weightinit" in capsys.readouterr().out
