@@ -1,8 +1,9 @@
 """The command: python -m service [serve|openapi|selfcheck] [--host --port --workers …].
 
-Options become environment variables, from which each server process reads its settings. argparse parses them:
-with the command line of pydantic-settings 2.16 an error does not tell an option from a variable, the help has
-the name of a default's factory instead of the default, and the text `null` becomes None.
+Options become environment variables, from which each server process reads its settings. argparse parses them,
+because the command line of pydantic-settings 2.16 has three faults: its errors do not show whether an option
+or a variable is wrong, its help names the factory of a default instead of the default, and it reads the text
+`null` as None.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 
 from service.settings import PREFIX, Settings
 
-HEALTHCHECK_TIMEOUT = 60  # seconds that a server process has to report; it may start on a busy machine
+HEALTHCHECK_TIMEOUT = 60  # seconds in which a server process must report, also on a busy machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of the command line: an option for each setting."""
+    """Make the parser of the command line, with an option for each setting."""
     parser = argparse.ArgumentParser(
         "weightinit",
         description="Serve initial weights for neural networks over HTTP.",
@@ -52,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def describe_errors(error: ValidationError, given: dict[str, str]) -> list[str]:
-    """Describe each setting that is wrong in a line, by the name it was given under."""
+    """Describe each invalid setting in a line, under the name of its option or variable."""
     lines = []
     for detail in error.errors(include_url=False):
         name = str(detail["loc"][0]).lower()
@@ -74,11 +75,11 @@ def print_openapi(_settings: Settings) -> int:
 
 
 def check_stream(_settings: Settings) -> int:
-    """Check the stream against the golden vectors; this compiles the kernels where they are not yet."""
+    """Compare the stream with the golden vectors. Compiles the kernels if that was not done before."""
     from service.stream.selfcheck import check
 
     check()
-    print("the stream draws what it should", file=sys.stderr)
+    print("the stream matches the golden vectors", file=sys.stderr)
     return 0
 
 
@@ -110,7 +111,7 @@ def run_server(settings: Settings) -> int:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http=protocol,  # type: ignore[arg-type]  # called as a class would be
+        http=protocol,  # type: ignore[arg-type]  # uvicorn calls it as it would call a class
         ws="none",
         root_path=settings.root_path,
         log_level=settings.log_level,

@@ -1,4 +1,4 @@
-"""The application: the wiring, nothing else."""
+"""The application: creates FastAPI with the routes, middleware and error handlers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,12 +15,12 @@ from service.api.openapi import render_openapi
 from service.api.problems import HANDLERS
 from service.settings import Settings
 
-# FastAPI looks at each request whether OpenTelemetry is set up, which takes its SDK.
+# FastAPI checks at each request whether OpenTelemetry is set up, which needs its SDK.
 OBSERVED = find_spec("opentelemetry.sdk") is not None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Create the application; settings are the environment's unless given."""
+    """Create the application. Default settings: those of the environment."""
     app = FastAPI(
         title="weightinit",
         version=service.__version__,

@@ -1,4 +1,4 @@
-"""Settings: the environment and the command line, read once."""
+"""Settings, from the environment and the command line."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ def count_cores() -> int:
 
 
 def find_data_directory() -> Path:
-    """Return the user's data directory (XDG Base Directory Specification), or the system's without a home."""
+    """Return the user's data directory (XDG Base Directory Specification), or /var/lib without a home."""
     given = Path(os.environ.get("XDG_DATA_HOME", ""))
     if given.is_absolute():
         return given / "weightinit"
@@ -31,14 +31,14 @@ def find_data_directory() -> Path:
 
 
 def check_not_empty(path: object) -> object:
-    """Check that a path is not empty: that would be the current directory. Raises ValueError."""
+    """Check that a path is not empty, which would mean the current directory. Raises ValueError."""
     if path == "":
         raise ValueError("must not be empty")
     return path
 
 
 def check_database_url(url: SecretStr) -> SecretStr:
-    """Check the URL of a database. Raises ValueError, without the URL in its text, for it has a password."""
+    """Check the URL of a database. Raises ValueError, whose text omits the URL because of its password."""
     text = url.get_secret_value()
     try:
         known = not text or make_url(text).drivername in {"postgresql", "postgres"}
@@ -50,59 +50,69 @@ def check_database_url(url: SecretStr) -> SecretStr:
 
 
 class Settings(BaseSettings):
-    """What can be set, by `WEIGHTINIT_NAME` in the environment or `--name` on the command line."""
+    """The settings: each is `WEIGHTINIT_NAME` in the environment and `--name` on the command line."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
     host: Annotated[str, Field(description="address to listen on", min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(description="port to listen on; 0 takes a free one", ge=0, le=65535)] = 8000
+    port: Annotated[int, Field(description="port to listen on; 0 picks a free one", ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(description="server processes", ge=1, le=256)] = 1
     threads: Annotated[
         int, Field(description="threads that draw in each process", ge=1, le=256, default_factory=count_cores)
     ]
-    max_elements: Annotated[int, Field(description="most elements of a tensor", ge=1, le=2**60)] = 2**48
-    max_rank: Annotated[int, Field(description="most axes of a tensor", ge=1, le=8)] = 8
-    max_body_bytes: Annotated[int, Field(description="longest request body", ge=1, le=2**30)] = 64 * 1024
+    max_elements: Annotated[
+        int, Field(description="largest number of elements of a tensor", ge=1, le=2**60)
+    ] = 2**48
+    max_rank: Annotated[int, Field(description="largest number of axes of a tensor", ge=1, le=8)] = 8
+    max_body_bytes: Annotated[
+        int, Field(description="largest request body, except that of a model", ge=1, le=2**30)
+    ] = 64 * 1024
     max_tensors: Annotated[
-        int, Field(description="most tensors of a model, each part counting as one", ge=1, le=2**20)
+        int,
+        Field(description="largest number of tensors of a model; each part counts as one", ge=1, le=2**20),
     ] = 20_000
     max_model_bytes: Annotated[
-        int, Field(description="longest request body that publishes a model", ge=1, le=2**30)
+        int, Field(description="largest request body that publishes a model", ge=1, le=2**30)
     ] = 8 * 2**20
     data_directory: Annotated[
         Path,
         BeforeValidator(check_not_empty),
-        Field(description="where published models are kept, in SQLite", default_factory=find_data_directory),
+        Field(
+            description="directory of the SQLite database of published models",
+            default_factory=find_data_directory,
+        ),
     ]
     database_url: Annotated[
         SecretStr,
         AfterValidator(check_database_url),
-        Field(description="URL of a PostgreSQL database that keeps them instead: postgresql://…"),
+        Field(description="URL of a PostgreSQL database to use instead of SQLite: postgresql://…"),
     ] = SecretStr("")
     wheel_directory: Annotated[
         Path,
         BeforeValidator(check_not_empty),
-        Field(description="where the client's wheel is, which pip gets from /simple"),
+        Field(description="directory of the client's wheel, which /simple offers to pip"),
     ] = Path(sys.prefix, "share/weightinit")
     max_streams: Annotated[
-        int, Field(description="most large bodies sent at once by each process", ge=1, le=2**20)
+        int,
+        Field(description="largest number of large bodies that each process sends at once", ge=1, le=2**20),
     ] = 512
     max_digest_bytes: Annotated[
-        int, Field(description="longest body whose digest is computed when asked for", ge=0)
+        int, Field(description="largest body whose digest is computed on request", ge=0)
     ] = 2**30
     keep_alive_timeout: Annotated[
-        int, Field(description="seconds that an idle connection is kept", ge=1, le=86400)
+        int, Field(description="seconds before an idle connection is closed", ge=1, le=86400)
     ] = 75
     request_timeout: Annotated[
-        int, Field(description="seconds that a request has to arrive in, head and body", ge=1, le=86400)
+        int, Field(description="seconds in which a request must arrive, head and body", ge=1, le=86400)
     ] = 60
     shutdown_timeout: Annotated[
-        int, Field(description="seconds that bodies have to finish when the service stops", ge=0, le=86400)
+        int,
+        Field(description="seconds in which responses must finish when the service stops", ge=0, le=86400),
     ] = 10
     root_path: Annotated[
-        str, Field(description="path that a proxy puts before ours", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+        str, Field(description="path prefix that a proxy adds", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     ] = ""
     access_log: Annotated[bool, Field(description="log each request")] = False
     log_level: Annotated[

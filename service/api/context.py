@@ -1,4 +1,4 @@
-"""Context: what requests share in one process."""
+"""Context: the state that requests share in one process."""
 
 import asyncio
 import gc
@@ -19,13 +19,13 @@ from service.settings import Settings
 from service.store import Store, StoreUnavailableError
 from service.stream.selfcheck import check
 
-# They wait for a database or a disk, and never hold up those that draw.
+# These threads wait for a database or a disk, so they are separate from those that draw.
 STORE_THREADS = 4
 
 
 @dataclass(slots=True)
 class Context:
-    """The settings, the threads that draw, store and parse, what is known and served, the state."""
+    """The settings, threads, caches, store and state of a process."""
 
     settings: Settings
     workers: Workers
@@ -42,7 +42,7 @@ class Context:
 
     @classmethod
     def of(cls, settings: Settings, openapi: bytes) -> Self:
-        """Make the context of a process that describes itself so."""
+        """Make the context of a process. `openapi` is the rendered OpenAPI document."""
         workers = Workers(settings.threads)
         store_workers = Workers(STORE_THREADS, "store")
         return cls(
@@ -58,40 +58,40 @@ class Context:
         )
 
     def start_check(self) -> None:
-        """Start the self-check, unless it was: at the start, or when readiness is requested without one."""
+        """Start the self-check unless it was started: at startup, or at the first readiness request."""
         if self.checking is None:
             self.checking = asyncio.ensure_future(check_stream(self))
 
     def stop_check(self) -> None:
-        """Stop the self-check, and be ready no more."""
+        """Stop the self-check. The process is then no longer ready."""
         if self.checking:
             self.checking.cancel()
         self.ready = False
 
 
 async def check_stream(context: Context) -> None:
-    """Report ready once the stream has drawn what it always drew."""
+    """Set ready after the stream has drawn the golden vectors."""
     await asyncio.to_thread(check)
-    gc.freeze()  # what is there by now stays: looking through it would hold all requests up for 140 ms
+    gc.freeze()  # existing objects stay alive, and scanning them would block all requests for 140 ms
     context.ready = True
 
 
 def get_context(request: Request) -> Context:
-    """Return the context that a request is answered in."""
+    """Return the context of a request's application."""
     return cast("Context", request.app.state.context)
 
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
-# Longer than the timeout of any database, whose own error is the better one.
+# Longer than the timeout of each database, because the database's error has more detail.
 STORE_TIMEOUT = 10.0  # seconds
 
 
 async def call_store(context: Context, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
-    """Call a method of the store in a thread of the store's own, and let nothing else wait for it.
+    """Call a method of the store in one of its threads, without blocking the event loop.
 
-    Raises what the method raises, and StoreUnavailableError when it takes too long.
+    Raises what the method raises, and StoreUnavailableError after STORE_TIMEOUT.
     """
     try:
         async with asyncio.timeout(STORE_TIMEOUT):

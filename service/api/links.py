@@ -1,4 +1,4 @@
-"""Links: the one URL of a spec, whoever spelled it how, and those of models and names."""
+"""Links: the canonical URLs of specs, models and names."""
 
 from urllib.parse import quote
 
@@ -15,12 +15,12 @@ SAFE = "-._~,:/!*'()"
 
 
 def link_parameters(spec: LayerSpec, root_path: str = "") -> str:
-    """Write the URL of a spec's parameters, on which neither seed nor name has any bearing."""
+    """Write the URL of a spec's parameters, which do not depend on seed and name."""
     return _link(root_path + PARAMETERS, spec, exclude={"seed", "name"})
 
 
 def link_weights(spec: LayerSpec, slice_text: str, root_path: str = "") -> str:
-    """Write the URL of a spec's weights, or of a slice of them.
+    """Write the URL of a spec's weights or a slice of them.
 
     >>> link_weights(LayerSpec(shape=(784, 300), activation="ReLU", seed=42, name="a b"), "0:128")
     '/v1/weights?shape=784,300&activation=relu&seed=42&name=a%20b&slice=0:128'

@@ -1,7 +1,7 @@
-"""Metrics: what the service counts of itself, for Prometheus.
+"""Metrics for Prometheus.
 
-With several processes each keeps its counts in a file of the folder that PROMETHEUS_MULTIPROC_DIR names, and
-any of them answers for all.
+With several processes, each writes its counts to a file in the folder PROMETHEUS_MULTIPROC_DIR, and each
+reports the sums of all.
 """
 
 import os
@@ -27,17 +27,20 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter(
-    "weightinit_requests", "Requests answered.", ["route", "method", "status"], registry=REGISTRY
+    "weightinit_requests", "Completed requests.", ["route", "method", "status"], registry=REGISTRY
 )
 SECONDS = Histogram(
-    "weightinit_request_seconds", "From a request's head to its answer's end.", ["route"], registry=REGISTRY
+    "weightinit_request_seconds",
+    "Seconds from the head of a request to the end of its response.",
+    ["route"],
+    registry=REGISTRY,
 )
 DRAWN_BYTES = Counter("weightinit_drawn_bytes", "Bytes of weights drawn for bodies.", registry=REGISTRY)
 OPEN_STREAMS = Gauge(
     "weightinit_open_streams", "Large bodies being sent.", registry=REGISTRY, multiprocess_mode="livesum"
 )
 
-# There are only so many routes, methods and statuses, and `labels` locks and writes them out at each call.
+# `labels` takes a lock and formats its arguments at each call, and there are few different arguments.
 find_counter = cache(REQUESTS.labels)
 find_histogram = cache(SECONDS.labels)
 
@@ -52,7 +55,7 @@ def render_metrics() -> bytes:
 
 
 def forget_process() -> None:
-    """Take what this process has open out of the sums of all."""
+    """Remove the open streams of this process from the sums of all processes."""
     if FOLDER in os.environ:
         mark_process_dead(os.getpid())
 
@@ -63,14 +66,14 @@ if FOLDER not in os.environ:
 
 
 class MetricsMiddleware:
-    """Count each request under its route's path, never under a path that a client made up."""
+    """Count each request under the path of its route, never under the path that the client sent."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[Route]) -> None:
         self.app = app
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and note the status and the time of its answer."""
+        """Pass a request on, and record the status and the duration of its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -1,7 +1,7 @@
-"""The client's wheel: what `pip install weightinit` gets from the service, and the index that leads to it.
+"""The client's wheel, which `pip install weightinit` gets from the service, and its index.
 
-The index is that of the simple repository API: in HTML (PEP 503) and JSON (PEP 691), version 1.1 (PEP 700).
-The metadata beside the wheel (PEP 658, PEP 714) lets pip resolve without downloading it.
+The index follows the simple repository API in HTML (PEP 503) and JSON (PEP 691), version 1.1 (PEP 700). The
+separate metadata (PEP 658, PEP 714) lets pip resolve dependencies without downloading the wheel.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ API_VERSION = "1.1"
 HTML = "text/html"
 SIMPLE_HTML = "application/vnd.pypi.simple.v1+html"
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
-MEDIA_TYPES = (HTML, SIMPLE_JSON, SIMPLE_HTML)  # the first for those who do not mind (PEP 691)
+MEDIA_TYPES = (HTML, SIMPLE_JSON, SIMPLE_HTML)  # the first is the default (PEP 691)
 
 logger = logging.getLogger("uvicorn.error")
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A wheel: its file name, bytes and metadata, and the digests of both."""
+    """A wheel, with its metadata and the digests of both."""
 
     filename: str
     version: str
@@ -40,7 +40,7 @@ class Wheel:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a wheel. Raises OSError and ValueError where it is none."""
+        """Read a wheel. Raises OSError, or ValueError if the file is not a wheel."""
         try:
             project, version, *_ = parse_wheel_filename(path.name)
             if project != PROJECT:
@@ -48,7 +48,7 @@ class Wheel:
             with ZipFile(path) as archive:
                 metadata = archive.read(f"{'-'.join(path.name.split('-')[:2])}.dist-info/METADATA")
         except (BadZipFile, InvalidWheelFilename, KeyError) as error:
-            raise ValueError(f"{path} is no wheel: {error}") from error
+            raise ValueError(f"{path} is not a wheel: {error}") from error
         content = path.read_bytes()
         fields, _ = parse_email(metadata)
         return cls(
@@ -63,16 +63,16 @@ class Wheel:
 
     @property
     def path(self) -> str:
-        """Where the wheel is below /packages: below its digest, so that what is there never changes."""
+        """The path of the wheel below /packages. It has the digest, so its content never changes."""
         return f"{self.sha256}/{self.filename}"
 
     @property
     def files(self) -> dict[str, bytes]:
-        """The wheel and its metadata (PEP 658), by where they are below /packages."""
+        """The wheel and its metadata (PEP 658), by their paths below /packages."""
         return {self.path: self.content, f"{self.path}.metadata": self.metadata}
 
     def describe(self) -> dict[str, Any]:
-        """Describe the wheel as the JSON of a project has it (PEP 691 and 700)."""
+        """Describe the wheel for the JSON of a project (PEP 691 and 700)."""
         return {
             "filename": self.filename,
             "url": f"../../packages/{self.path}",
@@ -83,7 +83,7 @@ class Wheel:
         }
 
     def link(self) -> str:
-        """Link to the wheel as the HTML of a project does (PEP 503 and 714)."""
+        """Make the link to the wheel for the HTML of a project (PEP 503 and 714)."""
         return (
             f'<a href="../../packages/{self.path}#sha256={self.sha256}"'
             f' data-requires-python="{escape(self.requires_python)}"'
@@ -92,7 +92,7 @@ class Wheel:
 
 
 def find_wheel(directory: Path, version: str) -> Wheel | None:
-    """Find the client's wheel of a version in a directory; None, and a line in the log, if there is none."""
+    """Return the client's wheel of a version in a directory. Without one, log that and return None."""
     paths = sorted(directory.glob(f"{PROJECT}-{version}-*.whl"))
     if not paths:
         logger.info("No wheel of the client %s in %s: /simple is empty.", version, directory)
@@ -105,7 +105,7 @@ def find_wheel(directory: Path, version: str) -> Wheel | None:
 
 
 def list_projects(wheel: Wheel | None, media_type: str) -> dict[str, Any] | str:
-    """List the projects that there are, in JSON or HTML."""
+    """List the projects of the index, in JSON or HTML."""
     names = [PROJECT] if wheel else []
     if media_type == SIMPLE_JSON:
         return {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]}

@@ -1,4 +1,4 @@
-"""Workers: threads that draw or wait for the store, and run jobs in the order that they come in."""
+"""Workers: threads that draw or wait for the store. They run jobs in the order of arrival."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ class Job(NamedTuple):
     argument: Any
 
     def run(self) -> None:
-        """Run it, unless its future was cancelled."""
+        """Run the function unless its future was cancelled."""
         if self.future.cancelled():
             return
         try:
@@ -37,10 +37,10 @@ class Job(NamedTuple):
 
 
 class Workers:
-    """A pool of threads, beside the event loop's own.
+    """A pool of threads beside the event loop's.
 
-    A ThreadPoolExecutor makes two futures and a lock for each job, which took a tenth of a stream's processor
-    time.
+    A ThreadPoolExecutor creates two futures and a lock for each job. That took a tenth of the processor time
+    of a stream.
     """
 
     def __init__(self, threads: int, name: str = "draw") -> None:
@@ -50,7 +50,7 @@ class Workers:
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
 
     def run(self, function: Callable[[A], T], argument: A) -> asyncio.Future[T]:
-        """Run a function of one argument in a thread, unless its future is cancelled before."""
+        """Run a function of one argument in a thread, unless its future is cancelled first."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(Job(loop, future, function, argument))
@@ -61,14 +61,14 @@ class Workers:
         return not self._jobs.empty()
 
     def close(self) -> None:
-        """End the threads after the jobs that are there."""
+        """End the threads after the queued jobs."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
     def _work(self) -> None:
         while job := self._jobs.get():
             job.run()
-            del job  # else its result stays in memory until the next
+            del job  # otherwise its result stays in memory until the next job
 
 
 def _settle(future: asyncio.Future[T], result: T) -> None:

@@ -1,8 +1,8 @@
-"""Activations: every name that Keras, PyTorch, JAX and timm use, and the family each belongs to.
+"""Activations: every name that Keras, PyTorch, JAX and timm use, and the family of each.
 
-The families and their schemes extend Géron, Hands-On Machine Learning, Table 11-1: none, tanh,
-logistic, softmax → Glorot; ReLU and its variants → He; SELU → LeCun. Every other activation joins
-the family that its shape resembles.
+The families and their schemes extend Géron, Hands-On Machine Learning, Table 11-1: none, tanh, logistic and
+softmax → Glorot; ReLU and its variants → He; SELU → LeCun. Every other activation is in the family that its
+shape resembles.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FAMILY_SCHEMES: dict[Family, Literal["glorot", "he", "lecun"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An activation function: its canonical name, family, the reason for it, and its synonyms."""
+    """An activation function: its canonical name, family, the reason for the family, and its aliases."""
 
     name: str
     family: Family
@@ -109,7 +109,7 @@ _BY_FOLDED_NAME: dict[str, Activation] = {
 
 
 def find_activation(name: str) -> Activation | None:
-    """Find an activation by any of its names, whatever the case, underscores and hyphens.
+    """Find an activation by any of its names, ignoring case, underscores and hyphens.
 
     >>> find_activation("LeakyReLU").name, find_activation("swish").name, find_activation("relo")
     ('leaky_relu', 'silu', None)

@@ -1,4 +1,4 @@
-"""Dtypes: the floating-point formats that weights are served in, and the others of constants, a row each."""
+"""Dtypes: the floating-point formats of weights, and the integer formats of constants."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,8 +12,8 @@ TensorDtypeName = Literal[DtypeName, IntegerName]
 class Dtype:
     """A binary floating-point format, and its names in the file formats.
 
-    `itemsize` is in bytes, `max` the largest finite value, `smallest_subnormal` the smallest positive one.
-    `npy` is the descr of a .npy header, `code` the number by which the kernels know the dtype.
+    `itemsize` is in bytes, `max` is the largest finite value, `smallest_subnormal` the smallest positive one.
+    `npy` is the descr of a .npy header. `code` is the number of the dtype in the kernels.
     """
 
     name: DtypeName
@@ -30,7 +30,7 @@ class Dtype:
 def _make_dtype(
     name: DtypeName, exponent_bits: int, fraction_bits: int, *, npy: str, safetensors: str, code: int
 ) -> Dtype:
-    """Make a row, deriving size and range from the field widths (IEEE 754-2019, section 3.4, table 3.5)."""
+    """Make a row; size and range follow from the field widths (IEEE 754-2019, section 3.4, table 3.5)."""
     bias = (1 << (exponent_bits - 1)) - 1
     return Dtype(
         name,
@@ -51,7 +51,7 @@ DTYPES: dict[DtypeName, Dtype] = {
         _make_dtype("float32", 8, 23, npy="<f4", safetensors="F32", code=1),
         _make_dtype("float64", 11, 52, npy="<f8", safetensors="F64", code=0),
         _make_dtype("float16", 5, 10, npy="<f2", safetensors="F16", code=2),
-        # NumPy has no bfloat16: numpy.save writes the one of ml_dtypes as two bytes of void.
+        # NumPy has no bfloat16: numpy.save writes that of ml_dtypes as void of two bytes.
         _make_dtype("bfloat16", 8, 7, npy="<V2", safetensors="BF16", code=3),
     )
 }
@@ -59,9 +59,9 @@ DTYPES: dict[DtypeName, Dtype] = {
 
 @dataclass(frozen=True, slots=True)
 class IntegerDtype:
-    """An integer format, which constants alone may have, and its names in the file formats.
+    """An integer format, which only constants may have, and its names in the file formats.
 
-    `itemsize` is in bytes, `min` and `max` are the least and the largest value; those of bool are 0 and 1.
+    `itemsize` is in bytes, `min` and `max` are the smallest and the largest value. For bool they are 0 and 1.
     """
 
     name: IntegerName
@@ -73,7 +73,7 @@ class IntegerDtype:
 
 
 def _make_integer(name: IntegerName, bits: int, *, npy: str, safetensors: str) -> IntegerDtype:
-    """Make a row, whose range follows from the number of bits and the sign."""
+    """Make a row; the range follows from the number of bits and the sign."""
     is_signed = name.startswith("int")
     lowest, largest = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
     return IntegerDtype(name, max(1, bits // 8), lowest, largest, npy, safetensors)
@@ -95,5 +95,5 @@ INTEGERS: dict[IntegerName, IntegerDtype] = {
 }
 
 _ROWS: tuple[Dtype | IntegerDtype, ...] = (*DTYPES.values(), *INTEGERS.values())
-#: All that a tensor of a model may have.
+#: All dtypes of tensors of models.
 TENSOR_DTYPES: dict[TensorDtypeName, Dtype | IntegerDtype] = {row.name: row for row in _ROWS}

@@ -1,4 +1,4 @@
-"""Errors of specs, field by field."""
+"""Errors of specs, one for each field and rule."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ MAX_DEPTH = 2
 
 
 class _Missing:
-    """The value of a field that was not sent."""
+    """The value of a field that was not received."""
 
 
 MISSING = _Missing()
@@ -26,9 +26,9 @@ MISSING = _Missing()
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One rule that one field broke. Every part is short text that is safe to print and to send.
+    """A field that breaks a rule. Every part is short text that is safe to print and to send.
 
-    `received` is JSON-like: `3`, `"3"`, `true`, `NaN`, `nothing` where the field was not sent.
+    `received` is JSON-like: `3`, `"3"`, `true`, `NaN`; or `nothing` if the field was not received.
     """
 
     field: str
@@ -39,7 +39,7 @@ class FieldError:
 
     @classmethod
     def of(cls, field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> Self:
-        """Make the error of a broken rule, whose message has all parts.
+        """Make the error of a broken rule. Its message has all parts.
 
         >>> FieldError.of("groups", "must divide 64, the product of the O axes", 5).message
         'groups must divide 64, the product of the O axes; received 5'
@@ -51,7 +51,7 @@ class FieldError:
         return cls(field, rule, received, message, suggestions)
 
     def within(self, place: str) -> Self:
-        """Return the error with the path of its object before the field.
+        """Return the error with the path of its object in front of the field.
 
         >>> FieldError.of("groups", "must be at least 1", 0).within('tensors["conv1"]').message
         'tensors["conv1"].groups must be at least 1; received 0'
@@ -61,14 +61,14 @@ class FieldError:
 
 
 class SpecError(Exception):
-    """A spec of a layer or a model is invalid; `errors` has an entry for each broken rule."""
+    """The spec of a layer or a model is invalid. `errors` has an entry for each broken rule."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
         super().__init__(self.errors)
 
     def within(self, place: str) -> Self:
-        """Return the errors with the path of their object before each field."""
+        """Return the error with the path of its object in front of each field."""
         return type(self)(error.within(place) for error in self.errors)
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class SpecError(Exception):
 
 
 def make_spec_error(field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> SpecError:
-    """Make the error of a spec that breaks one rule.
+    """Make the error for a spec that breaks one rule.
 
     >>> print(make_spec_error("scale", "must be greater than 0", -1.0))
     scale must be greater than 0; received -1.0
@@ -85,7 +85,7 @@ def make_spec_error(field: str, rule: str, value: object, suggestions: tuple[str
 
 
 def describe_value(value: object, level: int = 0) -> str:
-    r"""Describe any value in short, printable, JSON-like text that can be encoded as UTF-8.
+    r"""Describe any value in short, printable, JSON-like text that is valid UTF-8.
 
     >>> describe_value(float("nan")), describe_value(True), describe_value("\ud800"), describe_value([1, "a"])
     ('NaN', 'true', '"\\ud800"', '[1, "a"]')
@@ -112,7 +112,7 @@ def describe_text(text: str) -> str:
 
 
 def _describe_integer(value: int) -> str:
-    # Python refuses to print integers beyond some thousand digits; count bits first.
+    # Python refuses to print integers with thousands of digits, so count the bits first.
     digits = math.ceil(value.bit_length() * math.log10(2))
     return f"an integer of about {digits} digits" if digits > MAX_DIGITS else str(value)
 
@@ -124,7 +124,7 @@ def _describe_items(items: Iterable[str], count: int, level: int) -> str:
     return f"[{', '.join(items)}{more}]"
 
 
-# A hostile body may break a rule a million times; only the first few are described.
+# A hostile body may break a rule a million times. Only the first few errors are described.
 MAX_ERRORS = 16
 
 INTEGER = "must be an integer"
@@ -159,23 +159,23 @@ RULES: dict[str, str] = {
 
 
 def make_rule_error(rule: str, suggestions: tuple[str, ...] = ()) -> PydanticCustomError:
-    """Make the error that our validators raise within pydantic."""
+    """Make the error that validators raise within pydantic."""
     return PydanticCustomError("domain_rule", "{rule}", {"rule": rule, "suggestions": suggestions})
 
 
 def translate_validation_errors(
     error: ValidationError, fields: Mapping[str, object], what: str = "layer spec"
 ) -> tuple[FieldError, ...]:
-    """Translate pydantic's errors to field errors, the first MAX_ERRORS of them.
+    """Translate the first MAX_ERRORS of pydantic's errors to field errors.
 
-    `fields` has the field names of the model, for suggestions; `what` names the model in messages.
+    `fields` has the field names of the model, for suggestions. `what` names the model in messages.
     """
     details = error.errors(include_url=False)[:MAX_ERRORS]
     return tuple(_translate(detail, fields, what) for detail in details if not _is_echo(detail))
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """Return whether a list is too short only without its invalid items, which have errors of their own."""
+    """Return whether a list is too short only because its invalid items were dropped."""
     return detail["type"] == "too_short" and detail["ctx"]["actual_length"] < len(detail["input"])
 
 
@@ -201,7 +201,7 @@ def _suggest(
 
 
 def format_location(location: tuple[int | str, ...]) -> str:
-    """Format the location of a value: a field, or an item of one.
+    """Format the location of a value: a field or an item of a field.
 
     >>> format_location(("shape", 1)), format_location(("seed",)), format_location(())
     ('shape[1]', 'seed', 'spec')

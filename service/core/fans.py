@@ -1,4 +1,4 @@
-"""Fans: how many inputs each unit sums, and how many units each input feeds."""
+"""Fans: the number of inputs that each unit sums, and the number of units that each input feeds."""
 
 import math
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from service.core.schemes import Mode
 
 
 class Fans(NamedTuple):
-    """The fans of one kernel, exact whole numbers."""
+    """The fans of one kernel, as exact integers."""
 
     fan_in: int
     fan_out: int
 
     @property
     def fan_avg(self) -> float:
-        """The arithmetic mean: an int if it is whole, so that it is exact.
+        """The arithmetic mean, as an int if it is whole, so that it is exact.
 
         >>> Fans(784, 300).fan_avg, Fans(2, 3).fan_avg
         (542, 2.5)
@@ -34,7 +34,7 @@ class Fans(NamedTuple):
         return math.sqrt(self.fan_in * self.fan_out)
 
     def select(self, mode: Mode) -> float:
-        """Return the fan of a mode.
+        """Return the fan that a mode names.
 
         >>> Fans(784, 300).select("fan_out")
         300
@@ -50,11 +50,11 @@ def compute_fans(
     fan_in: int | None = None,
     fan_out: int | None = None,
 ) -> Fans:
-    """Compute the fans of a kernel, except those that are given. `letters` has one letter for each axis.
+    """Compute the fans of a kernel that are not given. `letters` has one letter for each axis.
 
-    With field = product of the D, H and W axes: fan_in = I × field, fan_out = O / groups × field (He et al.
-    2015, section 2.2; in a group an input reaches only that group's units). Stacked axes (B, G) count
-    in neither. Raises SpecError.
+    field is the product of the D, H and W axes. fan_in = I × field and fan_out = O / groups × field, because
+    an input reaches only the units of its group (He et al. 2015, section 2.2). Stacked axes (B, G) do not
+    count. Raises SpecError.
 
     >>> compute_fans((3, 3, 32, 64), "HWIO")
     Fans(fan_in=288, fan_out=576)

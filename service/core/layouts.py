@@ -1,7 +1,8 @@
-"""Layouts: which axis of a tensor is which.
+"""Layouts: the meaning of each axis of a tensor.
 
-One letter for each axis: I input channels, O output channels, D H W spatial, B or G stacked
-independent kernels. Letters may repeat: "IOO" is an attention kernel (embedding, heads, head size).
+A layout has one letter for each axis: I for input channels, O for output channels, D, H, W for space, B or G
+for stacked independent kernels. Letters may repeat: "IOO" is an attention kernel (embedding, heads, head
+size).
 """
 
 from typing import NamedTuple
@@ -20,7 +21,7 @@ class Extents(NamedTuple):
     field: int
 
 
-# The order of kernel axes in each framework, by rank. A bias is one value for each output.
+# The order of kernel axes in each framework, by rank. A bias has one value for each output.
 SHORTHANDS: dict[str, tuple[str, ...]] = {
     "keras": ("O", "IO", "WIO", "HWIO", "DHWIO"),
     "torch": ("O", "OI", "OIW", "OIHW", "OIDHW"),
@@ -28,9 +29,7 @@ SHORTHANDS: dict[str, tuple[str, ...]] = {
 
 
 def resolve_layout(layout: str, rank: int) -> str:
-    """Resolve a layout to one letter for each axis.
-
-    Raises SpecError if it is not a layout of that rank.
+    """Resolve a layout to one letter for each axis. Raises SpecError if it does not fit the rank.
 
     >>> resolve_layout("keras", 4), resolve_layout("torch", 4), resolve_layout("IOO", 3)
     ('HWIO', 'OIHW', 'IOO')
@@ -50,10 +49,10 @@ def resolve_layout(layout: str, rank: int) -> str:
 
 
 def has_kernel_axes(letters: str) -> bool:
-    """Tell whether a layout has the axes to derive fans from.
+    """Return whether a layout has the axes to derive fans from.
 
-    In a stack of independent kernels one of I and O may be missing and counts as one channel, so that "HWGO"
-    is a depthwise kernel of Keras.
+    In a stack of independent kernels, I or O may be missing and counts as one channel. So "HWGO" is a
+    depthwise kernel of Keras.
 
     >>> has_kernel_axes("HWIO"), has_kernel_axes("HWGO"), has_kernel_axes("O")
     (True, True, False)
@@ -67,13 +66,13 @@ def check_kernel_axes(letters: str, shape: tuple[int, ...]) -> None:
     if has_kernel_axes(letters):
         return
     if len(letters) == 1:
-        raise make_spec_error("shape", "of rank 1 has no fans to derive: give both fan_in and fan_out", shape)
-    rule = "must name an I axis and an O axis, unless both fan_in and fan_out are given"
+        raise make_spec_error("shape", "of rank 1 has no fans: set both fan_in and fan_out", shape)
+    rule = "must have an I axis and an O axis, unless both fan_in and fan_out are set"
     raise make_spec_error("layout", rule, letters)
 
 
 def measure_kernel(letters: str, shape: tuple[int, ...]) -> Extents:
-    """Return the exact products of the I axes, of the O axes, and of the D, H and W axes of one kernel.
+    """Return the exact products of the I axes, the O axes, and the D, H and W axes of one kernel.
 
     >>> measure_kernel("HWIO", (3, 5, 32, 64))
     Extents(inputs=32, outputs=64, field=15)

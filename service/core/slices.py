@@ -1,4 +1,4 @@
-"""Slices: the part of a tensor that a text such as `0:128,:` selects, as in NumPy."""
+"""Slices: parse and format text such as `0:128,:`, which selects a part of a tensor as in NumPy."""
 
 import re
 
@@ -6,7 +6,7 @@ from service.core.errors import FieldError, SpecError
 
 SLICE = re.compile(r"([0-9]*):([0-9]*)", re.ASCII)
 MAX_INDEX_DIGITS = 20  # more than any axis has
-RULE = "must be start:stop, either of which may be left out"
+RULE = "must be start:stop, where both numbers are optional"
 
 #: A half-open slice of step 1 for each axis.
 Slices = tuple[slice, ...]
@@ -15,16 +15,16 @@ Slices = tuple[slice, ...]
 def parse_slices(text: str, shape: tuple[int, ...]) -> Slices:
     """Parse slices separated by commas to one half-open slice for each axis.
 
-    Axes at the end may be left out, as in NumPy, and are whole. There are no steps, no negative indices, and
-    no bare integers, which would drop an axis. Unlike NumPy, a slice that is empty or exceeds the axis is an
-    error. Raises SpecError.
+    Missing axes at the end are whole, as in NumPy. Steps, negative indices and single integers, which would
+    drop an axis, are errors. Unlike in NumPy, so are slices that are empty or exceed the axis. Raises
+    SpecError.
 
     >>> parse_slices("0:128,:", (784, 300))
     (slice(0, 128, None), slice(0, 300, None))
     """
     texts = text.split(",")
     if len(texts) > len(shape):
-        rule = f"must have at most one cut for each axis of shape, {len(shape)}"
+        rule = f"must have at most one slice for each axis of shape, {len(shape)}"
         raise SpecError([FieldError.of("slice", rule, text)])
     errors: list[FieldError] = []
     slices = []
@@ -39,7 +39,7 @@ def parse_slices(text: str, shape: tuple[int, ...]) -> Slices:
 
 
 def format_slices(slices: Slices, shape: tuple[int, ...]) -> str:
-    """Format slices as the shortest text that parses to them; a whole tensor is an empty text.
+    """Format slices as the shortest text that parses to them: an empty text for a whole tensor.
 
     >>> format_slices((slice(0, 128), slice(0, 300)), (784, 300))
     '0:128'
@@ -65,7 +65,7 @@ def select_all(shape: tuple[int, ...]) -> Slices:
 
 
 def compute_shape(slices: Slices) -> tuple[int, ...]:
-    """Return the shape of what slices select.
+    """Return the shape that slices select.
 
     >>> compute_shape((slice(0, 128), slice(7, 9)))
     (128, 2)
@@ -74,7 +74,7 @@ def compute_shape(slices: Slices) -> tuple[int, ...]:
 
 
 def _parse_bounds(text: str, length: int) -> tuple[int, int, str]:
-    """Return start, stop and, if the slice breaks one, the rule."""
+    """Return start, stop, and the rule that the slice breaks, or an empty text."""
     found = SLICE.fullmatch(text)
     if not found:
         hint = f": write {text}:{int(text) + 1} to keep the axis" if _is_index(text) else ""

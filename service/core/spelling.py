@@ -1,9 +1,9 @@
-"""Names: one spelling for lookup, and the nearest known names for a mistake."""
+"""Names: fold spellings for lookup, and find the nearest known names for a wrong one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# difflib is quadratic in the length, and longer names are no misspellings.
+# difflib takes quadratic time, and a longer name is not a misspelling.
 MAX_COMPARED_LENGTH = 40
 
 

@@ -1,4 +1,4 @@
-"""Spread: how far weights spread around zero, by a scale and a fan, or as a spec gives it itself."""
+"""Spread: how far weights spread around zero, by scale and fan or by a field of the spec."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from service.core.schemes import TRUNCATED_UNIT_STDDEV, DistributionName, Mode
 
 SpreadName = Literal["stddev", "parent_stddev", "limit"]
 
-#: What a given spread may be: its square is a float64 of full precision.
+#: Limits of a given spread, whose square must be a float64 of full precision.
 MIN_SPREAD, MAX_SPREAD = 1e-150, 1e150
 
 
@@ -34,7 +34,7 @@ class Spread(NamedTuple):
 def spread_stddev(stddev: float) -> Spread:
     """Spread weights by their standard deviation.
 
-    √(fl(x · x)) is x for every float x whose square is in range, so that it stays as it is given.
+    √(fl(x · x)) is x for every float x whose square is in range, so the stddev is exactly the given one.
 
     >>> spread_stddev(0.02).stddev
     0.02
@@ -45,7 +45,7 @@ def spread_stddev(stddev: float) -> Spread:
 def spread_limit(limit: float) -> Spread:
     """Spread weights over the open interval ±limit; σ² = limit² / 3.
 
-    The variance is one of which √(3 · variance) is the limit, bit for bit, where a float near has that.
+    √(3 · variance) is the limit, bit for bit, if a float near limit² / 3 makes that possible.
 
     >>> spread_limit(0.05) == Spread.of(spread_limit(0.05).variance, 1)
     True
@@ -58,9 +58,9 @@ def spread_limit(limit: float) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class SpreadField:
-    """A field of a spec that gives the spread itself, and so implies scheme explicit.
+    """A field of a spec that sets the spread directly, and so implies scheme explicit.
 
-    `distributions` are those that it is for, the default first. `formula` is what σ² is, in the field's name.
+    `distributions` are the allowed ones, the default first. `formula` is σ² in terms of the field.
     """
 
     name: SpreadName
@@ -69,7 +69,7 @@ class SpreadField:
     measure: Callable[[float], Spread]
 
     def format_formula(self, value: float) -> str:
-        """Format how the variance follows from a value of the field.
+        """Format how the variance is computed from a value of the field.
 
         >>> SPREADS["limit"].format_formula(0.05)
         'σ² = limit² / 3 = 0.05² / 3'
@@ -91,14 +91,15 @@ SPREADS: dict[SpreadName, SpreadField] = {
     )
 }
 
-#: The fields by which a scheme spreads weights, which a given spread leaves nothing to say.
+#: The fields of a scheme's spread, which contradict a spread that is set directly.
 SCALING_FIELDS = ("scale", "mode", "negative_slope", "fan_in", "fan_out")
 
 
 def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a tensor over a model's defaults.
+    """Return a model's defaults, overridden by the fields of a tensor.
 
-    A spread of its own replaces the scheme of the defaults, or their spread, and so does a scheme of its own.
+    A spread of the tensor replaces scheme and spread of the defaults. A scheme of the tensor replaces their
+    spread.
 
     >>> merge_defaults({"layout": "torch", "stddev": 0.02}, {"scheme": "he"})
     {'layout': 'torch', 'scheme': 'he'}
@@ -112,7 +113,7 @@ def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> di
 
 
 def format_formula(scale: float, mode: Mode, fan: float, negative_slope: float | None = None) -> str:
-    """Format how the variance was computed.
+    """Format how the variance is computed.
 
     >>> format_formula(2.0, "fan_in", 784)
     'σ² = 2 / fan_in = 2 / 784'

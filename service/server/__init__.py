@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server: uvicorn, and what it leaves open between a connection and a request.
+"""The HTTP/1.1 server: uvicorn with request timeouts, a limit for heads and a lingering close.
 
-No other room imports uvicorn or httptools. The application runs under any ASGI server, with the same bytes.
+No other folder imports uvicorn or httptools. The application runs under any ASGI server with the same bytes.
 """

@@ -1,34 +1,35 @@
-"""Lingering close: the end of a connection whose client is still sending when it gets the last response.
+"""Lingering close: close a connection whose client still sends when it gets the last response.
 
-Closing a socket with unread bytes resets the connection, and the reset may destroy the response before the
-client has read it. RFC 9112, section 9.6: close the sending side first, and read on until the client closes.
+Closing a socket with unread bytes resets the connection, and the reset can destroy the response before the
+client has read it. So close the sending side first, and keep reading until the client closes (RFC 9112,
+section 9.6).
 """
 
 import asyncio
 from collections.abc import Callable
 
-LINGER_TIMEOUT = 1.0  # seconds that the client has to read the response and close
+LINGER_TIMEOUT = 1.0  # seconds in which the client must read the response and close
 MAX_UNREAD_BYTES = 2**20  # bytes that the client may send meanwhile
 
 
 class ResponseTransport:
-    """The part of a transport that a response uses, with a `close` of the server's own."""
+    """The part of a transport that a response uses, with the server's `close`."""
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
         self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
 
 
 class LingeringClose(asyncio.Protocol):
-    """The protocol of a connection after its last response. It discards all that it receives."""
+    """The protocol of a connection after its last response. It discards everything it receives."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport, self._protocol = transport, transport.get_protocol()
         self._received = 0
 
     def begin(self) -> None:
-        """Close the sending side now, and the connection when the client does or the timeout is over.
+        """Close the sending side now, and the connection when the client closes it or after the timeout.
 
-        TLS cannot close one side only (asyncio's transports do not): there the client goes by Content-Length.
+        asyncio cannot close one side of TLS. There the client finds the end by Content-Length.
         """
         self._transport.set_protocol(self)
         if self._transport.can_write_eof():
@@ -42,5 +43,5 @@ class LingeringClose(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the protocol that answered."""
+        """Pass the event on to the protocol that sent the response."""
         self._protocol.connection_lost(exc)

@@ -1,7 +1,7 @@
 """The HTTP/1.1 protocol: uvicorn's, with a limit for heads, timeouts for requests and a lingering close.
 
-It uses internals of uvicorn; pyproject.toml has the versions. Errors in the syntax of HTTP are answered
-here, before there is a request for the application, as application/problem+json (RFC 9457).
+It uses internals of uvicorn, so pyproject.toml limits the versions. A request with invalid HTTP syntax never
+reaches the application: this module answers it with application/problem+json (RFC 9457).
 """
 
 import asyncio
@@ -20,28 +20,28 @@ from service.api.sending.direct import EXTENSION
 from service.server.lingering_close import LingeringClose, ResponseTransport
 from service.server.timeouts import RequestTimeouts
 
-MAX_UNSENT_BYTES = 4096  # that a transport may hold back before a stream waits
-MAX_HEAD_BYTES = 64 * 1024  # of the request target and all fields
+MAX_UNSENT_BYTES = 4096  # unsent bytes in a transport above which a stream waits
+MAX_HEAD_BYTES = 64 * 1024  # bytes of the request target and all fields
 
 
 class TransportSocket:
-    """The socket below a transport: a `ClientSocket` of service.api.sending.direct over a request's cycle."""
+    """The socket below a transport: a `ClientSocket` (service.api.sending.direct) for a request's cycle."""
 
     def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
         self._transport, self._cycle = transport, cycle
 
     def is_writable(self) -> bool:
-        """Return whether the transport is open and has sent all that was written to it."""
+        """Return whether the transport is open and has sent everything written to it."""
         return not self._transport.is_closing() and self._transport.get_write_buffer_size() == 0
 
     def duplicate(self) -> socket.socket:
-        """Return the socket under a descriptor of its own, which stays valid when the server closes its."""
+        """Return the socket under a new descriptor, which stays valid when the server closes its own."""
         duplicate = socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno()))
         duplicate.settimeout(0)
         return duplicate
 
     def note_written(self, count: int) -> None:
-        """Take bytes off those that the cycle still expects of the body."""
+        """Subtract written bytes from those that the cycle still expects of the body."""
         self._cycle.expected_content_length -= count
 
     def abort(self) -> None:
@@ -50,19 +50,19 @@ class TransportSocket:
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 by httptools, with problems for errors, a limit for heads, and timeouts from the start.
+    """HTTP/1.1 by httptools, with problems for errors, a limit for heads, and timeouts from the first byte.
 
-    The transport reports a full buffer as soon as a chunk is not sent whole, and an empty one when all is: a
-    stream whose client stalls is ahead by one chunk. A head alone stays below the limit, and goes out with a
-    small body.
+    The transport reports a full buffer as soon as a chunk is not sent completely, and an empty buffer when it
+    is. So if a client stalls, its stream is ahead by one chunk. A head alone stays below that limit, so it is
+    sent together with a small body.
     """
 
     _head_bytes = 0
-    # Received since the last complete part of a message. The parser keeps what is not complete and reports
-    # nothing, so a field without an end is in no other count.
+    # Received since the last complete part of a message. The parser keeps an incomplete field and reports
+    # nothing, so no other counter has it.
     _incomplete_bytes = 0
     _has_progressed = False
-    _current: RequestResponseCycle | None = None  # being answered, or the last that was; others may be queued
+    _current: RequestResponseCycle | None = None  # the one with the latest response; others may be queued
 
     def __init__(
         self,
@@ -87,13 +87,13 @@ class Protocol(HttpToolsProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timeout, and disconnect the request being answered: uvicorn does the last received."""
+        """Stop the timeout, and disconnect the current request: uvicorn disconnects only the last."""
         self._timeouts.stop(self)
         self._disconnect()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Start the timeout of a request at its first byte, be it an empty line."""
+        """Start the timeout of a request at its first byte, even of an empty line."""
         self._timeouts.start(self)
         self._has_progressed = False
         super().data_received(data)
@@ -103,7 +103,7 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
-        """Start to count a head. The bytes of a pipelined request may have come with the one before."""
+        """Start to count a head. A pipelined request may arrive in the same bytes as the one before."""
         self._timeouts.start(self)
         super().on_message_begin()
         self._head_bytes = self._incomplete_bytes = 0
@@ -120,7 +120,7 @@ class Protocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Let the response close our way, and write to the socket itself where it is not encrypted."""
+        """Give the response the lingering close and, without TLS, direct access to the socket."""
         self._has_progressed = True
         super().on_headers_complete()
         self.cycle.transport = self._response_transport
@@ -143,12 +143,12 @@ class Protocol(HttpToolsProtocol):
         """Answer 408 and close (RFC 9110, section 15.5.9), unless an earlier request is being answered."""
         cycle = self._current
         if cycle and cycle.response_complete and cycle.more_body:
-            self.transport.close()  # it was answered before its body came
+            self.transport.close()  # the response was sent before the body arrived
         elif not (is_being_answered(cycle) or self.transport.is_closing()):
             self._refuse(describe(408, "The request took too long to arrive."))
 
     def send_400_response(self, msg: str) -> None:
-        """Answer 400 or 431 and close; only close where a response is under way."""
+        """Answer 400 or 431 and close. If a response is under way, only close."""
         cycle = self._current
         if cycle and cycle.response_started and not cycle.response_complete:
             self._close()
@@ -167,7 +167,7 @@ class Protocol(HttpToolsProtocol):
         self._close()
 
     def _close(self) -> None:
-        """Close after the last response: at once if no request is arriving, else with a lingering close."""
+        """Close after the last response: at once, or with a lingering close if a request is arriving."""
         if not self._timeouts.stop(self):
             self.transport.close()
             return
@@ -188,9 +188,9 @@ class Protocol(HttpToolsProtocol):
     def _count_head(self, length: int) -> None:
         self._head_bytes += length
         if self._head_bytes > MAX_HEAD_BYTES:
-            raise ValueError("the head is too long")  # httptools makes it an HttpParserError
+            raise ValueError("the head is too long")  # httptools turns it into an HttpParserError
 
 
 def is_being_answered(cycle: RequestResponseCycle | None) -> bool:
-    """Return whether a request is complete or its response has begun, and the response is not complete."""
+    """Return whether a response is due or under way: the request is complete, or the response has started."""
     return bool(cycle and not cycle.response_complete and (cycle.response_started or not cycle.more_body))

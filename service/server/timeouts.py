@@ -1,6 +1,6 @@
-"""Request timeouts: an end to requests that do not arrive in time.
+"""Request timeouts: refuse requests that do not arrive in time.
 
-A timer for each request would cost every request something, so one timer looks at all of them together.
+One timer checks all requests, because a timer for each would slow down every request.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ class Connection(Protocol):
     """A connection that a request is arriving on."""
 
     def expire(self) -> None:
-        """Refuse the request that did not arrive in time, unless another is still being answered."""
+        """Refuse the request that did not arrive in time, unless an earlier response is still under way."""
 
 
 class RequestTimeouts:
-    """The connections of a process whose request is not complete yet, and when it began to arrive.
+    """The connections of a process with an incomplete request, and the time when it started to arrive.
 
     One object serves one event loop. It can be pickled before its first use, for worker processes.
     """
@@ -29,14 +29,14 @@ class RequestTimeouts:
         self._is_scheduled = False
 
     def start(self, connection: Connection) -> None:
-        """Start the timeout of a request, unless it runs already."""
+        """Start the timeout of a request unless it is running."""
         if connection not in self._begun:
             self._begun[connection] = monotonic()
             if not self._is_scheduled:
                 self._schedule()
 
     def stop(self, connection: Connection) -> bool:
-        """Stop the timeout of a request; return whether it was running."""
+        """Stop the timeout of a request. Return whether it was running."""
         return self._begun.pop(connection, None) is not None
 
     def _schedule(self) -> None:
@@ -44,7 +44,7 @@ class RequestTimeouts:
         asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._check)
 
     def _check(self) -> None:
-        """Expire the requests that take too long; one whose connection stays open gets the timeout again."""
+        """Expire the requests that take too long. If the connection stays open, the timeout starts again."""
         now = monotonic()
         for connection in [key for key, begun in self._begun.items() if begun + self._timeout <= now]:
             self._begun[connection] = now

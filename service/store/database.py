@@ -1,4 +1,4 @@
-"""Database: the interface that SQLite and PostgreSQL have in common for the store."""
+"""Database: the interface of the store to SQLite and PostgreSQL."""
 
 from collections.abc import Hashable
 from typing import Protocol
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 
 
 class Database(Protocol):
-    """A database of the store. Making one connects to nothing."""
+    """A database of the store. The constructor does not connect."""
 
     @property
     def reader(self) -> Engine:
@@ -18,13 +18,13 @@ class Database(Protocol):
         """The engine of connections whose transactions write."""
 
     def identify(self) -> Hashable:
-        """Return a value that identifies the database: another one has another. None if it does not exist."""
+        """Return a value that is unique to the database, or None if it does not exist."""
 
     def create(self) -> None:
-        """Create the database, empty, unless it exists."""
+        """Create an empty database unless it exists."""
 
     def dispose(self) -> None:
         """Close the idle connections."""
 
     def lock(self, connection: Connection) -> None:
-        """Lock out migrations by other processes until the transaction ends."""
+        """Block migrations by other processes until the transaction ends."""

@@ -13,7 +13,7 @@ from service.core.models.names import NameEntry
 
 
 class NameTakenError(Exception):
-    """The name is taken by another model, or is retired; `entry` is the existing one."""
+    """The name stands for another model, or is retired. `entry` is the existing entry."""
 
     def __init__(self, entry: NameEntry) -> None:
         self.entry = entry
@@ -25,7 +25,7 @@ class NameTakenError(Exception):
 
 
 class UnknownModelError(Exception):
-    """No model has the id."""
+    """No model has this id."""
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -36,7 +36,7 @@ class UnknownModelError(Exception):
 
 
 class StoreUnavailableError(Exception):
-    """The store is unavailable. The message is safe to send: no password, host or statement."""
+    """The store is unavailable. The message is safe to send: it has no password, host or statement."""
 
 
 LOG = logging.getLogger("service.store")
@@ -59,13 +59,13 @@ SQLITE_CODES: dict[int, str] = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened",
     sqlite3.SQLITE_CORRUPT: DAMAGED,
     sqlite3.SQLITE_NOTADB: DAMAGED,
-    sqlite3.SQLITE_IOERR: "lies on a disk that fails or is full",
+    sqlite3.SQLITE_IOERR: "is on a disk that fails or is full",
 }
 # SQLSTATE of PostgreSQL, or its prefix → what it means (PostgreSQL manual, appendix A). The longest wins.
 SQLSTATES: dict[str, str] = {
     "08": UNREACHABLE,
     "25006": READ_ONLY,
-    "42501": "does not grant what is needed",
+    "42501": "does not grant the permissions that the service needs",
     "53": "has no resources left",
     "53100": FULL,
     "53300": "has too many connections",
@@ -80,7 +80,7 @@ SQLSTATES: dict[str, str] = {
 def translate_errors() -> Iterator[None]:
     """Raise errors of the database, its driver or the disk as StoreUnavailableError.
 
-    The original message is logged, without passwords.
+    Logs the original message without passwords.
     """
     try:
         yield
@@ -92,7 +92,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def explain(cause: BaseException) -> str:
-    """Return what an error means, by its code.
+    """Return the meaning of an error, by its code.
 
     >>> explain(OSError(28, "No space left on device"))
     'cannot be written to'

@@ -1,4 +1,4 @@
-"""Migrations: whether the tables have the schema that the code expects, and migrating them to it."""
+"""Migrations: check that the tables have the schema that the code expects, and migrate them to it."""
 
 import threading
 from pathlib import Path
@@ -14,16 +14,16 @@ from service.store.errors import StoreUnavailableError
 from service.store.tables import ModelRow
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-NEWER = "The storage was migrated by a newer version of the service; this one cannot use it."
-GONE = "The storage is gone. It has to be put back, or the service started again to begin with an empty one."
-DAMAGED = "The storage is damaged: its tables do not say which version of the service made them."
+NEWER = "The storage was migrated by a newer version of the service, and this version cannot use it."
+GONE = "The storage is gone. Put it back, or restart the service to begin with an empty one."
+DAMAGED = "The storage is damaged: its tables lack the version of their schema."
 
 # Alembic keeps the current migration in module state.
 ALEMBIC_LOCK = threading.Lock()
 
 
 class Schema:
-    """The schema of a database. It is checked once, and again after the database was replaced."""
+    """The schema of a database. It is checked once, and again after the database is replaced."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,8 +35,8 @@ class Schema:
     def prepare(self, *, writing: bool) -> bool:
         """Check the schema, and migrate it if necessary. Return False if there are no tables to read.
 
-        Raises StoreUnavailableError if a newer version made the tables or they are gone, and the errors of
-        the database; the next call tries again.
+        Raises StoreUnavailableError if a newer version made the tables or if they are gone, and the errors of
+        the database. The next call tries again.
         """
         if self._is_current():
             return True
@@ -67,7 +67,8 @@ class Schema:
 
     def _has_tables(self, *, creating: bool) -> bool:
         with self._database.reader.connect() as connection:
-            has_models = inspect(connection).has_table(ModelRow.__tablename__)  # before others migrate
+            # Read the tables first: another process may migrate between the two reads.
+            has_models = inspect(connection).has_table(ModelRow.__tablename__)
             revisions = read_revisions(connection)
         if has_models and not revisions:
             raise StoreUnavailableError(DAMAGED)
@@ -79,7 +80,7 @@ class Schema:
 
 
 def migrate(database: Database) -> None:
-    """Migrate to the newest version, unless another process has. Raises StoreUnavailableError."""
+    """Migrate to the newest version unless another process already has. Raises StoreUnavailableError."""
     with ALEMBIC_LOCK, database.writer.begin() as connection:
         database.lock(connection)
         revisions = read_revisions(connection)
@@ -92,14 +93,14 @@ def migrate(database: Database) -> None:
 
 
 def make_config() -> Config:
-    """Make Alembic's configuration: the directory of the migrations."""
+    """Make Alembic's configuration, with the directory of the migrations."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
 
 def read_revisions(connection: Connection) -> set[str]:
-    """Read the last migration of a database, an empty set if there was none."""
+    """Read the last migration of a database: an empty set if there was none."""
     return set(MigrationContext.configure(connection).get_current_heads())
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL: a database by URL."""
+"""PostgreSQL, by URL."""
 
 from collections.abc import Hashable
 
@@ -8,9 +8,9 @@ POOL_SIZE = 4
 CONNECT_TIMEOUT = 3  # seconds
 POOL_TIMEOUT = 5  # seconds
 DRIVER = "postgresql+psycopg"
-MIGRATION_LOCK = 0x77656967687469  # "weighti" in ASCII; other applications lock other numbers
+MIGRATION_LOCK = 0x77656967687469  # "weighti" in ASCII, to differ from the locks of other applications
 
-# Timeouts of the server in milliseconds, and of the TCP connection in seconds, but for tcp_user_timeout.
+# Timeouts of the server and tcp_user_timeout are in milliseconds, those of the connection in seconds.
 OPTIONS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000"
 CONNECTION_DEFAULTS = {
     "connect_timeout": CONNECT_TIMEOUT,
@@ -31,7 +31,7 @@ class Postgres:
         options = f"{OPTIONS} {parsed.query.get('options', '')}"
         self.writer: Engine = create_engine(
             parsed.difference_update_query(["options"]),
-            # Prepared statements fail behind a pooler that assigns another connection to each transaction.
+            # Prepared statements fail behind a pooler that changes the connection with each transaction.
             connect_args={**own, "options": options, "prepare_threshold": None},
             pool_pre_ping=True,
             pool_size=POOL_SIZE,
@@ -41,7 +41,7 @@ class Postgres:
         self.reader: Engine = self.writer.execution_options(isolation_level="AUTOCOMMIT")
 
     def identify(self) -> Hashable:
-        """Return True: if the database does not exist, the server reports it."""
+        """Return True: the server reports a database that does not exist."""
         return True
 
     def create(self) -> None:

@@ -1,4 +1,4 @@
-"""Queries: reads and writes of the tables, each in a transaction of the caller."""
+"""Queries: reads and writes of the tables, each in the caller's transaction."""
 
 from datetime import datetime
 
@@ -23,10 +23,10 @@ Fields = tuple[str, str, str, str, str, str, datetime, datetime | None, str | No
 
 
 def find_model(connection: Connection, identity: str) -> bytes | None:
-    """Return the canonical form of a model, None if it does not exist."""
+    """Return the canonical form of a model, or None if it does not exist."""
     canonical = connection.scalar(select(ModelRow.canonical).where(ModelRow.id == identity))
     if not isinstance(canonical, bytes | None):
-        raise TypeError("a row has what are no bytes")
+        raise TypeError("a row of models has a canonical form that is not bytes")
     return canonical
 
 
@@ -44,7 +44,7 @@ def add_model(connection: Connection, identity: str, canonical: bytes) -> bool:
 
 
 def find_name(connection: Connection, name: ModelName) -> NameEntry | None:
-    """Return the entry of a name, None if it does not exist."""
+    """Return the entry of a name, or None if it does not exist."""
     row = connection.execute(SELECT_ENTRY.where(_is_row_of(name))).one_or_none()
     return None if row is None else _make_entry(row)
 
@@ -68,7 +68,7 @@ def add_name(connection: Connection, entry: NameEntry) -> tuple[NameEntry, bool]
 
 
 def retire_name(connection: Connection, name: ModelName, retired: Retirement) -> NameEntry | None:
-    """Retire a name unless it is retired, and return its entry. None if it does not exist."""
+    """Retire a name unless it is retired. Return its entry, or None if it does not exist."""
     values = {
         "retired_at": retired.when,
         "retired_author": retired.author,
@@ -102,6 +102,6 @@ def _bind(name: ModelName) -> Tuple:
 def _make_entry(row: Row[*Fields]) -> NameEntry:
     team, name, version, model, author, note, published, when, retirer, reason = row
     if not all(isinstance(text, str) for text in (team, name, version, model, author, note)):
-        raise TypeError("a row has what is no text")
+        raise TypeError("a row of names has a column that is not text")
     retired = None if when is None else Retirement(retirer or "", reason or "", when)
     return NameEntry(ModelName(team, name, version), model, author, note, published, retired)

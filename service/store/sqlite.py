@@ -14,12 +14,15 @@ LOCK_TIMEOUT = 3.0  # seconds
 POOL_SIZE = 4
 WRITE_OPTION = "weightinit_writing"
 
-# WAL with FULL: a commit is on the disk before it is acknowledged (https://www.sqlite.org/pragma.html).
+# In WAL mode with FULL, a commit is on the disk before it returns (https://www.sqlite.org/pragma.html).
 PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
 
 
 class Sqlite:
-    """The file `weightinit.sqlite3` in WAL mode, where readers and the writer do not block each other."""
+    """The file `weightinit.sqlite3` in WAL mode: readers and a writer do not block each other.
+
+    Only one process writes at a time; the others wait for LOCK_TIMEOUT.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
@@ -35,7 +38,7 @@ class Sqlite:
         event.listen(self.reader, "begin", begin)
 
     def identify(self) -> Hashable:
-        """Return device and inode of the file, None if there is none. A replaced file is another database."""
+        """Return the device and inode of the file, or None. A replaced file is another database."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -43,7 +46,7 @@ class Sqlite:
         return status.st_dev, status.st_ino
 
     def create(self) -> None:
-        """Create the directory and the file, and switch it to WAL mode, which is persistent."""
+        """Create the directory and the file, and switch the file to WAL mode, which persists."""
         make_directory(self.path.parent)
         self.path.touch()
         connection = self._connect()
@@ -59,7 +62,7 @@ class Sqlite:
         self.reader.dispose()
 
     def lock(self, connection: Connection) -> None:
-        """Do nothing: a transaction that writes holds the lock from its beginning."""
+        """Do nothing: a transaction that writes holds the lock from its start."""
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -79,15 +82,15 @@ class Sqlite:
 
 
 def begin(connection: Connection) -> None:
-    """Take the write lock at the beginning: upgrading after a read fails if another process has written."""
+    """Take the write lock at the start: upgrading after a read fails if another process wrote meanwhile."""
     if connection.get_execution_options().get(WRITE_OPTION):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def enable_wal(connection: sqlite3.Connection, *, last: bool) -> bool:
-    """Switch the file to WAL mode. Return False if another process has it locked, unless it is the last try.
+    """Switch the file to WAL mode. Return False if another process has locked it.
 
-    SQLite does not wait for that lock. Raises sqlite3.OperationalError.
+    SQLite does not wait for that lock. Raises sqlite3.OperationalError for other errors, and on the last try.
     """
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -99,7 +102,7 @@ def enable_wal(connection: sqlite3.Connection, *, last: bool) -> bool:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory and its parents, syncing each to disk before anything is written to it."""
+    """Make a directory and its parents, and sync each to disk before anything is written to it."""
     if path.is_dir():
         return
     make_directory(path.parent)

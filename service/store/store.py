@@ -1,4 +1,4 @@
-"""Store: published models and their names. Threads and processes may share one."""
+"""Store: published models and their names. Threads and processes can share one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Store:
     """Models and names. Every method may block for seconds and raise StoreUnavailableError.
 
-    Writes are on disk when the method returns, and are atomic. The database is opened by the first call.
+    Writes are atomic, and on disk when the method returns. The first call opens the database.
     """
 
     def __init__(self, database: Database) -> None:
@@ -32,7 +32,7 @@ class Store:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Make the store of the settings: PostgreSQL if there is a URL, else a SQLite file."""
+        """Make the store of the settings: PostgreSQL if they have a URL, otherwise a SQLite file."""
         url = settings.database_url.get_secret_value()
         return cls(Postgres(url) if url else Sqlite(settings.data_directory))
 
@@ -41,27 +41,27 @@ class Store:
         return self._write(lambda connection: queries.add_model(connection, identity, canonical))
 
     def get_model(self, identity: str) -> bytes | None:
-        """Return the canonical form of a model, None if it does not exist."""
+        """Return the canonical form of a model, or None if it does not exist."""
         return self._read(lambda connection: queries.find_model(connection, identity), None)
 
     def put_name(self, name: ModelName, model: str, author: str, note: str) -> tuple[NameEntry, bool]:
         """Publish a name for a model. Return its entry and whether it is new.
 
-        Raises NameTakenError if the name is retired or of another model, UnknownModelError.
+        Raises NameTakenError if the name is retired or stands for another model, and UnknownModelError.
         """
         entry = NameEntry(name, model, author, note, datetime.now(UTC))
         return self._write(lambda connection: queries.add_name(connection, entry))
 
     def get_name(self, name: ModelName) -> NameEntry | None:
-        """Return the entry of a name, retired or not, None if it does not exist."""
+        """Return the entry of a name, retired or not, or None if it does not exist."""
         return self._read(lambda connection: queries.find_name(connection, name), None)
 
     def list_names(self, prefix: str, after: ModelName | None, limit: int) -> list[NameEntry]:
-        """List up to `limit` names that begin with a prefix, in order, after one of them."""
+        """List up to `limit` names that start with a prefix, in order, after the name `after`."""
         return self._read(lambda connection: queries.list_names(connection, prefix, after, limit), [])
 
     def retire_name(self, name: ModelName, author: str, note: str) -> NameEntry | None:
-        """Retire a name and return its entry; a retired one is unchanged. None if it does not exist."""
+        """Retire a name and return its entry, or None if it does not exist. A retired name is unchanged."""
         if self.get_name(name) is None:
             return None
         retired = Retirement(author, note, datetime.now(UTC))

@@ -13,7 +13,7 @@ from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MAX_SE
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC, also in databases without time zones."""
+    """A time in UTC, even in databases without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -23,14 +23,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Return the time in UTC, which it is in if it has no time zone."""
+        """Return the time in UTC. A time without a zone is in UTC."""
         if value is None or value.tzinfo is None:
             return None if value is None else value.replace(tzinfo=UTC)
         return value.astimezone(UTC)
 
 
 def make_text(length: int) -> String:
-    """Make the type of text that is compared by code points."""
+    """Make a text type that is ordered by code points."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
@@ -57,7 +57,7 @@ class ModelRow(Base):
 
 
 class NameRow(Base):
-    """A name, its model, and its retirement if it is retired."""
+    """A name, its model, and its retirement, if any."""
 
     __tablename__ = "names"
     __table_args__ = (

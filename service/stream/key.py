@@ -1,4 +1,4 @@
-"""Keys: the 128 bits that separate the draws of one tensor from those of all others."""
+"""Keys: 128 bits for each tensor, which make its draws independent of all others."""
 
 import hashlib
 import struct
@@ -20,8 +20,8 @@ class Key(NamedTuple):
 def derive_key(seed: int, name: str, version: int = STREAM_VERSION) -> Key:
     """Return the key of a tensor: the first 16 bytes of SHA-256(domain ‖ version ‖ seed ‖ name).
 
-    The version is u32 and the seed u64, both little-endian; the name is UTF-8, as given, unnormalised. All
-    fields before the name have fixed width, so no two (version, seed, name) encode alike.
+    The version is u32 and the seed u64, both little-endian. The name is UTF-8, without Unicode normalization.
+    All fields before the name have a fixed width, so no two (version, seed, name) have the same encoding.
 
     >>> derive_key(42, "hidden1/kernel")
     Key(k0=3503142691, k1=2355203612, c2=3727605247, c3=3538981351)

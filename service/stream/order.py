@@ -1,7 +1,7 @@
-"""Canonical order: which position of the stream each element of a tensor takes.
+"""Canonical order: the position in the stream of each element of a tensor.
 
-Canonical order is row-major over the stacked axes (B, G), then O, I, D, H, W, whatever the layout. A Keras
-kernel ("IO") and its PyTorch twin ("OI") thus share every draw.
+Canonical order is row-major over the stacked axes (B, G), then O, I, D, H, W, in every layout. So a Keras
+kernel ("IO") and the same kernel in PyTorch ("OI") have the same draws.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,9 @@ CANONICAL = "BGOIDHW"
 
 
 class StridedPositions(NamedTuple):
-    """Positions of the stream that a slice of a tensor takes, in memory order.
+    """The positions in the stream of a slice of a tensor, in memory order.
 
-    `sizes` and `strides` have an entry for each axis, outermost first; element (i, j, …) takes position
+    `sizes` and `strides` have an entry for each axis, outermost first. Element (i, j, …) has position
     `offset` + i · strides[0] + j · strides[1] + ….
     """
 
@@ -24,9 +24,9 @@ class StridedPositions(NamedTuple):
 
 
 def compute_strides(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
-    """Return each axis's stride in canonical order, in elements; axes in the layout's order.
+    """Return the stride in canonical order of each axis of the layout, in elements.
 
-    Axes that share a letter keep their order among themselves.
+    Axes that share a letter keep their order.
 
     >>> compute_strides((784, 300), "IO")
     (1, 784)
@@ -44,8 +44,8 @@ def compute_strides(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
 def find_positions(shape: tuple[int, ...], layout: str, slices: Slices) -> StridedPositions:
     """Return the positions of a slice of a tensor, with as few axes as possible.
 
-    `slices` has a half-open slice of step 1 for each axis. Adjacent axes that are contiguous are merged and
-    axes of size 1 are dropped, so a whole tensor in canonical layout is one axis of stride 1.
+    `slices` has a half-open slice of step 1 for each axis. Merges adjacent axes that are contiguous and drops
+    axes of size 1, so a whole tensor in canonical layout is one axis of stride 1.
 
     >>> find_positions((64, 32, 3, 3), "OIHW", (slice(0, 64), slice(0, 32), slice(0, 3), slice(0, 3)))
     StridedPositions(sizes=(18432,), strides=(1,), offset=0)

@@ -1,4 +1,4 @@
-"""Stream version 1 in plain NumPy: slow, simple, and bit for bit what the kernels must draw.
+"""Stream version 1 in plain NumPy: slow and simple. The kernels must draw the same bits.
 
 It follows docs/stream.md line by line. Positions are u64 arrays in canonical order.
 """
@@ -51,7 +51,7 @@ def transform_uniform(words: NDArray[np.uint32]) -> NDArray[np.float64]:
 
 
 def transform_table(words: NDArray[np.uint32], table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the tabled inverse CDF: the top bit is the sign, the low 31 bits m the magnitude x = m + 1/2."""
+    """Return the inverse CDF by table: the top bit is the sign, the low 31 bits m give x = m + 1/2."""
     x = (words & np.uint32(0x7FFFFFFF)).astype(np.float64) + 0.5
     index = (x.view(np.int64) >> (52 - SEGMENT_BITS)) - (1022 << SEGMENT_BITS)
     c0, c1, c2, c3 = table[index].T
@@ -61,7 +61,7 @@ def transform_table(words: NDArray[np.uint32], table: NDArray[np.float64]) -> ND
 
 
 def transform(words: NDArray[np.uint32], distribution: str) -> NDArray[np.float64]:
-    """Return each draw as a value of the distribution's standard form: unit limit, or unit variance."""
+    """Return each draw as a value of the standard distribution, with limit 1 or variance 1."""
     if distribution == "uniform":
         return transform_uniform(words)
     return transform_table(words, load_tables()[("normal", "truncated_normal").index(distribution)])

@@ -1,4 +1,4 @@
-"""Rounding: numbers to a dtype, and the largest value of a dtype below a number."""
+"""Rounding: round numbers to a dtype, and find the largest value of a dtype below a number."""
 
 import math
 
@@ -21,9 +21,9 @@ def round_below(value: float, dtype: DtypeName) -> float:
 
 
 def round_to(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
-    """Round values to a dtype, ties to even; 16-bit dtypes are rounded twice, by way of float32.
+    """Round values to a dtype, ties to even. 16-bit dtypes are rounded to float32 first.
 
-    bfloat16 is returned as its bits, uint16.
+    Returns bfloat16 as its bits, in uint16.
     """
     if dtype == "float64":
         return values

@@ -1,4 +1,4 @@
-"""The golden vectors, and the check that this machine still draws them."""
+"""The golden vectors, and the check that this machine draws them."""
 
 import hashlib
 import json
@@ -23,31 +23,33 @@ class Case(TypedDict):
 
 
 class SelfCheckError(RuntimeError):
-    """This machine draws other bytes than the golden vectors, so it must not serve."""
+    """This machine does not draw the golden vectors, so it must not serve."""
 
 
 def load_cases() -> Iterator[Case]:
     """Yield the golden vectors of the current stream version."""
     golden = json.loads(PATH.read_text("utf-8"))
     if golden["stream"] != STREAM_VERSION:
-        raise SelfCheckError(f"golden vectors are of stream {golden['stream']}, not {STREAM_VERSION}")
+        raise SelfCheckError(
+            f"{PATH.name} has vectors of stream {golden['stream']}, expected stream {STREAM_VERSION}"
+        )
     yield from golden["cases"]
 
 
 def is_drawn(case: Case, drawn: bytes) -> bool:
-    """Tell whether some bytes are those of a case."""
+    """Return whether drawn bytes match a case."""
     if "bytes" in case:
         return drawn.hex() == case["bytes"]
     return hashlib.sha256(drawn).hexdigest() == case["sha256"]
 
 
 def check() -> int:
-    """Draw every golden vector and count them. Raises SelfCheckError at the first that differs."""
+    """Draw all golden vectors and return their number. Raises SelfCheckError at the first that differs."""
     count = 0
     for case in load_cases():
         spec = LayerSpec.parse(case["spec"])
         tensor = Tensor.of(spec, resolve_parameters(spec), tuple(slice(*bounds) for bounds in case["box"]))
         if not is_drawn(case, tensor.read()):
-            raise SelfCheckError(f"{case['spec']} in {case['box']} drew other bytes than it always did")
+            raise SelfCheckError(f"{case['spec']}, slice {case['box']}, differs from its golden vector")
         count += 1
     return count

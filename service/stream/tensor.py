@@ -1,4 +1,4 @@
-"""Tensors: what the kernels need to draw any range of elements of a slice of a seeded tensor."""
+"""Tensors: draw any range of elements of a slice of a seeded tensor."""
 
 import math
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from service.stream.order import StridedPositions, find_positions
 from service.stream.rounding import round_below, round_to
 
 TABLES = load_tables()
-Fill = Callable[[int, NDArray[np.uint8]], None]  # the first element to write, and where to
+Fill = Callable[[int, NDArray[np.uint8]], None]  # takes the first element to write, and the output
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Tensor:
     """A slice of a seeded tensor. Elements are counted row-major, in the order of the layout.
 
     `factor` multiplies the standard transform: the limit of a uniform, the stddev of a normal. `bound` is the
-    largest magnitude that the dtype holds inside the open interval of the distribution.
+    largest magnitude that the dtype can represent inside the open interval of the distribution.
     """
 
     key: Key
@@ -50,10 +50,10 @@ class Tensor:
 
     @classmethod
     def of(cls, spec: LayerSpec, parameters: Parameters, slices: Slices | None = None) -> Self:
-        """Return the tensor that a spec with a seed describes, or a slice of it.
+        """Return the tensor of a spec, or a slice of it.
 
-        `slices` has a half-open slice for each axis, in the order of the layout. Raises SpecError without a
-        seed.
+        `slices` has a half-open slice for each axis, in the order of the layout. Raises SpecError if the spec
+        has no seed.
         """
         slices = slices or select_all(parameters.shape)
         factor, bound = compute_span(parameters)
@@ -99,21 +99,23 @@ class Tensor:
         )
 
     def bind(self) -> Fill:
-        """Return `fill` without its checks, for callers that divide the tensor into runs of elements."""
+        """Return `fill` without its checks, for callers that split the tensor into runs of elements."""
         return self._kernel
 
     def fill(self, start: int, out: NDArray[np.uint8], /) -> None:
         """Write the little-endian bytes of consecutive elements, from element start on, into out.
 
-        out is contiguous, starts at a multiple of the itemsize and holds whole elements. The GIL is free
-        meanwhile.
+        out is contiguous, starts at a multiple of the itemsize and has room for whole elements. Releases the
+        GIL. Raises ValueError if the elements are outside the tensor.
         """
         if start < 0 or start * self.itemsize + out.size > self.nbytes or out.size % self.itemsize:
-            raise ValueError(f"elements from {start}, {out.size} bytes, do not fit {self.nbytes} bytes")
+            raise ValueError(
+                f"start {start} and {out.size} bytes are outside a tensor of {self.nbytes} bytes"
+            )
         self._kernel(start, out)
 
     def read(self) -> bytes:
-        """Return all the little-endian bytes: for small tensors."""
+        """Return all little-endian bytes, of a small tensor."""
         out = np.empty(self.nbytes, np.uint8)
         self.fill(0, out)
         return out.tobytes()
@@ -122,7 +124,7 @@ class Tensor:
 def compute_span(parameters: Parameters) -> tuple[float, float]:
     """Return factor and bound: the multiplier of the standard transform, and the largest magnitude allowed.
 
-    A rounded value never reaches the end of the open interval: ±limit of a uniform, ±2σ / 0.8796… of a
+    So no rounded value reaches the end of the open interval: ±limit of a uniform, ±2σ / 0.8796… of a
     truncated normal.
     """
     if parameters.distribution == "uniform":
@@ -133,7 +135,7 @@ def compute_span(parameters: Parameters) -> tuple[float, float]:
 
 
 class Source(Protocol):
-    """Elements of one dtype, any range of which can be read alone."""
+    """Elements of one dtype, of which any range can be read."""
 
     @property
     def itemsize(self) -> int:
@@ -148,7 +150,7 @@ class Source(Protocol):
         """Everything that determines the bytes, except the stream version."""
 
     def bind(self) -> Fill:
-        """Return what writes the little-endian bytes of consecutive elements into an array."""
+        """Return the function that writes the little-endian bytes of consecutive elements into an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class ConstantTensor:
 
 
 def slice_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
-    """Return the sources of a model's tensor, or of a slice of it, in memory order: none without elements."""
+    """Return the sources of a model's tensor or a slice of it, in memory order. Empty without elements."""
     slices = slices or select_all(tensor.shape)
     if not tensor.shape:
         return tuple(slice_part(part, slices) for part in tensor.parts)

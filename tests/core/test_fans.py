@@ -53,7 +53,7 @@ def test_rank_1_takes_both_fans_as_given():
 
 @pytest.mark.parametrize("given_fans", [{}, {"fan_in": 784}, {"fan_out": 300}])
 def test_rank_1_without_both_fans_is_refused(given_fans):
-    with pytest.raises(SpecError, match=r"shape of rank 1 .* give both fan_in and fan_out"):
+    with pytest.raises(SpecError, match=r"shape of rank 1 .* set both fan_in and fan_out"):
         resolve_parameters(LayerSpec(shape=(300,), **given_fans))
 
 
@@ -64,7 +64,7 @@ def test_groups_that_do_not_divide_the_outputs_are_refused():
 
 @pytest.mark.parametrize("letters", ["II", "OO", "HW", "GH", "HI", "OW"])
 def test_letters_without_inputs_or_outputs_are_refused(letters):
-    with pytest.raises(SpecError, match="layout must name an I axis and an O axis"):
+    with pytest.raises(SpecError, match="layout must have an I axis and an O axis"):
         compute_fans((4, 4), letters)
 
 

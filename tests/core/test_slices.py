@@ -23,20 +23,20 @@ def test_a_slice_means_what_it_means_in_numpy(text, slices):
     assert [(cut.start, cut.stop) for cut in parse_slices(text, (784, 300))] == list(slices)
 
 
-FORM = "slice[0] must be start:stop, either of which may be left out"
+FORM = "slice[0] must be start:stop, where both numbers are optional"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", 'slice[0] must be start:stop, either of which may be left out; received ""'),
+        ("", 'slice[0] must be start:stop, where both numbers are optional; received ""'),
         ("5", f'{FORM}: write 5:6 to keep the axis; received "5"'),
-        ("0:3:2", 'slice[0] must be start:stop, either of which may be left out; received "0:3:2"'),
-        ("-3:", 'slice[0] must be start:stop, either of which may be left out; received "-3:"'),
-        (":,...", 'slice[1] must be start:stop, either of which may be left out; received "..."'),
-        (" 0:1", 'slice[0] must be start:stop, either of which may be left out; received " 0:1"'),
-        ("٣:٤", 'slice[0] must be start:stop, either of which may be left out; received "٣:٤"'),
-        (":,:,:", 'slice must have at most one cut for each axis of shape, 2; received ":,:,:"'),
+        ("0:3:2", 'slice[0] must be start:stop, where both numbers are optional; received "0:3:2"'),
+        ("-3:", 'slice[0] must be start:stop, where both numbers are optional; received "-3:"'),
+        (":,...", 'slice[1] must be start:stop, where both numbers are optional; received "..."'),
+        (" 0:1", 'slice[0] must be start:stop, where both numbers are optional; received " 0:1"'),
+        ("٣:٤", 'slice[0] must be start:stop, where both numbers are optional; received "٣:٤"'),
+        (":,:,:", 'slice must have at most one slice for each axis of shape, 2; received ":,:,:"'),
         ("0:785", 'slice[0] must stay within the axis, 0:784; received "0:785"'),
         ("785:", 'slice[0] must stay within the axis, 0:784; received "785:"'),
         ("3:3", 'slice[0] must not be empty: start must be less than stop; received "3:3"'),

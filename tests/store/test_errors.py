@@ -14,7 +14,7 @@ from service.store.errors import explain, translate_errors
         (errors.DiskFull(), "has no room left"),
         (errors.TooManyConnections(), "has too many connections"),
         (errors.OutOfMemory(), "has no resources left"),
-        (errors.InsufficientPrivilege(), "does not grant what is needed"),
+        (errors.InsufficientPrivilege(), "does not grant the permissions that the service needs"),
         (errors.QueryCanceled(), "did not answer in time"),
         (errors.LockNotAvailable(), "is locked by another process"),
         (errors.AdminShutdown(), "was shut down"),

@@ -181,7 +181,7 @@ def test_a_disk_that_takes_no_more_is_told_and_what_was_there_stays(store, path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, limits[1]))
     try:
-        with pytest.raises(StoreUnavailableError, match="The storage lies on a disk that fails or is full"):
+        with pytest.raises(StoreUnavailableError, match="The storage is on a disk that fails or is full"):
             store.put_model(identity, canonical)
         assert (store.get_model(identity), store.get_model(model)) == (None, make_model("a")[1])
     finally:

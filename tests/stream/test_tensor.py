@@ -186,7 +186,7 @@ class TestFill:
 
     @pytest.mark.parametrize(("start", "size"), [(-1, 4), (100, 4), (99, 8), (0, 404), (0, 6)])
     def test_what_does_not_fit_is_refused(self, start, size):
-        with pytest.raises(ValueError, match="do not fit 400 bytes"):
+        with pytest.raises(ValueError, match="outside a tensor of 400 bytes"):
             self.TENSOR.fill(start, np.empty(size, np.uint8))
 
     def test_a_spec_without_a_seed_is_refused(self):

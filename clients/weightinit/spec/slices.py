@@ -34,7 +34,7 @@ class TensorSlice:
         """
         axes = _split(slices)
         if len(axes) > len(shape):
-            raise refuse("slice", f"must have at most one cut for each axis of shape, {len(shape)}", slices)
+            raise refuse("slice", f"must have at most one slice for each axis of shape, {len(shape)}", slices)
         bounds = [
             _resolve(text_or_slice, length, slices)
             for text_or_slice, length in zip(axes, shape, strict=False)
@@ -73,7 +73,7 @@ def _resolve(text_or_slice: slice | str, length: int, slices: object) -> tuple[i
         return start, stop
     found = AXIS_SLICE.fullmatch(text_or_slice)
     if not found:
-        raise refuse("slice", "must be start:stop for each axis, either of which may be left out", slices)
+        raise refuse("slice", "must be start:stop for each axis, where both numbers are optional", slices)
     first, last = (text and int(text) for text in found.groups())
     start, stop = first or 0, length if last == "" else last
     if not 0 <= start < stop <= length:

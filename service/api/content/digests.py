@@ -1,4 +1,4 @@
-"""Digests: what the bytes hash to, for clients that request it (RFC 9530)."""
+"""Digests of representations, for clients that request one (RFC 9530)."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ REMEMBERED = 1024
 
 
 def choose_algorithm(want: str | None) -> str | None:
-    """Choose the algorithm that Want-Repr-Digest prefers among ours; None where it wants none of them.
+    """Choose the known algorithm that Want-Repr-Digest prefers, or None.
 
     >>> choose_algorithm("md5=10, sha-256=3, sha-512=1"), choose_algorithm("sha-256=0")
     ('sha-256', None)
@@ -38,14 +38,14 @@ def format_repr_digest(algorithm: str, digest: bytes) -> str:
 
 
 class Digests:
-    """The digests of representations, the latest few remembered by entity tag."""
+    """Computes the digests of representations, and remembers the latest REMEMBERED by entity tag."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._known: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def compute(self, algorithm: str, etag: str, representation: Representation) -> bytes:
-        """Return a representation's digest: drawn and hashed chunk by chunk, in constant memory."""
+        """Return the digest of a representation. Draws and hashes it chunk by chunk, in constant memory."""
         key = (algorithm, etag)
         digest = self._known.get(key)
         if digest is None:

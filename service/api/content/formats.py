@@ -1,7 +1,7 @@
-"""The safetensors format: what stands before the tensors of a model.
+"""The headers of .npy and safetensors files.
 
-The header's length in eight bytes, little-endian; the header, JSON padded with spaces; the tensors, without
-holes. https://github.com/huggingface/safetensors#format
+A safetensors file has the length of the header in eight bytes, little-endian; the header, JSON padded with
+spaces; and the tensors without gaps. https://github.com/huggingface/safetensors#format
 """
 
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ from service.core import TENSOR_DTYPES, TensorDtypeName
 from service.core.models import Model, ModelTensor
 
 ALIGNMENT = 8
-# The order of the dtypes in a file, which is that of the reference implementation.
+# The order of the dtypes in a file, as in the reference implementation.
 ORDER = ("U64", "I64", "F64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16", "I8", "U8", "BOOL")
 
 
 @lru_cache(1024)
 def make_npy_header(shape: tuple[int, ...], dtype: TensorDtypeName) -> bytes:
-    """Make the header of a row-major array: a multiple of 64 bytes.
+    """Make the .npy header of a row-major array. Its length is a multiple of 64 bytes.
 
     >>> len(make_npy_header((784, 300), "float32"))
     128
@@ -34,9 +34,9 @@ def make_npy_header(shape: tuple[int, ...], dtype: TensorDtypeName) -> bytes:
 
 
 def sort_tensors(tensors: Iterable[ModelTensor]) -> list[ModelTensor]:
-    """Sort tensors as the reference implementation does.
+    """Sort tensors as the reference implementation does: by dtype, then by name.
 
-    The order is that of the dtypes, the largest first so that every tensor is aligned; then of the names.
+    Larger dtypes come first, so that every tensor is aligned.
     """
     return sorted(tensors, key=_make_sort_key)
 
@@ -46,9 +46,9 @@ def _make_sort_key(tensor: ModelTensor) -> tuple[int, bytes]:
 
 
 def make_safetensors_header(model: Model, model_id: str, tensors: list[ModelTensor]) -> bytes:
-    """Make all that stands before the tensors, in the order that they are given in: a multiple of 8 bytes.
+    """Make the bytes before the tensors, which keep their order. The length is a multiple of 8 bytes.
 
-    The metadata has their origin. `format` is what transformers requires before it loads a file.
+    The metadata has the origin of the weights. transformers requires `format` to load a file.
     """
     metadata = {
         "format": "pt",

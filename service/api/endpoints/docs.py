@@ -1,4 +1,4 @@
-"""GET /, /openapi.json and /docs: the service's description of itself, and a page to try it, offline."""
+"""GET /, /openapi.json and /docs: the OpenAPI document, and a page that works offline to try it."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,13 +49,13 @@ SwaggerUIBundle({
 
 @router.get("/", include_in_schema=False)
 async def get_index(request: Request) -> Response:
-    """Lead to the docs."""
+    """Redirect to the docs."""
     return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", 307)
 
 
 @router.get("/openapi.json", include_in_schema=False)
 async def get_openapi(request: Request) -> Response:
-    """Show the OpenAPI document."""
+    """Return the OpenAPI document."""
     return Response(
         get_context(request).openapi, media_type="application/json", headers={"Cache-Control": "no-cache"}
     )
@@ -63,20 +63,20 @@ async def get_openapi(request: Request) -> Response:
 
 @router.get("/docs", include_in_schema=False)
 async def get_docs(_request: Request) -> Response:
-    """Show the docs page."""
+    """Return the docs page."""
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
     return Response(PAGE, media_type="text/html", headers=headers)
 
 
 @router.get("/docs/start.js", include_in_schema=False)
 async def get_start(_request: Request) -> Response:
-    """Show the script that starts the page."""
+    """Return the script that starts the page."""
     return Response(START, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/docs/{name}", include_in_schema=False)
 async def get_asset(request: Request) -> Response:
-    """Show one of Swagger UI's files."""
+    """Return one of Swagger UI's files."""
     name = request.path_params["name"]
     if name not in ASSETS:
         raise HTTPException(404)
@@ -85,7 +85,7 @@ async def get_asset(request: Request) -> Response:
 
 
 def read_asset(name: str) -> bytes:
-    """Read one of Swagger UI's files, without importing the package that has them."""
+    """Read one of Swagger UI's files without importing its package."""
     package = find_spec("fastapi_offline")
     if package is None or package.origin is None:
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""GET /livez, /readyz and /metrics: for those who run the service."""
+"""GET /livez, /readyz and /metrics: probes and metrics for operators."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,10 +19,10 @@ STATUS: Schema = {JSON: {"schema": {"type": "object", "properties": {"status": {
 
 @router.get(
     "/livez",
-    openapi_extra={"responses": {"200": {"description": "The process answers.", "content": STATUS}}},
+    openapi_extra={"responses": {"200": {"description": "The process is running.", "content": STATUS}}},
 )
 async def get_liveness(_request: Request) -> Response:
-    """Say that the process answers."""
+    """Return whether the process is running."""
     return JSONResponse({"status": "ok"}, headers=NOT_STORED)
 
 
@@ -30,7 +30,7 @@ async def get_liveness(_request: Request) -> Response:
     "/readyz",
     openapi_extra={
         "responses": {
-            "200": {"description": "The stream draws what it always drew.", "content": STATUS},
+            "200": {"description": "The stream matches the golden vectors.", "content": STATUS},
             "503": {
                 "description": "The self-check has not passed.",
                 "content": {PROBLEM_JSON: {"schema": refer("Problem")}},
@@ -39,7 +39,7 @@ async def get_liveness(_request: Request) -> Response:
     },
 )
 async def get_readiness(request: Request) -> Response:
-    """Say whether the service has checked its own bytes against the golden vectors."""
+    """Return whether the service matches the golden vectors and can take traffic."""
     context = get_context(request)
     context.start_check()  # for servers that send no lifespan events
     if not context.ready:
@@ -59,5 +59,5 @@ async def get_readiness(request: Request) -> Response:
     },
 )
 async def get_metrics(_request: Request) -> Response:
-    """Show counters of requests, bytes and open streams in Prometheus' text format."""
+    """Return counters of requests, bytes and open streams in Prometheus' text format."""
     return Response(render_metrics(), headers={"Content-Type": PROMETHEUS, **NOT_STORED})

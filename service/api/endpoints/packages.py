@@ -25,26 +25,26 @@ from service.api.wheel import (
 
 router = APIRouter(route_class=Operation)
 
-# Another release of the service has another wheel: its index is kept no longer than PyPI's.
+# The next release of the service has another wheel, so caches keep the index only as long as PyPI's.
 INDEX_HEADERS = {"Cache-Control": "public, max-age=600", "Vary": "Accept"}
 
 
 @router.get("/simple", include_in_schema=False)
 async def redirect_to_projects(request: Request) -> Response:
-    """Redirect to the path with a slash at its end, to which links are relative (PEP 503)."""
+    """Redirect to the path with a trailing slash, to which links are relative (PEP 503)."""
     return redirect(request, "simple/")
 
 
 @router.get("/simple/{project}", include_in_schema=False)
 async def redirect_to_files(request: Request) -> Response:
-    """Redirect to the project's path by its normalized name, with a slash at its end (PEP 503)."""
+    """Redirect to the project's path with its normalized name and a trailing slash (PEP 503)."""
     require_wheel(request)
     return redirect(request, f"simple/{PROJECT}/")
 
 
 @router.get("/simple/", include_in_schema=False)
 async def get_projects(request: Request) -> Response:
-    """List the projects: the client, where there is a wheel of it."""
+    """List the projects: the client, if the service has its wheel."""
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     return send_index(list_projects(get_context(request).wheel, media_type), media_type)
 
@@ -61,12 +61,12 @@ async def get_files(request: Request) -> Response:
 
 @router.get("/packages/{sha256}/{filename}", include_in_schema=False)
 async def get_file(request: Request) -> Response:
-    """Send the wheel, or its metadata."""
+    """Send the wheel or its metadata."""
     wheel = get_context(request).wheel
     files = wheel.files if wheel else {}
     key = "{sha256}/{filename}".format_map(request.path_params)
     if key not in files:
-        raise HTTPException(404, "The client's wheel is another one: see /simple/weightinit/.")
+        raise HTTPException(404, "This service has no such file. /simple/weightinit/ lists its files.")
     return await respond_get(request, Content.of(Representation(OCTET_STREAM, files[key], ()), {}))
 
 
@@ -74,7 +74,7 @@ def require_wheel(request: Request) -> Wheel:
     """Return the wheel of the project that a path names. Raises HTTPException 404."""
     project, wheel = request.path_params["project"], get_context(request).wheel
     if canonicalize_name(project) != PROJECT:
-        raise HTTPException(404, f"The one project here is {PROJECT}.")
+        raise HTTPException(404, f"This index has only the project {PROJECT}.")
     if wheel is None:
         raise HTTPException(404, "This service was installed without a wheel of the client.")
     return wheel

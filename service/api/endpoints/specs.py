@@ -1,4 +1,4 @@
-"""Specs: from a request to a layer spec within the service's limits, and what is decided for it."""
+"""Specs: from a request to a layer spec within the service's limits, and its parameters."""
 
 from typing import NamedTuple, Self
 
@@ -24,7 +24,7 @@ SLICE = "slice"
 
 
 class WeightsSpec(NamedTuple):
-    """A spec with a seed, its parameters, and the slices of the tensor that are requested."""
+    """A spec with a seed, its parameters, and the requested slices of the tensor."""
 
     spec: LayerSpec
     parameters: Parameters
@@ -32,7 +32,7 @@ class WeightsSpec(NamedTuple):
 
     @classmethod
     def of(cls, spec: LayerSpec, text: object, settings: Settings) -> Self:
-        """Resolve a spec, and the text of its slices, None for the whole tensor. Raises SpecError."""
+        """Resolve a spec and the text of its slices (None: the whole tensor). Raises SpecError."""
         require_seed(spec)
         parameters = resolve_within_limits(spec, settings)
         if text is None:
@@ -47,7 +47,7 @@ class WeightsSpec(NamedTuple):
         return format_slices(self.slices, self.spec.shape)
 
     def make_tensor(self) -> Tensor:
-        """Make the tensor that will be drawn."""
+        """Make the tensor to draw."""
         return Tensor.of(self.spec, self.parameters, self.slices)
 
 
@@ -70,7 +70,7 @@ def parse_weights_query(query: bytes, settings: Settings) -> WeightsSpec:
 
 
 def parse_slice_query(query: bytes, shape: tuple[int, ...]) -> Slices:
-    """Parse the query of a request for a published tensor: a slice of it, or nothing. Raises SpecError."""
+    """Parse the query of a request for a published tensor, which may have a slice. Raises SpecError."""
     pairs = decode_query(query)
     for name, value in pairs:
         if name != SLICE:
@@ -88,6 +88,6 @@ async def read_weights_body(request: Request, settings: Settings) -> WeightsSpec
 
 
 def refuse_query(query: bytes) -> None:
-    """Refuse a query where the body says everything. Raises SpecError."""
+    """Refuse a query: the body has all fields. Raises SpecError."""
     for name, value in decode_query(query):
         raise SpecError([FieldError.of("query", "must be empty", f"{name}={value}")])

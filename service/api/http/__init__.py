@@ -1,1 +1,1 @@
-"""RFC 9110 and its companions: header fields, bodies and queries, without a noun of this service."""
+"""RFC 9110 and related standards: header fields, bodies and queries, independent of this service."""

@@ -1,7 +1,7 @@
-"""Bodies: a JSON object read from a request, within the limit, strictly.
+"""Bodies: read a JSON object from a request, strictly and within a limit.
 
-FastAPI has a `max_body_size` for a route, fixed when the route is declared. The limits here are settings of
-the running service, differ by endpoint, and are named in the 413, which also closes the connection.
+FastAPI's `max_body_size` is fixed when a route is declared. These limits are settings of the running service.
+A 413 names the limit and closes the connection.
 """
 
 import json
@@ -15,11 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from service.api.http.media_types import JSON
 from service.core import FieldError, SpecError
 
-MAX_INTEGER_DIGITS = 4000  # digits; Python turns no more than 4300 to an integer
+MAX_INTEGER_DIGITS = 4000  # Python converts at most 4300 digits to an integer
 
 
 async def read_json(request: Request, limit: int) -> Mapping[str, object]:
-    """Read a JSON object, with no name twice. Raises HTTPException 400, 413 or 415, or SpecError."""
+    """Read a JSON object without repeated names. Raises HTTPException 400, 413 or 415, or SpecError."""
     check_content_type(request)
     return parse_json(await read_body(request, limit))
 
@@ -34,7 +34,7 @@ def check_content_type(request: Request) -> None:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Read the body, no more of it than the limit. Raises HTTPException 413."""
+    """Read the body up to the limit. Raises HTTPException 413."""
     check_length(int(request.headers.get("content-length", 0)), limit)
     body = bytearray()
     more = True
@@ -55,18 +55,18 @@ def check_length(length: int, limit: int) -> None:
 
 
 def check_values(body: bytes, most: int) -> None:
-    """Check by its punctuation that a body has no more values than are worth parsing.
+    """Check the number of values in a body by its punctuation. Raises HTTPException 413.
 
-    Raises HTTPException 413. Python parses JSON in one go, and nothing else is done meanwhile.
+    Python parses JSON without a pause, and a long body would block all other requests.
     """
     if sum(body.count(mark) for mark in b"[{:,") > most:
         raise HTTPException(413, f"The body must have at most {most} values.")
 
 
 def parse_json(body: bytes) -> Mapping[str, object]:
-    """Parse a JSON object (RFC 8259). NaN and infinity are let through for the field's own rule to refuse.
+    """Parse a JSON object (RFC 8259). NaN and infinity pass, so that the field's rule refuses them.
 
-    Raises HTTPException 400 where it is not JSON, SpecError where a name is there twice or it is no object.
+    Raises HTTPException 400 if it is not JSON, and SpecError if it is not an object or repeats a name.
 
     >>> parse_json(b'{"shape": [784, 300], "seed": 42}')
     {'shape': [784, 300], 'seed': 42}
@@ -76,10 +76,10 @@ def parse_json(body: bytes) -> Mapping[str, object]:
 
 
 def _parse_plain(body: bytes) -> dict[str, object] | None:
-    """Parse a short object in which plainly no name is there twice; None is for the strict way to look at.
+    """Parse a short object if it clearly repeats no name. Return None if the strict parser must decide.
 
-    A name is followed by a colon, and a name that is there twice by two: with as many names as colons there
-    is none. In a short body no integer is too long.
+    Each name is followed by a colon, so no name is repeated if there are as many names as colons. In a short
+    body no integer is too long.
     """
     if len(body) > MAX_INTEGER_DIGITS:
         return None
@@ -111,7 +111,7 @@ def _parse_strictly(body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise SpecError([FieldError.of("spec", "must be an object", value)])
     if repeated:
-        raise SpecError([FieldError.of("spec", "must give each name once", name) for name in repeated[:16]])
+        raise SpecError([FieldError.of("spec", "must have each name once", name) for name in repeated[:16]])
     return value
 
 

@@ -1,9 +1,9 @@
-"""Conditions: requests that hold only for some entity tags (RFC 9110, section 13).
+"""Conditional requests by entity tags (RFC 9110, section 13).
 
-There is no Last-Modified, so dates are never met and `If-Modified-Since` is ignored.
+The service sends no Last-Modified, so a date never matches and `If-Modified-Since` is ignored.
 
-Beside `parse_etags` of Werkzeug 3.1: the same answers for every field that RFC 9110 allows. 2 µs for three
-tags, and 3 µs there.
+Werkzeug 3.1's `parse_etags` gives the same results for every field that RFC 9110 allows. It takes 3 µs for
+three tags; this takes 2 µs.
 """
 
 import re
@@ -12,7 +12,7 @@ TAG = re.compile(r'(W/)?"[!#-~\x80-\xff]*"')
 
 
 def matches_weakly(field: str, etag: str) -> bool:
-    """Tell whether If-None-Match names the tag: by its opaque part alone, or by `*`.
+    """Return whether If-None-Match names the tag, ignoring W/, or is `*`.
 
     >>> matches_weakly('"a", W/"b"', '"b"'), matches_weakly("*", '"b"')
     (True, True)
@@ -21,7 +21,7 @@ def matches_weakly(field: str, etag: str) -> bool:
 
 
 def matches_strongly(field: str, etag: str) -> bool:
-    """Tell whether If-Match names the tag, without W/, or is `*`.
+    """Return whether If-Match names the tag, without W/, or is `*`.
 
     >>> matches_strongly('"a", W/"b"', '"b"'), matches_strongly('"b"', '"b"')
     (False, True)
@@ -30,7 +30,7 @@ def matches_strongly(field: str, etag: str) -> bool:
 
 
 def keeps_range(if_range: str | None, etag: str) -> bool:
-    """Tell whether a Range counts: there is no If-Range, or it is the very tag. A date never is."""
+    """Return whether to apply a Range: If-Range is absent or is the tag. A date never matches."""
     return if_range is None or if_range.strip() == etag
 
 

@@ -1,6 +1,6 @@
-"""File names: what a browser or curl -J saves a tensor as (RFC 6266, RFC 8187).
+"""File names: the name under which a browser or curl -J saves a tensor (RFC 6266, RFC 8187).
 
-`dump_options_header` of Werkzeug 3.1 would send slashes and raw non-ASCII in `filename`, and no `filename*`.
+Werkzeug 3.1's `dump_options_header` sends slashes and raw non-ASCII in `filename`, and no `filename*`.
 """
 
 import re
@@ -13,8 +13,8 @@ MAX_NAME_LENGTH = 100
 def format_disposition(name: str, suffix: str) -> str:
     """Write a Content-Disposition that names a file after a tensor.
 
-    The plain file name is ASCII without anything a shell, a path or a header minds; where the name has
-    other letters, a second one has them.
+    `filename` is ASCII that is safe in a shell, a path and a header. If the name has other letters,
+    `filename*` has them.
 
     >>> format_disposition("hidden1/kernel", ".npy")
     'attachment; filename="hidden1_kernel.npy"'

@@ -1,4 +1,4 @@
-"""Media types: the names of what is sent and received (RFC 6838)."""
+"""Media types of requests and responses (RFC 6838)."""
 
 JSON = "application/json"
 NPY = "application/x-npy"

@@ -1,7 +1,7 @@
-"""Negotiation: which of the media types we have the client would rather have (RFC 9110, section 12.5.1).
+"""Negotiation: choose the media type that the client prefers (RFC 9110, section 12.5.1).
 
-Beside `parse_accept_header` and `best_match` of Werkzeug 3.1: the same choices, but that an empty Accept
-matches nothing there. 8 µs for three ranges, and 32 µs there.
+Werkzeug 3.1's `parse_accept_header` and `best_match` choose the same, except that an empty Accept matches
+nothing there. They take 32 µs for three ranges; this takes 8 µs.
 """
 
 import re
@@ -18,10 +18,10 @@ RANGE = re.compile(
 
 
 def choose_media_type(accept: str | None, offered: Sequence[str]) -> str:
-    """Choose the best of the offered media types, the first where the client does not mind.
+    """Choose the best of the offered media types: the first if the client has no preference.
 
-    The higher q wins; then the range that names the type more closely; then the order of our content. A range
-    that cannot be read, or has parameters of its own, matches nothing. Raises HTTPException 406.
+    The highest q wins, then the most specific range, then the order of the offer. A range that is malformed
+    or has parameters matches nothing. Raises HTTPException 406.
 
     >>> choose_media_type("application/octet-stream, */*", ["application/x-npy", "application/octet-stream"])
     'application/octet-stream'
@@ -34,21 +34,21 @@ def choose_media_type(accept: str | None, offered: Sequence[str]) -> str:
     weights = {name: _weigh(name, ranges) for name in offered}
     best = max(offered, key=lambda name: weights[name])
     if weights[best][0] == 0:
-        raise HTTPException(406, f"To be had here: {', '.join(offered)}.")
+        raise HTTPException(406, f"Accept must allow one of {', '.join(offered)}.")
     return best
 
 
 def _weigh(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
-    """Return the q of the range that names a media type most closely, and how closely, 0 to 2."""
-    closeness = {"*/*": 0, f"{media_type.partition('/')[0]}/*": 1, media_type: 2}
-    matches = [(closeness[name], quality) for name, quality in ranges if name in closeness]
+    """Return the q of the most specific range that matches a media type, and its specificity, 0 to 2."""
+    specificity = {"*/*": 0, f"{media_type.partition('/')[0]}/*": 1, media_type: 2}
+    matches = [(specificity[name], quality) for name, quality in ranges if name in specificity]
     if not matches:
         return 0.0, 0
-    close, quality = max(matches)
-    return quality, close
+    specific, quality = max(matches)
+    return quality, specific
 
 
 def join_lines(request: Request, name: str) -> str | None:
-    """Join the lines of a list field as one (RFC 9110, section 5.3); None where there is none."""
+    """Join the lines of a list field (RFC 9110, section 5.3), or return None if the field is absent."""
     lines = request.headers.getlist(name)
     return ", ".join(lines) if lines else None

@@ -1,7 +1,7 @@
-"""Queries: the pairs of a URL's query, decoded strictly.
+"""Queries: decode the query of a URL strictly.
 
-A query is percent-encoded UTF-8 (WHATWG URL, section 5.1, application/x-www-form-urlencoded). What is not is
-refused rather than replaced, since a name that was altered silently would draw other weights.
+A query is percent-encoded UTF-8 (WHATWG URL, section 5.1, application/x-www-form-urlencoded). Anything else
+is an error and is not replaced, because a silently changed name would draw other weights.
 """
 
 import re
@@ -38,7 +38,7 @@ def decode_query(query: bytes) -> Pairs:
 
 
 def decode_text(text: bytes) -> str:
-    """Decode percent-encoded UTF-8, of which nothing is replaced. Raises ValueError."""
+    """Decode percent-encoded UTF-8 without replacements. Raises ValueError."""
     if BROKEN_ESCAPE.search(text):
         raise ValueError("a percent sign without two hexadecimal digits")
     return unquote_to_bytes(text).decode()

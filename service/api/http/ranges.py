@@ -1,10 +1,10 @@
-"""Ranges: which bytes of a representation a client requests (RFC 9110, section 14).
+"""Ranges: the bytes of a representation that a client requests (RFC 9110, section 14).
 
-To parse, to resolve against a length and to write down are three steps. Inside, a range is half-open; on the
-wire its end is included.
+A range is parsed, resolved against a length, and formatted. It is half-open in the code and inclusive in
+headers.
 
-Beside `parse_range_header` of Werkzeug 3.1: it ignores `bytes=-0`, which no representation can satisfy
-(section 14.1.2: 416). 3 µs for a range, and 2 µs there.
+Werkzeug 3.1's `parse_range_header` ignores `bytes=-0`, which is unsatisfiable (section 14.1.2: 416). It takes
+2 µs for a range; this takes 3 µs.
 """
 
 import re
@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 RANGE_SET = re.compile(r"bytes=(.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
 RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
-MAX_POSITION_DIGITS = 30  # digits: beyond any length, and quick to turn to an integer
+MAX_POSITION_DIGITS = 30  # beyond any length, and quick to convert to an integer
 
 
 class RangeError(ValueError):
-    """A Range field that is not a set of byte ranges: to be ignored."""
+    """A Range field that is not a set of byte ranges. The service ignores it."""
 
 
 class UnsatisfiableError(Exception):
-    """A range that has no byte of the representation."""
+    """A range without any byte of the representation."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -28,7 +28,7 @@ class UnsatisfiableError(Exception):
 
 
 class ByteRange(NamedTuple):
-    """A range as requested; its end is included. A suffix has no first."""
+    """A requested range, inclusive of its end. A suffix has no first."""
 
     first: int | None
     last: int | None
@@ -42,12 +42,12 @@ class Span(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
         return self.stop - self.start
 
 
 def parse_ranges(text: str) -> list[ByteRange]:
-    """Parse the value of a Range field. Raises RangeError where it is malformed or of another unit.
+    """Parse the value of a Range field. Raises RangeError if it is malformed or has another unit.
 
     >>> parse_ranges("bytes=0-499, -500")
     [ByteRange(first=0, last=499), ByteRange(first=None, last=500)]
@@ -76,7 +76,7 @@ def _parse_position(digits: str) -> int:
 
 
 def resolve_range(requested: ByteRange, length: int) -> Span:
-    """Resolve a range against the length of what there is. Raises UnsatisfiableError.
+    """Resolve a range against the length of a representation. Raises UnsatisfiableError.
 
     >>> resolve_range(ByteRange(None, 500), 1200)
     Span(start=700, stop=1200)

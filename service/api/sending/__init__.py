@@ -1,1 +1,1 @@
-"""How responses are sent: conditions, ranges, digests, and bodies drawn while they are sent."""
+"""Sending responses: conditions, ranges, digests, and bodies that are drawn while they are sent."""

@@ -1,7 +1,7 @@
-"""Direct send: large bodies written to the client's socket by the threads that draw them.
+"""Direct send: the threads that draw a large body write it to the client's socket.
 
-Through the event loop each chunk costs two wake-ups of a thread, and is copied from one core's cache to
-another's. A thread that writes what it has just drawn goes on at once. The event loop still watches for the
+Through the event loop, each chunk costs two wake-ups of a thread and a copy from one core's cache to
+another's. A thread that writes what it has drawn continues at once. The event loop still watches for the
 client's disconnect.
 
 A server that supports this puts a `ClientSocket` into the extensions of the ASGI scope. All other servers get
@@ -19,7 +19,7 @@ from service.api.metrics import DRAWN_BYTES
 from service.api.workers import Workers
 
 EXTENSION = "weightinit.client_socket"  # key in the extensions of the ASGI scope
-TURN = 2 * CHUNK  # bytes that a thread draws for a body before another body has its turn
+TURN = 2 * CHUNK  # bytes that a thread draws for one body before it continues with another
 
 
 class ClientSocket(Protocol):
@@ -29,37 +29,37 @@ class ClientSocket(Protocol):
         """Return whether the connection is open and all bytes of earlier `send` calls are in the socket."""
 
     def duplicate(self) -> socket.socket:
-        """Return the socket, non-blocking, under a descriptor of its own, for the caller to close."""
+        """Return the non-blocking socket under a new descriptor, which the caller closes."""
 
     def note_written(self, count: int) -> None:
-        """Tell the server how many bytes of the body were written without it."""
+        """Tell the server how many bytes of the body were written directly."""
 
     def abort(self) -> None:
-        """Close a connection that cannot be written to."""
+        """Close a connection that failed."""
 
 
 class DirectSender:
-    """Draws a span of a representation and writes it to a socket, in one thread or in two.
+    """Draws a span of a representation and writes it to a socket, in one or two threads.
 
-    Each thread writes the chunks that it has drawn, in the order of the body, while the other one draws.
+    Each thread writes its chunks in the order of the body while the other one draws.
     """
 
     def __init__(
         self, representation: Representation, span: Span, to: socket.socket, workers: Workers
     ) -> None:
-        self.is_full = False  # the socket takes no more for now
-        self.is_stopped = False  # nothing more is to be written
+        self.is_full = False  # the socket accepts no more bytes for now
+        self.is_stopped = False  # no more bytes may be written
         self._representation, self._to, self._workers = representation, to, workers
         self._undrawn, self._stop, self._claiming = span.start, span.stop, threading.Lock()
         self._unsent, self._sending = span.start, threading.Condition()
-        self._chunks: dict[int, memoryview] = {}  # drawn and not sent, by where each begins
+        self._chunks: dict[int, memoryview] = {}  # drawn and not sent, by start
 
     def is_done(self) -> bool:
-        """Return whether everything is written."""
+        """Return whether all bytes are written."""
         return self._unsent == self._stop
 
     def run(self, turn: int) -> None:
-        """Draw and write for a turn, and for more while no other job waits, until the socket is full."""
+        """Draw and write for a turn, or until the socket is full. Continue while no other job waits."""
         buffer = BUFFERS.take(CHUNK + SPARE)  # reused while it is in the core's cache
         drawn = 0
         self._write()
@@ -83,14 +83,14 @@ class DirectSender:
             self._put(start, chunk)
 
     def _put(self, start: int, chunk: memoryview) -> None:
-        """Write a chunk when those before it are written, or leave it for the next run."""
+        """Write a chunk after those before it, or keep it for the next run."""
         with self._sending:
             self._sending.wait_for(lambda: self._unsent == start or self._is_halted())
             self._chunks[start] = chunk
             self._write()
 
     def _write(self) -> None:
-        """Write the chunks that are next, as far as the socket takes them."""
+        """Write the next chunks until the socket is full."""
         with self._sending:
             while not self._is_halted() and (chunk := self._chunks.pop(self._unsent, None)):
                 try:
@@ -116,7 +116,7 @@ class DirectSender:
 async def send_directly(
     client: ClientSocket, representation: Representation, span: Span, workers: Workers
 ) -> None:
-    """Draw and write a span. It is the caller's to cancel this when the client disconnects."""
+    """Draw and write a span. The caller cancels this when the client disconnects."""
     to = client.duplicate()
     sender = DirectSender(representation, span, to, workers)
     runs: list[asyncio.Future[None]] = []
@@ -124,12 +124,12 @@ async def send_directly(
         while not sender.is_done():
             threads = 1 if workers.have_waiting() else 2
             runs = [workers.run(sender.run, TURN) for _ in range(threads)]
-            await asyncio.wait(runs)  # which does not cancel a run, for it would go on
+            await asyncio.wait(runs)  # does not cancel a run, whose thread would continue
             for run in runs:
                 run.result()
             if sender.is_stopped:
                 client.abort()
-                await asyncio.Event().wait()  # until this is cancelled, since the client is not connected
+                await asyncio.Event().wait()  # until the caller notices the disconnect and cancels this
             if sender.is_full:
                 await _wait_until_writable(to)
                 sender.is_full = False

@@ -1,4 +1,4 @@
-"""Answering: the conditions, the range and the digest that a request for an content comes with."""
+"""Responding: the conditions, range and digest of a request for content."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,7 +22,7 @@ async def respond_get(request: Request, content: Content) -> Response:
 
 
 async def respond_post(request: Request, content: Content, location: str) -> Response:
-    """Answer POST with the whole that the GET at a location has. Raises HTTPException 503."""
+    """Answer POST with the same content as a GET of `location`. Raises HTTPException 503."""
     extra = {"Content-Location": location, **await make_digest(request, content)}
     return answer(request, content, None, extra)
 
@@ -40,9 +40,9 @@ def check_conditions(request: Request, content: Content) -> Response | None:
 
 
 def choose_span(request: Request, content: Content) -> Span | None:
-    """Choose the one range that a GET requests, if it may be honoured; else None. Raises UnsatisfiableError.
+    """Return the range that a GET requests, or None for the whole. Raises UnsatisfiableError.
 
-    Several ranges are answered with the whole, as a server may (RFC 9110, section 14.2).
+    A request for several ranges gets the whole, which RFC 9110 allows (section 14.2).
     """
     fields = request.headers.getlist("range")
     if request.method != "GET" or len(fields) != 1:
@@ -57,7 +57,7 @@ def choose_span(request: Request, content: Content) -> Span | None:
 
 
 async def make_digest(request: Request, content: Content) -> dict[str, str]:
-    """Make the header with the digest of the whole, where one is wanted and the whole is within the limit."""
+    """Make the Repr-Digest header, if the client wants one and the content is within the limit."""
     algorithm = choose_algorithm(join_lines(request, "want-repr-digest"))
     context = get_context(request)
     if algorithm is None or content.whole.length > context.settings.max_digest_bytes:

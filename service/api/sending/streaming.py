@@ -1,4 +1,4 @@
-"""Streaming: a body drawn while it is sent, at most two chunks ahead of the client that reads it."""
+"""Streaming: draw a body while it is sent, at most two chunks ahead of the client."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,18 +17,18 @@ from service.api.workers import Workers
 
 T = TypeVar("T")
 
-# Up to this size a body is drawn at once in the event loop: a thread would take longer to wake.
+# Up to this size the event loop draws a body itself, because waking a thread takes longer.
 MAX_INLINE_BYTES = 256 * 1024
 
 
 class BodyResponse(Response):
-    """A span of a representation. Raises HTTPException 503 where too many large ones are being sent."""
+    """A span of a representation. Raises HTTPException 503 if too many large ones are being sent."""
 
     def __init__(
         self, status: int, headers: dict[str, str], whole: Representation, span: Span, context: Context
     ) -> None:
         if span.length > MAX_INLINE_BYTES and context.open_streams >= context.settings.max_streams:
-            raise HTTPException(503, "Too many large bodies are being sent.", {"Retry-After": "1"})
+            raise HTTPException(503, "Too many large bodies are being sent. Try again.", {"Retry-After": "1"})
         self.status_code = status
         self.background = None
         self.raw_headers = [
@@ -46,7 +46,7 @@ class BodyResponse(Response):
         except ReaderLeftError:
             return
         except asyncio.CancelledError:
-            return  # the time to stop is over: the server closes the connection, and no trace helps anyone
+            return  # the shutdown timeout is over, and the server closes the connection
         finally:
             self._context.open_streams -= 1
 
@@ -61,7 +61,7 @@ async def send_body(
 ) -> None:
     """Send the bytes of a span. Raises ReaderLeftError as soon as the client disconnects.
 
-    An ASGI body is `bytes`. A server that offers its socket takes any buffer, which saves a copy.
+    An ASGI body is `bytes`. A server that offers its socket accepts any buffer, which saves a copy.
     """
     if span.length <= MAX_INLINE_BYTES:
         DRAWN_BYTES.inc(span.length)
@@ -75,10 +75,11 @@ async def send_body(
 async def _send_chunks(
     representation: Representation, span: Span, workers: Workers, client: ClientSocket | None, send: Send
 ) -> None:
-    """Send one chunk after the other, and the rest directly once the server has sent all that it was given.
+    """Send chunk by chunk, and the rest directly when the server has sent all earlier bytes.
 
-    A server's `send` returns when it has the bytes, but waits first while earlier ones are unsent. So the
-    empty message waits until the client has read nearly all: if it stalls, one chunk is in memory.
+    A server's `send` returns when it has the bytes, but first waits while earlier bytes are unsent. So the
+    empty message waits until the client has read nearly all of the chunk. If the client stalls, only one
+    chunk is in memory.
     """
     for part in representation.split(span):
         chunk = await workers.run(representation.draw, part)
@@ -97,11 +98,11 @@ def _make_message(body: bytes | memoryview, *, more: bool) -> Message:
 
 
 class ReaderLeftError(Exception):
-    """The client disconnected before it had the whole response."""
+    """The client disconnected before the end of the response."""
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of work, which is cancelled when the client disconnects. Raises ReaderLeftError."""
+    """Return the result of `work`. If the client disconnects, cancel it and raise ReaderLeftError."""
     task = asyncio.ensure_future(work)
     watch = asyncio.ensure_future(_wait_for_disconnect(receive))
     try:

@@ -19,7 +19,7 @@ DEFAULT_DTYPE: DtypeName = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A part that is drawn: rows of the tensor that a spec describes. All axes but 0 are whole."""
+    """A part that is drawn: rows of the tensor of a spec. Only axis 0 is sliced."""
 
     spec: LayerSpec
     parameters: Parameters
@@ -27,7 +27,7 @@ class Drawn:
 
     @property
     def name(self) -> str:
-        """The name that the draws are keyed by."""
+        """The name that is part of the key of the draws."""
         return self.spec.name
 
     @property
@@ -46,7 +46,7 @@ class Drawn:
         return format_slices(self.slices, self.spec.shape)
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of the canonical form, without those that equal their default."""
+        """Return the fields of the canonical form, without those that have their default."""
         fields = self.spec.model_dump(exclude_defaults=True, exclude={"seed"})
         fields |= {"name": self.name, "shape": list(self.spec.shape), "layout": self.parameters.layout}
         return fields | ({"slice": self.slice_text} if self.slice_text else {})
@@ -54,7 +54,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A part of one value. Unlike what is drawn it may have no axes, axes of length 0, and integers."""
+    """A part of one value. Unlike a drawn part it may have no axes, no elements, or an integer dtype."""
 
     name: str
     shape: tuple[int, ...]
@@ -62,7 +62,7 @@ class Constant:
     value: float
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of the canonical form, without those that equal their default."""
+        """Return the fields of the canonical form, without those that have their default."""
         fields = {"name": self.name, "shape": list(self.shape), "constant": self.value}
         return fields | describe_dtype(self.dtype)
 
@@ -95,7 +95,7 @@ class ModelTensor:
         return self.elements * self.itemsize
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of the canonical form. A part that is a whole tensor is inlined."""
+        """Return the fields of the canonical form. A single part that is the whole tensor is inlined."""
         described = [part.describe() for part in self.parts]
         if len(described) == 1 and described[0]["name"] == self.name and "slice" not in described[0]:
             return described[0]
@@ -108,7 +108,7 @@ class ModelTensor:
 
 
 def describe_dtype(dtype: TensorDtypeName) -> dict[str, TensorDtypeName]:
-    """Return a dtype's field, unless it is the default."""
+    """Return the field of a dtype unless it is the default."""
     return {} if dtype == DEFAULT_DTYPE else {"dtype": dtype}
 
 
@@ -122,14 +122,14 @@ class Model:
 
     @classmethod
     def of(cls, seed: int, stream: int, tensors: Iterable[ModelTensor]) -> Self:
-        """Make a model of tensors, given in any order."""
+        """Make a model from tensors in any order."""
         return cls(seed, stream, tuple(sorted(tensors, key=lambda tensor: tensor.name.encode())))
 
     @cached_property
     def canonical(self) -> bytes:
-        """The canonical form: JSON by RFC 8785, of which anyone can compute the id.
+        """The canonical form: JSON by RFC 8785, so that anyone can compute the id.
 
-        The seed is text, since RFC 8785 writes numbers as doubles.
+        The seed is text, because RFC 8785 writes numbers as doubles.
         """
         tensors = [tensor.describe() for tensor in self.tensors]
         return rfc8785.dumps({"seed": str(self.seed), "stream": self.stream, "tensors": tensors})

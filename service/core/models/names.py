@@ -12,8 +12,8 @@ MAX_SEGMENT_LENGTH = 100
 MAX_AUTHOR_LENGTH = 200
 MAX_NOTE_LENGTH = 2000
 SEGMENT = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_SEGMENT_LENGTH - 1}}}")
-SEGMENT_RULE = f"must be 1 to {MAX_SEGMENT_LENGTH} of A-Z a-z 0-9 . _ -, and begin with a letter or digit"
-LAST = "\x7f"  # greater than every character that a segment may have
+SEGMENT_RULE = f"must be 1 to {MAX_SEGMENT_LENGTH} of A-Z a-z 0-9 . _ -, and start with a letter or digit"
+LAST = "\x7f"  # greater than every character of a segment
 
 
 class ModelName(NamedTuple):
@@ -25,7 +25,7 @@ class ModelName(NamedTuple):
 
     @classmethod
     def of(cls, team: str, name: str, version: str) -> Self:
-        """Make a name of its segments. Raises SpecError, with every invalid segment.
+        """Make a name from its segments. Raises SpecError with every invalid segment.
 
         >>> str(ModelName.of("vision", "resnet50", "1.0"))
         'vision/resnet50/1.0'
@@ -57,7 +57,7 @@ class ModelName(NamedTuple):
 
 
 def span_prefix(prefix: str) -> tuple[ModelName, ModelName]:
-    r"""Return the half-open interval of the names that begin with a prefix.
+    r"""Return the half-open interval of the names that start with a prefix.
 
     >>> span_prefix("vision/res")
     (ModelName(team='vision', name='res', version=''), ModelName(team='vision', name='res\x7f', version=''))
@@ -72,7 +72,7 @@ def _fill_name(beginning: str) -> ModelName:
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """Who took a name out of use, why, and when (UTC)."""
+    """Who retired a name, why, and when (UTC)."""
 
     author: str
     note: str

@@ -1,1 +1,1 @@
-"""Migrations: how the tables came to be what they are, for Alembic."""
+"""Alembic's environment for the migrations of the tables."""

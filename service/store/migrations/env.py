@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: on the caller's connection, in its transaction, all loggers left alone."""
+"""Alembic runs this to migrate, in the caller's transaction. It does not configure any logger."""
 
 from alembic import context
 

@@ -84,7 +84,7 @@ def test_what_is_no_object_is_refused(body):
 
 @pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'{"b": {"a": 1, "a": 2}}', b'{"a": 1, "\\u0061": 2}'])
 def test_a_name_that_is_there_twice_is_refused(body):
-    with pytest.raises(SpecError, match='spec must give each name once; received "a"'):
+    with pytest.raises(SpecError, match='spec must have each name once; received "a"'):
         parse_json(body)
 
 

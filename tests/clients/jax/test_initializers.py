@@ -144,7 +144,7 @@ def test_an_unknown_keyword_is_refused_at_once():
 
 
 def test_the_service_says_what_is_wrong_with_a_shape(client):
-    with pytest.raises(SpecRejected, match="of rank 1 has no fans to derive: give both fan_in and fan_out"):
+    with pytest.raises(SpecRejected, match="of rank 1 has no fans: set both fan_in and fan_out"):
         make(client)(KEY, (7,))
 
 

@@ -127,7 +127,7 @@ def test_the_default_client_is_asked_where_none_is_given(service):
 
 def test_the_service_says_what_is_wrong_with_a_shape(client):
     made = Initializer(seed=42, name="bias", client=client)
-    with pytest.raises(SpecRejected, match="of rank 1 has no fans to derive: give both fan_in and fan_out"):
+    with pytest.raises(SpecRejected, match="of rank 1 has no fans: set both fan_in and fan_out"):
         layers.Dense(3, bias_initializer=made).build((None, 4))
 
 

@@ -1,1 +1,1 @@
-"""The migrations, each a module that names the one it follows."""
+"""The migrations: each module names the one before it."""
