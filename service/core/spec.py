@@ -120,10 +120,8 @@ def _canonicalize_activation(value: object) -> str:
 def _canonicalize_scheme(value: object) -> str:
     found = find_scheme(value) if isinstance(value, str) else None
     if found is None:
-        rule = (
-            f"must be one of {list_schemes()}, or one with its distribution, as he_normal; for a σ of your "
-        )
-        raise make_rule_error(rule + "own give stddev", suggest_schemes(value))
+        rule = f"must be one of {list_schemes()}, or a name with the distribution such as he_normal"
+        raise make_rule_error(f"{rule}; to set σ itself, use stddev", suggest_schemes(value))
     return found.name
 
 

@@ -62,7 +62,7 @@ class Protocol(HttpToolsProtocol):
     # nothing, so no other counter has it.
     _incomplete_bytes = 0
     _has_progressed = False
-    _current: RequestResponseCycle | None = None  # the one with the latest response; others may be queued
+    _current: RequestResponseCycle | None = None  # being answered, or the last answered
 
     def __init__(
         self,
