@@ -13,8 +13,8 @@ HUGE = 10**5000
 NAN, INFINITY = math.nan, math.inf
 
 SCHEMES = (
-    "must be one of auto, glorot (xavier), he (kaiming), lecun, variance_scaling, explicit, or a name with the "
-    "distribution such as he_normal; to set σ itself, use stddev"
+    "must be one of auto, glorot (xavier), he (kaiming), lecun, variance_scaling, explicit, or a name with "
+    "the distribution such as he_normal; to set σ itself, use stddev"
 )
 
 # values beside a sound shape → field, rule, received
