@@ -12,7 +12,7 @@ from weightinit.spec.parameters import Parameters
 Certainty = Literal["certain", "guessed", "unknown"]
 CERTAINTIES: tuple[Certainty, ...] = ("certain", "guessed", "unknown")  # from the most to the least
 
-# Between these, a number may have been chosen by somebody; beyond, it is what was in memory before.
+# Between these, a number may have been set on purpose; beyond, it is what was in memory before.
 SMALLEST, LARGEST = 1e-8, 1e4
 
 
@@ -64,7 +64,7 @@ Action = Draw | PublishedDraw | Constant | Leave | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a tensor with an action and a name of its own, which ends in `suffix`.
+    """A part of a tensor with its own action and name, which ends in `suffix`.
 
     The part is the half-open `rows` along `axis`; None for the whole tensor.
     """
@@ -93,12 +93,12 @@ TIED = (
 
 
 def draw_head(rows: int, width: int) -> Draw:
-    """Return the draw of a table that is a head, too: by the fans of the head."""
+    """Return the draw of a table that is also a head: by the fans of the head."""
     return Draw({"layout": "IO", "fan_in": width, "fan_out": rows, "scheme": "lecun", "activation": None})
 
 
 def find_layout(blocks: Iterable[Block]) -> str:
-    """Return the axes of a tensor, the same for all its blocks that are drawn; "" where none is.
+    """Return the axes of a tensor, the same for all its blocks that are drawn; "" if none is.
 
     >>> find_layout([Block(Leave()), Block(Draw({"layout": "OI"}))]), find_layout([Block(Leave())])
     ('OI', '')

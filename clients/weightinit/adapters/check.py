@@ -31,7 +31,7 @@ BOUNDS = {
     "softsign": (-1.0, 1.0),
     "tanh": (-1.0, 1.0),
 }
-# A layer has a kernel. A norm has no row: what comes after it begins anew. Nor have the model's
+# A layer has a kernel. A norm has no row: the signal starts again after it. Nor have the model's
 # inputs and outputs.
 Role = Literal["input", "layer", "lookup", "activation", "norm", "output"]
 ROWS = ("layer", "lookup", "activation")
@@ -147,8 +147,8 @@ def build_report(signals: Iterable[Signal]) -> SignalReport:
 def find_levels(signals: Sequence[Signal]) -> dict[Signal, Level]:
     """Find the levels of layers and lookups.
 
-    A signal begins at the last norm, else at the first layer, a gradient at the last layers. Only outputs of
-    as many axes are compared: pooling and flattening change the scale by themselves.
+    A signal starts at the last norm, otherwise at the first layer, a gradient at the last layers. Only
+    outputs of as many axes are compared: pooling and flattening change the scale by themselves.
     """
     ends = find_ends(signals)
     begun: dict[int, float] = {}
@@ -218,12 +218,12 @@ def find_lost(
 
 
 def is_small(level: float | None) -> bool:
-    """Tell whether a level is next to nothing; what is wholly zero has a flag that says so."""
+    """Tell whether a level is very small but not zero, which has its own flag."""
     return level is not None and 0 < level < 1 / FACTOR
 
 
 def is_large(level: float | None) -> bool:
-    """Tell whether a level is beyond all measure."""
+    """Tell whether a level is very large."""
     return level is not None and level > FACTOR
 
 

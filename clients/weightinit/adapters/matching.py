@@ -43,7 +43,7 @@ def find_axis(letters: str, letter: str) -> int | None:
 
 
 def permute_spec(spec: Spec, parameters: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
-    """Turn a spec to other axes. Its fans are given, so that the variance is the same, to the last bit."""
+    """Permute a spec to other axes. Its fans are fixed, so that the variance stays exactly the same."""
     turned = replace(spec, shape=shape, layout=letters, groups=1)
     if parameters.scheme == "explicit":
         return turned  # whatever the fans
@@ -54,9 +54,8 @@ def permute_spec(spec: Spec, parameters: Parameters, letters: str, shape: tuple[
 class Target:
     """A tensor that a framework's model has a place for, by its own names, of which the first found counts.
 
-    `letters` are its axes, "" where nobody knows which is which. `gates` are packed along `axis`, each with a
-    name of its own, and of equal lengths unless `lengths` says them. An optional one may lack from what is
-    published.
+    `letters` are its axes, "" if they are unknown. `gates` are packed along `axis`, each with
+    its own name, and of equal lengths unless `lengths` gives them. An optional one need not be published.
     """
 
     names: tuple[str, ...]
@@ -90,12 +89,12 @@ def narrow(target: Target, length: int) -> Target:
 
 
 def match_tensor(found: Source, target: Target) -> list[Segment]:
-    """Fit one published tensor, turned where its axes have another order. Raises ModelRejected."""
+    """Fit one published tensor, permuted if its axes have another order. Raises ModelRejected."""
     drawn = [segment.spec for segment in found.segments if segment.spec]
     layouts = {write_out(spec.layout, len(spec.shape)) for spec in drawn}
     values = {segment.value for segment in found.segments}
     if not drawn and len(values) == 1 and has_elements_of(found.shape, target.shape):
-        return [Segment(found.name, value=values.pop())]  # there is nothing to turn
+        return [Segment(found.name, value=values.pop())]  # there is nothing to permute
     if drawn and target.letters and layouts != {target.letters}:
         return permute_tensor(found, target, layouts)
     if found.shape != target.shape:
@@ -115,7 +114,7 @@ def has_elements_of(shape: Sequence[int], other: Sequence[int]) -> bool:
 
 
 def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Segment]:
-    """Turn the pieces of a tensor. Raises ModelRejected where its axes are others, or are cut elsewhere."""
+    """Permute the segments of a tensor. Raises ModelRejected if its axes or its cuts differ."""
     letters, known = min(layouts), describe_found(found, target, layouts)
     if len(layouts) > 1 or measure_axes(letters, found.shape) != measure_axes(target.letters, target.shape):
         raise ModelRejected(known)
@@ -123,7 +122,7 @@ def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Seg
         return [permute_segment(found.segments[0], target, target.shape, 0)]
     axis = find_axis(target.letters, letters[0])
     if axis is None or target.shape[axis] != found.shape[0] or find_axis(letters, letters[0]) is None:
-        raise ModelRejected(f"{known}, in parts that cannot be turned")
+        raise ModelRejected(f"{known}, in parts that cannot be permuted")
     return [
         permute_segment(
             segment, target, _resize(target.shape, axis, segment.spec.shape[0] if segment.spec else 1), axis
@@ -133,14 +132,14 @@ def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Seg
 
 
 def describe_found(found: Source, target: Target, layouts: set[str]) -> str:
-    """Describe a published tensor that does not fit: what is not as it is wanted."""
+    """Describe how a published tensor does not fit its target."""
     name = "" if found.name in target.names else found.name
     letters = "" if layouts == {target.letters} else " and ".join(sorted(layouts))
     return " ".join(filter(None, ["is published as", name, str(list(found.shape)), letters]))
 
 
 def permute_segment(segment: Segment, target: Target, shape: tuple[int, ...], axis: int) -> Segment:
-    """Turn a piece, whose rows are along that axis then."""
+    """Permute a segment, whose rows are then along that axis."""
     if segment.spec is None or segment.parameters is None:
         return replace(segment, axis=axis)
     return replace(
@@ -153,7 +152,7 @@ def move(segment: Segment, axis: int, start: int, length: int) -> Segment:
     if segment.rows is None and not segment.first:
         return replace(segment, axis=axis, rows=slice(start, start + length))
     if segment.axis != axis:
-        raise ModelRejected("is published in parts that lie across its gates")
+        raise ModelRejected("is published in parts that cross its gates")
     rows = segment.rows or slice(0, length)
     return replace(segment, rows=slice(rows.start + start, rows.stop + start))
 
@@ -168,16 +167,16 @@ def _resize(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
 
 Rename = Callable[[str], str]
 
-ADVICE = "Published names are given with rename=; strict=False leaves alone what only one of the two has"
+ADVICE = "Map names with rename=, or skip what only one of the two has with strict=False"
 
 
 def match_model(
     published: PublishedModel, targets: Mapping[str, Target], rename: Rename, *, strict: bool
 ) -> dict[str, list[Segment]]:
-    """Fit a published model into the tensors that are wanted: the pieces of each, [] where it is left alone.
+    """Fit a published model to the targets: the segments of each, [] for one that keeps its values.
 
-    `rename` makes the published names of one's own. Raises ModelRejected, which lists every tensor that does
-    not fit; and unless not strict, all those that only one of the two has.
+    `rename` maps the model's names to the published ones. Raises ModelRejected, which lists every tensor that
+    does not fit; and unless not strict, all those that only one of the two has.
     """
     matcher = Matcher(published, rename)
     found = {key: matcher.fit(one) for key, one in targets.items()}
@@ -218,7 +217,10 @@ class Matcher:
         What is published and no weight may be missing: a counter of batches, which other frameworks lack.
         """
         unmatched = (one for one in self._published.tensors if one.is_weight and not self._is_used(one))
-        return [*self._missing, *(f"{one.name} {list(one.shape)} is only published" for one in unmatched)]
+        return [
+            *self._missing,
+            *(f"{one.name} {list(one.shape)} is published, but not in the model" for one in unmatched),
+        ]
 
     def _is_used(self, tensor: Source) -> bool:
         parts = {segment.name for segment in tensor.segments} - self._whole
@@ -240,7 +242,7 @@ class Matcher:
 
 
 def find_letters(rules: Patterns[Rule], names: Sequence[str], known: str, rank: int) -> str | None:
-    """Return the axes of a tensor, "" where nothing names them; None where a rule leaves the tensor alone.
+    """Return the axes of a tensor, "" where nothing names them; None where a rule keeps the tensor.
 
     `known` are the axes that its layer has. Raises ModelRejected for a rule that gives more than a layout:
     the published model says how its tensors are initialized.
@@ -255,5 +257,7 @@ def find_letters(rules: Patterns[Rule], names: Sequence[str], known: str, rank: 
     if rule is None:
         return None
     if not isinstance(rule, Mapping) or set(rule) - {"layout"}:
-        raise ModelRejected(f"rules may say only the layout of {names[0]}: the published model says the rest")
+        raise ModelRejected(
+            f"a rule may only give the layout of {names[0]}: the published model sets the rest"
+        )
     return write_out(rule.get("layout", known), rank)

@@ -32,8 +32,8 @@ def warn_caller(warning: Warning) -> None:
 def warn_of_copies(copies: Mapping[str, str]) -> None:
     """Warn of copies that are kept, while what they are copies of is initialized, by both names."""
     message = (
-        f"{shorten(copies)}: kept. They are copies of {shorten(copies.values())}, which are "
-        "initialized, and will differ: copy them again, or keep both with rules={name: None}."
+        f"{shorten(copies)}: kept, but copies of {shorten(copies.values())}, which are "
+        "initialized, so the two differ: copy them again, or keep both with rules={name: None}."
     )
     warn_caller(StaleCopyWarning(message))
 
@@ -42,7 +42,7 @@ def warn_of_unpublished(names: Sequence[str]) -> None:
     """Warn of the tensors of a model's state that are not published, by their names."""
     if names:
         message = (
-            f"{shorten(names)}: not published, since they are of several values, or not known. "
-            "What is pulled lacks them: they stay as the model that loads it made them."
+            f"{shorten(names)}: not published, because their values differ or are unknown. "
+            "A pulled file lacks them: the model that loads it keeps its own."
         )
         warn_caller(UnpublishedTensorWarning(message))

@@ -89,9 +89,9 @@ class Planner:
             return
         why = next(iter(self.unknown.values()))
         message = (
-            f"{shorten(self.unknown)}: no activation is assumed to follow. {why} "
-            'Say what follows with rules={name: {"activation": ...}}, "none" where that is right; '
-            "or show it with batch=, what the model is called with."
+            f"{shorten(self.unknown)}: the activation that follows is unknown, and none is assumed. {why} "
+            'Set it with rules={name: {"activation": ...}} ("none" if none follows), '
+            "or pass the model's inputs as batch=."
         )
         if strict:
             raise ModelRejected(message)
@@ -100,7 +100,7 @@ class Planner:
     def _keep(
         self, blocks: list[Block], kept: Block, names: Sequence[str], rule: tuple[str, Rule] | None
     ) -> list[Block]:
-        """Return the blocks of a tensor that is kept, but for those of which a rule says how to draw them."""
+        """Return the blocks of a tensor that is kept, except those that a rule draws."""
 
         def is_ruled(block: Block) -> bool:
             own = self._rules.find(block.extend(names)) if block.suffix else None
@@ -131,7 +131,7 @@ class Planner:
         ):
             layer = drop_scheme(block.action.layer)
             action: Action = Draw({**layer, "activation": found[1]})
-            block = replace(block, action=action, reason=f"{found[0]} says {found[1]}.")
+            block = replace(block, action=action, reason=f"{found[0]} sets {found[1]}.")
         own = self._rules.find(own_names, is_drawn=is_drawn) if block.suffix else None
         # A rule for a whole embedding leaves the row of its padding alone.
         inherited = rule if block.rows is None or is_drawn else None
@@ -139,7 +139,7 @@ class Planner:
             with explain(chosen[0], names[0], shape):
                 action = apply_rule(chosen[1], block.action, shape)
             if action != block.action or not isinstance(action, Leave | Constant):
-                reason = f"{chosen[0]} says so."
+                reason = f"Set by {chosen[0]}."
                 block = replace(block, action=action, reason=reason, certainty="certain")
         return block
 

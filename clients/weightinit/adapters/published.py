@@ -107,7 +107,7 @@ def _set_axis(slices: AxisSlices, axis: int, axis_slice: slice) -> AxisSlices:
     return (*slices[:axis], axis_slice, *slices[axis + 1 :])
 
 
-# The version of the stream whose specs this client asks for.
+# The version of the stream that this client requests.
 STREAM = 1
 
 # What two answers on a model have to agree on: the shape of a tensor, and of each part, drawn or not.
@@ -147,7 +147,7 @@ class PublishedModel:
         Raises ModelRejected for another stream, NotWeightinit where the parameters are another model's.
         """
         if model.stream != STREAM:
-            advice = "a newer weightinit may know it"
+            advice = "upgrade weightinit"
             raise ModelRejected(f"{reference} is drawn from stream {model.stream}, not {STREAM}: {advice}")
         rows = {row.name: row for row in parameters}
         check_parameters(reference, model, rows)
@@ -160,7 +160,7 @@ class PublishedModel:
         return self.reference[:12] if is_model_id(self.reference) else self.reference
 
     def find(self, name: str) -> Source | None:
-        """Find a tensor by its name, or a part that has a name of its own."""
+        """Find a tensor by its name, or a part by its own name."""
         return self._by_name.get(name)
 
     @cached_property
@@ -218,7 +218,7 @@ def _assemble(tensor: TensorSpec, parameters: TensorParameters) -> Source:
 
 
 def _separate(tensor: Source) -> list[tuple[Segment, tuple[int, ...]]]:
-    """Separate the parts that are drawn under names of their own, each with its shape."""
+    """Separate the parts that are drawn under their own names, each with its shape."""
     parts = []
     for segment in tensor.segments:
         if segment.spec and segment.name != tensor.name:

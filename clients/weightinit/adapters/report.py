@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one tensor is initialized. `scheme` is "constant", "kept" or "skipped" where nothing is drawn.
+    """How one tensor is initialized. `scheme` is "constant", "kept" or "skipped" if nothing is drawn.
 
-    `name` is what its draws depend on, unless it was renamed; `aliases` are the other names of a tied tensor.
-    `reason` says where the activation or the value comes from, `rationale` why the scheme suits it, in the
-    service's words. `variance` is σ², `limit` is √(3 σ²). `certainty` is how sure it is that this is
-    right for what follows the tensor.
+    `name` is the tensor's name in the model, and what its draws depend on, unless `rename` changes that;
+    `aliases` are the other names of a tied tensor. `reason` explains the activation or the value, `rationale`
+    is the service's reason for the scheme. `variance` is σ², `limit` is √(3 σ²). `certainty` tells how sure
+    it is that this suits what follows the tensor.
     """
 
     name: str
@@ -157,7 +157,7 @@ class Report:
         return f"{len(self)} tensors, {self.elements:,} elements, {self.nbytes:,} bytes: {schemes or 'none'}"
 
     def to_dict(self) -> dict[str, object]:
-        """Return the report as JSON has it."""
+        """Return the report as it is in JSON."""
         origin = {"seed": self.seed, "reference": self.reference, "model": self.model}
         totals = {"elements": self.elements, "bytes": self.nbytes, "schemes": self.schemes}
         return {**origin, "totals": totals, "tensors": [asdict(row) for row in self.rows]}

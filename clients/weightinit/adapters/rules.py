@@ -1,9 +1,9 @@
-"""Rules: what a user says, by pattern of a tensor's name, about how it is initialized.
+"""Rules: how a user sets, by pattern of a tensor's name, how it is initialized.
 
 ```
 WeightinitError
-├── ModelRejected    a model says too little, or rules do not fit it   (also ValueError)
-└── TensorRejected   a tensor cannot be filled                         (also ValueError)
+├── ModelRejected    a model is incomplete, or rules do not fit it   (also ValueError)
+└── TensorRejected   a tensor cannot be filled                       (also ValueError)
 ```
 """
 
@@ -25,23 +25,23 @@ ACTIVATION = frozenset(["activation"])
 
 
 class ModelRejected(WeightinitError, ValueError):  # noqa: N818 - it says what went wrong, as all do here
-    """A model whose tensors cannot be told apart or have no memory yet, or rules that do not fit it."""
+    """A model cannot be initialized: names are ambiguous, values or axes are unknown, or rules do not fit."""
 
 
 class TensorRejected(WeightinitError, ValueError):  # noqa: N818
-    """A tensor that cannot be filled: its device, dtype, layout or placement does not allow it."""
+    """A tensor cannot be filled, because of its device, dtype, memory layout or placement."""
 
 
 class UnknownActivationWarning(UserWarning):
-    """It could not be seen which activations follow some layers: none is assumed."""
+    """The activations after some layers are unknown; none is assumed."""
 
 
 class StaleCopyWarning(UserWarning):
-    """Frozen parts of a model were copies of trained ones, and will not be when those are initialized."""
+    """Frozen copies of trained parts are kept, and differ from their originals once these are initialized."""
 
 
 class UnpublishedTensorWarning(UserWarning):
-    """Tensors of a model's state are not published, since their values are not known: its files lack them."""
+    """Tensors of a model's state are not published, because their values are unknown; files lack them."""
 
 
 class RuleFields(LayerFields, total=False):
@@ -90,7 +90,7 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
         return Draw({**layer, "layout": "B" * len(shape)})  # canonical order is then the order in memory
     if action is not None and not isinstance(action, Draw):
         return action
-    raise ModelRejected("must say layout, a letter for each axis, or fan_in and fan_out, or stddev")
+    raise ModelRejected("must give layout, a letter for each axis, or fan_in and fan_out, or stddev")
 
 
 def is_activation(value: object) -> bool:
@@ -107,7 +107,7 @@ def read_fields(rule: RuleFields) -> LayerFields:
     for key in rule:
         if key not in FIELDS:
             near = get_close_matches(key, FIELDS, n=1)
-            raise ModelRejected(f"must not say {key!r}" + (f". Did you mean {near[0]}?" if near else ""))
+            raise ModelRejected(f"has no field {key!r}" + (f". Did you mean {near[0]}?" if near else ""))
     fields = {key: value for key, value in rule.items() if key in LayerFields.__annotations__}
     if gives_spread(fields) and fields.get("scheme", "auto") == "auto":
         fields["scheme"] = "explicit"
@@ -115,7 +115,7 @@ def read_fields(rule: RuleFields) -> LayerFields:
 
 
 def drop_scheme(layer: LayerFields) -> LayerFields:
-    """Return a layer without a scheme of its own, and without the fields that were made for it."""
+    """Return a layer without its scheme, and without the fields that were made for it."""
     return keep_axes(layer) if "scheme" in layer else layer
 
 

@@ -31,7 +31,7 @@ class SignalRow:
 
     `variance` and `mean` are those of the outputs, over all samples and units; `ratio` is the variance over
     that of the layer before, or for an activation, the activation before. `gradient` is the variance of the
-    gradient with respect to the outputs; None where there is none.
+    gradient with respect to the outputs, if there is one.
     """
 
     name: str
@@ -88,7 +88,7 @@ class SignalReport:
         return f"{len(self.layers)} layers, {others} activations: {found or 'nothing flagged'}"
 
     def to_dict(self) -> dict[str, object]:
-        """Return the report as JSON has it; what is not finite is None."""
+        """Return the report as it is in JSON; numbers that are not finite are None."""
         rows = [{key: make_finite(value) for key, value in asdict(row).items()} for row in self.rows]
         return {"summary": self.summarize(), "rows": rows}
 

@@ -50,7 +50,7 @@ class ActivationFinder:
             except Exception as error:
                 why = next(iter(str(error).splitlines()), "")
                 raise ModelRejected(
-                    f"the model cannot be traced at these inputs: {type(error).__name__}: {why}"
+                    f"the model cannot be traced with these inputs: {type(error).__name__}: {why}"
                 ) from error
         wanted = sum(len(leaf.shape) > 1 for leaf in opened.leaves.values())
         best: Uses | None = None

@@ -25,29 +25,29 @@ Loss = Callable[..., Any]
 
 
 def check(model: PyTree, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
-    """Run a model forward and backward; return the variances of its signals and gradients by layer.
+    """Run a model forward and backward; return the variances of signals and gradients by layer.
 
-    Each product of a signal and a kernel has a row, by the path of its kernel, and every activation that JAX
-    has a name for, in the order of execution. Neither the model nor a generator changes. A scan with kernels
-    inside is followed step by step. No service is needed. Raises ModelRejected where nothing can be measured,
-    and what the model raises.
+    Every product of a signal and a kernel has a row, named by the kernel's path, and so has every activation
+    that JAX calls by name, in the order of execution. The model and the random generators do not change. A
+    scan with kernels inside is followed step by step. `check` needs no service. Raises ModelRejected if there
+    is nothing to measure, and what the model raises.
 
     Args:
-        model: a module of NNX, a bound one of Linen or (module, variables), a module of Equinox, which takes
-            one sample and is mapped over the first axis of the batch, another callable pytree, or an Applied,
-            of which the inputs are not used.
+        model: an NNX module; a Linen module, bound or as (module, variables); an Equinox module, which takes
+            one sample and is mapped over the first axis of the batch; another callable pytree; or an Applied,
+            whose inputs are ignored.
         batch: an array whose first axis counts samples; a tuple of arguments; or a mapping of keyword
             arguments.
-        loss: makes the scalar to derive of the outputs. Default: a sum of all floating-point outputs, each
-            times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
+        loss: returns the scalar to differentiate, given the outputs. Default: the sum of all floating-point
+            outputs, each multiplied by a fixed number from N(0, 1), so that the gradient at the outputs has
             variance 1.
     """
     opened = open_batched(model)
     check_untraced(opened.tree)
     if opened.function is None:
-        raise ModelRejected("a tree of parameters is no function: give Applied(function, params)")
+        raise ModelRejected("a tree of parameters cannot be called: pass Applied(function, params)")
     if any(is_abstract(leaf) for leaf in jax.tree.leaves(opened.tree)):
-        raise ModelRejected("the model has shapes and no values: check it when it has")
+        raise ModelRejected("the model has shapes but no values: initialize it first")
     with _keep_generators():
         return _measure(opened, opened.function, batch, loss)
 
@@ -96,9 +96,7 @@ def _measure(
         (gradients,) = pull(seeds)
     except Exception as error:  # it ran forward: JAX cannot derive a while_loop, or what has no rule for it
         why = next(iter(str(error).splitlines()), "")
-        raise ModelRejected(
-            f"no gradient can be taken of the model: {type(error).__name__}: {why}"
-        ) from error
+        raise ModelRejected(f"the model cannot be differentiated: {type(error).__name__}: {why}") from error
     for (signal, _), gradient in zip(first.list_probes(), gradients, strict=True):
         signal.gradient = Moments.of(
             np.asarray(gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32)))
@@ -110,7 +108,7 @@ def _measure(
 def excuse(report: SignalReport, interpreter: Interpreter) -> SignalReport:
     """Return a report without the flags of what is zero by how the model is made, whatever its weights.
 
-    The state of a recurrent layer begins at zero: no gradient comes back to what it is multiplied by.
+    The state of a recurrent layer starts at zero: no gradient comes back to what it is multiplied by.
     """
 
     def is_silent(signal: Signal) -> bool:
@@ -165,7 +163,7 @@ def _make_seeds(outputs: list[Any], outdef: Any, loss: Loss | None) -> list[Any]
     """Make the gradient with respect to each output; of integers there is none."""
     places = [place for place, one in enumerate(outputs) if jnp.issubdtype(one.dtype, jnp.inexact)]
     if not places:
-        raise ModelRejected("the model returns no floating-point array: nothing to derive")
+        raise ModelRejected("the model returns no floating-point array: there is nothing to differentiate")
     seeds: list[Any] = [np.zeros(one.shape, jax.dtypes.float0) for one in outputs]
     if loss is None:
         found = [jnp.asarray(one) for one in make_projections(outputs[place].shape for place in places)]
@@ -177,7 +175,7 @@ def _make_seeds(outputs: list[Any], outdef: Any, loss: Loss | None) -> list[Any]
                 filled[place] = one
             scalar = jnp.asarray(loss(jax.tree.unflatten(outdef, filled)))
             if scalar.size != 1:
-                raise ValueError(f"loss has to return one number, not an array of shape {scalar.shape}")
+                raise ValueError(f"loss must return one number; received an array of shape {scalar.shape}")
             return scalar.reshape(())
 
         found = jax.grad(call)([outputs[place] for place in places])

@@ -1,4 +1,4 @@
-"""Trees: every kernel of a pytree of parameters initialized at once, named by its path."""
+"""Models: every kernel of a pytree of parameters, named by its path, initialized at once."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -48,36 +48,36 @@ def initialize(
     strict: bool | None = None,
     client: Client | None = None,
 ) -> PyTree:
-    """Return a model with its kernels drawn, and with biases and norms at the constants of their modules.
+    """Return a model with its kernels drawn, and biases and norms at their modules' constants.
 
-    A module of NNX is updated in place, and returned; of all others a new one is. `plan` returns the report.
-    Modules are traced at inputs that are guessed from their kernels, or given by `Applied`: so it is seen
-    which axes of each kernel are its inputs, and which activation follows. A bare tree shows neither: its
-    kernels are known by names, what is no kernel stays as it is, and rules say what follows.
+    An NNX module is updated in place and returned; any other model is returned anew. `plan` returns the
+    report. Modules are traced with inputs that are guessed from their kernels, or given by `Applied` or
+    `batch`: tracing shows the axes of each kernel and the activation that follows. A bare tree shows neither:
+    its kernels are recognized by name, other leaves keep their values, and rules set the activations.
 
-    Leaves may be arrays or jax.ShapeDtypeStruct, as jax.eval_shape returns them. One with a sharding gets the
-    same, and each device fetches its own part. A published model says how all leaves are initialized, biases
-    too; its kernels are permuted to the order of axes that the model's have.
+    Leaves may be arrays or jax.ShapeDtypeStruct, as jax.eval_shape returns them. A leaf keeps its sharding,
+    and each device fetches its own part. A published model determines how all leaves are initialized,
+    including biases; its kernels are permuted to the model's axis order.
 
     Everything is checked before the first leaf is drawn. Raises ModelRejected and the client's errors, and
     TypeError for traced leaves.
 
     Args:
-        model: a module of NNX, a bound one of Linen, a callable pytree such as Equinox' modules, an Applied,
+        model: an NNX module, a bound Linen module, a callable pytree such as an Equinox module, an Applied,
             or a bare tree of parameters.
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or the reference of a published model, which is
             team/name/version or an id.
-        rules: by pattern of a path (`encoder/*/kernel`), the name of a scheme, a constant, the fields of a
-            layer, or None to leave leaves alone. A layout makes a kernel of what is not known as one. The
-            first that matches decides, and each has to match something. A rule that gives an activation alone
-            may match the path of a layer. With a published model: a layout, or None.
-        rename: makes the name that a leaf's draws depend on, or under which it is published, of its path.
-        batch: what the model is called with, of which only shapes and dtypes count: an array of samples, a
-            tuple of arguments, or a mapping of keyword arguments. Default: guessed.
-        strict: unless False, refuse what only the model or the published one has, and a model of which not
-            one kernel is known; else that is left as it is. If True, refuse what is initialized without
-            knowing which activation follows, too; else that is a warning.
-        client: of the service. Default: the one that the environment configures.
+        rules: by pattern of a path (`encoder/*/kernel`): a scheme's name, a constant, the fields of a layer,
+            or None to keep the values. A layout makes a leaf a kernel. The first that matches applies; each
+            must match something. A rule that gives only an activation may match the path of a layer. With a
+            published model: a layout, or None.
+        rename: maps a leaf's path to the name that its draws depend on, or under which it is published.
+        batch: the model's inputs for tracing: an array of samples, a tuple of arguments, or a mapping of
+            keyword arguments. Only shapes and dtypes matter. Default: guessed.
+        strict: unless False, raise ModelRejected for what only one of the model and the published model has,
+            and for a model in which no kernel is recognized; if False, leaves keep their values. If True,
+            also raise ModelRejected if the activation after a kernel is unknown; otherwise that is a warning.
+        client: the client that sends the requests. Default: one that the environment configures.
     """
     opened = open_model(model, batch)
     check_untraced(opened.tree)
@@ -111,9 +111,9 @@ def plan(
     strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
-    """Return how `initialize` would initialize a tree, and why; nothing is drawn.
+    """Return the report of how `initialize` would initialize a model; draw nothing.
 
-    The arguments and errors are those of `initialize`.
+    Arguments and errors are those of `initialize`.
     """
     source = client or default_client()
     tensors, origin = _plan(open_model(model, batch), seed, rules, rename, source, strict=strict)
@@ -123,7 +123,7 @@ def plan(
 def describe_leaves(
     params: PyTree, *, rules: Rules | None = None, client: Client | None = None
 ) -> dict[str, Parameters | None]:
-    """Return the parameters of each leaf, by path; None for what is left as it is. Deprecated for `plan`."""
+    """Return the parameters of each leaf by path, None for a leaf that is kept. Deprecated: use `plan`."""
     resolved = resolve_plan(plan_leaves(open_model(params), rules), 0, str, client or default_client())
     return {tensor.planned.name: tensor.parameters for tensor in resolved}
 
@@ -162,11 +162,12 @@ def plan_leaves(
 
 
 def check_drawn(names: Sequence[str], *, known: bool) -> None:
-    """Check that a kernel is known, or a rule says something of a leaf. Raises ModelRejected."""
+    """Check that a kernel is known, or a rule matches a leaf. Raises ModelRejected."""
     if names and not known:
         raise ModelRejected(
-            f'no kernel is known among {shorten(names)}: say layouts with rules={{name: {{"layout": ...}}}}, '
-            "or give weightinit.jax.Applied(function, model, *inputs), which shows how they are used"
+            f"no kernel is recognized among {shorten(names)}: "
+            'set layouts with rules={name: {"layout": ...}}, '
+            "or pass weightinit.jax.Applied(function, model, *inputs), which shows how they are used"
         )
 
 
@@ -175,8 +176,8 @@ def warn_unused(names: Sequence[str], *, strict: bool | None) -> None:
     if not names:
         return
     message = (
-        f"{shorten(names)}: these may be kernels, but the traced model does not show how they are used, and "
-        "they stay as they are. Say it with rules={name: ...}, or trace with other inputs by Applied"
+        f"{shorten(names)}: these may be kernels, but tracing does not show how the model uses them, so "
+        "they keep their values. Set rules={name: ...}, or trace other inputs with Applied"
     )
     if strict:
         raise ModelRejected(message)
@@ -184,14 +185,16 @@ def warn_unused(names: Sequence[str], *, strict: bool | None) -> None:
 
 
 def check_filled(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -> None:
-    """Check that no leaf stays abstract, unless a rule says so. Raises ModelRejected."""
+    """Check that no leaf stays abstract, unless a rule keeps it. Raises ModelRejected."""
     empty = [
         tensor.name
         for tensor in tensors
         if is_left(tensor) and not is_left_by_rule(tensor) and is_abstract(leaves[tensor.target])
     ]
     if empty:
-        raise ModelRejected(f"{shorten(empty)}: nothing says how to initialize these: say it with rules")
+        raise ModelRejected(
+            f"{shorten(empty)}: nothing determines how to initialize these: set it with rules"
+        )
 
 
 def plan_published(
@@ -278,4 +281,4 @@ def check_values(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -
         if is_left(tensor) and tensor.target in filled and is_abstract(leaves[tensor.target])
     ]
     if empty:
-        raise ModelRejected(f"{shorten(empty)}: an abstract leaf has no values that a part could be left at")
+        raise ModelRejected(f"{shorten(empty)}: an abstract leaf has no values for a part to keep")

@@ -21,14 +21,14 @@ from weightinit.spec.layouts import Axes, spell_layout
 
 @dataclass(frozen=True, slots=True)
 class Initializer:
-    """A function of (key, shape, dtype, out_sharding), as jax.nn.initializers makes them.
+    """A function of (key, shape, dtype, out_sharding), like those of jax.nn.initializers.
 
-    With a seed, the weights are those of that seed and name, and the key is not looked at. Without one the
-    key is the seed: `jax.random.key(42)` gives what seed 42 gives, and the keys that a framework splits or
-    folds for each parameter give each its own. Under tracing (jit, vmap, eval_shape) nothing is fetched until
-    the compiled function runs; failures then come as JAX's runtime errors, with the client's words in them.
+    With a seed, the weights follow from seed and name, and the key is ignored. Without one the key is the
+    seed: `jax.random.key(42)` gives the weights of seed 42, and the keys that a framework splits or folds for
+    each parameter give different weights. Under tracing (jit, vmap, eval_shape) nothing is fetched until the
+    compiled function runs; JAX then raises its runtime errors, with the client's message in them.
 
-    Equal arguments make equal initializers, so that they can be static arguments.
+    Equal arguments make equal initializers, so they can be static arguments.
     """
 
     spec: Spec  # its shape stands for the one to come
@@ -46,10 +46,11 @@ class Initializer:
         """Return the weights.
 
         Args:
-            key: of jax.random, where there is no seed; else ignored.
-            shape: the kernel's.
+            key: a key of jax.random if there is no seed; otherwise ignored.
+            shape: the kernel's shape.
             dtype: float32, float64, float16 or bfloat16. Default: the initializer's, or JAX's.
-            out_sharding: where the parts go. Each device fetches its own; under jit the whole is fetched.
+            out_sharding: where the parts go. Each device fetches its own part; under jit the whole is
+                fetched.
         """
         spec = self.specify(tuple(shape), dtype)
         words = _read_words(key) if spec.seed is None else jnp.zeros(2, jnp.uint32)
@@ -87,20 +88,20 @@ def initializer(
     client: Client | None = None,
     **layer: Unpack[LayerFields],
 ) -> Initializer:
-    """Make an initializer. Without keywords of a layer, weights are Glorot uniform.
+    """Make an initializer; without keywords of a layer, it is Glorot uniform.
 
     Args:
-        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text. Default: the key that it is called with.
-        name: which tensor this is, as `hidden1/kernel`. Required with a seed, since two layers with neither a
-            name nor a key of their own would be equal: raises TypeError.
-        dtype: for calls that say none. Default: JAX's.
-        client: of the service. Default: the one that the environment configures.
-        **layer: what follows the kernel and which axis is which, as for Client.weights.
+        seed: 0 to 2⁶⁴ - 1, as a number or as decimal text. Default: the key of each call.
+        name: the tensor's name, such as `hidden1/kernel`. Required with a seed, because all layers with the
+            same seed and no name would be equal: raises TypeError.
+        dtype: the dtype of calls without one. Default: JAX's.
+        client: the client that sends the requests. Default: one that the environment configures.
+        **layer: the fields of the layer, as for Client.weights.
     """
     return Initializer(make_spec(seed, name, layer), dtype, client=client)
 
 
-# What initializers gave last, by the start of it: layers that do not keep their initializer are told by that.
+# The initializers of recent weights, by their first values: some layers do not keep their initializer.
 _REMEMBERED: OrderedDict[tuple[int, bytes], Initializer] = OrderedDict()
 MAX_REMEMBERED, COUNT = 4096, 16
 
@@ -128,7 +129,7 @@ def identify(weights: Any) -> tuple[int, bytes]:  # noqa: ANN401 - as above
 def make_spec(seed: int | str | None, name: str | None, layer: LayerFields) -> Spec:
     """Make the spec of a tensor whose shape is still to come."""
     if seed is not None and name is None:
-        raise TypeError("an initializer with a seed needs a name: it says which tensor this is")
+        raise TypeError("an initializer with a seed needs a name, which identifies the tensor")
     return Spec.of(1, seed=seed, name=name or "", **layer)
 
 
@@ -151,7 +152,7 @@ def _read_words(key: ArrayLike | None) -> jax.Array:
         raise TypeError("an initializer without a seed needs a key of jax.random")
     words = jax.random.key_data(jnp.asarray(key))
     if words.ndim != 1:
-        raise ValueError(f"an initializer takes one key, not an array of shape {words.shape[:-1]}")
+        raise ValueError(f"an initializer takes one key; received an array of shape {words.shape[:-1]}")
     return words
 
 
@@ -187,16 +188,16 @@ def variance_scaling(
     dtype: DTypeLike | None = None,
     **options: Unpack[Options],
 ) -> Initializer:
-    """Make an initializer with σ² = scale / fan, with JAX's arguments and the service's defaults.
+    """Make an initializer with variance σ² = scale / fan, with JAX's arguments and the service's defaults.
 
     Args:
         scale: positive.
         mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
         distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
-        in_axis: axis or axes of inputs.
-        out_axis: axis or axes of outputs.
-        batch_axis: axis or axes of stacked, independent kernels.
-        dtype: for calls without one. Default: JAX's.
+        in_axis: the input axis or axes.
+        out_axis: the output axis or axes.
+        batch_axis: the axis or axes of stacked, independent kernels.
+        dtype: the dtype of calls without one. Default: JAX's.
         **options: seed, name and client, as for `initializer`.
     """
     layer = LayerFields(

@@ -49,7 +49,7 @@ class Interpreter:
     """Runs a program, and records its signals; or adds probes where it would, in the same order.
 
     `axes` are those of samples, by variable. `silent` are the layers whose outputs are multiplied by a state
-    that begins at zero, `empty` those that receive one.
+    that starts at zero, `empty` those that receive one.
     """
 
     def __init__(self, axes: Mapping[Any, int] | None = None, probes: Sequence[Array] | None = None) -> None:

@@ -68,9 +68,9 @@ class Author:
             return Block(Constant(value), f"{choice.name}, its layer's {choice.argument}, sets it.")
         held = find_uniform(leaf)
         if held is not None and self._is_chosen(path, held):
-            reason = f"All of it was {held:g} before, as its author set it, unlike the rest of the model."
+            reason = f"It was {held:g} everywhere, unlike the rest of the model: kept as its author set it."
             if not isinstance(known.action, Draw):
-                reason = f"It is not known. All of it was {held:g} before."
+                reason = f"Its use is not known. It was {held:g} everywhere."
             return Block(Constant(held), reason, certainty="guessed")
         return None
 
@@ -85,7 +85,7 @@ class Author:
         return replace(known, reason=f"{known.reason} {unused}".strip(), certainty=certainty)
 
     def find_axes(self, path: str) -> str:
-        """Find the axes of a leaf, "" where nobody knows which is which."""
+        """Find the axes of a leaf, "" if they are unknown."""
         kept = self.find(path)
         if kept is not None and isinstance(kept.action, PublishedDraw):
             return write_out(kept.action.spec.layout, len(kept.action.spec.shape))
@@ -94,7 +94,7 @@ class Author:
     def _find_untrained(self, path: str, leaf: Leaf, known: Block) -> Block | None:
         """Find what to do with a leaf that is not trained; None for one that is.
 
-        Constants that norms begin with stay constants.
+        Constants that norms start with stay constants.
         """
         is_drawn = isinstance(known.action, Draw | Unknown)
         untrained, statistics = self._opened.untrained, self._opened.statistics

@@ -49,9 +49,9 @@ def describe_leaf(path: str, leaf: Leaf, opened: OpenedModel, finder: Activation
     """Describe how a leaf is initialized: by the use that its model makes of it, else by its name."""
     rank, name, uses = len(leaf.shape), path.rpartition("/")[2], finder.uses
     if rank == 2 and uses and path in uses.lookups:
-        return Block(Draw(LOOKUP), "Its rows are looked up: σ² = 1 / features, as Flax has it.")
+        return Block(Draw(LOOKUP), "Its rows are looked up: σ² = 1 / features, as in Flax.")
     if name == "lora_b":
-        return Block(Constant(0.0), "The second factor of LoRA begins at zero (Hu et al. 2021).")
+        return Block(Constant(0.0), "The second factor of LoRA starts at zero (Hu et al. 2021).")
     if rank > 1 and (found := finder.find_use(path)):
         use, doubt = found
         groups: LayerFields = {"groups": use.groups} if use.groups > 1 else {}
@@ -78,11 +78,11 @@ def describe_other(path: str, leaf: Leaf, opened: OpenedModel, uses: Uses | None
         return (
             left
             if value is None
-            else Block(Constant(value), f"{path.rpartition('/')[2]} begins at {value:g}.")
+            else Block(Constant(value), f"{path.rpartition('/')[2]} starts at {value:g}.")
         )
     if opened.is_bare or path in opened.statistics or value is None:
         return Block(Leave(), "It is no kernel: its own value stays.")
-    return Block(Constant(find_value(leaf, value)), f"{path.rpartition('/')[2]} begins at a constant.")
+    return Block(Constant(find_value(leaf, value)), f"{path.rpartition('/')[2]} starts at a constant.")
 
 
 def find_value(leaf: Leaf, default: float) -> float:

@@ -21,10 +21,10 @@ Function = Callable[..., Any]
 
 
 class Applied:
-    """A model with the function that it is applied by, at example inputs, of which only shapes count.
+    """A model with the function that applies it and example inputs, of which only shapes and dtypes matter.
 
-    `function` is called with the model, or the tree of its parameters, and the inputs; or it is a module of
-    Linen, whose variables the model is. What initialize returns is the model.
+    `function` is called with the model, or the tree of its parameters, and the inputs. It may also be a Linen
+    module whose variables are the model. `initialize` returns the model.
     """
 
     def __init__(self, function: Any, model: PyTree, *inputs: Any) -> None:  # noqa: ANN401
@@ -72,7 +72,7 @@ def open_model(model: PyTree, batch: Batch = None) -> OpenedModel:
     opened = open_batched(model)
     function, (inputs, named) = opened.function, read_batch(batch)
     if function is None:
-        raise ModelRejected("batch: a tree has no function to call on it: give Applied(function, tree)")
+        raise ModelRejected("batch: a tree cannot be called with it: pass Applied(function, tree)")
 
     def run(tree: PyTree, *given: Any) -> Any:  # noqa: ANN401
         split = len(given) - len(named)
@@ -122,7 +122,7 @@ def find_modules(tree: PyTree, equinox: Any, kind: Any = object) -> Iterator[Any
 
 
 def call_equinox(equinox: Any, tree: PyTree, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
-    """Call a model of Equinox; as in inference where its dropout asks for random keys that nobody gave."""
+    """Call a model of Equinox; in inference mode if its dropout needs random keys that are not given."""
     if any(getattr(module, "inference", None) is False for module in find_modules(tree, equinox)):
         args, names = jax.tree.map(lambda leaf: leaf, (inputs, named))  # a state is used but once
         try:  # nothing of this is to be traced where it fails

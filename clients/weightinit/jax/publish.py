@@ -1,4 +1,4 @@
-"""Publishing: a pytree and a seed as a model that everybody can initialize from."""
+"""Publishing: a pytree and a seed as a model that anyone can initialize from."""
 
 from itertools import groupby
 from typing import Unpack
@@ -29,12 +29,12 @@ def publish(
     client: Client | None = None,
     **naming: Unpack[Naming],
 ) -> Publication:
-    """Publish how `initialize` initializes a tree from a seed, and the constants of Flax' biases and norms.
+    """Publish how `initialize` would initialize a tree from a seed, with the constants of biases and norms.
 
-    The tensors are the leaves, under their paths and in Flax' order of axes; leaves may be abstract. `name`,
-    `author` and `note` are those of Client.publish, the rest those of `initialize`.
+    The published tensors are the leaves, under their paths and in Flax' axis order; leaves may be abstract.
+    `name`, `author` and `note` are those of Client.publish, the other arguments those of `initialize`.
 
-    Raises ModelRejected, which lists the leaves that nothing says how to initialize.
+    Raises ModelRejected, which lists the leaves that nothing determines how to initialize.
     """
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
@@ -94,16 +94,16 @@ def find_part(path: str, leaf: Leaf, block: PlannedTensor, seed: int, rename: Re
     if spec := block.make_spec(seed, rename):
         if spec.seed is not None and int(spec.seed) != seed:
             raise ModelRejected(
-                f"is drawn from the seed {spec.seed} of its layer: publish that, or say a rule"
+                f"is drawn from the seed {spec.seed} of its layer: publish with that seed, or set a rule"
             )
         return Part.of(spec)
     if isinstance(block.action, Constant):
         return Part.constant(shape, block.action.value)
     if isinstance(block.action, Leave) and block.action.by_rule:
-        raise ModelRejected("is left alone by a rule")
+        raise ModelRejected("is kept by a rule, so its values are unknown")
     is_trained = not block.reason.startswith(UNTRAINED)
     value = find_constant(path) if is_trained else find_uniform(leaf)
     if value is None:
         untrained = "" if is_trained else ", and is not trained"
-        raise ModelRejected(f"{list(shape)} has no known initial value{untrained}: say it in rules")
+        raise ModelRejected(f"{list(shape)} has no known initial value{untrained}: set it with rules")
     return Part.constant(shape, value)

@@ -52,9 +52,9 @@ class Assignments:
         held = read_values(named)
         if (held == held.flat[0]).all():
             value = float(held.flat[0])
-            reason = f"All of it was {value:g} before, unlike what its layer sets: its author set it."
+            reason = f"It was {value:g} everywhere, unlike what its layer sets: kept as its author set it."
             return Block(Constant(value), reason, certainty="guessed")
-        reason = "It held other values before than its layer gives it: it stays as its author set it."
+        reason = "Its values are not those that its layer gives it: kept as its author set it."
         return Block(Leave(), reason, certainty="guessed")
 
     @cached_property

@@ -18,19 +18,19 @@ Loss = Callable[[Any], Any]
 
 
 def check(model: Layer, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
-    """Run a model forward and backward once; return the variances of its signals and gradients by layer.
+    """Run a model forward and backward once; return the variances of signals and gradients by layer.
 
-    Every layer with a kernel has a row, and every activation that it calls, in the order of execution. The
-    model runs as in inference, unless the batch says `training`. Its variables and the global generators are
-    afterwards what they were, also after an error. No service is needed. Raises NotImplementedError on the
-    backends TensorFlow and NumPy, ModelRejected where nothing can be measured, and what the model raises.
+    Every layer with a kernel and every activation that it calls has a row, in the order of execution. The
+    model runs in inference mode, unless the batch sets `training`. `check` restores the variables and the
+    global random generators, also after an error. It needs no service. Raises NotImplementedError on the
+    TensorFlow and NumPy backends, ModelRejected if there is nothing to measure, and what the model raises.
 
     Args:
         model: the model or layer, built.
-        batch: an array whose first axis counts samples; a tuple of arguments, of which the first may be what
-            the model takes as several inputs; or a mapping of keyword arguments.
-        loss: makes the scalar to derive of the outputs. Default: a sum of all floating-point outputs, each
-            times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
+        batch: an array whose first axis counts samples; a tuple of arguments, of which the first may be the
+            model's several inputs; or a mapping of keyword arguments.
+        loss: returns the scalar to differentiate, given the outputs. Default: the sum of all floating-point
+            outputs, each multiplied by a fixed number from N(0, 1), so that the gradient at the outputs has
             variance 1.
     """
     batch = arrange_batch(model, batch)
@@ -40,9 +40,7 @@ def check(model: Layer, batch: Batch, *, loss: Loss | None = None) -> SignalRepo
         case "torch":
             return _check_torch(model, batch, loss)
         case other:
-            raise NotImplementedError(
-                f"check works on Keras' backends jax and torch, and this one is {other}"
-            )
+            raise NotImplementedError(f"check supports Keras' backends jax and torch; this one is {other}")
 
 
 def _check_jax(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:

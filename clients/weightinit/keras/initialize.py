@@ -36,33 +36,33 @@ def initialize(
     strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
-    """Initialize every kernel of a built model in place; return how, and why.
+    """Initialize every kernel of a built model in place; return a report of how and why.
 
-    A kernel is drawn for the type of its layer and for the activation that follows, which tracing the
-    model shows. Recurrent kernels are drawn gate by gate. What the model's author fixed stays: an initializer
-    of ours that a layer has, frozen variables, constants. Biases and norms become what their layers say; the
-    variables of layers that are not Keras' stay as they are, unless a rule says more. A published model says
-    how all variables are initialized; its kernels are permuted to Keras' order of axes.
+    A kernel is drawn for its layer's type and for the activation that follows, which tracing finds. Recurrent
+    kernels are drawn gate by gate. What the author of the model set is kept: a layer's initializer of
+    weightinit.keras, frozen variables, constants. Biases and norms get the constants of their layers.
+    Variables of custom layers keep their values, unless a rule or a product shows more. A published model
+    determines how all variables are initialized; its kernels are permuted to Keras' axis order.
 
-    Everything is checked before the first variable changes. Raises ModelRejected and the client's errors;
-    after one that came while weights were on their way, call it again.
+    Everything is checked before the first variable changes. Raises ModelRejected and the client's errors.
+    After an error while weights were being fetched, call it again.
 
     Args:
         model: a model or a layer, built.
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or the reference of a published model, which is
             team/name/version or an id.
-        rules: by pattern of a path (`encoder/*/kernel`), the name of a scheme, a constant, the fields of a
-            layer, or None to leave variables alone. A layout makes a kernel of what is not known as one. The
-            first that matches decides, and each has to match something. A rule that gives an activation alone
-            may match the path of a layer. With a published model: a layout, or None.
-        rename: makes the name that a variable's draws depend on, or under which it is published, of its path:
-            `hidden1/kernel`, or `lstm/lstm_cell/kernel.i` for a gate.
-        batch: what the model is called with, to see what follows each kernel: an array, a tuple of arguments,
-            or a mapping of keyword arguments. Only shapes and dtypes count. Default: what it was built for.
-        strict: unless False, refuse what only the model or the published one has, and a model of which not
-            one kernel is known; else that is left as it is. If True, refuse what is initialized without
-            knowing which activation follows, too; else that is a warning.
-        client: of the service. Default: the one that the environment configures.
+        rules: by pattern of a path (`encoder/*/kernel`): a scheme's name, a constant, the fields of a layer,
+            or None to keep the values. A layout makes a variable a kernel. The first that matches applies;
+            each must match something. A rule that gives only an activation may match the path of a layer.
+            With a published model: a layout, or None.
+        rename: maps a variable's path, `hidden1/kernel` or `lstm/lstm_cell/kernel.i` for a gate, to the name
+            that its draws depend on, or under which it is published.
+        batch: the model's inputs for tracing: an array, a tuple of arguments, or a mapping of keyword
+            arguments. Only shapes and dtypes matter. Default: the inputs that the model was built for.
+        strict: unless False, raise ModelRejected for what only one of the model and the published model has,
+            and for a model in which no kernel is recognized; if False, variables keep their values. If True,
+            also raise ModelRejected if the activation after a kernel is unknown; otherwise that is a warning.
+        client: the client that sends the requests. Default: one that the environment configures.
     """
     source = client or default_client()
     tensors, origin = _plan(model, seed, rules, rename, batch, source, strict=strict)
@@ -82,9 +82,9 @@ def plan(
     strict: bool | None = None,
     client: Client | None = None,
 ) -> Report:
-    """Return how `initialize` would initialize a model, and why; nothing is drawn or changed.
+    """Return the report of how `initialize` would initialize a model; draw and change nothing.
 
-    The arguments and errors are those of `initialize`.
+    Arguments and errors are those of `initialize`.
     """
     source = client or default_client()
     tensors, origin = _plan(model, seed, rules, rename, batch, source, strict=strict)

@@ -37,26 +37,28 @@ _placeholders: ContextVar[bool] = ContextVar("weightinit.keras.placeholders", de
 
 
 class SharedWeights(UserWarning):
-    """One initializer made two tensors: with one seed and name they are equal."""
+    """One initializer created two tensors, which are equal because seed and name are."""
 
 
 class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # Keras has no types
     """Weights from the service: a pure function of seed, name, shape and layer.
 
-    Keywords are those of a layer spec: `activation`, `scheme`, `layout` and so on. Without any, weights are
-    Glorot uniform, as Keras' own default is. One initializer is for one tensor, and `name` says which; making
-    two warns of SharedWeights. Errors are the client's.
+    The keywords are those of a layer spec: `activation`, `scheme`, `layout` and so on. The default is Glorot
+    uniform, as in Keras. Use one initializer for one tensor, which `name` identifies; creating a second one
+    warns of SharedWeights. Errors are the client's.
 
-    It is a VarianceScaling, as all schemes of the service are; so EinsumDense, and with it
-    MultiHeadAttention, says which axes of its kernels are inputs and outputs. A layout goes before that.
+    The class derives from VarianceScaling, because all schemes of the service scale a variance. Therefore
+    EinsumDense and MultiHeadAttention pass it the axes of their kernels. A layout takes precedence.
 
     Args:
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
-        name: which tensor this is, as `hidden1/kernel`: two names never share weights.
-        input_axes: axes of inputs, by number; with `output_axes`, another way to say `layout`.
-        output_axes: axes of outputs.
-        client: of the service; it is not serialized. Default: the one that the environment configures.
-        layer: what follows the kernel and which axis is which, as for `Client.weights`.
+        name: the tensor's name, such as `hidden1/kernel`; tensors with different names have different
+            weights.
+        input_axes: the numbers of the input axes; with `output_axes`, an alternative to `layout`.
+        output_axes: the numbers of the output axes.
+        client: the client that sends the requests; not serialized. Default: one that the environment
+            configures.
+        layer: the fields of the layer, as for `Client.weights`.
     """
 
     LAYER: ClassVar[LayerFields] = {}
@@ -77,7 +79,7 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         self.output_axes = output_axes
         self._said = layer
         self.client = client
-        # Its shape stands for the one to come. A keyword that is none is refused here.
+        # Its shape stands for the one to come. An unknown keyword raises an error here.
         self._spec = Spec.of(1, seed=self.seed, name=name, **cast("LayerFields", {**self.LAYER, **layer}))
         self.uses = _Uses()
         self._kept: tuple[Spec, np.ndarray[Any, Any]] | None = None
@@ -86,9 +88,10 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         """Return a tensor of the backend.
 
         Args:
-            shape: the kernel's.
+            shape: the kernel's shape.
             dtype: float32, float64, float16 or bfloat16. Default: keras.config.floatx().
-            layout: how Keras distributes it over devices, on the JAX backend: each fetches its own part.
+            layout: how Keras distributes the tensor over devices, on the JAX backend: each fetches its own
+                part.
         """
         spec = self.specify(tuple(shape), keras.backend.standardize_dtype(dtype))
         if _placeholders.get():
@@ -106,14 +109,14 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         return take_over(weights, spec.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the keywords that make this initializer again."""
+        """Return the keywords that create this initializer again."""
         axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
         given = {key: value for key, value in axes.items() if value is not None}
         return _Config({"seed": self.seed, "name": self.name, **given, **self._said}, self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make an initializer from what get_config returned."""
+        """Create an initializer from what get_config returned."""
         made = cls(**config)
         if isinstance(config, _Config):
             made.uses, made.client = config.origin.uses, config.origin.client
@@ -121,7 +124,7 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
 
     @property
     def fields(self) -> LayerFields:
-        """The fields of a layer's spec that it says."""
+        """The fields of the layer's spec that it sets."""
         return cast("LayerFields", {**self.LAYER, **self._said})
 
     def specify(self, shape: tuple[int, ...], dtype: str) -> Spec:
@@ -144,8 +147,8 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         self.uses.count += 1
         if self.uses.count == 2:
             message = (
-                f"the initializer named {self.name!r} makes a second tensor, of the same draws as the first: "
-                "give each tensor an initializer with a name of its own, or have all of them named by "
+                f"the initializer named {self.name!r} creates a second tensor, with the draws of the first: "
+                "give each tensor an initializer with its own name, or name them all with "
                 "weightinit.keras.initialize(model, seed)"
             )
             warnings.warn(message, SharedWeights, stacklevel=3)
@@ -171,9 +174,9 @@ class _Config(dict[str, Any]):
 
 @contextmanager
 def placeholders() -> Iterator[None]:
-    """Make initializers return NaN instead of asking the service: for what is overwritten at once.
+    """Make initializers return NaN instead of weights from the service, for values that are overwritten.
 
-    A saved model loads without the service so:
+    Load a saved model without the service:
 
         with weightinit.keras.placeholders():
             model = keras.saving.load_model("model.keras")
@@ -186,13 +189,13 @@ def placeholders() -> Iterator[None]:
 
 
 def _is_tracing() -> bool:
-    """Tell whether Keras only infers shapes, and will ask for the same tensor again."""
+    """Tell whether Keras only infers shapes, and will request the same tensor again."""
     with keras.StatelessScope(initialize_variables=False) as scope:
         return scope.original_scope is not None
 
 
 class VarianceScaling(Initializer):
-    """Weights of σ² = scale / fan, with Keras' arguments and the service's defaults.
+    """Weights of variance σ² = scale / fan, with Keras' arguments and the service's defaults.
 
     Args:
         scale: positive.

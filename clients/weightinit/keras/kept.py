@@ -57,7 +57,7 @@ class Author:
             return Block(Constant(value), f"{name_initializer(made)}, its layer's {argument}, sets it.")
         if kernel is not None and made is None and find_kernel(named.layer, named.variable.name) is None:
             held = find_held(named)
-            return None if held is None else Block(Constant(held), f"All of it was {held:g} before.")
+            return None if held is None else Block(Constant(held), f"It was {held:g} everywhere.")
         return describe_fixed(named, argument, made)
 
     def _take_over(self, named: NamedTensor, kernel: Kernel | None, made: Initializer) -> Block:
@@ -71,7 +71,7 @@ class Author:
         spec = made.specify(tuple(named.variable.shape), name_dtype(named.variable))
         reason = f"{kind} of its layer, by the name {made.name!r}."
         if int(made.seed) != self._seed:
-            reason += f" Its layer says the seed {made.seed}, not {self._seed}."
+            reason += f" Its seed is {made.seed}, not {self._seed}."
         return Block(PublishedDraw(spec, None), reason)
 
 
@@ -85,7 +85,7 @@ def describe_fixed(named: NamedTensor, argument: str, made: Any) -> Block | None
         return Block(Constant(float(values.flat[0])), f"{said}, sets it.")
     if np.array_equal(read_values(named), values):
         return Block(Leave(), f"{said}, gives its values.")
-    return Block(Leave(), f"{said}, gave it other values than it has: they stay.", certainty="guessed")
+    return Block(Leave(), f"{said}, gave it other values than it has: these are kept.", certainty="guessed")
 
 
 def compute_fixed(made: Any, named: NamedTensor) -> Any:

@@ -75,7 +75,7 @@ def describe_rest(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
 
 
 def describe_kernel(named: NamedTensor, kernel: Kernel, unused: str) -> list[Block]:
-    """Describe the blocks of a kernel: the gates that its last axis packs, each a kernel of its own."""
+    """Describe the blocks of a kernel: the gates that its last axis packs, each a separate kernel."""
     shape = tuple(named.variable.shape)
     fields: LayerFields = {"layout": "keras", **kernel.layer}
     if not kernel.activated:
@@ -87,6 +87,6 @@ def describe_kernel(named: NamedTensor, kernel: Kernel, unused: str) -> list[Blo
     if not kernel.gates:
         return [Block(Draw(fields), reason, certainty=certainty)]
     actions = dict.fromkeys(kernel.gates, Draw(fields))
-    reasons = {gate: f"Gate {gate} is a kernel of its own. {reason}".strip() for gate in kernel.gates}
+    reasons = {gate: f"Gate {gate} is a separate kernel. {reason}".strip() for gate in kernel.gates}
     blocks = split_axis(dict.fromkeys(kernel.gates, shape[-1] // len(kernel.gates)), actions, reasons, -1)
     return [replace(block, certainty=certainty) for block in blocks]

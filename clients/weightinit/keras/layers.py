@@ -110,7 +110,7 @@ def find_kernel(layer: Layer, variable: str) -> Kernel | None:
 
 
 def find_lora(variable: str) -> str:
-    """Tell which factor of LoRA a variable is: "a", "b", which begins at zero (Hu et al. 2022), or "".
+    """Tell which factor of LoRA a variable is: "a", "b", which starts at zero (Hu et al. 2022), or "".
 
     >>> find_lora("lora_kernel_a"), find_lora("lora_embeddings_b"), find_lora("kernel")
     ('a', 'b', '')

@@ -71,8 +71,9 @@ def check_left(tensors: Sequence[PlannedTensor]) -> None:
     left = [tensor.name for tensor in tensors if len(tensor.shape) > 1 and tensor.reason.endswith(LEFT)]
     if left:
         raise ModelRejected(
-            f'no kernel is known, only {shorten(left)}: say layouts with rules={{name: {{"layout": ...}}}}, '
-            "or leave all as it is with strict=False"
+            f"no kernel is recognized, only {shorten(left)}: "
+            'set layouts with rules={name: {"layout": ...}}, '
+            "or keep all values with strict=False"
         )
 
 
@@ -115,7 +116,7 @@ def plan_published(
 
 
 def find_parts(named: NamedTensor, finder: ActivationFinder) -> tuple[str, ...]:
-    """Find the kernels of one size that a kernel is seen to pack, each published by a name of its own."""
+    """Find the kernels of one size that a kernel is seen to pack, each published under its own name."""
     kernel = find_used(finder, named)
     if kernel is None or not kernel.activated:
         return ()
@@ -126,9 +127,9 @@ def find_parts(named: NamedTensor, finder: ActivationFinder) -> tuple[str, ...]:
 def make_target(
     finder: ActivationFinder, named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False
 ) -> Target | None:
-    """Make the target that a variable is; None where a rule leaves it alone. Raises ModelRejected.
+    """Make the target that a variable is; None if a rule keeps it. Raises ModelRejected.
 
-    One that is kept may lack from what is published.
+    A kept one need not be published.
     """
     kernel = find_used(finder, named)
     shape = tuple(named.variable.shape)

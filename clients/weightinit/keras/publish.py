@@ -1,4 +1,4 @@
-"""Publishing: a Keras model and a seed as a model that everybody can initialize from."""
+"""Publishing: a Keras model and a seed as a model that anyone can initialize from."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -34,12 +34,13 @@ def publish(
     client: Client | None = None,
     **naming: Unpack[Naming],
 ) -> Publication:
-    """Publish how `initialize` initializes a built model from a seed, and what Keras sets to one value.
+    """Publish how `initialize` would initialize a built model from a seed, and what Keras sets to one value.
 
-    The tensors are the variables, under their paths and in Keras' order of axes; each gate of a recurrent
-    kernel is one. `name`, `author` and `note` are those of Client.publish, the rest those of `initialize`.
+    The published tensors are the variables, under their paths and in Keras' axis order; each gate of a
+    recurrent kernel is one tensor. `name`, `author` and `note` are those of Client.publish, the other
+    arguments those of `initialize`.
 
-    Raises ModelRejected, which lists the variables that nothing says how to initialize.
+    Raises ModelRejected, which lists the variables that nothing determines how to initialize.
     """
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
@@ -136,21 +137,23 @@ def find_value(planned: PlannedTensor) -> float:
     if isinstance(action, Constant):
         return action.value
     if isinstance(action, Leave) and action.by_rule:
-        raise ModelRejected("is left alone by a rule")
+        raise ModelRejected("is kept by a rule, so its values are unknown")
     is_frozen = planned.reason == FROZEN
     is_kept = is_frozen or planned.certainty == "guessed"  # and may hold anything by now
     value = find_held(named) if is_kept else read_value(named.layer, named.variable.name)
     if value is None:
         kind, shape = type(named.layer).__name__, list(planned.shape)
-        frozen = ", and is frozen" if is_frozen else ", and stays as its author set it" if is_kept else ""
-        raise ModelRejected(f"{shape} of {kind} has no known initial value{frozen}: say it in rules")
+        frozen = ", and is frozen" if is_frozen else ", and is kept as its author set it" if is_kept else ""
+        raise ModelRejected(f"{shape} of {kind} has no known initial value{frozen}: set it with rules")
     return value
 
 
 def check_seed(spec: Spec, seed: int) -> None:
     """Check that what a layer's own initializer draws has the seed of the model. Raises ModelRejected."""
     if spec.seed is not None and int(spec.seed) != seed:
-        raise ModelRejected(f"is drawn from the seed {spec.seed} of its layer: publish that, or say a rule")
+        raise ModelRejected(
+            f"is drawn from the seed {spec.seed} of its layer: publish with that seed, or set a rule"
+        )
 
 
 def check_layout(place: NamedTensor, spec: Spec) -> None:
@@ -162,4 +165,4 @@ def check_layout(place: NamedTensor, spec: Spec) -> None:
     layout, rank = write_out(spec.layout, len(spec.shape)), len(spec.shape)
     own = write_out(kernel.layer.get("layout", "keras"), rank) if kernel else layout
     if layout != own:
-        raise ModelRejected(f"has the axes {own} and not {layout}: say its fans instead")
+        raise ModelRejected(f"has the axes {own}, not {layout}: set its fans instead")

@@ -11,7 +11,7 @@ import keras
 from weightinit.adapters.rules import ModelRejected
 from weightinit.keras.layers import Layer, Variable, is_known
 
-# Keras calls a layer that nobody named by its type and a number; Bidirectional puts a word before.
+# Keras names an unnamed layer by its type and a number; Bidirectional puts a word before.
 NUMBER = re.compile(r"_[0-9]+\Z")
 
 
@@ -27,14 +27,16 @@ class NamedTensor:
 def walk_variables(root: Layer) -> list[NamedTensor]:
     """Walk the variables of a model, each once, at paths that depend on nothing but the model.
 
-    Keras numbers the layers that nobody named through the whole process. Here each model, and each layer
+    Keras numbers unnamed layers across the whole process. Here each model, and each layer
     with layers inside, counts its own: the first Dense is `dense`, whatever was built before. Raises
     ModelRejected for a layer that is not built, and where two variables come to one path.
     """
     places = list(_walk(root, "", set()))
     for path, count in Counter(place.path for place in places).items():
         if count > 1:
-            raise ModelRejected(f"{count} variables are at {path!r}: give their layers names of their own")
+            raise ModelRejected(
+                f"{count} variables have the path {path!r}: give their layers different names"
+            )
     return places
 
 

@@ -22,20 +22,20 @@ Loss = Callable[[Any], torch.Tensor]
 
 
 def check(model: nn.Module, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
-    """Run a module forward and backward once; return the variances of its signals and gradients by layer.
+    """Run a module forward and backward once; return the variances of signals and gradients by layer.
 
-    Every module with a kernel has a row, and every activation, be it a module or a function, in the order of
-    execution. The module runs in the mode that it is in, train or eval. The module, its buffers and
-    gradients, the batch and the global generators are afterwards what they were, also after an error; to
-    restore them, the tensors of the module are copied. No service is needed. Raises ModelRejected where
-    nothing can be measured, and what the module raises.
+    Every module with a kernel and every activation, a module or a function, has a row, in the order of
+    execution. The module runs in its current mode, train or eval. `check` restores the module, its buffers
+    and gradients, the batch and the global random generators, also after an error; for that it copies the
+    module's tensors. It needs no service. Raises ModelRejected if there is nothing to measure, and what the
+    module raises.
 
     Args:
         model: the module, with its weights.
         batch: a tensor whose first axis counts samples; a tuple of arguments; or a mapping of keyword
             arguments.
-        loss: makes the scalar to derive of the outputs. Default: a sum of all floating-point outputs, each
-            times a number from N(0, 1), the same ones each time, so that the gradient at the outputs has
+        loss: returns the scalar to differentiate, given the outputs. Default: the sum of all floating-point
+            outputs, each multiplied by a fixed number from N(0, 1), so that the gradient at the outputs has
             variance 1.
     """
     root = unwrap(model)
@@ -72,7 +72,9 @@ def check_ready(root: nn.Module) -> None:
         if nn.parameter.is_lazy(tensor):
             raise ModelRejected(f"{name!r} has no shape yet: call the module once")
         if tensor.is_meta:
-            raise ModelRejected(f"{name!r} is on the meta device and has no values: check it when it has")
+            raise ModelRejected(
+                f"{name!r} is on the meta device and has no values: load or initialize the model first"
+            )
 
 
 def derive(outputs: Any, loss: Loss | None, inputs: list[torch.Tensor]) -> None:  # noqa: ANN401
@@ -82,7 +84,7 @@ def derive(outputs: Any, loss: Loss | None, inputs: list[torch.Tensor]) -> None:
     """
     found = list({id(tensor): tensor for tensor in find_tensors(outputs)}.values())
     if not found:
-        raise ModelRejected("the model returns no floating-point tensor: nothing to derive")
+        raise ModelRejected("the model returns no floating-point tensor: there is nothing to differentiate")
     if loss is None:
         numbers = make_projections(tensor.shape for tensor in found)
         given = [torch.as_tensor(rows).to(tensor) for rows, tensor in zip(numbers, found, strict=True)]
@@ -90,7 +92,7 @@ def derive(outputs: Any, loss: Loss | None, inputs: list[torch.Tensor]) -> None:
     else:
         scalar: Any = loss(outputs)
         if not isinstance(scalar, torch.Tensor) or scalar.numel() != 1:
-            raise ValueError(f"loss has to return a tensor of one element, not {scalar!r}")
+            raise ValueError(f"loss must return a tensor with one element; received {scalar!r}")
         pairs = [(scalar, torch.ones_like(scalar))]
     pairs = [(tensor, weight) for tensor, weight in pairs if tensor.requires_grad]
     if pairs and inputs:
@@ -108,7 +110,7 @@ def explain_checkpoints() -> Iterator[None]:
         if "use_reentrant" not in str(error):
             raise
         raise ModelRejected(
-            "gradients do not come back through a reentrant checkpoint: "
+            "no gradients pass through a reentrant checkpoint: "
             "call torch.utils.checkpoint.checkpoint with use_reentrant=False"
         ) from error
 

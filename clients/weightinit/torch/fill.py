@@ -25,7 +25,7 @@ DTYPES: dict[torch.dtype, str] = {
     torch.bfloat16: "bfloat16",
 }
 
-# What constants may have besides, as far as this PyTorch has it.
+# What constants may have besides, if this PyTorch has it.
 TENSOR_DTYPES: dict[torch.dtype, str] = {
     **DTYPES,
     **{getattr(torch, name): name for name in INTEGERS if hasattr(torch, name)},

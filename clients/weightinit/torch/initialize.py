@@ -46,34 +46,35 @@ def initialize(
     activations: Mapping[Pattern, str] | None = None,
     prefix: str = "",
 ) -> Report:
-    """Initialize every parameter of a module in place; return how, and why.
+    """Initialize every parameter of a module in place; return a report of how and why.
 
     A tensor's weights depend on the seed and its name, not on the order, device, sharding or world size. Of a
-    DTensor each rank fetches its own shards, and nothing is communicated. Biases and norms get their usual
-    constants, and a norm's running statistics are reset; other buffers are left alone, and so are frozen
-    parameters, unless all are. What its author set to zero stays zero, in a model that has values. A
-    published model says how each tensor is initialized; buffers that it has are filled too.
+    DTensor each rank fetches its own shards; the ranks do not communicate. Biases and norms get their usual
+    constants, and running statistics of norms are reset. Other buffers keep their values, and so do frozen
+    parameters, unless all are frozen. What the author of the model set, such as a zero kernel, is kept if the
+    model has values. A published model determines how each tensor is initialized, including its buffers.
 
-    Everything is checked before the first tensor is touched. Raises ModelRejected, TensorRejected and the
-    client's errors; after one that came while weights were on their way, call it again.
+    Everything is checked before the first tensor changes. Raises ModelRejected, TensorRejected and the
+    client's errors. After an error while weights were being fetched, call it again.
 
     Args:
-        model: the module. Wrappers (DistributedDataParallel, torch.compile) leave no trace in names.
+        model: the module. Wrappers (DistributedDataParallel, torch.compile) do not change names.
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text; or the reference of a published model, which is
             team/name/version or an id.
-        rules: by pattern of a tensor's name, the name of a scheme, a constant, the fields of a layer, or None
-            to leave tensors alone. The first that matches decides, and each has to match something. A rule
-            that gives an activation alone may match the name of a module. With a published model: a layout,
-            or None.
-        rename: makes the name that a tensor's draws depend on, or under which it is published, of its own.
-        batch: what the module is called with, to see what follows each kernel: a tensor, a tuple of
-            arguments, or a mapping of keyword arguments. Only shapes and dtypes count. Default: guessed.
-        strict: unless False, refuse a tensor that nothing says how to initialize, or that only the model or
-            the published one has; else it is left as it is, and `skipped` in the report. If True, refuse
-            what is initialized without knowing which activation follows, too; else that is a warning.
-        client: of the service. Default: the one that the environment configures.
-        activations: deprecated: a rule that gives an activation.
-        prefix: deprecated: `rename`.
+        rules: by pattern of a tensor's name: a scheme's name, a constant, the fields of a layer, or None to
+            keep the tensor's values. The first that matches applies; each must match something. A rule that
+            gives only an activation may match the name of a module. With a published model: a layout, or
+            None.
+        rename: maps a tensor's name to the name that its draws depend on, or under which it is published.
+        batch: the module's inputs for tracing: a tensor, a tuple of arguments, or a mapping of keyword
+            arguments. Only shapes and dtypes matter. Default: guessed.
+        strict: unless False, raise ModelRejected for a tensor that nothing determines how to initialize, or
+            that only one of the module and the published model has; if False, it keeps its values and is in
+            `report.skipped`. If True, also raise ModelRejected if the activation after a kernel is unknown;
+            otherwise that is a warning.
+        client: the client that sends the requests. Default: one that the environment configures.
+        activations: deprecated: use a rule that gives an activation.
+        prefix: deprecated: use `rename`.
     """
     reshard(model)
     source = client or default_client()
@@ -104,9 +105,9 @@ def plan(
     activations: Mapping[Pattern, str] | None = None,
     prefix: str = "",
 ) -> Report:
-    """Return how `initialize` would initialize a module, and why; nothing is drawn or touched.
+    """Return the report of how `initialize` would initialize a module; draw and change nothing.
 
-    The arguments and errors are those of `initialize`.
+    Arguments and errors are those of `initialize`.
     """
     source = client or default_client()
     tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, batch, strict=strict)

@@ -1,4 +1,4 @@
-"""Initializers: one tensor at a time, in place, as the functions of torch.nn.init do it."""
+"""Initializers: fill one tensor in place, as the functions of torch.nn.init do."""
 
 from typing import Protocol, TypedDict, Unpack
 
@@ -28,7 +28,7 @@ class Initializer(Protocol):
 
 
 class KernelFields(TypedDict, total=False):
-    """Which axis of a kernel is which, and its fans where the axes do not tell them."""
+    """The axes of a kernel, and its fans if the axes do not determine them."""
 
     layout: str
     groups: int
@@ -44,11 +44,11 @@ def init_(
     client: Client | None = None,
     **layer: Unpack[LayerFields],
 ) -> torch.Tensor:
-    """Fill a tensor in place with weights that suit the activation that follows, and return it.
+    """Fill a tensor in place with weights for the activation that follows, and return it.
 
-    The keywords are those of the client: activation, scheme, groups and so on, and layout, "torch" by
-    default: (out, in, *field). Of a DTensor each rank fetches its own shards. Raises TensorRejected and the
-    client's errors, after which the contents are not defined.
+    The keywords are those of the client: activation, scheme, groups and so on. `layout` defaults to "torch":
+    (out, in, *spatial). Of a DTensor each rank fetches its own shards. Raises TensorRejected and the client's
+    errors; after one of these the contents are undefined.
     """
     check_tensor(tensor, name)
     layer.setdefault("layout", "torch")
@@ -68,17 +68,17 @@ def variance_scaling_(
     client: Client | None = None,
     **kernel: Unpack[KernelFields],
 ) -> torch.Tensor:
-    """Fill a tensor in place with weights of σ² = scale / fan, and return it.
+    """Fill a tensor in place with weights of variance σ² = scale / fan, and return it.
 
     Args:
-        tensor: what is filled.
+        tensor: the tensor to fill.
         scale: positive.
         mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
         distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
-        name: which tensor this is.
-        client: which client requests it. Default: the one that the environment configures.
-        **kernel: which axis is which, and fans, as for `init_`.
+        name: the tensor's name.
+        client: the client that sends the request. Default: one that the environment configures.
+        **kernel: layout, groups and fans, as for `init_`.
     """
     return init_(
         tensor,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STACKED = "One of its axes of outputs may be of stacked kernels, which a product does not show."
 GENERATES = "Its output is the kernel of another product, for which its σ does not allow."
 REWRITTEN = "The model's forward changes its values."
-CODEBOOK = "Signals are compared with it, as with a codebook, whose σ nothing says."
+CODEBOOK = "Signals are compared with it, as with a codebook: nothing determines its σ."
 BESIDE = "Its product applies other kernels beside it."
 # What measures how near signals are to the rows of a table.
 DISTANCES = ("cdist", "cosinesimilarity", "pairwisedistance")
@@ -95,7 +95,7 @@ def guess_biases(finder: ActivationFinder, named: NamedTensor) -> Block | None:
     products = [node for tensor in named.tied for node in finder.find_products(tensor)]
     if not products or not all(is_lookup(node) and is_added_to_logits(node) for node in products):
         return None
-    reason = "What is looked up is added to the logits of attention: it begins at zero, as all biases."
+    reason = "What is looked up is added to the logits of attention: it starts at zero, as all biases."
     return Block(Constant(0.0), reason, certainty="guessed")
 
 

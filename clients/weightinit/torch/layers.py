@@ -51,7 +51,7 @@ def transposed(layout: str) -> Describe:
 
 def lookup(module: nn.Module, _shape: Shape) -> list[Block]:
     """Describe the table of an embedding, and the row that stands for padding."""
-    reason = "A lookup reads one row, so fan_in is 1 and σ is 1, as torch.nn.Embedding has it."
+    reason = "A lookup reads one row, so fan_in is 1 and σ is 1, as in torch.nn.Embedding."
     table = Block(Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None}), reason)
     padding = read_integer(module, "padding_idx")
     if padding is None:
@@ -62,7 +62,7 @@ def lookup(module: nn.Module, _shape: Shape) -> list[Block]:
 
 
 def packed(*names: str) -> Describe:
-    """Describe projections of one size that are packed along axis 0, each a kernel of its own."""
+    """Describe projections of one size that are packed along axis 0, each a separate kernel."""
     action = Draw({"layout": "OI", "activation": None})
     reason = "Attention projects without an activation; the parameter packs several projections."
 
@@ -96,7 +96,7 @@ def extra_position(_module: nn.Module, shape: Shape) -> list[Block]:
     """Describe the key or the value that attention adds to every sequence: (1, 1, size)."""
     size = shape[-1]
     action = Draw({"layout": "BBO", "fan_in": size, "fan_out": size, "scheme": "glorot_normal"})
-    return [Block(action, "As torch.nn.MultiheadAttention has it.")]
+    return [Block(action, "As in torch.nn.MultiheadAttention.")]
 
 
 def learned_slope(module: nn.Module, _shape: Shape) -> list[Block]:
@@ -234,9 +234,7 @@ def describe_head(table: nn.Module, shape: Shape) -> list[Block]:
 def find_inner(root: nn.Module) -> dict[int, list[Block]]:
     """Find how the kernels inside of PyTorch's own layers are initialized, by the ids of the kernels."""
     return {
-        id(parameter): [
-            Block(Draw({"layout": "OI", "activation": activation}), f"As {kind.__name__} has it.")
-        ]
+        id(parameter): [Block(Draw({"layout": "OI", "activation": activation}), f"As in {kind.__name__}.")]
         for module in root.modules()
         for kind, rows in INNER.items()
         if isinstance(module, kind)

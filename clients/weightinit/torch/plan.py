@@ -65,7 +65,7 @@ def plan_parameters(
         )
         if not blocks:
             unknown.append(named)
-            blocks = [Block(Unknown(), "Nothing says how to initialize it.")]
+            blocks = [Block(Unknown(), "Nothing determines how to initialize it.")]
         plan += [make_planned(named, block) for block in blocks]
     planner.finish([tensor.name for tensor in plan], strict=strict)
     if strict is not False:
@@ -127,7 +127,7 @@ def make_parameter_target(
 ) -> Target | None:
     """Make the target that a parameter is, with the axes and gates of its layer; None if a rule leaves it.
 
-    One that is kept may lack from what is published. Raises TensorRejected where it has no shape
+    A kept one need not be published. Raises TensorRejected where it has no shape
     yet, ModelRejected for a rule that says too much.
     """
     check_shape(named.parameter, named.names[0])
@@ -147,9 +147,9 @@ def make_buffer_target(named: NamedTensor) -> Target:
 
 
 def leave(named: NamedTensor, targets: Mapping[str, Target]) -> Block:
-    """Return the block of a parameter that is left as it is."""
+    """Return the block of a parameter that keeps its values."""
     if named.names[0] not in targets:
-        return Block(Leave(), "A rule leaves it as it is.")
+        return Block(Leave(), "A rule keeps it.")
     if not named.parameter.numel():
         return Block(Leave(), "It has no elements.")
     return (
@@ -163,5 +163,5 @@ def check_rows(block: Block) -> Block:
     """Check that a block is made of rows, as PyTorch's tensors are filled. Raises ModelRejected."""
     first = block.action.first if isinstance(block.action, PublishedDraw) else 0
     if block.axis and (block.rows or first):
-        raise ModelRejected(f"{block.reason} It is published in parts that are not made of rows here.")
+        raise ModelRejected(f"{block.reason} The published parts are not rows of this tensor.")
     return block

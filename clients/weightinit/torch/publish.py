@@ -1,4 +1,4 @@
-"""Publishing: a module and a seed as a model that everybody can initialize from."""
+"""Publishing: a module and a seed as a model that anyone can initialize from."""
 
 import itertools
 import math
@@ -47,16 +47,16 @@ def publish(
     prefix: str = "",
     **naming: Unpack[Naming],
 ) -> Publication:
-    """Publish how `initialize` initializes a module from a seed; nothing of the module is touched or sent.
+    """Publish how `initialize` would initialize a module from a seed; the module does not change.
 
-    The tensors are the parameters, a tied one under its first name, the running statistics of norms, and the
-    other buffers of a state_dict that have one value everywhere, or in each row and few in all; a warning
-    names the rest. Of a DTensor it is the whole. `name`,
-    `author` and `note` are those of Client.publish, the rest those of `initialize`. The module may be on the
-    meta device, where nothing is known of other buffers than those of norms.
+    The published tensors are the parameters, a tied one once under its first name; the running statistics of
+    norms; and other buffers of the state_dict that have one value everywhere, or one in each of a few runs of
+    rows. An UnpublishedTensorWarning names the other buffers. A DTensor is published whole. The module may be
+    on the meta device, where only the buffers of norms are known. `name`, `author` and `note` are those of
+    Client.publish, the other arguments those of `initialize`.
 
-    Raises ModelRejected, also for a parameter that is left alone by a rule, or frozen and not of one value:
-    its values are not known.
+    Raises ModelRejected, also for a parameter that a rule keeps, or that is frozen with several values in a
+    row, because its values are unknown to the service.
     """
     number = read_seed(seed)
     plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix, batch=batch)
@@ -131,7 +131,9 @@ def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> tuple[li
         if is_statistic and named.module not in frozen:
             parts = [Part.constant(tuple(named.parameter.shape), STATISTICS[named.attribute])]
         elif is_statistic and (parts is None or len(parts) > 1):
-            raise ModelRejected(f"{named.names[0]} cannot be published: its norm is frozen, and keeps it")
+            raise ModelRejected(
+                f"{named.names[0]} cannot be published: its norm is frozen, and its values differ"
+            )
         if parts:
             dtype = TENSOR_DTYPES[named.parameter.dtype]
             described.append(TensorSpec.of(rename(named.names[0]), *parts, dtype=dtype))
@@ -179,11 +181,11 @@ def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterat
         return
     for block in blocks:
         if not isinstance(block.action, Constant | Draw):
-            yield f"{block.name}, which is left as it is: {block.reason}"
+            yield f"{block.name}, which keeps its values: {block.reason}"
         elif isinstance(block.action, Draw) and own:
             layout = write_out(block.action.layer["layout"], len(block.shape))
             if layout != own:
-                yield f"{block.name}, whose axes are {own} and not {layout}: say its fans instead"
+                yield f"{block.name}, whose axes are {own}, not {layout}: set its fans by the rule instead"
 
 
 def cut_parts(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> Iterator[Part]:

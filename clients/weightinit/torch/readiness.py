@@ -39,7 +39,7 @@ def check_overlaps(tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]
         if targets & written and not targets & left:
             first, second = (describe_tensor(named) for named in pair)
             raise ModelRejected(
-                f"{first} and {second} share some of their memory: leave one alone with rules={{name: None}}"
+                f"{first} and {second} share part of their memory: keep one with rules={{name: None}}"
             )
 
 
@@ -51,11 +51,11 @@ def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:
     hooks = (hook for module in root.modules() for hook in module._forward_pre_hooks.values())  # noqa: SLF001
     kinds = {kind.__name__ for one in (*root.modules(), *hooks) for kind in type(one).__mro__}
     advice = [
-        "say it with rules={name: ...} (a scheme, a number, a mapping, or None)",
+        "set it with rules={name: ...} (a scheme, a number, a mapping, or None)",
         *dict.fromkeys(hint for kind, hint in HINTS.items() if kind in kinds),
-        "or leave them as they are with strict=False",
+        "or keep their values with strict=False",
     ]
-    raise ModelRejected(f"nothing says how to initialize these: {listed}; {', '.join(advice)}")
+    raise ModelRejected(f"nothing determines how to initialize these: {listed}; {', '.join(advice)}")
 
 
 def check_scripted(root: nn.Module) -> None:
@@ -77,8 +77,8 @@ def check_packed(root: nn.Module, prefix: str = "") -> None:
             packed.append(name)
     if packed:
         raise ModelRejected(
-            f"the weights of these layers are packed and no parameters: {shorten(packed)}; "
-            "initialize the model before it is quantized, or leave them as they are with strict=False"
+            f"these layers hold packed weights instead of parameters: {shorten(packed)}; "
+            "initialize the model before it is quantized, or keep their values with strict=False"
         )
 
 

@@ -74,7 +74,7 @@ def place(axes: list[Runs], placement: "Placement", size: int, index: int) -> No
         return
     dim, factor = getattr(placement, "dim", None), getattr(placement, "split_factor", 1)
     if dim is None:
-        raise TensorRejected(f"a tensor placed {placement} is a sum that is not made yet: redistribute it")
+        raise TensorRejected(f"a tensor placed {placement} is a pending sum: redistribute it first")
     # FSDP over tensor parallelism: `factor` shards exist already, and each of them is sharded again.
     segments = [chunk(segment, size)[index] for segment in chunk(axes[dim], factor)]
     axes[dim] = join(itertools.chain.from_iterable(segments))

@@ -57,7 +57,7 @@ class NamedTensor:
 
 
 def find_wrapped(module: nn.Module) -> str | None:
-    """Return the attribute that holds what a module wraps; None where it is no wrapper.
+    """Return the attribute that holds the wrapped module; None if a module is no wrapper.
 
     >>> find_wrapped(nn.DataParallel(nn.Linear(1, 1))), find_wrapped(nn.Linear(1, 1))
     ('module', None)

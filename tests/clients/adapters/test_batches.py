@@ -119,7 +119,7 @@ def test_a_batch_that_the_model_does_not_take_is_refused_with_its_error(graph, c
 
 
 def test_a_batch_for_a_bare_tree_is_refused(client):
-    with pytest.raises(ModelRejected, match="batch: a tree has no function"):
+    with pytest.raises(ModelRejected, match="batch: a tree cannot be called"):
         weightinit.jax.plan({"kernel": jnp.zeros((2, 2))}, 42, batch=jnp.zeros((1, 2)), client=client)
 
 

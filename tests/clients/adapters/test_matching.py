@@ -59,7 +59,7 @@ def test_a_part_can_be_had_by_its_own_name(fit):
 
 
 def test_a_tensor_of_which_a_part_is_not_taken_is_listed(fit):
-    with pytest.raises(ModelRejected, match=r"qkv \[6, 4\] is only published"):
+    with pytest.raises(ModelRejected, match=r"qkv \[6, 4\] is published, but not in the model"):
         fit(stack("qkv", q=2, k=4), want=[Target(("qkv.q",), (2, 4))])
 
 
@@ -105,7 +105,7 @@ def test_a_gate_in_parts_of_another_axis_is_refused(fit):
     targets = Target(("lstm",), (4, 12), "IO", ("i", "f"), axis=1)
     parts = [Part.of(Spec((2, 6), name=f"lstm.i.{part}")) for part in "ab"]
     gates = [TensorSpec.of("lstm.i", *parts), TensorSpec.of("lstm.f", Part.of(Spec((4, 6), name="lstm.f")))]
-    with pytest.raises(ModelRejected, match="in parts that lie across its gates"):
+    with pytest.raises(ModelRejected, match="in parts that cross its gates"):
         fit(*gates, want=[targets])
 
 
@@ -151,8 +151,8 @@ def test_all_that_does_not_fit_is_listed(fit):
         fit(KERNEL, ZERO, want=targets)
     assert str(caught.value) == (
         "vision/net/1 does not fit this model: fc [5, 4] OI is published as [6, 4]; "
-        "extra [2] is not published; bias [6] is only published. Published names are given with rename=; "
-        "strict=False leaves alone what only one of the two has"
+        "extra [2] is not published; bias [6] is published, but not in the model. "
+        "Map names with rename=, or skip what only one of the two has with strict=False"
     )
 
 

@@ -88,7 +88,7 @@ def test_what_pytorch_counts_may_lack_from_a_tree(client):
 
 
 def test_a_leaf_without_elements_is_no_kernel_that_is_known(client):
-    with pytest.raises(ModelRejected, match="no kernel is known among table"):
+    with pytest.raises(ModelRejected, match="no kernel is recognized among table"):
         initialize({"table": jnp.ones(3), "nothing": jnp.ones((0, 3))}, 42, client=client)
 
 

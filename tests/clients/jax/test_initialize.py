@@ -35,7 +35,7 @@ def test_a_bare_tree_does_not_show_what_follows_and_says_so(client):
 
 
 def test_a_tree_of_which_no_kernel_is_known_is_refused(client):
-    with pytest.raises(ModelRejected, match="no kernel is known among a, b"):
+    with pytest.raises(ModelRejected, match="no kernel is recognized among a, b"):
         initialize({"a": jnp.zeros((3, 4)), "b": jnp.zeros(4)}, 42, client=client)
 
 

@@ -134,7 +134,7 @@ def test_no_seed_needs_a_key():
 
 
 def test_several_keys_are_refused(client):
-    with pytest.raises(ValueError, match=r"an initializer takes one key, not an array of shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"an initializer takes one key; received an array of shape \(2,\)"):
         initializer(client=client)(jax.random.split(KEY), (5, 7))
 
 

@@ -267,7 +267,7 @@ def test_a_kernel_that_is_stopped_on_one_way_of_two_is_trained(client):
 
 
 def test_what_is_not_trained_and_has_no_values_is_refused(client):
-    with pytest.raises(ModelRejected, match="constants/matrix: nothing says how to initialize"):
+    with pytest.raises(ModelRejected, match="constants/matrix: nothing determines how to initialize"):
         plan(apply_linen(Collections(), X, abstract=True), 7, client=client)
 
 

@@ -69,7 +69,7 @@ def test_running_statistics_of_an_abstract_module_are_filled(client):
 
 def test_an_abstract_leaf_of_which_nothing_is_known_is_named(client):
     tree = jax.eval_shape(lambda: {"out": {"kernel": jnp.zeros((7, 3))}, "table": jnp.zeros((2, 2))})
-    with pytest.raises(ModelRejected, match="table: nothing says how to initialize"):
+    with pytest.raises(ModelRejected, match="table: nothing determines how to initialize"):
         plan(tree, 42, rules={"*": {"activation": "none"}}, client=client)
 
 

@@ -82,7 +82,7 @@ def test_a_rule_can_leave_leaves_alone(client, published):
 
 
 def test_a_rule_may_say_no_more(client, published):
-    with pytest.raises(ModelRejected, match="rules may say only the layout of out/kernel"):
+    with pytest.raises(ModelRejected, match="a rule may only give the layout of out/kernel"):
         initialize(PARAMS, published, rules={"out/kernel": {"scheme": "he"}}, client=client)
 
 
@@ -103,7 +103,7 @@ def test_every_mismatch_is_listed_at_once_before_anything_is_fetched(counting, p
     for said in (
         "out/kernel [8, 3] IO is published as out.weight [3, 7] OI",
         "extra [2] is not published",
-        "out.bias [3] is only published",
+        "out.bias [3] is published, but not in the model",
     ):
         assert said in str(caught.value)
     assert counting.asked == []

@@ -54,7 +54,7 @@ def test_a_model_of_which_no_kernel_is_known_is_refused(client):
         def call(self, inputs):
             return inputs @ keras.ops.sin(self.table)
 
-    with pytest.raises(ModelRejected, match="no kernel is known, only custom/table: say layouts"):
+    with pytest.raises(ModelRejected, match="no kernel is recognized, only custom/table: set layouts"):
         initialize(build(Custom(name="custom"), layers.BatchNormalization()), 42, client=client)
 
 
@@ -199,7 +199,7 @@ def test_two_variables_of_one_path_are_refused(client):
     model = Twins("a", "a")
     model(np.zeros((1, 3), "float32"))
     with pytest.raises(
-        ModelRejected, match="2 variables are at 'a/kernel': give their layers names of their own"
+        ModelRejected, match="2 variables have the path 'a/kernel': give their layers different names"
     ):
         initialize(model, 42, client=client)
 

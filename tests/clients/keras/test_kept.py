@@ -192,7 +192,7 @@ def test_a_rule_that_says_how_draws_a_frozen_kernel():
 
 def test_a_frozen_kernel_cannot_be_published(recorder):
     model = build(layers.Dense(7, name="frozen", trainable=False), layers.Dense(3, name="head"))
-    with pytest.raises(ModelRejected, match=r"frozen/kernel .* is frozen: say it in rules"):
+    with pytest.raises(ModelRejected, match=r"frozen/kernel .* is frozen: set it with rules"):
         publish(model, 42, client=recorder)
 
 
@@ -287,7 +287,7 @@ def list_stale(model, **said):
 
 def test_a_frozen_copy_is_warned_of(client):
     (message,) = list_stale(make_pair(), client=client)
-    assert message.startswith("teacher/dense/kernel, teacher/dense_1/kernel: kept. They are copies of")
+    assert message.startswith("teacher/dense/kernel, teacher/dense_1/kernel: kept, but copies of")
 
 
 def test_a_frozen_copy_of_what_a_rule_leaves_is_not_warned_of(client):

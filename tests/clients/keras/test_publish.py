@@ -168,10 +168,10 @@ def test_rules_say_what_they_are(describe):
 
 
 def test_what_a_rule_leaves_alone_is_refused(describe):
-    with pytest.raises(ModelRejected, match="kernel is left alone by a rule"):
+    with pytest.raises(ModelRejected, match="kernel is kept by a rule"):
         describe(layers.Dense(3), 4, rules={"kernel": None})
 
 
 def test_a_rule_that_turns_a_kernel_around_is_refused(describe):
-    with pytest.raises(ModelRejected, match="kernel has the axes IO and not OI: say its fans instead"):
+    with pytest.raises(ModelRejected, match="kernel has the axes IO, not OI: set its fans instead"):
         describe(layers.Dense(4), 4, rules={"kernel": {"layout": "OI"}})

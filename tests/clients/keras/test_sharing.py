@@ -12,7 +12,7 @@ from weightinit.keras import GlorotUniform, Initializer, SharedWeights
 def test_two_layers_with_one_initializer_are_warned_of(client):
     shared = Initializer(seed=42, name="hidden", client=client)
     layers.Dense(3, kernel_initializer=shared).build((None, 3))
-    with pytest.warns(SharedWeights, match="'hidden' makes a second tensor"):
+    with pytest.warns(SharedWeights, match="'hidden' creates a second tensor"):
         layers.Dense(3, kernel_initializer=shared).build((None, 3))
 
 
@@ -20,7 +20,7 @@ def test_attention_with_one_initializer_is_warned_of(client):
     layer = layers.MultiHeadAttention(
         2, 4, kernel_initializer=GlorotUniform(seed=42, name="a", client=client)
     )
-    with pytest.warns(SharedWeights, match="'a' makes a second tensor"):
+    with pytest.warns(SharedWeights, match="'a' creates a second tensor"):
         layer.build((None, 5, 8), (None, 5, 8))
 
 

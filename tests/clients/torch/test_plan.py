@@ -100,7 +100,7 @@ def test_reasons_cite_the_user():
     planned = plan(make_mlp(), **said)
     assert [planned[name].reason for name in ("0.weight", "2.weight")] == [
         "activations['0'] says selu.",
-        "rules['2.*t'] says so.",
+        "Set by rules['2.*t'].",
     ]
 
 
@@ -179,7 +179,7 @@ def test_a_part_of_a_model_may_take_the_rules_of_the_whole():
 
 
 def test_a_rule_that_does_not_fit_is_refused_by_name():
-    with pytest.raises(ModelRejected, match=r"rules\['w\*'\], for weight \[4, 3\]: must say layout"):
+    with pytest.raises(ModelRejected, match=r"rules\['w\*'\], for weight \[4, 3\]: must give layout"):
         plan(Custom(), rules={"w*": "he"})
 
 
@@ -203,7 +203,9 @@ def test_a_layer_whose_activation_cannot_be_seen_is_warned_of():
         def forward(self, x):
             return self.layer(x) if x.sum() > 0 else x
 
-    with pytest.warns(UnknownActivationWarning, match=r"layer.weight: no activation.*Choice.forward cannot"):
+    with pytest.warns(
+        UnknownActivationWarning, match=r"layer.weight: the activation .*Choice.forward cannot"
+    ):
         plan(Choice())
 
 

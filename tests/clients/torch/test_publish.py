@@ -225,19 +225,19 @@ def test_nothing_is_written(recorder):
 
 def test_what_rules_leave_alone_is_refused_by_name(describe):
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    with pytest.raises(ModelRejected, match=r"0\.weight, which is left as it is: .*; 1\.bias, which"):
+    with pytest.raises(ModelRejected, match=r"0\.weight, which keeps its values: .*; 1\.bias, which"):
         describe(model, rules={"0.weight": None, "1.bias": None, "*": {"activation": "none"}})
 
 
 def test_a_rule_that_turns_a_kernel_around_is_refused(describe):
-    with pytest.raises(ModelRejected, match="weight, whose axes are OI and not IO: say its fans instead"):
+    with pytest.raises(ModelRejected, match="weight, whose axes are OI, not IO: set its fans"):
         describe(nn.Linear(4, 4), rules={"weight": {"layout": "IO"}})
 
 
 def test_a_parameter_that_nobody_knows_is_refused(describe):
     module = nn.Module()
     module.table = nn.Parameter(torch.zeros(3))
-    with pytest.raises(ModelRejected, match="nothing says how to initialize these: table"):
+    with pytest.raises(ModelRejected, match="nothing determines how to initialize these: table"):
         describe(module)
 
 

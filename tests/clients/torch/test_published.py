@@ -240,7 +240,7 @@ def test_a_model_of_another_framework_need_not_count_batches(client):
 
 def test_a_weight_that_the_module_lacks_is_refused_still(client):
     published = publish(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), 42, client=client)
-    with pytest.raises(ModelRejected, match=r"1\.weight \[3\] is only published"):
+    with pytest.raises(ModelRejected, match=r"1\.weight \[3\] is published, but not in the model"):
         initialize_(nn.Sequential(nn.Linear(2, 3)), published.id, client=client)
 
 
@@ -357,7 +357,7 @@ def test_every_mismatch_is_listed_at_once(mlp, client):
         "3.bias [5] is published as [6]",
         "5.weight [3, 5] OI is published as [3, 6]",
         "extra [2] is not published",
-        "1.bias [8] is only published",
+        "1.bias [8] is published, but not in the model",
     ):
         assert said in str(caught.value)
 
@@ -399,14 +399,14 @@ def test_running_statistics_that_are_published_are_filled(client):
 def test_parts_across_the_rows_are_refused(client):
     halves = [Part.of(Spec((2, 4), layout="IO", name=name)) for name in ("a", "b")]
     published = client.publish(Model(42, (TensorSpec.of("weight", *halves),))).id
-    with pytest.raises(ModelRejected, match="in parts that are not made of rows here"):
+    with pytest.raises(ModelRejected, match="The published parts are not rows of this tensor"):
         initialize_(nn.Linear(4, 4, bias=False), published, client=client)
 
 
 @pytest.mark.parametrize("rules", [{"*": "he"}, {"*": {"activation": "relu"}}, {"*.bias": 1.0}])
 def test_a_published_model_says_it_all(rules, mlp, client):
     with pytest.raises(
-        ModelRejected, match=r"rules may say only the layout of .*: the published model says the rest"
+        ModelRejected, match=r"a rule may only give the layout of .*: the published model sets the rest"
     ):
         initialize_(make_mlp(), mlp, rules=rules, client=client)
 

@@ -81,7 +81,7 @@ PACKED = {
 @pytest.mark.parametrize(("make", "names"), PACKED.values(), ids=PACKED)
 def test_packed_weights_are_refused(make, names):
     with pytest.raises(
-        ModelRejected, match=f"packed and no parameters: {names}; initialize the model before"
+        ModelRejected, match=f"packed weights instead of parameters: {names}; initialize the model before"
     ):
         plan_parameters(make())
 

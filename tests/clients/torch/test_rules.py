@@ -58,7 +58,7 @@ def test_these_do_for_a_parameter_of_which_nothing_is_known(rule):
 
 @pytest.mark.parametrize("rule", ["he", {"fan_in": 3}, {"activation": "relu"}])
 def test_others_do_not(rule):
-    with pytest.raises(ModelRejected, match="must say layout"):
+    with pytest.raises(ModelRejected, match="must give layout"):
         apply_rule(rule, Draw({}), (4, 3))
 
 

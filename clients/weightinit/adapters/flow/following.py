@@ -109,7 +109,7 @@ class Follower:
         if self._outside and any(end.node.role is Role.OUTPUT for end in direct):
             return doubt(self._outside)
         if any(end.why == UNNAMED for end in direct):
-            return replace(NOTHING, reason="What follows its sums is no activation.", certainty="guessed")
+            return replace(NOTHING, reason="Its sums reach no known activation.", certainty="guessed")
         return NOTHING
 
 
@@ -120,10 +120,10 @@ def describe_first(ends: Sequence[End], *, has_others: bool) -> Inference:
         return doubt(first.why)
     label = first.cause.label if first.cause else first.node.label
     if first.guessed:
-        return Inference(first.name, f"{label} follows first, and more after it.", "guessed")
+        return Inference(first.name, f"{label} follows first, then others.", "guessed")
     seen = Inference(first.name, f"{label} follows.", slope=first.slope)
     if first.mixed:
-        reason = f"{label} follows a product with what is no kernel."
+        reason = f"{label} follows a product with something other than a kernel."
         return replace(seen, reason=reason, certainty="guessed")
     others = {end.function for end in ends} | first.beside
     others -= {first.function}
@@ -131,7 +131,7 @@ def describe_first(ends: Sequence[End], *, has_others: bool) -> Inference:
         others.add("none")
     if others:
         listed = " and ".join(sorted(others))
-        return replace(seen, reason=f"{label} follows; on other ways {listed}.", certainty="guessed")
+        return replace(seen, reason=f"{label} follows; on other paths {listed}.", certainty="guessed")
     return seen
 
 

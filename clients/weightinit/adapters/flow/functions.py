@@ -169,7 +169,7 @@ def _tabulate(scale: float, shift: float) -> list[tuple[str, Values]]:
 
 
 def _fit(values: Values, reference: Values, *, offset: bool) -> Values:
-    """Fit a factor, and an offset if asked for, by least squares."""
+    """Fit a factor, and an offset if wanted, by least squares."""
     if offset:
         shifted = reference - reference.mean()
         factor = float(shifted @ (values - values.mean()) / (shifted @ shifted))

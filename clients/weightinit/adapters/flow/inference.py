@@ -51,7 +51,7 @@ def choose(found: Sequence[Inference]) -> Inference:
     others = sorted({one.function for one in found} - {first.function})
     if first.parts or not others or first.certainty == "unknown":
         return first
-    reason = f"{first.reason} After other uses {' and '.join(others)}."
+    reason = f"{first.reason} Other uses are followed by {' and '.join(others)}."
     return replace(first, certainty="guessed", reason=reason)
 
 

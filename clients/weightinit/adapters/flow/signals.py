@@ -160,7 +160,7 @@ class Evaluator:
         """Return the name of the activation that a signal is by itself, and the slope of a leaky ReLU.
 
         It is known by its values, which its arguments may change. One whose values are random, or take
-        parameters without memory, goes by its own name.
+        parameters without memory, keeps its own name.
         """
         try:
             found = self.recognize(signal)

@@ -127,7 +127,7 @@ class Recorder:
         return [self._graph.merge(column, form) for column, form in zip(columns, forms, strict=False)]
 
     def _vary(self, source: Node, form: Form) -> Node:
-        """Return what a loop carries: a number that it begins with is another the next time."""
+        """Return what a loop carries: a number that it starts with changes in the next step."""
         if not source.is_constant or source.parameters:
             return source
         return self._graph.add(form, Role.CONSTANT if source.is_mask else Role.INPUT)

@@ -19,7 +19,7 @@ from keras.src.backend.common.variables import Variable
 from weightinit.keras.layers import Layer, Operation, Tensor
 
 _LOCK = RLock()
-# How Keras numbers what nobody named, and where it draws from where nobody gave a seed.
+# How Keras numbers unnamed layers, and its generator if no seed is given.
 COUNTERS = "object_name_uids"
 GENERATOR = "global_seed_generator"
 # Functions of random numbers that drop or move elements of a tensor.

@@ -81,7 +81,7 @@ class Recorder(TorchFunctionMode):
     def leave(self, module: nn.Module, _args: Any, output: Any) -> Any:  # noqa: ANN401
         """Record what a module returns, unless it was recorded before its activation."""
         call = self.calls.pop()
-        while call.module is not module:  # it failed, and somebody caught the error
+        while call.module is not module:  # it failed, and its caller caught the error
             call = self.calls.pop()
         part = self.parts[module]
         tensor = next(find_tensors(output), None)

@@ -25,8 +25,8 @@ from weightinit.torch.keeping.values import (
 from weightinit.torch.layers import find_tables, is_known, spell
 from weightinit.torch.walk import NamedTensor
 
-PATTERN = "It had a few values before, which no draw makes: they stay as its author set them."
-SERIES = "It was a series or an identity before, which no draw makes: it stays as its author set it."
+PATTERN = "It has few distinct values, which no draw has: kept as its author set it."
+SERIES = "It is a series or an identity, which no draw is: kept as its author set it."
 
 # What the scale and the shift of a norm are called.
 SCALES = ("weight", "scale", "gamma", "g")
@@ -39,12 +39,12 @@ BIASES = re.compile(
     r"(.*_)?(rel(ative)?_(pos(ition)?|att(n|ention)).*bias.*|(att(n|ention)|pos(ition)?)_bias(es)?)|.*bias_table",
     re.IGNORECASE,
 )
-ADDED = "they begin at zero, as all biases."
+ADDED = "they start at zero, as all biases."
 
-# Adapters of PEFT (Hu et al. 2022: B begins at zero, so that the model begins as it was): by the name of the
+# Adapters of PEFT (Hu et al. 2022: B starts at zero, so that the model is unchanged): by the name of the
 # layer's type, the nearest first, what each of its attributes holds; None where the module there says it.
 # Where an embedding is adapted, PEFT calls the factor that is looked up A, and it is A that is zero.
-UNCHANGED = Block(Constant(0.0), "It begins at zero, so that the adapter changes nothing at first.")
+UNCHANGED = Block(Constant(0.0), "It starts at zero, so that the adapter changes nothing at first.")
 FACTOR = Block(Draw({"layout": "OI", "activation": None}), "The other factor of the adapter follows.")
 MEASURED = Block(Leave(), "PEFT computes it from the layer that it adapts.", certainty="guessed")
 ADAPTERS: dict[str, dict[str, Block | None]] = {
@@ -57,7 +57,7 @@ ADAPTERS: dict[str, dict[str, Block | None]] = {
         "lora_magnitude_vector": MEASURED,
     },
 }
-# What a configuration of LoRA says where the factors begin as above; others, as "pissa", compute both.
+# What a configuration of LoRA says if the factors start as above; others, as "pissa", compute both.
 USUAL = (True, "gaussian")
 
 
@@ -87,9 +87,9 @@ class Author:
             return adapter if adapter.fits(tuple(named.parameter.shape)) else None
         value = find_uniform(named.parameter)
         if value is not None and self._is_chosen(named, value, blocks):
-            reason = f"All of it was {value:g} before, as its author set it, unlike the rest of the model."
+            reason = f"It was {value:g} everywhere, unlike the rest of the model: kept as its author set it."
             if not blocks:
-                reason = f"{type(named.module).__name__} is not known. All of it was {value:g} before."
+                reason = f"{type(named.module).__name__} is not known. It was {value:g} everywhere."
             return Block(Constant(value), reason, certainty="guessed")
         if value is None and (reason := self._find_order(named)):
             return Block(Leave(), reason, certainty="guessed")
@@ -147,7 +147,7 @@ class Author:
     def _is_initialized(self) -> bool:
         """Whether the model looks initialized: memory that to_empty gave may be zero in places, too.
 
-        Kernels are plausible numbers, and most of them not of one value; and somebody wrote into a parameter,
+        Kernels are plausible numbers, and most of them not of one value; and a parameter was written to,
         or set all of it to a number that memory does not have by chance. What PyTorch's layers have was
         written into when they were made, but a module's own kernels may be parameters of what was drawn.
         """
@@ -172,10 +172,10 @@ class Author:
 
 
 def describe_large(bias: LargeBias) -> Block:
-    """Describe a bias that is beyond what its layer draws: it stays if somebody set it."""
-    beyond = f"It went beyond the ±{bias.limit:.3g} that its layer draws"
+    """Describe a bias that is beyond what its layer draws: it stays if it was set on purpose."""
+    beyond = f"It exceeds the ±{bias.limit:.3g} that its layer draws"
     if bias.is_set:
-        return Block(Leave(), f"{beyond}: it stays as its author set it.", certainty="guessed")
+        return Block(Leave(), f"{beyond}: kept as its author set it.", certainty="guessed")
     return Block(
         Constant(0.0), f"Biases are initialized to zero. {beyond}, as after training.", certainty="guessed"
     )
@@ -193,7 +193,7 @@ def is_table(named: NamedTensor) -> bool:
 
 
 def guess(named: NamedTensor) -> Block | None:
-    """Guess how a tensor of a module that nobody knows is initialized, by its name; None if that says little.
+    """Guess by its name how a tensor of an unknown module is initialized; None if the name is unknown.
 
     A norm has to leave its input normal: its scale is one and its shift zero, or both are zero where the norm
     adds one to its scale. A table that is added to all inputs, or goes before them, has rows of length 1.
@@ -202,14 +202,19 @@ def guess(named: NamedTensor) -> Block | None:
     if len(shape) == 1 and "norm" in kind.lower() and named.attribute in SCALES + SHIFTS:
         value = 0.0 if named.attribute in SHIFTS or adds_one(named.module, shape[0]) else 1.0
         return Block(
-            Constant(value), f"{kind} is a norm by its name, and begins as identity.", "", None, 0, "guessed"
+            Constant(value),
+            f"{kind} is a norm by its name, and starts as the identity.",
+            "",
+            None,
+            0,
+            "guessed",
         )
     if len(shape) > 1 and BIASES.fullmatch(named.attribute):
         return Block(Constant(0.0), f"Biases of attention, by their name: {ADDED}", certainty="guessed")
     if is_table(named):
         width, letters = shape[-1], "B" * (len(shape) - 1) + "O"
         action = Draw({"layout": letters, "fan_in": width, "fan_out": width, "scheme": "glorot_normal"})
-        reason = "A table that all inputs get, by its name: σ = 1/√d, as torch.nn.MultiheadAttention has it."
+        reason = "A table that all inputs get, by its name: σ = 1/√d, as in torch.nn.MultiheadAttention."
         return Block(action, reason, certainty="guessed")
     return None
 

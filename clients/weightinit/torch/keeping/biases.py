@@ -34,7 +34,7 @@ ENOUGH, NEAR = 32, 0.8
 
 @dataclass(frozen=True, slots=True)
 class LargeBias:
-    """A bias beyond the limit of what its layer draws: set by somebody, or it may as well be trained."""
+    """A bias beyond the limit of what its layer draws: set on purpose, or perhaps trained."""
 
     limit: float
     is_set: bool
@@ -70,7 +70,7 @@ def is_still(named: NamedTensor) -> bool:
 
 
 def find_limit(named: NamedTensor) -> float | None:
-    """Find the limit of what a layer draws its bias from; None for what is none."""
+    """Find the limit of what a layer draws its bias from; None for another tensor."""
     bias = named.parameter
     is_bias = named.attribute.startswith("bias") and bias.ndim == 1 and is_readable(bias)
     return find_layer_limit(named.module) if is_bias else None

@@ -16,7 +16,7 @@ FROZEN = "Frozen: requires_grad is False."
 
 
 def describe_named(named: NamedTensor) -> list[Block]:
-    """Describe how a parameter is initialized, by the modules that have it; [] if none is known."""
+    """Describe how a parameter is initialized, by the modules that have it; [] if they are unknown."""
     shape = tuple(named.parameter.shape)
     if blocks := describe_tied(named.owners, shape):
         return blocks
@@ -65,15 +65,18 @@ def warn_of_unset(root: nn.Module, plan: Sequence[PlannedTensor], prefix: str = 
         if named.parameter.is_meta or is_garbage(named.parameter)
     ]
     if unset:
-        message = f"{shorten(unset)}: left as they are, on the meta device or with NaN. Fill them yourself."
+        message = (
+            f"{shorten(unset)}: kept, but without values: on the meta device, NaN or denormal. "
+            "Fill them yourself."
+        )
         warnings.warn(UnsetTensorWarning(message), stacklevel=3)
 
 
 class UnsetTensorWarning(UserWarning):
-    """Tensors that are left as they are hold no values, or NaN."""
+    """Tensors that are kept have no values: they are on the meta device, NaN or denormal."""
 
 
 def find_axes(named: NamedTensor) -> str:
-    """Find the axes of a tensor: "" where nobody knows them, or where modules that share it differ."""
+    """Find the axes of a tensor: "" if they are unknown, or if modules that share it differ."""
     shape = tuple(named.parameter.shape)
     return "" if describe_tied(named.owners, shape) else find_layout(describe_named(named))

@@ -28,7 +28,7 @@ PRECISIONS = {torch.bfloat16: 8, torch.float16: 11, torch.float32: 24}
 
 
 def has_pattern(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor has so few distinct values that somebody has to have chosen them.
+    """Tell whether a tensor has so few distinct values that they were chosen.
 
     >>> has_pattern(torch.eye(4)), has_pattern(torch.randn(4, 4)), has_pattern(torch.zeros(4))
     (True, False, False)
@@ -62,7 +62,7 @@ def count_values(flat: torch.Tensor) -> dict[float, int]:
 
 
 def is_reasonable(value: float) -> bool:
-    """Tell whether a number is such as somebody chooses: not what was in memory before."""
+    """Tell whether a number may have been chosen, and is not what was in memory before."""
     return value == 0 or SMALLEST < abs(value) < LARGEST
 
 

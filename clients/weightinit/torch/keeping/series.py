@@ -52,10 +52,10 @@ def are_series(tensor: torch.Tensor, axis: int) -> bool:
 
 
 def may_be_series(line: list[float]) -> bool:
-    """Tell whether numbers may be a series, with no more than arithmetic, as most are none.
+    """Tell whether numbers may be a series, with no more than arithmetic, because most are not.
 
     The steps of a series follow a recurrence of two terms, so a determinant of five that follow each other
-    is zero, but for rounding.
+    is zero up to rounding.
     """
     steps = [after - before for before, after in pairwise(line)]
     size = max(map(abs, steps))

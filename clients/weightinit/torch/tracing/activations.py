@@ -235,7 +235,7 @@ def record_batch(module: nn.Module, batch: Batch, *, training: bool) -> list[Nod
     except Exception as error:
         why = next(iter(str(error).splitlines()), "")
         raise ModelRejected(
-            f"batch: {type(module).__name__} cannot be followed on it: {type(error).__name__}: {why}"
+            f"batch: {type(module).__name__} cannot be traced with it: {type(error).__name__}: {why}"
         ) from error
 
 

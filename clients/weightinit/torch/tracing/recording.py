@@ -35,7 +35,7 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.nodes: list[Node] = []
         self.path: list[tuple[str, nn.Module]] = []
-        # What a tensor with values would not have raised: code that catches it goes a way of its own.
+        # What a tensor with values would not have raised: code that catches it takes another path.
         self.refused: Exception | None = None
         self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
         self._copied = made

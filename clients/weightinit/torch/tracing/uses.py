@@ -47,7 +47,7 @@ ASSIGNMENTS = frozenset(["__iadd__", "__idiv__", "__imul__", "__isub__", "__itru
 MIXED = "Its axes are mixed before its product: its fans are those of the operand there."
 PARTIAL = "Its product applies a part of it: its fans are those of that part."
 JOINED = "Its product applies it beside others: its fans are those of all."
-FACTORS = "It is multiplied by another parameter: which of them is the kernel, nothing says."
+FACTORS = "It is multiplied by another parameter: either may be the kernel."
 
 
 @dataclass(frozen=True, slots=True)

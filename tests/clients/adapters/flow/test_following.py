@@ -119,7 +119,7 @@ def test_three_kernels_that_nothing_follows_are_queries_keys_and_values():
 
 
 def test_values_that_an_activation_may_follow_are_those_of_attention_still():
-    values = Inference("relu", "relu() follows a product with what is no kernel.", "guessed")
+    values = Inference("relu", "relu() follows a product with something other than a kernel.", "guessed")
     assert list(pack([(4, NOTHING), (4, NOTHING), (4, values)]).parts) == ["q", "k", "v"]
 
 

@@ -274,7 +274,7 @@ def test_a_few_values_of_rows_are_published(name, client):
 
 
 def test_a_few_values_inside_of_rows_cannot_be_published(recorder):
-    with pytest.raises(ModelRejected, match=r"2\.weight, which is left as it is: It had a few values"):
+    with pytest.raises(ModelRejected, match=r"2\.weight, which keeps its values: It has few distinct values"):
         publish(make_identity(), 42, client=recorder)
 
 

@@ -148,7 +148,7 @@ class Averaged(nn.Module):
 
 
 def test_a_buffer_that_is_a_copy_is_warned_of():
-    with pytest.warns(StaleCopyWarning, match=r"^average: kept\. They are copies of layer\.weight"):
+    with pytest.warns(StaleCopyWarning, match=r"^average: kept, but copies of layer\.weight"):
         plan(Averaged())
 
 

@@ -81,14 +81,14 @@ def test_a_norm_without_values_begins_as_identity(name, move):
 
 @pytest.mark.parametrize("make", [lambda: LayerScale(4), lambda: LayerScale(value=2.5)])
 def test_what_is_no_norm_and_has_no_values_is_refused(make):
-    with pytest.raises(ModelRejected, match="nothing says how to initialize these: gamma"):
+    with pytest.raises(ModelRejected, match="nothing determines how to initialize these: gamma"):
         plan(make().to("meta"))
 
 
 def test_a_vector_of_several_values_that_nobody_knows_is_refused():
     module = LayerScale(4)
     nn.init.normal_(module.gamma)
-    with pytest.raises(ModelRejected, match="nothing says how to initialize these: gamma"):
+    with pytest.raises(ModelRejected, match="nothing determines how to initialize these: gamma"):
         plan(module)
 
 

@@ -125,7 +125,7 @@ def test_a_frozen_tensor_of_one_value_is_published_as_a_constant(recorder):
 
 @pytest.mark.parametrize(("make", "name"), FROZEN.values(), ids=FROZEN)
 def test_a_frozen_tensor_of_several_values_cannot_be_published(make, name, recorder):
-    with pytest.raises(ModelRejected, match=f"{name}, which is left as it is: Frozen"):
+    with pytest.raises(ModelRejected, match=f"{name}, which keeps its values: Frozen"):
         publish(make(), 42, client=recorder)
 
 
@@ -258,7 +258,7 @@ def test_a_buffer_that_may_be_meant_is_not_warned_of(value, client):
 def test_a_buffer_that_holds_no_number_is_warned_of(value, client):
     model = nn.Sequential(nn.Linear(2, 2))
     model[0].register_buffer("angles", torch.full((2,), value))
-    with pytest.warns(UnsetTensorWarning, match=r"^0\.angles: left as they are"):
+    with pytest.warns(UnsetTensorWarning, match=r"^0\.angles: kept, but without values"):
         initialize_(model, 42, client=client)
 
 
