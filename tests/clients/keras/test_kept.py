@@ -50,7 +50,7 @@ def test_a_seed_of_a_layer_s_own_is_kept_and_said(client):
     before = keras.ops.convert_to_numpy(model.layers[0].kernel)
     report = initialize(model, 42, client=client)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.layers[0].kernel), before)
-    assert "the seed 7, not 42" in report["hidden/kernel"].reason
+    assert "Its seed is 7, not 42" in report["hidden/kernel"].reason
 
 
 def test_a_rule_goes_before_a_layer_s_own_initializer(client):

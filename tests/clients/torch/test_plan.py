@@ -99,7 +99,7 @@ def test_reasons_cite_the_user():
     said = {"activations": {"0": "selu"}, "rules": {"2.*t": "he"}}
     planned = plan(make_mlp(), **said)
     assert [planned[name].reason for name in ("0.weight", "2.weight")] == [
-        "activations['0'] says selu.",
+        "activations['0'] sets selu.",
         "Set by rules['2.*t'].",
     ]
 
