@@ -218,7 +218,7 @@ def test_dead_units_zeros_and_what_is_not_finite_are_said():
 
 
 def test_what_cannot_be_measured_is_refused():
-    with pytest.raises(ModelRejected, match="no function"):
+    with pytest.raises(ModelRejected, match="cannot be called"):
         check({"kernel": jnp.eye(8)}, batch(4, 8))
     with pytest.raises(ModelRejected, match="no values"):
         check(Applied(lambda p, x: x @ p, jax.ShapeDtypeStruct((8, 8), "float32")), batch(4, 8))
