@@ -10,16 +10,21 @@ from typing import Any
 
 from torch import nn
 
-# By these, code can tell a stand-in from a tensor without an error. isinstance is taught to take it for one.
-TELLING = frozenset(
+# By these functions and attributes, code can tell a stand-in from a tensor without an error. isinstance is
+# taught to take it for one.
+FUNCTIONS = frozenset(
     [
-        *("type", "__class__", "issubclass", "callable", "str", "repr", "suppress"),
+        *("type", "issubclass", "callable", "str", "repr", "suppress"),
         *("is_tensor_like", "has_torch_function", "has_torch_function_unary"),
         *("is_fx_tracing", "is_fx_symbolic_tracing"),
     ]
 )
+ATTRIBUTES = FUNCTIONS - {"type", "str"} | {"__class__"}  # type is one of devices, and str one of pandas
 # Raised on a stand-in where a tensor does not, and caught; and `case Tensor():`.
 CATCHING = frozenset(["CHECK_EXC_MATCH", "CHECK_EG_MATCH", "MATCH_CLASS"])
+NAMING = frozenset(["LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD"])
+# Of torchvision and timm: they ask for the type of a module, and for a setting of PyTorch's.
+HARMLESS = frozenset(["_log_api_usage_once", "is_autocast_enabled", "get_autocast_dtype"])
 FOREIGN = ("torch", "numpy", "builtins")
 # A forward that calls more functions than these is not read to the end, and taken to tell.
 MAX_FUNCTIONS = 256
@@ -67,8 +72,7 @@ def explain_branches(root: nn.Module) -> str:
     for module in root.modules():
         kind: type = type(module)
         called = map(find_function, (type(module).forward, *filter(callable, vars(module).values())))
-        own = [one for one in called if one is not None and not is_foreign(one.__module__ or "")]
-        if any(may_tell(one, kind) for one in own):
+        if any(may_tell(one, kind) for one in called if one is not None):
             return f"{kind.__name__}.forward may branch on the type of a tensor, or on an error"
     return ""
 
@@ -80,7 +84,7 @@ def may_tell(function: FunctionType, owner: type) -> bool:
     waiting = [function]
     while waiting:
         current = waiting.pop()
-        if is_telling(current.__code__) or len(seen) > MAX_FUNCTIONS:
+        if len(seen) > MAX_FUNCTIONS or (not is_foreign(current) and is_telling(current.__code__)):
             return True
         found = set(list_functions(current, owner)) - seen
         seen |= found
@@ -91,28 +95,32 @@ def may_tell(function: FunctionType, owner: type) -> bool:
 @lru_cache(maxsize=4096)
 def is_telling(code: CodeType) -> bool:
     """Tell whether code asks for types, or catches errors."""
-    if TELLING.intersection(code.co_names):
-        return True
     for step, after in itertools.pairwise(dis.get_instructions(code)):
         # A bare except drops the error at once.
         if step.opname in CATCHING or (step.opname, after.opname) == ("PUSH_EXC_INFO", "POP_TOP"):
+            return True
+        names = FUNCTIONS if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"} else ATTRIBUTES
+        # isinstance(x, str) asks nothing of a tensor; str(x) does.
+        is_called = step.argval != "str" or "NULL" in step.argrepr
+        if step.opname in NAMING and step.argval in names and is_called:
             return True
     return any(is_telling(inner) for inner in code.co_consts if isinstance(inner, CodeType))
 
 
 def list_functions(function: FunctionType, owner: type) -> Iterator[FunctionType]:
-    """List the functions that a function may call, by the names in its code."""
-    codes = [function.__code__]
-    for code in codes:
-        codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
-    names = {name for code in codes for name in code.co_names}
-    known = [function.__globals__[name] for name in names if name in function.__globals__]
-    places = [one for one in known if isinstance(one, ModuleType) and not is_foreign(one.__name__)]
-    # As they are stored: asking for them could import a module, or run a property. super() reaches all bases.
-    members = [vars(place).get(name) for place in (*owner.__mro__, *places) for name in names]
-    for one in (*known, *members, *inspect.getclosurevars(function).nonlocals.values()):
-        if (found := find_function(one)) and not is_foreign(found.__module__ or ""):
-            yield found
+    """List the functions that a function may call, by names in its code; of a foreign one, what it wraps."""
+    called: list[object] = list(inspect.getclosurevars(function).nonlocals.values())
+    if not is_foreign(function):
+        codes = [function.__code__]
+        for code in codes:
+            codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+        names = {name for code in codes for name in code.co_names} - HARMLESS
+        known = [function.__globals__[name] for name in names if name in function.__globals__]
+        modules = [one for one in known if isinstance(one, ModuleType)]
+        # As they are stored: asking could import a module or run a property. Of all bases, for super().
+        called += known
+        called += [vars(place).get(name) for place in (*owner.__mro__, *modules) for name in names]
+    yield from filter(None, map(find_function, called))
 
 
 def find_function(value: object) -> FunctionType | None:
@@ -127,6 +135,6 @@ def find_function(value: object) -> FunctionType | None:
     return inner if isinstance(inner, FunctionType) else None
 
 
-def is_foreign(module: str) -> bool:
-    """Tell whether a library's functions take stand-ins as tensors, or refuse them."""
-    return module.partition(".")[0] in FOREIGN
+def is_foreign(function: FunctionType) -> bool:
+    """Tell whether a function is of a library whose functions take stand-ins as tensors, or refuse them."""
+    return str(function.__globals__.get("__name__", "")).partition(".")[0] in FOREIGN
