@@ -56,10 +56,10 @@ def build_torchvision(name, *, device="meta", **settings):
     return build(lambda: library.models.get_model(name, **settings), device)
 
 
-def build_timm(name, **settings):
+def build_timm(name, *, device="meta", **settings):
     """Build a model of timm."""
     library = import_library("timm")
-    return build(lambda: library.create_model(name, **settings))
+    return build(lambda: library.create_model(name, **settings), device)
 
 
 def build_transformers(kind, **settings):

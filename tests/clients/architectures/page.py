@@ -13,13 +13,13 @@ The tables show how `weightinit.torch.plan` and `weightinit.keras.plan` initiali
 is of [the activation that follows](activations.md): certain, guessed or unknown.
 `plan` warns of unknown ones.
 
-The models have no pretrained weights:
+The models have no pretrained weights. Those of up to 100 million elements have values:
 
 | library | models |
 |---|---|
-| torchvision | all; up to 100 million elements with values, larger ones without |
-| timm | two of each module, without values |
-| transformers | the base models of every third model type, with two layers, without values |
+| torchvision | all |
+| timm | two of each module |
+| transformers | the base models of every third model type, with two layers |
 | keras.applications | all |
 
 Separate tests check the activations of 48 architectures against records made from their code.

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 from weightinit.adapters.actions import Draw, Unknown
@@ -149,17 +150,17 @@ def limit_time():
 
 
 def survey_torchvision():
-    """Survey all of torchvision's models, with values where these are few, as layer scales need."""
+    """Survey all of torchvision's models."""
     names = import_library("torchvision").models.list_models()
-    return [survey_torch(name, lambda name=name: build_valued(name)) for name in names]
+    return [survey_torch(name, partial(build_valued, build_torchvision, name)) for name in names]
 
 
-def build_valued(name):
-    """Build a model of torchvision, with values unless they are too many."""
-    model = build_torchvision(name)
+def build_valued(build_named, name):
+    """Build a model with values, which tell what is a layer scale, unless they are too many."""
+    model = build_named(name, device="meta")
     if sum(parameter.numel() for parameter in model.parameters()) > MOST_VALUES:
         return model
-    return build_torchvision(name, device="cpu")
+    return build_named(name, device="cpu")
 
 
 def choose_timm():
@@ -174,7 +175,7 @@ def choose_timm():
 
 def survey_timm():
     """Survey two of timm's models of each module."""
-    return [survey_torch(name, lambda name=name: build_timm(name)) for name in choose_timm()]
+    return [survey_torch(name, partial(build_valued, build_timm, name)) for name in choose_timm()]
 
 
 def make_shallow(config):
@@ -188,13 +189,13 @@ def make_shallow(config):
     return config
 
 
-def build_by_type(kind):
+def build_by_type(kind, *, device="meta"):
     """Build the base model of a model type of transformers."""
     library = import_library("transformers")
     config = make_shallow(library.CONFIG_MAPPING[kind]())
     made = library.MODEL_MAPPING[type(config)]
     made = made[0] if isinstance(made, tuple) else made
-    return build(lambda: made(config))
+    return build(lambda: made(config), device)
 
 
 def choose_transformers():
@@ -206,7 +207,7 @@ def choose_transformers():
 
 def survey_transformers():
     """Survey the base models of transformers, by model type."""
-    return [survey_torch(kind, lambda kind=kind: build_by_type(kind)) for kind in choose_transformers()]
+    return [survey_torch(kind, partial(build_valued, build_by_type, kind)) for kind in choose_transformers()]
 
 
 def list_applications():
