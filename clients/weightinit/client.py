@@ -107,7 +107,7 @@ class Registry(CachedConnection):
             params = following if following != params else None
 
     def retire(self, name: str, *, note: str, author: str | None = None) -> NameEntry:
-        """Retire a name, for ever: nobody is to use it any more. To repeat it changes nothing."""
+        """Retire a name forever: nobody is to use it any more. To repeat it changes nothing."""
         query = make_name_query(check_name(name), "DELETE", author=find_author(author), note=note)
         return self.exchange(query, READ_ENTRY)
 

@@ -188,7 +188,7 @@ class PartSink(FileSink):
 
     def begin(self, etag: str | None, /) -> None:
         """Begin the file again, and note which representation it is of."""
-        # First of all: a note must not speak of bytes that are no longer there.
+        # First: a note must not speak of bytes that are no longer there.
         self._note.unlink(missing_ok=True)
         self._file.truncate(0)
         self._file.seek(0)

@@ -126,7 +126,7 @@ class NotFound(RequestRejected):
 
 
 class NameTaken(RequestRejected):
-    """The name stands for another model, and does so for ever (409); `model` is that one's id."""
+    """The name stands for another model, and does so forever (409); `model` is that one's id."""
 
     def __init__(self, message: str, *, status: int | None = None, detail: str = "", model: str = "") -> None:
         super().__init__(message, status=status, detail=detail)

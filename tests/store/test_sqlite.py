@@ -70,7 +70,7 @@ def test_a_reader_is_answered_while_another_process_writes(store, path):
         assert store.get_model(model) == make_model("a")[1]
 
 
-@pytest.mark.timeout(60)  # for seconds, not for ever
+@pytest.mark.timeout(60)  # for seconds, not forever
 def test_a_writer_waits_for_another_and_then_says_so(store, path):
     model = put_model(store)
     locked_out = pytest.raises(StoreUnavailableError, match="The storage is locked by another process")

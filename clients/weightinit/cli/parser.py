@@ -24,7 +24,7 @@ environment:
   WEIGHTINIT_TIMEOUT  seconds without a byte before it counts as stalled
   WEIGHTINIT_VERIFY   1 checks the SHA-256 of what arrives
   WEIGHTINIT_AUTHOR   who publishes and retires, if not who is logged in
-  NO_COLOR            no colours, in terminals either"""
+  NO_COLOR            no colors, in terminals either"""
 OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
 
 

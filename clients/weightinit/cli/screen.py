@@ -50,7 +50,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def has_colors(stream: TextIO | None) -> bool:
-    """Tell whether a stream has colours: a terminal, and no NO_COLOR (no-color.org), nor TERM=dumb."""
+    """Tell whether a stream has colors: a terminal, and no NO_COLOR (no-color.org), nor TERM=dumb."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

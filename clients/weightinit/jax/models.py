@@ -242,7 +242,7 @@ def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
     """Open a module of NNX, which is updated in place: only its parameters are drawn.
 
     Other variables, and arrays that are none, as the scales of nnx.WeightNorm, are not trained; the state of
-    random numbers is none of the model's tensors.
+    random numbers is not one of the model's tensors.
     """
     graph, state = nnx.split(model)
     kinds = {"/".join(map(str, path)): type(one) for path, one in nnx.to_flat_state(state)}

@@ -1,4 +1,4 @@
-"""Names: `team/name/version`, each of which stands for one model for ever."""
+"""Names: `team/name/version`, each of which stands for one model forever."""
 
 import re
 from collections.abc import Mapping

@@ -47,7 +47,7 @@ LINK = {"Link": 'The next page, `rel="next"`.'}
 ERRORS = {
     404: "Nothing was published under this name.",
     409: "The name stands for another model, whose id `model` has, or is retired, as `retired` says.",
-    410: "The name is retired: `model` has the id of its model, and `retired` says by whom, why and when.",
+    410: "The name is retired: `model` has the id of its model, and `retired` says who, why and when.",
     503: "The storage cannot answer; Retry-After says when to try again.",
 }
 
@@ -106,7 +106,7 @@ ANSWERS = {"start": examples.ENTRY}
     },
 )
 async def put_name(request: Request) -> Response:
-    """Have a name stand for a model, for ever.
+    """Have a name stand for a model forever.
 
     To say the same again changes nothing and is answered 200. A name that stands for another model, or is
     retired, stays what it is: 409 has the id of its model.

@@ -1,4 +1,4 @@
-"""What is for ever is asked for on a terminal, and not in a script."""
+"""What is forever is asked for on a terminal, and not in a script."""
 
 import os
 import pty
@@ -58,7 +58,7 @@ def run_on_terminal(*arguments, answer="", **environment):
 def test_publish_gives_no_name_without_a_yes(client, name, answer):
     status, shown = run_on_terminal("publish", "m.json", "--as", name, answer=answer)
     assert status == 1
-    assert f"{name} will stand for m.json with seed 42 (1 tensor), for ever. Publish? [y/N]" in shown
+    assert f"{name} will stand for m.json with seed 42 (1 tensor) forever. Publish? [y/N]" in shown
     assert "cancelled: nothing was changed" in shown
     with pytest.raises(NotFound):
         client.resolve(name)
@@ -77,7 +77,7 @@ def test_publish_asks_nothing_where_nothing_changes_or_yes_says_so(name):
 
 def test_retire_asks(client, published):
     status, shown = run_on_terminal("retire", published, "--note", "old", answer="n\n")
-    assert (status, "Retire it, for ever? [y/N]" in shown) == (1, True)
+    assert (status, "Retire it forever? [y/N]" in shown) == (1, True)
     assert client.resolve(published).retired is None
     assert run_on_terminal("retire", published, "--note", "old", answer="yes\n")[0] == 0
     with pytest.raises(Retired, match="old"):

@@ -20,7 +20,7 @@ FILE = re.compile(r"# (\w+\.yaml)\n")
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    """A service of the page's own, since names are for ever, and a folder to work in."""
+    """A service of the page's own, since names are forever, and a folder to work in."""
     with run_server() as running:
         monkeypatch.setenv("WEIGHTINIT_URL", running.url)
         monkeypatch.chdir(tmp_path)

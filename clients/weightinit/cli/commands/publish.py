@@ -27,7 +27,7 @@ def add_options(parser: ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("file", metavar="FILE", help="the model, .yaml, .yml or .json; - is standard input")
     parser.add_argument(
-        "--as", dest="name", metavar="NAME", help="what it is called, for ever: team/name/version"
+        "--as", dest="name", metavar="NAME", help="what it is called forever: team/name/version"
     )
     parser.add_argument("--seed", metavar="N", help="another seed than the file's")
     parser.add_argument("--author", help="who publishes it, if not who is logged in [WEIGHTINIT_AUTHOR]")
@@ -53,14 +53,14 @@ def run(arguments: Namespace, screen: Screen) -> None:
 
 
 def _ask_about_name(client: "Client", model: "Model", arguments: Namespace) -> None:
-    """Ask whether a name is to be given, if nobody has given it: what it stands for is then for ever."""
+    """Ask whether a name is to be given, if nobody has given it: what it stands for is then forever."""
     from weightinit.errors import NotFound
 
     try:
         client.resolve(arguments.name)
     except NotFound:
         what = f"{arguments.file} with seed {model.seed} ({write_count(len(model.tensors), 'tensor')})"
-        ask(f"{arguments.name} will stand for {what}, for ever. Publish?", arguments)
+        ask(f"{arguments.name} will stand for {what} forever. Publish?", arguments)
 
 
 def _describe(done: "Publication") -> str:
@@ -85,7 +85,7 @@ COMMAND = Command(
     run,
     notes="""\
 Its id is the SHA-256 of what it says, so that to publish it twice changes nothing.
-A name stands for one model for ever: for a change, take the next version. On a terminal you are asked before
+A name stands for one model forever: for a change, take the next version. On a terminal you are asked before
 a new name is given, unless --yes says so; a script is not asked.
 `weightinit show FILE` shows what a file comes to, and publishes nothing. --quiet prints the id alone.""",
 )

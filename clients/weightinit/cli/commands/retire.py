@@ -19,11 +19,11 @@ def add_options(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, screen: Screen) -> None:
     """Print the id that the name stood for."""
     if not arguments.yes and not can_ask():
-        raise UsageError("--yes is required where nobody can be asked: a name is retired for ever")
+        raise UsageError("--yes is required where nobody can be asked: a name is retired forever")
     with make_client(arguments) as client:
         if not arguments.yes:
             model = client.resolve(arguments.name).model
-            ask(f"{arguments.name} stands for {model[:12]}. Retire it, for ever?", arguments)
+            ask(f"{arguments.name} stands for {model[:12]}. Retire it forever?", arguments)
         entry = client.retire(arguments.name, note=arguments.note, author=arguments.author)
     if screen.as_json:
         screen.write_json(asdict(entry))
@@ -33,7 +33,7 @@ def run(arguments: Namespace, screen: Screen) -> None:
 
 COMMAND = Command(
     "retire",
-    "retire a name, for ever",
+    "retire a name forever",
     ("weightinit retire vision/resnet50/1 --note superseded --yes",),
     add_options,
     run,

@@ -128,7 +128,7 @@ class Weight:
 
 
 def regroup(atoms: Sequence[Atom], shape: Sequence[int]) -> Dims | None:
-    """Group axes in order to those of another shape, cutting them where need be; None where they do not fit.
+    """Group axes, in order, to those of another shape, cutting them where needed; None where they do not fit.
 
     >>> regroup([(0, 4), (1, 6)], (4, 2, 3))
     (((0, 4),), ((1, 2),), ((1, 3),))
