@@ -4,7 +4,6 @@ import os
 import pty
 import subprocess
 import sys
-import uuid
 
 import pytest
 from weightinit import Client, NotFound, Retired
@@ -18,12 +17,6 @@ def folder(service_url, monkeypatch, tmp_path):
     monkeypatch.setenv("WEIGHTINIT_AUTHOR", "Ada")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.json").write_text(MODEL)
-
-
-@pytest.fixture
-def name():
-    """A name that nobody has given yet."""
-    return f"test/{uuid.uuid4().hex}/1"
 
 
 @pytest.fixture

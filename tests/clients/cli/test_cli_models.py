@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import uuid
@@ -15,37 +14,11 @@ from weightinit.cli.commands import COMMANDS
 
 from tests.servers import run_server
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
 MLP = "examples/mnist-mlp.yaml"
 ID_LENGTH = 64
 
 
-@pytest.fixture(autouse=True)
-def service(service_url, monkeypatch, tmp_path):
-    """A service to ask, and a folder with the examples to ask from."""
-    monkeypatch.setenv("WEIGHTINIT_URL", service_url)
-    monkeypatch.setenv("WEIGHTINIT_AUTHOR", "Ada")
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
-    monkeypatch.chdir(tmp_path)
-    return service_url
-
-
-@pytest.fixture
-def name():
-    """A name that nobody has given yet."""
-    return f"test/{uuid.uuid4().hex}/1"
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line, and return the status, standard output and standard error."""
-
-    def run(*arguments):
-        status = main(list(arguments))
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
+pytestmark = pytest.mark.usefixtures("service")
 
 
 def write_model(path, *tensors):

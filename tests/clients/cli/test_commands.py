@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import shutil
 import subprocess
 import sys
 import uuid
@@ -14,38 +13,11 @@ from weightinit import Client, __version__
 from weightinit.cache import ENTRY
 from weightinit.cli import main
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
 MLP = "examples/mnist-mlp.yaml"
 LAYER = {"shape": [784, 300], "activation": "relu"}
 
 
-@pytest.fixture(autouse=True)
-def service(service_url, monkeypatch, tmp_path):
-    """A service to ask, a folder with the examples to ask from, and a cache that is empty."""
-    monkeypatch.setenv("WEIGHTINIT_URL", service_url)
-    monkeypatch.setenv("WEIGHTINIT_AUTHOR", "Ada")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
-    monkeypatch.chdir(tmp_path)
-    return service_url
-
-
-@pytest.fixture
-def name():
-    """A name that nobody has given yet."""
-    return f"test/{uuid.uuid4().hex}/1"
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line, and return the status, standard output and standard error."""
-
-    def run(*arguments):
-        status = main(list(arguments))
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
+pytestmark = pytest.mark.usefixtures("service")
 
 
 @pytest.fixture
