@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from weightinit.cli.asking import ask, can_ask
@@ -30,12 +31,12 @@ class Description(TypedDict):
 
 def describe_cache() -> Description:
     """Describe the cache that the environment says, or that there would be. Raises ConfigurationError."""
-    from weightinit.settings import find_cache_directory, resolve_settings
+    from weightinit.settings import resolve_settings
 
-    settings = resolve_settings()
     entries = open_cache().entries()
+    settings = resolve_settings()
     return {
-        "directory": str(settings.cache or find_cache_directory()),
+        "directory": str(find_directory()),
         "is_on": settings.cache is not None,
         "entries": len(entries),
         "bytes": sum(entry.nbytes for entry in entries),
@@ -43,18 +44,24 @@ def describe_cache() -> Description:
     }
 
 
+def find_directory() -> Path:
+    """Find where the cache is, in use or not. Raises ConfigurationError."""
+    from weightinit.settings import find_cache_directory, resolve_settings
+
+    return resolve_settings().cache or find_cache_directory()
+
+
 def open_cache() -> "Cache":
     """Open the cache, in use or not."""
     from weightinit.cache import Cache
-    from weightinit.settings import find_cache_directory, resolve_settings
+    from weightinit.settings import resolve_settings
 
-    settings = resolve_settings()
-    return Cache(settings.cache or find_cache_directory(), settings.cache_limit)
+    return Cache(find_directory(), resolve_settings().cache_limit)
 
 
 def print_directory(_arguments: Namespace, screen: Screen) -> None:
     """Print where the cache is."""
-    directory = describe_cache()["directory"]
+    directory = str(find_directory())
     if screen.as_json:
         screen.write_json({"directory": directory})
     else:
