@@ -40,12 +40,17 @@ def format_value(value: object) -> str:
 
 
 def clean(text: str) -> str:
-    r"""Cut text to a readable length, with spaces for what would not be printed as it is.
+    r"""Leave out what a stranger's words might do to a terminal or a line.
 
-    >>> clean("two\nlines")
-    'two lines'
+    >>> clean("\x1b[2Jred"), clean("two\nlines")
+    (' [2Jred', 'two lines')
     """
-    return "".join(letter if letter.isprintable() else " " for letter in shorten(text))
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def fit_line(text: str) -> str:
+    """Cut text to a readable length, and clean it."""
+    return clean(shorten(text))
 
 
 def make_html_fields(value: "DataclassInstance") -> str:

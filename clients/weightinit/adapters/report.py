@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from weightinit.adapters.actions import Certainty, Constant, Leave
 from weightinit.adapters.plan import ResolvedTensor
-from weightinit.display import MAX_HTML_ROWS, clean, make_html_fields, make_html_table
+from weightinit.display import MAX_HTML_ROWS, fit_line, make_html_fields, make_html_table
 from weightinit.spec.dtypes import TENSOR_DTYPES
 from weightinit.spec.layer import describe
 
@@ -82,7 +82,7 @@ class Row:
         spread = "" if self.variance is None else f"σ² = {cells['variance']}"
         drawn = [cells["shape"], cells["scheme"], cells["distribution"], spread, f"({self.certainty})"]
         values = " ".join(word for word in drawn if word)
-        return f"<Row {describe(self.name)} {values}: {clean(self.reason)}>"
+        return f"<Row {describe(self.name)} {values}: {fit_line(self.reason)}>"
 
     def _repr_html_(self) -> str:
         """Return the fields as a table, for notebooks."""
@@ -167,7 +167,7 @@ class Report:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def __repr__(self) -> str:
-        reference = f"{clean(self.reference)} " if self.reference else ""
+        reference = f"{fit_line(self.reference)} " if self.reference else ""
         return f"<Report {reference}seed={self.seed}: {self.summarize()}>"
 
     def __str__(self) -> str:

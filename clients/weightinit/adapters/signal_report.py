@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from weightinit.adapters.report import find_row, format_table
-from weightinit.display import MAX_HTML_ROWS, clean, format_shape, make_html_fields
+from weightinit.display import MAX_HTML_ROWS, fit_line, format_shape, make_html_fields
 from weightinit.spec.layer import describe
 
 Flag = Literal["vanishes", "explodes", "dead", "saturated", "zero", "not finite", "no gradient"]
@@ -47,7 +47,7 @@ class SignalRow:
     def __repr__(self) -> str:
         numbers = {"variance": self.variance, "ratio": self.ratio, "gradient": self.gradient}
         found = [f"{name} {number:.3g}" for name, number in numbers.items() if number is not None]
-        call = f"{describe(self.name)} {clean(self.kind)} {format_shape(self.shape)}"
+        call = f"{describe(self.name)} {fit_line(self.kind)} {format_shape(self.shape)}"
         return f"<SignalRow {call}: {', '.join([*found, *self.flags])}>"
 
     def _repr_html_(self) -> str:

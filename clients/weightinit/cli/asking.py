@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 
 from weightinit.cli.screen import is_terminal
-from weightinit.cli.text import clean
+from weightinit.display import clean
 from weightinit.errors import WeightinitError
 
 

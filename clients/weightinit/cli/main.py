@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from weightinit.cli.options import UsageError, name_options
 from weightinit.cli.parser import Parser, make_parser, parse_command_line
 from weightinit.cli.screen import Screen, prepare_streams
-from weightinit.cli.text import clean
+from weightinit.display import clean
 from weightinit.errors import ConfigurationError, SpecRejected, WeightinitError
 
 INVALID = 2

@@ -11,7 +11,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import TextIO
 
-from weightinit.cli.text import HANDLER, clean, fit_encoding, measure_width, shorten_middle
+from weightinit.cli.text import HANDLER, fit_encoding, measure_width, shorten_middle
+from weightinit.display import clean
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32"}
 GAP = "  "

@@ -71,15 +71,6 @@ def fit_encoding(text: str, encoding: str) -> str:
     return text.encode(encoding, HANDLER).decode(encoding)
 
 
-def clean(text: str) -> str:
-    r"""Leave out what a stranger's words might do to a terminal.
-
-    >>> clean("\x1b[2Jred")
-    ' [2Jred'
-    """
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
 def measure_width(text: str) -> int:
     """Measure how many columns of a terminal a text takes.
 

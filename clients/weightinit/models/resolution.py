@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from weightinit.display import clean, format_shape, make_html_table
+from weightinit.display import fit_line, format_shape, make_html_table
 from weightinit.models.model import Model
 from weightinit.models.tensors import Part, TensorSpec
 from weightinit.models.validation import locate, name_tensor
@@ -57,7 +57,7 @@ class PartParameters:
         rows = f"[{self.slice}] of " if self.slice else ""
         if self.parameters is None:
             return f"{rows}constant {self.constant:g}"
-        return clean(
+        return fit_line(
             f"{rows}{self.parameters.scheme} {self.parameters.distribution}, {self.parameters.formula}"
         )
 

@@ -127,7 +127,7 @@ class Spec:
         # A frozen dataclass is set this way: torch.Size, lists and NumPy's dtypes come in, plain values stay.
         object.__setattr__(self, "shape", read_shape(self.shape))
         object.__setattr__(self, "dtype", name_dtype(self.dtype))
-        if self.scheme == "auto" and (self.stddev, self.parent_stddev, self.limit) != (None, None, None):
+        if self.scheme == "auto" and gives_spread({name: getattr(self, name) for name in SPREADS}):
             object.__setattr__(self, "scheme", "explicit")
 
     @classmethod

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
-from weightinit.display import clean, format_shape, make_html_fields
+from weightinit.display import fit_line, format_shape, make_html_fields
 from weightinit.spec.layer import describe
 
 
@@ -37,8 +37,8 @@ class Parameters:
     reference: str
 
     def __repr__(self) -> str:
-        activation, drawn = clean(self.activation), f"{self.scheme} {self.distribution}, {self.formula}"
-        return f"<Parameters {format_shape(self.shape)} {activation}: {clean(drawn)}>"
+        activation, drawn = fit_line(self.activation), f"{self.scheme} {self.distribution}, {self.formula}"
+        return f"<Parameters {format_shape(self.shape)} {activation}: {fit_line(drawn)}>"
 
     def _repr_html_(self) -> str:
         """Return the fields as a table, for notebooks."""

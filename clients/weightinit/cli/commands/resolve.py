@@ -2,9 +2,13 @@
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from weightinit.cli.options import Command, make_client
 from weightinit.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from weightinit.models import NameEntry
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -15,7 +19,11 @@ def add_options(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, screen: Screen) -> None:
     """Print the id."""
     with make_client(arguments) as client:
-        entry = client.resolve(arguments.name)
+        print_entry(client.resolve(arguments.name), screen)
+
+
+def print_entry(entry: "NameEntry", screen: Screen) -> None:
+    """Print the id of the model that a name stands for; in JSON all that is known of the name."""
     if screen.as_json:
         screen.write_json(asdict(entry))
     else:

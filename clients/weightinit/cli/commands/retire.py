@@ -1,9 +1,9 @@
 """weightinit retire: a name that nobody is to use any more."""
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 
 from weightinit.cli.asking import ask, can_ask
+from weightinit.cli.commands.resolve import print_entry
 from weightinit.cli.options import Command, UsageError, add_yes_option, make_client
 from weightinit.cli.screen import Screen
 
@@ -25,10 +25,7 @@ def run(arguments: Namespace, screen: Screen) -> None:
             model = client.resolve(arguments.name).model
             ask(f"{arguments.name} stands for {model[:12]}. Retire it forever?", arguments)
         entry = client.retire(arguments.name, note=arguments.note, author=arguments.author)
-    if screen.as_json:
-        screen.write_json(asdict(entry))
-    else:
-        screen.write(entry.model)
+    print_entry(entry, screen)
 
 
 COMMAND = Command(
