@@ -34,7 +34,7 @@ class Activation:
 
     @property
     def scheme(self) -> Literal["glorot", "he", "lecun"]:
-        """The scheme that suits this activation."""
+        """The scheme that `auto` chooses for this activation."""
         return FAMILY_SCHEMES[self.family]
 
 
@@ -79,7 +79,7 @@ _ROWS: tuple[Activation, ...] = (
     Activation("softplus", "rectifier", "The smooth ReLU: zero far below, linear far above."),
     Activation("squareplus", "rectifier", "An algebraic softplus: zero far below, linear far above."),
     Activation("sparse_plus", "rectifier", "A softplus that is exactly zero below -1 and linear above 1."),
-    Activation("log_sigmoid", "rectifier", "A softplus turned around: linear far below, zero far above."),
+    Activation("log_sigmoid", "rectifier", "The negated softplus of -x: linear far below, zero far above."),
     Activation("threshold", "rectifier", "A ReLU whose corner is moved: constant below it, linear above."),
     Activation(
         "hard_shrink", "shrinking", "Zeroes small inputs as a ReLU zeroes negative ones, so signal is lost."

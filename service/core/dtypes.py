@@ -30,7 +30,7 @@ class Dtype:
 def _make_dtype(
     name: DtypeName, exponent_bits: int, fraction_bits: int, *, npy: str, safetensors: str, code: int
 ) -> Dtype:
-    """Make a row; size and range follow from the field widths (IEEE 754-2019, section 3.4, table 3.5)."""
+    """Make a dtype with the size and range of its field widths (IEEE 754-2019, section 3.4, table 3.5)."""
     bias = (1 << (exponent_bits - 1)) - 1
     return Dtype(
         name,
@@ -51,7 +51,7 @@ DTYPES: dict[DtypeName, Dtype] = {
         _make_dtype("float32", 8, 23, npy="<f4", safetensors="F32", code=1),
         _make_dtype("float64", 11, 52, npy="<f8", safetensors="F64", code=0),
         _make_dtype("float16", 5, 10, npy="<f2", safetensors="F16", code=2),
-        # NumPy has no bfloat16: numpy.save writes that of ml_dtypes as void of two bytes.
+        # NumPy has no bfloat16: numpy.save writes the bfloat16 of ml_dtypes as 2-byte void.
         _make_dtype("bfloat16", 8, 7, npy="<V2", safetensors="BF16", code=3),
     )
 }
@@ -73,7 +73,7 @@ class IntegerDtype:
 
 
 def _make_integer(name: IntegerName, bits: int, *, npy: str, safetensors: str) -> IntegerDtype:
-    """Make a row; the range follows from the number of bits and the sign."""
+    """Make an integer dtype; name and bits determine its range."""
     is_signed = name.startswith("int")
     lowest, largest = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
     return IntegerDtype(name, max(1, bits // 8), lowest, largest, npy, safetensors)

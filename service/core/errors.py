@@ -18,7 +18,7 @@ MAX_DEPTH = 2
 
 
 class _Missing:
-    """The value of a field that was not received."""
+    """The type of MISSING, the value of a field that was not received."""
 
 
 MISSING = _Missing()
@@ -26,7 +26,7 @@ MISSING = _Missing()
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """A field that breaks a rule. Every part is short text that is safe to print and to send.
+    """A field that breaks a rule. All attributes are short text that is safe to print and to send.
 
     `received` is JSON-like: `3`, `"3"`, `true`, `NaN`; or `nothing` if the field was not received.
     """
@@ -39,7 +39,7 @@ class FieldError:
 
     @classmethod
     def of(cls, field: str, rule: str, value: object, suggestions: tuple[str, ...] = ()) -> Self:
-        """Make the error of a broken rule. Its message has all parts.
+        """Make the error of a broken rule, with a message made from all arguments.
 
         >>> FieldError.of("groups", "must divide 64, the product of the O axes", 5).message
         'groups must divide 64, the product of the O axes; received 5'
@@ -51,7 +51,7 @@ class FieldError:
         return cls(field, rule, received, message, suggestions)
 
     def within(self, place: str) -> Self:
-        """Return the error with the path of its object in front of the field.
+        """Return the error with a path prepended to the field.
 
         >>> FieldError.of("groups", "must be at least 1", 0).within('tensors["conv1"]').message
         'tensors["conv1"].groups must be at least 1; received 0'
@@ -68,7 +68,7 @@ class SpecError(Exception):
         super().__init__(self.errors)
 
     def within(self, place: str) -> Self:
-        """Return the error with the path of its object in front of each field."""
+        """Return the error with a path prepended to each field."""
         return type(self)(error.within(place) for error in self.errors)
 
     def __str__(self) -> str:
@@ -159,7 +159,7 @@ RULES: dict[str, str] = {
 
 
 def make_rule_error(rule: str, suggestions: tuple[str, ...] = ()) -> PydanticCustomError:
-    """Make the error that validators raise within pydantic."""
+    """Make the error that a pydantic validator raises for a broken rule."""
     return PydanticCustomError("domain_rule", "{rule}", {"rule": rule, "suggestions": suggestions})
 
 

@@ -38,7 +38,7 @@ def resolve_layout(layout: str, rank: int) -> str:
     if shorthand is not None:
         if rank > len(shorthand):
             known = f"ranks 1 to {len(shorthand)}"
-            rule = f"is short for {known} only, and shape has {rank} axes: write one letter for each"
+            rule = f"supports {known} only, and shape has {rank} axes: write one letter for each axis"
             raise make_spec_error("layout", rule, layout)
         return shorthand[rank - 1]
     if layout.strip(LETTERS):

@@ -25,7 +25,7 @@ from service.core.spread import SCALING_FIELDS, SPREADS, Spread, SpreadName, for
 
 
 def compute_leaky_scale(negative_slope: float) -> float:
-    """Compute He's scale for a rectifier of slope a below zero: 2 / (1 + a²) (He et al. 2015, equation 15).
+    """Compute the scale of He's scheme for a leaky ReLU of slope a: 2 / (1 + a²) (He et al. 2015, eq. 15).
 
     >>> compute_leaky_scale(0.0), compute_leaky_scale(1.0)
     (2.0, 1.0)
@@ -34,9 +34,9 @@ def compute_leaky_scale(negative_slope: float) -> float:
 
 
 class ResolvedScheme(NamedTuple):
-    """The scheme of a layer, its mode, distribution and scale, and the reason. The shape plays no part.
+    """The scheme, mode, distribution and scale of a layer, and the reason. They do not depend on the shape.
 
-    Scheme explicit has neither mode nor scale.
+    `mode` and `scale` are None for scheme explicit.
     """
 
     scheme: Scheme
@@ -81,41 +81,39 @@ def _resolve_scale(spec: LayerSpec, scheme: Scheme) -> float | None:
 
 def _check_spread(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
     if scheme.name == "explicit" and not spec.spreads:
-        return (FieldError.of("scheme", f"explicit takes one of {', '.join(SPREADS)}", spec.scheme),)
+        return (FieldError.of("scheme", f"explicit requires one of {', '.join(SPREADS)}", spec.scheme),)
     return tuple(
-        FieldError.of(name, f"must not be given with {conflict}", value)
+        FieldError.of(name, f"must not be combined with {conflict}", value)
         for name, value in spec.spreads.items()
         for conflict in _list_conflicts(spec, scheme, name)
     )
 
 
 def _list_conflicts(spec: LayerSpec, scheme: Scheme, name: SpreadName) -> Iterator[str]:
-    """Yield the fields of a spec that a given spread cannot be combined with, and why."""
+    """Yield the fields of a spec that conflict with a spread field, and why."""
     if scheme.name != "explicit":
-        yield f"scheme={spec.scheme}: it is for scheme explicit, which it implies"
+        yield f"scheme={spec.scheme}: it implies scheme explicit"
     names = list(SPREADS)
     for other in (*names[names.index(name) + 1 :], *SCALING_FIELDS):
         if (value := getattr(spec, other)) is not None:
-            yield f"{other}={value}: σ follows from one or the other"
+            yield f"{other}={value}: both determine σ"
     known = SPREADS[name].distributions
     if spec.distribution is not None and spec.distribution not in known:
-        yield f"distribution={spec.distribution}: it is for {' or '.join(known)}"
+        yield f"distribution={spec.distribution}: it requires {' or '.join(known)}"
 
 
 def _check_scale(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
     if spec.scale is None or scheme.scale is None or scheme.name == "variance_scaling":
         return ()
-    rule = (
-        f"is {scheme.scale:g} by definition in scheme {scheme.name}: use scheme=variance_scaling for another"
-    )
+    rule = f"is {scheme.scale:g} in scheme {scheme.name}: use scheme=variance_scaling to set another"
     return (FieldError.of("scale", rule, spec.scale),)
 
 
 def _check_slope(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
     if spec.negative_slope is None or scheme.name == "he" or spec.spreads:
         return ()
-    but = f"and activation {spec.activation} takes" if spec.scheme == "auto" else "not"
-    rule = f"is for scheme he only, {but} {scheme.name}"
+    but = f"and activation {spec.activation} uses" if spec.scheme == "auto" else "not"
+    rule = f"applies to scheme he only, {but} {scheme.name}"
     return (FieldError.of("negative_slope", rule, spec.negative_slope),)
 
 
@@ -124,8 +122,8 @@ def _check_distribution(spec: LayerSpec, spelling: SchemeSpelling) -> tuple[Fiel
     if given is None or carried is None or given == carried:
         return ()
     if (given, carried) == ("truncated_normal", "normal"):
-        return ()  # he_normal as Keras and JAX define it
-    rule = f"contradicts scheme {spelling.name}, which carries {carried}"
+        return ()  # this is what Keras and JAX call he_normal
+    rule = f"contradicts scheme {spelling.name}, whose distribution is {carried}"
     return (FieldError.of("distribution", rule, given),)
 
 
@@ -133,20 +131,20 @@ def _explain(spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme, activati
     if spelling.scheme is None:
         return f"{activation.reason} {scheme.reason}"
     if spec.spreads:
-        return f"{' and '.join(spec.spreads)} was given. {scheme.reason}"
-    reason = f"Scheme {spelling.name} was asked for. {scheme.reason}"
+        return f"{' and '.join(spec.spreads)} is set. {scheme.reason}"
+    reason = f"Scheme {spelling.name} is set. {scheme.reason}"
     if spelling.distribution == "normal" and spec.distribution is None:
         reason += (
-            " Normal is not truncated here; for Keras' and JAX's, ask for distribution=truncated_normal."
+            " normal is not truncated here: for that of Keras and JAX, set distribution=truncated_normal."
         )
     return reason
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What was decided for a layer, and why. `limit` is √(3 · variance), whatever the distribution.
+    """The parameters of a layer's weights. `limit` is √(3 · variance) for every distribution.
 
-    Scheme explicit has neither mode nor scale, and no fans where the layout has no axes for them.
+    With scheme explicit, mode and scale are null, and so are the fans if the layout has no axes for them.
     """
 
     shape: tuple[int, ...]
@@ -204,7 +202,7 @@ def resolve_parameters(spec: LayerSpec) -> Parameters:
 
 
 def derive_fans(spec: LayerSpec) -> tuple[str, Fans | None]:
-    """Derive the letter of each axis, and the fans; None where none are needed. Raises SpecError."""
+    """Return the letter of each axis, and the fans, or None if scheme explicit has none. Raises SpecError."""
     letters = resolve_layout(spec.layout, len(spec.shape))
     if spec.scheme == "explicit" and not has_kernel_axes(letters):
         return letters, None
@@ -212,7 +210,7 @@ def derive_fans(spec: LayerSpec) -> tuple[str, Fans | None]:
 
 
 def measure_spread(spec: LayerSpec, resolved: ResolvedScheme, fans: Fans | None) -> tuple[Spread, str]:
-    """Return how far weights spread, and the formula of that."""
+    """Return the spread of the weights, and the formula of their variance."""
     if fans is None or resolved.mode is None or resolved.scale is None:
         ((name, value),) = spec.spreads.items()
         return SPREADS[name].measure(value), SPREADS[name].format_formula(value)
@@ -230,12 +228,12 @@ def check_spread(spec: LayerSpec, resolved: ResolvedScheme, spread: Spread) -> N
     largest = spread.stddev * DISTRIBUTIONS[resolved.distribution].peak
     if not math.isfinite(spread.limit) or largest >= dtype.max:
         raise _make_spread_error(
-            spec, f"makes weights larger than {format_number(dtype.max)}, {dtype.name}'s largest"
+            spec, f"makes weights larger than {format_number(dtype.max)}, the largest {dtype.name}"
         )
     if spread.stddev < dtype.smallest_subnormal:
         smallest = format_number(dtype.smallest_subnormal)
         raise _make_spread_error(
-            spec, f"makes σ smaller than {smallest}, {dtype.name}'s smallest: weights would be zero"
+            spec, f"makes σ smaller than {smallest}, the smallest {dtype.name}: weights would be zero"
         )
 
 

@@ -1,9 +1,9 @@
 """Schemes: the variance of a layer's weights, and every name of a scheme.
 
 A name may include the distribution: `he_uniform`, `glorot_normal`, `lecun_truncated_normal`.
-`normal` never means truncated. Keras and JAX draw `he_normal` and its like from a normal cut at ±2σ,
-PyTorch from a plain one; here `he_normal` is plain, and with `distribution=truncated_normal`, or
-as `he_truncated_normal`, it is what Keras and JAX draw from.
+`normal` never means truncated. Keras and JAX draw `he_normal` from a normal distribution truncated at ±2σ,
+which is `he_truncated_normal` here, or `he_normal` with `distribution=truncated_normal`. PyTorch does not
+truncate it.
 """
 
 import math
@@ -14,14 +14,14 @@ from service.core.spelling import find_nearest_names, fold_name
 
 DistributionName = Literal["uniform", "normal", "truncated_normal"]
 
-# Standard deviation of a unit normal cut at ±2: sqrt(1 - 4 φ(2) / (2 Φ(2) - 1)).
+# Standard deviation of a unit normal truncated at ±2: sqrt(1 - 4 φ(2) / (2 Φ(2) - 1)).
 # The constant of Keras' and JAX's VarianceScaling (tf.initializers, scipy.stats.truncnorm).
 TRUNCATED_UNIT_STDDEV = 0.87962566103423978
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A distribution of mean 0; `peak` bounds |value| / stddev over everything it can draw."""
+    """A distribution of mean 0. `peak` is an upper bound of |value| / stddev of its draws."""
 
     name: DistributionName
     peak: float
@@ -46,8 +46,8 @@ Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 class Scheme:
     """An initialization scheme: variance = scale / fan, with its defaults, reason and reference.
 
-    Scheme explicit has neither: a field of the spec gives the variance. `variance` is what it is where the
-    spec says more than a fan.
+    Scheme explicit has neither scale nor mode: a field of the spec sets the variance. `variance` is the
+    formula of schemes whose variance depends on more than a fan.
     """
 
     name: SchemeName
@@ -61,7 +61,7 @@ class Scheme:
 
     @property
     def formula(self) -> str:
-        """What σ² is by default.
+        """The default formula of σ².
 
         >>> SCHEMES["he"].formula, SCHEMES["variance_scaling"].formula
         ('σ² = 2 / fan_in', 'σ² = scale / fan')
@@ -70,7 +70,7 @@ class Scheme:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """Every name of the scheme, with a distribution and without."""
+        """Every name of the scheme, with and without a distribution."""
         return tuple(name for name, spelling in SPELLINGS.items() if spelling.scheme is self)
 
 
@@ -109,7 +109,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             scale=1.0,
             mode="fan_in",
             distribution="uniform",
-            reason="The scale and the mode are your own choice.",
+            reason="The spec sets scale and mode.",
             reference="VarianceScaling of Keras and jax.nn.initializers: variance = scale / fan",
             variance="scale / fan",
         ),
@@ -118,7 +118,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             scale=None,
             mode=None,
             distribution="normal",
-            reason="The spread is your own choice, whatever the fans.",
+            reason="σ does not depend on the fans.",
             reference="RandomNormal, TruncatedNormal and RandomUniform of Keras; normal_ and uniform_ of "
             "torch.nn.init",
             variance="stddev²",
@@ -129,7 +129,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
 
 @dataclass(frozen=True, slots=True)
 class SchemeSpelling:
-    """A scheme's canonical name, and the distribution that the name carries, if any."""
+    """A scheme's canonical name, and the distribution that the name includes, if any."""
 
     name: str
     scheme: Scheme | None
@@ -137,12 +137,12 @@ class SchemeSpelling:
 
 
 AUTO = SchemeSpelling("auto", None)
-#: Schemes of which no name carries the distribution.
+#: Schemes whose names never include the distribution.
 PLAIN: frozenset[SchemeName] = frozenset({"variance_scaling", "explicit"})
 
 
 def _spell_schemes() -> dict[str, SchemeSpelling]:
-    """List every accepted spelling: auto, plain names, and those that carry a distribution."""
+    """List every accepted spelling: auto, plain names, and names with a distribution."""
     spellings = {"auto": AUTO}
     for scheme in SCHEMES.values():
         for alias in (scheme.name, *scheme.aliases):
@@ -158,7 +158,7 @@ _BY_FOLDED_NAME: dict[str, SchemeSpelling] = {fold_name(name): row for name, row
 
 
 def find_scheme(name: str) -> SchemeSpelling | None:
-    """Find a scheme by any of its names, whatever the case, underscores and hyphens.
+    """Find a scheme by any of its names, ignoring case, underscores and hyphens.
 
     >>> find_scheme("xavier_uniform_").name, find_scheme("HeNormal").distribution, find_scheme("orthogonal")
     ('glorot_uniform', 'normal', None)

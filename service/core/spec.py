@@ -1,4 +1,4 @@
-"""Specs: the description of a layer's weights in a request."""
+"""Layer specs: parse and validate the description of a layer's weights in a request."""
 
 import math
 import re
@@ -30,7 +30,7 @@ from service.core.errors import (
 from service.core.schemes import DistributionName, Mode, find_scheme, list_schemes, suggest_schemes
 from service.core.spread import MAX_SPREAD, MIN_SPREAD, SPREADS, SpreadName
 
-# Python converts at most 4300 digits to an integer; longer text stays text, which is refused.
+# Python converts at most 4300 digits to an integer; longer text stays text and fails validation.
 INTEGER = re.compile(r"-?[0-9]{1,4000}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 
@@ -41,9 +41,9 @@ TextParser = Callable[[str], object]
 def parse_pairs(
     pairs: Iterable[tuple[str, str]], parsers: Mapping[str, TextParser]
 ) -> tuple[dict[str, object], list[FieldError]]:
-    """Parse the parameters of a query to JSON-like values, with an error for each that is repeated.
+    """Parse the parameters of a query to JSON-like values, and return an error for each repeated one.
 
-    Those without a parser are text.
+    Parameters without a parser stay text.
 
     >>> parse_pairs([("shape", "784,300"), ("scale", "2"), ("activation", "relu")], PARSERS)
     ({'shape': [784, 300], 'scale': 2.0, 'activation': 'relu'}, [])
@@ -126,7 +126,7 @@ def _canonicalize_scheme(value: object) -> str:
 
 
 def _freeze_list(value: object) -> object:
-    # JSON has lists and no tuples. Sets and iterators, which have no stable order, are refused.
+    # JSON has lists, not tuples. Sets and iterators have no stable order and fail validation.
     if not isinstance(value, (list, tuple)):
         return value
     if len(value) > MAX_AXES:  # before any of the items is validated
@@ -151,7 +151,7 @@ def check_name(name: str) -> str:
 
 Length = Annotated[int, Field(ge=1, le=MAX_AXIS_LENGTH)]
 Shape = Annotated[tuple[Length, ...], Field(min_length=1, max_length=MAX_AXES), BeforeValidator(_freeze_list)]
-# Of what is not drawn: it may have no axes, as a scalar, or no elements.
+# The shape of a constant, which may be a scalar or have no elements.
 AnyLength = Annotated[int, Field(ge=0, le=MAX_AXIS_LENGTH)]
 AnyShape = Annotated[tuple[AnyLength, ...], Field(max_length=MAX_AXES), BeforeValidator(_freeze_list)]
 Seed = Annotated[
@@ -162,9 +162,9 @@ ActivationText = Annotated[str, BeforeValidator(_canonicalize_activation, json_s
 
 
 class LayerSpec(BaseModel):
-    """What a layer's weights should be: its shape, what follows it, and which tensor it is.
+    """A layer's weights: shape, activation, scheme and dtype, and the seed and name that they are drawn from.
 
-    Names of activations and schemes are held in their canonical spelling.
+    Activations and schemes have their canonical names.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
@@ -174,48 +174,51 @@ class LayerSpec(BaseModel):
         str,
         Field(
             description="One letter for each axis: I in, O out, D H W spatial, B or G stacked kernels. "
-            "`keras` and `torch` are short for their order at ranks 1 to 5."
+            "`keras` and `torch` stand for the order of that framework, for ranks 1 to 5."
         ),
     ] = "keras"
-    groups: Annotated[Length, Field(description="How many groups a grouped convolution's O axis packs.")] = 1
-    fan_in: Annotated[Length | None, Field(description="Inputs of each unit, instead of deriving them.")] = (
+    groups: Annotated[Length, Field(description="The number of groups of a grouped convolution.")] = 1
+    fan_in: Annotated[Length | None, Field(description="Inputs of each unit. Default: from the shape.")] = (
         None
     )
-    fan_out: Annotated[Length | None, Field(description="Units that each input feeds, likewise.")] = None
+    fan_out: Annotated[
+        Length | None, Field(description="Units that each input feeds. Default: from the shape.")
+    ] = None
     activation: Annotated[
-        ActivationText, Field(description="The activation that follows, by any framework's name.")
+        ActivationText, Field(description="The activation that follows, by its name in any framework.")
     ] = "none"
     scheme: Annotated[
         str,
         BeforeValidator(_canonicalize_scheme),
         Field(
             description="`auto`, `glorot` (`xavier`), `he` (`kaiming`), `lecun`, `variance_scaling`, "
-            "`explicit`, or a name that carries the distribution: `he_uniform`. `auto` follows the "
-            "activation, and is `explicit` where `stddev`, `parent_stddev` or `limit` is given."
+            "`explicit`, or a name with a distribution, such as `he_uniform`. `auto` depends on the "
+            "activation, and is `explicit` if `stddev`, `parent_stddev` or `limit` is set."
         ),
     ] = "auto"
     scale: Annotated[
         float | None, Field(gt=0, description="For `variance_scaling`: variance = scale / fan. Default 1.")
     ] = None
-    mode: Annotated[Mode | None, Field(description="Which fan divides the scale. Default: the scheme's.")] = (
-        None
-    )
+    mode: Annotated[
+        Mode | None, Field(description="The fan that divides the scale. Default: from the scheme.")
+    ] = None
     negative_slope: Annotated[
-        float | None, Field(description="A leaky rectifier's slope a: He's scale becomes 2 / (1 + a²).")
+        float | None, Field(description="Slope a of a leaky ReLU: the scale of `he` becomes 2 / (1 + a²).")
     ] = None
     distribution: Annotated[
-        DistributionName | None, Field(description="Default: uniform, but normal for LeCun's scheme.")
+        DistributionName | None, Field(description="Default: uniform; normal for `lecun` and `stddev`.")
     ] = None
     stddev: Annotated[
         GivenSpread | None,
-        Field(description="σ of the weights themselves, whatever the fans. Normal unless another is given."),
+        Field(description="σ of the weights, for any fans. Default distribution: normal."),
     ] = None
     parent_stddev: Annotated[
         GivenSpread | None,
-        Field(description="σ before the cut at ±2σ of a truncated normal: what Keras and JAX call stddev."),
+        Field(description="σ of a truncated normal before truncation at ±2σ: `stddev` in Keras and JAX."),
     ] = None
     limit: Annotated[
-        GivenSpread | None, Field(description="r of a uniform distribution on (-r, r), whatever the fans.")
+        GivenSpread | None,
+        Field(description="r of a uniform distribution on (-r, r), for any fans."),
     ] = None
     dtype: DtypeName = "float32"
     seed: Annotated[Seed | None, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")] = None
@@ -223,21 +226,21 @@ class LayerSpec(BaseModel):
         str,
         AfterValidator(check_name),
         Field(
-            description="Which tensor this is: two names never share weights. At most 1024 bytes of UTF-8.",
+            description="The tensor's name: other names get other weights. At most 1024 bytes of UTF-8.",
             examples=["encoder.0.mlp.fc1.weight"],
         ),
     ] = ""
 
     @model_validator(mode="after")
     def _imply_scheme(self) -> Self:
-        # Then links and canonical forms have one spelling.
+        # So that links and canonical forms have one spelling.
         if self.scheme == "auto" and self.spreads:
             object.__setattr__(self, "scheme", "explicit")
         return self
 
     @property
     def spreads(self) -> dict[SpreadName, float]:
-        """The spreads that are given, by the names of their fields: one, unless the spec is wrong."""
+        """The spread fields that are set, by name: at most one in a valid spec."""
         given = ((name, getattr(self, name)) for name in SPREADS)
         return {name: value for name, value in given if value is not None}
 
@@ -280,7 +283,7 @@ def check_element_count(shape: tuple[int, ...], max_elements: int) -> int:
     count = math.prod(shape)
     if count > max_elements:
         raise make_spec_error(
-            "shape", f"must have at most {max_elements} elements in all, not {count}", shape
+            "shape", f"must have at most {max_elements} elements in total, not {count}", shape
         )
     return count
 

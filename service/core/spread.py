@@ -1,4 +1,4 @@
-"""Spread: how far weights spread around zero, by scale and fan or by a field of the spec."""
+"""Spread: variance, standard deviation and limit of weights, from scale and fan or a field of the spec."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,12 +9,12 @@ from service.core.schemes import TRUNCATED_UNIT_STDDEV, DistributionName, Mode
 
 SpreadName = Literal["stddev", "parent_stddev", "limit"]
 
-#: Limits of a given spread, whose square must be a float64 of full precision.
+#: Range of a spread field, whose square must be a float64 of full precision.
 MIN_SPREAD, MAX_SPREAD = 1e-150, 1e150
 
 
 class Spread(NamedTuple):
-    """How far weights spread around zero: variance = stddev², limit = √(3 · variance)."""
+    """The spread of weights around zero: variance = stddev², limit = √(3 · variance)."""
 
     variance: float
     stddev: float
@@ -22,7 +22,7 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, scale: float, fan: float) -> Self:
-        """Spread weights so that variance = scale / fan (He et al. 2015, equation 10).
+        """Return the spread with variance = scale / fan (He et al. 2015, equation 10).
 
         >>> Spread.of(3.0, 300)
         Spread(variance=0.01, stddev=0.1, limit=0.17320508075688773)
@@ -32,9 +32,9 @@ class Spread(NamedTuple):
 
 
 def spread_stddev(stddev: float) -> Spread:
-    """Spread weights by their standard deviation.
+    """Return the spread of a standard deviation.
 
-    √(fl(x · x)) is x for every float x whose square is in range, so the stddev is exactly the given one.
+    √(fl(x · x)) is x for every float x whose square is in range, so stddev is exactly the argument.
 
     >>> spread_stddev(0.02).stddev
     0.02
@@ -43,7 +43,7 @@ def spread_stddev(stddev: float) -> Spread:
 
 
 def spread_limit(limit: float) -> Spread:
-    """Spread weights over the open interval ±limit; σ² = limit² / 3.
+    """Return the spread of a uniform distribution on (-limit, limit): σ² = limit² / 3.
 
     √(3 · variance) is the limit, bit for bit, if a float near limit² / 3 makes that possible.
 
@@ -91,15 +91,15 @@ SPREADS: dict[SpreadName, SpreadField] = {
     )
 }
 
-#: The fields of a scheme's spread, which contradict a spread that is set directly.
+#: The fields that determine the spread of a scheme. They conflict with a spread field.
 SCALING_FIELDS = ("scale", "mode", "negative_slope", "fan_in", "fan_out")
 
 
 def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a model's defaults, overridden by the fields of a tensor.
 
-    A spread of the tensor replaces scheme and spread of the defaults. A scheme of the tensor replaces their
-    spread.
+    A spread field of the tensor replaces the scheme, scaling and spread fields of the defaults. A scheme of
+    the tensor replaces their spread fields.
 
     >>> merge_defaults({"layout": "torch", "stddev": 0.02}, {"scheme": "he"})
     {'layout': 'torch', 'scheme': 'he'}

@@ -137,7 +137,7 @@ def test_a_seed_may_be_decimal_text(framework, client):
 
 @pytest.mark.parametrize("framework", ["torch", "keras"])
 def test_a_distribution_that_contradicts_the_name_is_refused(framework, client):
-    with pytest.raises(SpecRejected, match="contradicts scheme he_uniform, which carries uniform"):
+    with pytest.raises(SpecRejected, match="contradicts scheme he_uniform, whose distribution is uniform"):
         MAKERS[framework]("he_uniform", (6, 4), client, distribution="normal")
 
 

@@ -53,7 +53,7 @@ def test_a_contradicting_distribution_is_refused_naming_both(scheme, distributio
     with pytest.raises(SpecError) as caught:
         decide_dense(scheme=scheme, distribution=distribution)
     assert str(caught.value) == (
-        f"distribution contradicts scheme {scheme}, which carries {scheme.split('_', 1)[1]}; "
+        f"distribution contradicts scheme {scheme}, whose distribution is {scheme.split('_', 1)[1]}; "
         f'received "{distribution}"'
     )
 
@@ -102,20 +102,20 @@ def test_variance_scaling_divides_any_scale_by_any_fan(mode, scale):
 @pytest.mark.parametrize("scheme", ["auto", "glorot", "he_uniform", "lecun"])
 def test_a_scale_for_another_scheme_is_refused(scheme):
     with pytest.raises(
-        SpecError, match=r"scale is .* use scheme=variance_scaling for another; received 3\.0"
+        SpecError, match=r"scale is .* use scheme=variance_scaling to set another; received 3\.0"
     ):
         decide_dense(scheme=scheme, scale=3.0)
 
 
 @pytest.mark.parametrize("scheme", ["glorot", "lecun_normal", "variance_scaling"])
 def test_a_negative_slope_for_another_scheme_than_he_is_refused(scheme):
-    with pytest.raises(SpecError, match="negative_slope is for scheme he only, not"):
+    with pytest.raises(SpecError, match="negative_slope applies to scheme he only, not"):
         decide_dense(scheme=scheme, negative_slope=0.1)
 
 
 def test_a_negative_slope_for_an_activation_of_another_family_is_refused():
     with pytest.raises(
-        SpecError, match="negative_slope is for scheme he only, and activation tanh takes glorot"
+        SpecError, match="negative_slope applies to scheme he only, and activation tanh uses glorot"
     ):
         decide_dense(activation="tanh", negative_slope=0.1)
 

@@ -15,7 +15,7 @@ def test_each_framework_has_its_order_for_ranks_1_to_5(layout, orders):
 @pytest.mark.parametrize("layout", ["keras", "torch"])
 @pytest.mark.parametrize("rank", [6, 7, 8])
 def test_higher_ranks_need_letters(layout, rank):
-    with pytest.raises(SpecError, match="layout is short for ranks 1 to 5 only"):
+    with pytest.raises(SpecError, match="layout supports ranks 1 to 5 only"):
         resolve_layout(layout, rank)
 
 

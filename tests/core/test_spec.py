@@ -275,7 +275,7 @@ def test_elements_up_to_the_limit_are_counted():
 
 
 def test_elements_over_the_limit_are_refused():
-    with pytest.raises(SpecError, match="shape must have at most 1000000 elements in all, not 1001000"):
+    with pytest.raises(SpecError, match="shape must have at most 1000000 elements in total, not 1001000"):
         check_element_count((1001, 1000), max_elements=10**6)
 
 

@@ -130,9 +130,9 @@ def test_a_given_spread_takes_any_layout(layout):
     assert resolve((2, 3, 4), layout=layout, stddev=0.02).layout == layout
 
 
-OR = "σ follows from one or the other"
-EXPLICIT = "it is for scheme explicit, which it implies"
-CUT = "it is for truncated_normal"
+OR = "both determine σ"
+EXPLICIT = "it implies scheme explicit"
+CUT = "it requires truncated_normal"
 
 
 @pytest.mark.parametrize(
@@ -147,26 +147,26 @@ CUT = "it is for truncated_normal"
         ({"stddev": 0.02, "negative_slope": 0.1}, [f"negative_slope=0.1: {OR}"]),
         ({"stddev": 0.02, "scheme": "HeNormal"}, [f"scheme=he_normal: {EXPLICIT}"]),
         ({"limit": 0.02, "scheme": "variance_scaling"}, [f"scheme=variance_scaling: {EXPLICIT}"]),
-        ({"limit": 0.02, "distribution": "normal"}, ["distribution=normal: it is for uniform"]),
+        ({"limit": 0.02, "distribution": "normal"}, ["distribution=normal: it requires uniform"]),
         ({"parent_stddev": 0.02, "distribution": "normal"}, [f"distribution=normal: {CUT}"]),
     ],
 )
 def test_what_a_given_spread_cannot_be_combined_with_is_named_with_both_values(fields, conflicts):
     name = next(iter(fields))
     assert list_errors(**fields) == [
-        f"{name} must not be given with {conflict}; received 0.02" for conflict in conflicts
+        f"{name} must not be combined with {conflict}; received 0.02" for conflict in conflicts
     ]
 
 
 def test_scheme_explicit_takes_a_spread():
     (message,) = list_errors(scheme="explicit")
-    assert message == 'scheme explicit takes one of stddev, parent_stddev, limit; received "explicit"'
+    assert message == 'scheme explicit requires one of stddev, parent_stddev, limit; received "explicit"'
 
 
 @pytest.mark.parametrize(("name", "value"), [("stddev", 1e30), ("parent_stddev", 1e30), ("limit", 1e30)])
 def test_a_spread_beyond_the_dtype_is_refused_by_its_field(name, value):
     (message,) = list_errors(dtype="float16", **{name: value})
-    assert message.startswith(f"{name} makes weights larger than 65504, float16's largest")
+    assert message.startswith(f"{name} makes weights larger than 65504, the largest float16")
 
 
 @pytest.mark.parametrize("name", SPREADS)

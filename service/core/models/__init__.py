@@ -1,4 +1,4 @@
-"""Published models: their spec, what it resolves to, and the canonical form."""
+"""Published models: their spec, resolved tensors and canonical form."""
 
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
 from service.core.models.parsing import Limits, ModelSpec, parse_model

@@ -19,7 +19,7 @@ DEFAULT_DTYPE: DtypeName = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A part that is drawn: rows of the tensor of a spec. Only axis 0 is sliced."""
+    """A drawn part of a tensor: all rows of the tensor of a spec, or a slice of axis 0."""
 
     spec: LayerSpec
     parameters: Parameters
@@ -27,7 +27,7 @@ class Drawn:
 
     @property
     def name(self) -> str:
-        """The name that is part of the key of the draws."""
+        """The name that the key of the draws is derived from."""
         return self.spec.name
 
     @property
@@ -42,7 +42,7 @@ class Drawn:
 
     @property
     def slice_text(self) -> str:
-        """The rows as text, `start:stop`; empty for all of them."""
+        """The rows as text, `start:stop`, or an empty text for all rows."""
         return format_slices(self.slices, self.spec.shape)
 
     def describe(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A part of one value. Unlike a drawn part it may have no axes, no elements, or an integer dtype."""
+    """A part with one value everywhere. It may have no axes, no elements, or an integer dtype."""
 
     name: str
     shape: tuple[int, ...]

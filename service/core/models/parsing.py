@@ -1,4 +1,4 @@
-"""Parsing: from the JSON of a request to a model."""
+"""Parsing: validate the JSON of a request and resolve it to a model."""
 
 import re
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ Fields = dict[str, Any]
 Name = Annotated[str, AfterValidator(check_name)]
 M = TypeVar("M", bound="StrictModel")
 
-#: Fields that `defaults` cannot have: the seed is the model's, shape and name each tensor's own.
+#: Fields that are not allowed in `defaults`: the model sets the seed, each tensor sets its shape and name.
 FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})
-#: The key of the metadata in a safetensors header, which no tensor can have.
+#: The key of the metadata in a safetensors header, so no tensor can have this name.
 SAFETENSORS_METADATA = "__metadata__"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-#: More than any object of a model has. A hostile one may have a million, each an error to describe.
+#: More than any valid object has. A hostile one may have a million, with an error for each.
 MAX_FIELDS = 32
 #: RFC 8785 writes numbers as doubles, which hold every integer up to here (RFC 7493, section 2.2).
 MAX_INTEGER = 2**53 - 1
@@ -44,35 +44,33 @@ class StrictModel(BaseModel):
 
 
 class ModelSpec(StrictModel):
-    """A model: a seed, what its tensors have in common, and the tensors."""
+    """A model: a seed, defaults for the tensors, and the tensors."""
 
     seed: Annotated[Seed, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")]
     stream: Annotated[int, Field(description="The version of the stream.")] = 1
     defaults: Annotated[
-        Fields, Field(description="Fields of a layer spec, for the tensors that do not say them.")
+        Fields, Field(description="Fields of a layer spec, for tensors that do not set them.")
     ] = {}
     tensors: Annotated[
         list[Fields],
         Field(
-            description="Each with a name and a shape; and with fields of a layer spec, with a `constant`, "
-            "or with `parts`, which are stacked along the first axis."
+            description="Each with a name, a shape, and either fields of a layer spec, a `constant`, "
+            "or `parts`, which are stacked along the first axis."
         ),
     ]
 
 
 class ConstantSpec(StrictModel):
-    """A tensor, or a part of one, that is one value everywhere."""
+    """A tensor, or a part of one, with one value everywhere."""
 
     name: Name
-    shape: Annotated[
-        AnyShape, Field(description="0 to 8 axes: a scalar has none, and an axis may be 0 long.")
-    ]
+    shape: Annotated[AnyShape, Field(description="0 to 8 axes, whose lengths may be 0. A scalar has none.")]
     constant: Annotated[float, Field(description="A value of the dtype; 0 or 1 for bool.")]
     dtype: TensorDtypeName = "float32"
 
 
 class StackSpec(StrictModel):
-    """A tensor of parts."""
+    """A tensor of parts that are stacked along the first axis."""
 
     name: Name
     shape: AnyShape
@@ -102,7 +100,7 @@ def check_defaults(defaults: Fields) -> None:
         if name in FIELDS_WITHOUT_DEFAULT:
             raise make_spec_error(
                 f"defaults.{name}",
-                "is no default: the model says the seed, and each tensor its name and shape",
+                "must not be in defaults: set seed in the model, name and shape in each tensor",
                 value,
             )
     try:
@@ -117,15 +115,16 @@ def check_tensor_name(name: object) -> None:
     A name that is not text is left to the validation of the spec.
     """
     if name is MISSING or name == "":
-        raise make_spec_error("name", "is required of each tensor", name)
+        raise make_spec_error("name", "is required for each tensor", name)
     if not isinstance(name, str):
         return
     if CONTROL.search(name):
-        raise make_spec_error("name", "must not have control characters", name)
+        raise make_spec_error("name", "must not contain control characters", name)
     if name == SAFETENSORS_METADATA:
-        raise make_spec_error("name", "is kept for the metadata of safetensors", name)
+        raise make_spec_error("name", "is reserved for the metadata of safetensors files", name)
     if ".." in name or any(segment in {"", "."} for segment in name.split("/")):
-        raise make_spec_error("name", "must not have .. in it, nor . or nothing between slashes", name)
+        rule = "must not contain .., nor a segment between slashes that is empty or ."
+        raise make_spec_error("name", rule, name)
 
 
 def check_constant(spec: ConstantSpec) -> None:
@@ -134,16 +133,15 @@ def check_constant(spec: ConstantSpec) -> None:
     if isinstance(row, IntegerDtype):
         check_integer(spec.constant, row)
     elif abs(spec.constant) > (largest := row.max):
-        raise make_spec_error(
-            "constant", f"must be at most {largest:g}, {spec.dtype}'s largest", spec.constant
-        )
+        rule = f"must have a magnitude of at most {largest:g}, the largest {spec.dtype}"
+        raise make_spec_error("constant", rule, spec.constant)
 
 
 def check_integer(value: float, row: IntegerDtype) -> None:
     """Check that an integer dtype, and the canonical form, can represent a value. Raises SpecError."""
     lowest, largest = max(row.min, -MAX_INTEGER), min(row.max, MAX_INTEGER)
     if not (value.is_integer() and lowest <= value <= largest):
-        rule = f"must be an integer from {lowest} to {largest}, for {row.name}"
+        rule = f"must be an integer from {lowest} to {largest} for {row.name}"
         raise make_spec_error("constant", rule, value)
 
 
@@ -156,14 +154,14 @@ def check_integers(spec: LayerSpec) -> None:
 
 
 class Limits(NamedTuple):
-    """The most tensors and elements that a model may have, and the most axes of a tensor."""
+    """The largest number of tensors and elements of a model, and of axes of a tensor."""
 
     tensors: int
     elements: int
     rank: int
 
     def check_tensors(self, listed: object) -> None:
-        """Check the number of tensors, each part counting as one. Raises SpecError."""
+        """Check the number of tensors, where each part counts as one. Raises SpecError."""
         if not isinstance(listed, list):
             return
         count = sum(count_parts(tensor) for tensor in listed)
@@ -193,13 +191,15 @@ def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Mo
     limits.check_tensors(values.get("tensors"))  # before any of them is validated
     spec = validate(ModelSpec, values, "model")
     if spec.stream != stream:
-        raise make_spec_error("stream", f"must be {stream}, the version that is served here", spec.stream)
+        raise make_spec_error(
+            "stream", f"must be {stream}, the version that this service supports", spec.stream
+        )
     check_defaults(spec.defaults)
     parser = Parser(spec.seed, spec.defaults, limits)
     model = Model.of(spec.seed, stream, parser.parse_tensors(spec.tensors))
     if model.elements > limits.elements:
         raise make_spec_error(
-            "tensors", f"must have at most {limits.elements} elements in all", model.elements
+            "tensors", f"must have at most {limits.elements} elements in total", model.elements
         )
     return model
 
@@ -212,14 +212,14 @@ class Parser(NamedTuple):
     limits: Limits
 
     def parse_tensors(self, listed: list[Fields]) -> list[ModelTensor]:
-        """Parse all tensors. Raises SpecError, whose fields have the path of their tensor."""
+        """Parse all tensors. Raises SpecError, with the path of the tensor in each field."""
         tensors: dict[str, ModelTensor] = {}
         errors: list[FieldError] = []
         for number, fields in enumerate(listed):
             try:
                 tensor = self.parse_tensor(fields)
                 if tensors.setdefault(tensor.name, tensor) is not tensor:
-                    raise make_spec_error("name", "must be given once", tensor.name)
+                    raise make_spec_error("name", "must be unique", tensor.name)
             except SpecError as error:
                 errors += error.within(name_tensor(number, fields)).errors
             if len(errors) >= MAX_ERRORS:
@@ -235,7 +235,7 @@ class Parser(NamedTuple):
         if "parts" in fields:
             return self.parse_stack(fields)
         if "slice" in fields:
-            raise make_spec_error("slice", "is for the parts of a tensor", fields["slice"])
+            raise make_spec_error("slice", "is allowed only in the parts of a tensor", fields["slice"])
         part = self.parse_part(fields)
         return ModelTensor(part.name, part.shape, part.dtype, (part,))
 
@@ -244,24 +244,23 @@ class Parser(NamedTuple):
         stack = validate(StackSpec, {**self.common, **fields}, "tensor with parts")
         self.limits.check_shape(stack.shape)
         if not stack.shape:
-            raise make_spec_error("shape", "must have an axis to stack parts along", stack.shape)
+            raise make_spec_error("shape", "must have an axis to stack the parts along", stack.shape)
         parts = tuple(self.parse_stacked_part(stack, number) for number in range(len(stack.parts)))
         rows = sum(part.shape[0] for part in parts)
         if rows != stack.shape[0]:
-            raise make_spec_error("parts", f"must have {stack.shape[0]} rows in all", rows)
+            raise make_spec_error("parts", f"must have {stack.shape[0]} rows in total", rows)
         return ModelTensor(stack.name, stack.shape, stack.dtype, parts)
 
     def parse_stacked_part(self, stack: StackSpec, number: int) -> Part:
-        """Parse a part of a stack, whose dtype it has, and whose name by default. Raises SpecError."""
+        """Parse a part of a stack: with the stack's dtype, and its name by default. Raises SpecError."""
         fields = stack.parts[number]
         try:
             if "dtype" in fields:
-                raise make_spec_error("dtype", "is the tensor's, not a part's, to say", fields["dtype"])
+                raise make_spec_error("dtype", "must be set on the tensor, not on a part", fields["dtype"])
             part = self.parse_part({"name": stack.name, **fields, "dtype": stack.dtype})
             if not part.shape or part.shape[1:] != stack.shape[1:]:
-                raise make_spec_error(
-                    "shape", f"must end as the tensor's, in {list(stack.shape[1:])}", part.shape
-                )
+                rule = f"must match the tensor after axis 0, {list(stack.shape[1:])}"
+                raise make_spec_error("shape", rule, part.shape)
         except SpecError as error:
             raise error.within(f"parts[{number}]") from None
         return part
@@ -272,10 +271,10 @@ class Parser(NamedTuple):
             constant = validate(ConstantSpec, {**self.common, **fields}, "constant tensor")
             self.limits.check_shape(constant.shape)
             check_constant(constant)
-            # A zero has no sign in RFC 8785.
+            # RFC 8785 writes -0.0 as 0; adding 0.0 removes the sign.
             return Constant(constant.name, constant.shape, constant.dtype, constant.constant + 0.0)
         if "seed" in fields:
-            raise make_spec_error("seed", "is the model's, not a tensor's, to say", fields["seed"])
+            raise make_spec_error("seed", "must be set on the model, not on a tensor", fields["seed"])
         check_fields(fields, "tensor")
         merged = {**merge_defaults(self.defaults, fields), "seed": self.seed}
         rows = merged.pop("slice", None)
@@ -286,12 +285,12 @@ class Parser(NamedTuple):
 
     @property
     def common(self) -> Fields:
-        """The defaults that constants and stacks have: the dtype."""
+        """The defaults that apply to constants and stacks: the dtype."""
         return {name: value for name, value in self.defaults.items() if name == "dtype"}
 
 
 def parse_rows(text: object, shape: tuple[int, ...]) -> Slices:
-    """Parse a slice of the first axis, None being the whole tensor. Raises SpecError."""
+    """Parse a slice of the first axis. None selects the whole tensor. Raises SpecError."""
     whole = select_all(shape)
     if text is None:
         return whole
@@ -299,12 +298,12 @@ def parse_rows(text: object, shape: tuple[int, ...]) -> Slices:
         raise make_spec_error("slice", "must be text, such as 0:128", text)
     slices = parse_slices(text, shape)
     if slices[1:] != whole[1:]:
-        raise make_spec_error("slice", "must cut the first axis only", text)
+        raise make_spec_error("slice", "must slice the first axis only", text)
     return slices
 
 
 def name_tensor(number: int, fields: Fields) -> str:
-    """Format the path of a tensor in an error: by its name, or by its index if it has none.
+    """Format the path of a tensor in an error, with its name, or its index if it has no name.
 
     >>> name_tensor(3, {"name": "fc1"}), name_tensor(3, {})
     ('tensors["fc1"]', 'tensors[3]')

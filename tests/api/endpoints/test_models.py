@@ -116,11 +116,11 @@ def test_what_is_decided_is_what_parameters_say_of_the_spec_alone(client, url):
         ),
         (
             {"seed": 1, "tensors": [{"name": "../a", "shape": [2, 2]}]},
-            'tensors["../a"].name must not have ..',
+            'tensors["../a"].name must not contain ..',
         ),
         (
             {"seed": 1, "tensors": [{"name": "a", "shape": [2, 2]}] * 2},
-            'tensors["a"].name must be given once',
+            'tensors["a"].name must be unique',
         ),
     ],
 )

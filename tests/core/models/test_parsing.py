@@ -91,7 +91,7 @@ def test_an_integer_beyond_its_dtype_or_a_fraction_is_refused(dtype):
     lowest, largest = RANGES[dtype]
     for value in (lowest - 1, largest + 1, 0.5):
         message = find_error({"name": "a", "shape": [], "constant": value, "dtype": dtype})
-        assert f"constant must be an integer from {lowest} to {largest}, for {dtype}; received" in message
+        assert f"constant must be an integer from {lowest} to {largest} for {dtype}; received" in message
 
 
 def test_integers_of_parts_are_stacked():
@@ -127,13 +127,13 @@ def test_a_cut_of_what_is_drawn_is_a_part():
         ([DENSE], {"seed": None}, "seed must be an integer; received null"),
         ([DENSE], {"seed": True}, "seed must be an integer; received true"),
         ([DENSE], {"seed": -1}, "seed must be at least 0; received -1"),
-        ([DENSE], {"stream": 2}, "stream must be 1, the version that is served here; received 2"),
+        ([DENSE], {"stream": 2}, "stream must be 1, the version that this service supports; received 2"),
         ([DENSE], {"tensor": []}, "tensor is not a field of a model; received []. Did you mean tensors?"),
         ([DENSE], {"defaults": 3}, "defaults must be an object; received 3"),
         (
             [DENSE],
             {"defaults": {"seed": 3}},
-            "defaults.seed is no default: the model says the seed",
+            "defaults.seed must not be in defaults: set seed in the model",
         ),
         (
             [DENSE],
@@ -141,19 +141,19 @@ def test_a_cut_of_what_is_drawn_is_a_part():
             "defaults.dtype must be one of 'float32', 'float64', 'float16' or 'bfloat16'",
         ),
         ([3], {}, "tensors[0] must be an object; received 3"),
-        ([{"shape": [2, 2]}], {}, "tensors[0].name is required of each tensor; received nothing"),
-        ([{"name": "", "shape": [2, 2]}], {}, 'tensors[0].name is required of each tensor; received ""'),
+        ([{"shape": [2, 2]}], {}, "tensors[0].name is required for each tensor; received nothing"),
+        ([{"name": "", "shape": [2, 2]}], {}, 'tensors[0].name is required for each tensor; received ""'),
         ([{"name": 3, "shape": [2, 2]}], {}, "tensors[0].name must be text; received 3"),
-        ([DENSE, DENSE], {}, 'tensors["fc1/kernel"].name must be given once; received "fc1/kernel"'),
+        ([DENSE, DENSE], {}, 'tensors["fc1/kernel"].name must be unique; received "fc1/kernel"'),
         ([{"name": "a"}], {}, 'tensors["a"].shape is required; received nothing'),
-        ([{**DENSE, "seed": 3}], {}, "seed is the model's, not a tensor's, to say; received 3"),
-        ([{**DENSE, "slice": "0:1"}], {}, 'slice is for the parts of a tensor; received "0:1"'),
-        ([{**DENSE, "shape": [2**10, 2**10]}], {}, "elements in all"),
+        ([{**DENSE, "seed": 3}], {}, "seed must be set on the model, not on a tensor; received 3"),
+        ([{**DENSE, "slice": "0:1"}], {}, 'slice is allowed only in the parts of a tensor; received "0:1"'),
+        ([{**DENSE, "shape": [2**10, 2**10]}], {}, "elements in total"),
         ([{**DENSE, "shape": [1] * 5}], {}, 'tensors["fc1/kernel"].shape must have at most 4 axes'),
         (
             [{"name": name, "shape": [1000, 600]} for name in "ab"],
             {},
-            "tensors must have at most 1000000 elements in all; received 1200000",
+            "tensors must have at most 1000000 elements in total; received 1200000",
         ),
         (
             [{"name": "a", "shape": [3], "constant": float("nan")}],
@@ -164,14 +164,14 @@ def test_a_cut_of_what_is_drawn_is_a_part():
         (
             [{"name": "a", "shape": [3], "constant": -7e4, "dtype": "float16"}],
             {},
-            "constant must be at most 65504, float16's largest; received -70000.0",
+            "constant must have a magnitude of at most 65504, the largest float16; received -70000.0",
         ),
         (
             [{"name": "a", "shape": [3], "constant": 1, "activation": "relu"}],
             {},
             'activation is not a field of a constant tensor; received "relu"',
         ),
-        ([stack()], {}, "parts must have 4 rows in all; received 0"),
+        ([stack()], {}, "parts must have 4 rows in total; received 0"),
         ([{"name": "a", "shape": []}], {}, "shape must have at least 1 axis; received []"),
         ([{"name": "a", "shape": [0, 3]}], {}, "shape[0] must be at least 1; received 0"),
         ([{"name": "a", "shape": [3], "dtype": "int8"}], {}, "dtype must be one of 'float32', 'float64'"),
@@ -181,18 +181,30 @@ def test_a_cut_of_what_is_drawn_is_a_part():
             {},
             "dtype must be one of 'float32', 'float64', 'float16', 'bfloat16', 'int64'",
         ),
-        ([stack({"shape": [], "constant": 0}, shape=())], {}, "shape must have an axis to stack parts along"),
-        ([stack({"shape": [], "constant": 0})], {}, "parts[0].shape must end as the tensor's, in [3]"),
+        (
+            [stack({"shape": [], "constant": 0}, shape=())],
+            {},
+            "shape must have an axis to stack the parts along",
+        ),
+        (
+            [stack({"shape": [], "constant": 0})],
+            {},
+            "parts[0].shape must match the tensor after axis 0, [3]",
+        ),
         ([stack({"shape": [4, 3]}, dtype="int8")], {}, "parts[0].dtype must be one of 'float32'"),
-        ([stack({"shape": [5, 3]})], {}, "parts must have 4 rows in all; received 5"),
+        ([stack({"shape": [5, 3]})], {}, "parts must have 4 rows in total; received 5"),
         ([stack(3)], {}, 'tensors["stack"].parts[0] must be an object; received 3'),
-        ([stack({"shape": [4, 2]})], {}, "parts[0].shape must end as the tensor's, in [3]; received [4, 2]"),
+        (
+            [stack({"shape": [4, 2]})],
+            {},
+            "parts[0].shape must match the tensor after axis 0, [3]; received [4, 2]",
+        ),
         (
             [stack({"shape": [4, 3], "dtype": "float16"})],
             {},
-            "parts[0].dtype is the tensor's, not a part's, to say",
+            "parts[0].dtype must be set on the tensor, not on a part",
         ),
-        ([stack({"shape": [4, 3], "slice": ":,0:1"})], {}, "parts[0].slice must cut the first axis only"),
+        ([stack({"shape": [4, 3], "slice": ":,0:1"})], {}, "parts[0].slice must slice the first axis only"),
         (
             [stack({"shape": [4, 3], "slice": 1})],
             {},
