@@ -1,1 +1,1 @@
-"""HTTP: parse a request, call the core, respond. No other room knows status codes."""
+"""HTTP: parse a request, call the core, respond."""

@@ -97,4 +97,4 @@ async def call_store(context: Context, function: Callable[[*Arguments], T], *arg
         async with asyncio.timeout(STORE_TIMEOUT):
             return await context.store_workers.run(operator.call, partial(function, *arguments))
     except TimeoutError:
-        raise StoreUnavailableError("The storage did not answer in time.") from None
+        raise StoreUnavailableError("The storage did not respond in time.") from None

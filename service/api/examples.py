@@ -1,4 +1,4 @@
-"""Examples of the OpenAPI document: requests, and what the service answers to them, computed by itself."""
+"""Examples in the OpenAPI document: requests, and responses that are computed from them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from service.store import NameEntry, Retirement
 from service.stream import STREAM_VERSION
 
 Values = dict[str, Any]
-Examples = dict[str, dict[str, Any]]  # by their names, each with a summary and a value
+Examples = dict[str, dict[str, Any]]  # name → summary and value
 
 LAYER: Values = {"shape": [784, 300], "activation": "relu"}
 LAYERS: Examples = {
@@ -35,13 +35,13 @@ LAYERS: Examples = {
         "summary": "VarianceScaling(scale=2, mode=fan_avg, distribution=uniform) of Keras",
         "value": {"shape": [784, 300], "scheme": "he_uniform", "mode": "fan_avg"},
     },
-    "table": {"summary": "An embedding as GPT-2's", "value": {"shape": [50257, 768], "stddev": 0.02}},
+    "table": {"summary": "The token embedding of GPT-2", "value": {"shape": [50257, 768], "stddev": 0.02}},
 }
 MISSPELT: Values = {"shape": [784, 300], "activation": "relo"}
 
 MODELS: Examples = {
     "digits": {
-        "summary": "A network for digits, whose biases start at zero",
+        "summary": "A classifier of digits, with zero biases",
         "value": {
             "seed": 42,
             "tensors": [
@@ -71,18 +71,18 @@ MODELS: Examples = {
 }
 
 
-def to_json(value: object) -> Any:  # noqa: ANN401 - whatever JSON has
-    """Return what a client reads of a value that is answered."""
+def to_json(value: object) -> Any:  # noqa: ANN401 - any JSON value
+    """Convert a value to JSON and back, as a client reads it."""
     return orjson.loads(orjson.dumps(value, option=orjson.OPT_UTC_Z))
 
 
 def parse_example(values: Mapping[str, object]) -> Model:
-    """Parse a model."""
+    """Parse the model of an example, without limits. Raises SpecError."""
     return parse_model(values, STREAM_VERSION, NO_LIMITS)
 
 
 def decide(values: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
-    """Return what is answered to a layer spec: its parameters, or the problem with it."""
+    """Return the JSON response to a layer spec: its parameters, or a problem."""
     try:
         return to_json(resolve_parameters(LayerSpec.parse(values)))
     except SpecError as error:

@@ -15,12 +15,12 @@ SAFE = "-._~,:/!*'()"
 
 
 def link_parameters(spec: LayerSpec, root_path: str = "") -> str:
-    """Write the URL of a spec's parameters, which do not depend on seed and name."""
+    """Return the URL of a spec's parameters, which do not depend on seed and name."""
     return _link(root_path + PARAMETERS, spec, exclude={"seed", "name"})
 
 
 def link_weights(spec: LayerSpec, slice_text: str, root_path: str = "") -> str:
-    """Write the URL of a spec's weights or a slice of them.
+    """Return the URL of a spec's weights or a slice of them.
 
     >>> link_weights(LayerSpec(shape=(784, 300), activation="ReLU", seed=42, name="a b"), "0:128")
     '/v1/weights?shape=784,300&activation=relu&seed=42&name=a%20b&slice=0:128'
@@ -30,12 +30,12 @@ def link_weights(spec: LayerSpec, slice_text: str, root_path: str = "") -> str:
 
 
 def link_model(model_id: str, root_path: str = "") -> str:
-    """Write the URL of a model."""
+    """Return the URL of a model."""
     return f"{root_path}{MODELS}/{model_id}"
 
 
 def link_names(prefix: str, limit: int, after: ModelName, root_path: str = "") -> str:
-    """Write the URL of the page of names that follows a name.
+    """Return the URL of the page of names that follows a name.
 
     >>> link_names("vision/", 20, ModelName("vision", "vit", "1.0"))
     '/v1/names?prefix=vision/&limit=20&after=vision/vit/1.0'

@@ -1,4 +1,4 @@
-"""Model cache: published models by their ids, the latest few kept as they were parsed."""
+"""Model cache: published models by id. Keeps the most recently used ones in parsed form."""
 
 import asyncio
 import hashlib
@@ -17,14 +17,14 @@ from service.core.models import Limits, Model, parse_model
 from service.store import StoreUnavailableError
 from service.stream import STREAM_VERSION, slice_tensor
 
-#: What is in the store was within the limits of its day.
+#: Stored models were within the limits of the service when they were published.
 NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
-MAX_PARTS = 40_000  # in all models that are kept: some 100 MiB
+MAX_PARTS = 40_000  # total of all cached models, about 100 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A model, its id and canonical form, and its files, by media type, as far as they were requested."""
+    """A model, its id and canonical form, and its requested contents by media type."""
 
     id: str
     canonical: bytes
@@ -33,22 +33,22 @@ class Published:
 
     @classmethod
     def of(cls, model_id: str, canonical: bytes) -> "Published":
-        """Read what is in the store. Raises StoreUnavailableError where it is not what was published."""
+        """Parse a canonical form from the store. Raises StoreUnavailableError if its id differs."""
         if hashlib.sha256(canonical).hexdigest() != model_id:
-            raise StoreUnavailableError("The storage is damaged: the model is another than was published.")
+            raise StoreUnavailableError("The storage is damaged: a model does not match its id.")
         return cls(model_id, canonical, parse_model(parse_json(canonical), STREAM_VERSION, NO_LIMITS))
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that names the model."""
+        """The header with the model's id."""
         return {"Weightinit-Model": self.id}
 
     def count_parts(self) -> int:
-        """Count the parts of all tensors, which is what memory it takes to keep."""
+        """Count the parts of all tensors, a measure of the memory that the model takes."""
         return sum(len(tensor.parts) for tensor in self.model.tensors)
 
     def get_file(self, media_type: str) -> Content:
-        """Return the whole model as a safetensors file."""
+        """Return the content of the safetensors file of the model."""
         if media_type not in self.files:
             tensors = sort_tensors(self.model.tensors)
             header = make_safetensors_header(self.model, self.id, tensors)
@@ -59,7 +59,7 @@ class Published:
         return self.files[media_type]
 
     def get_parameters(self) -> Content:
-        """Return the parameters of every tensor as JSON. Reasons and references may change with a release."""
+        """Return the content of the parameters of every tensor, in JSON."""
         if JSON not in self.files:
             body = orjson.dumps(DecidedModel.of(self.id, self.model))
             headers = {"Cache-Control": RELEASE_CACHE_CONTROL, **self.headers}
@@ -68,16 +68,16 @@ class Published:
 
 
 class ModelCache:
-    """Models that are kept, and those that are being read: once, however many requests wait."""
+    """Cached models, and models that are being loaded. Concurrent requests share one load."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Published] = OrderedDict()
         self._coming: dict[str, asyncio.Task[Published | None]] = {}
 
     async def find(self, model_id: str, load: Callable[[], Awaitable[bytes | None]]) -> Published | None:
-        """Find a model, its canonical form loaded where it is not kept; None where there is none.
+        """Return a model, loading its canonical form if it is not cached, or None if it does not exist.
 
-        Raises what loading raises, StoreUnavailableError.
+        Raises StoreUnavailableError, and what `load` raises.
         """
         if model_id in self._kept:
             self._kept.move_to_end(model_id)
@@ -86,7 +86,7 @@ class ModelCache:
             task = asyncio.create_task(self._read(model_id, load))
             task.add_done_callback(lambda _: self._coming.pop(model_id))
             self._coming[model_id] = task
-        # One who leaves does not take it away from the others.
+        # A cancelled request must not cancel the load, which other requests wait for.
         return await asyncio.shield(self._coming[model_id])
 
     async def _read(self, model_id: str, load: Callable[[], Awaitable[bytes | None]]) -> Published | None:

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1: the pieces that operations share, and the document."""
+"""OpenAPI 3.1: the schemas and descriptions that operations share, and the document."""
 
 from collections.abc import Iterable
 from copy import copy
@@ -41,24 +41,24 @@ RESPONSES = {
 }
 SLICE: Schema = {
     "type": "string",
-    "description": "The box to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
-    "Either end may be left out, and so may axes at the end. No steps, no negatives, no bare integers.",
+    "description": "The slice to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
+    "Both ends and trailing axes are optional. Steps, negative and bare integers are not supported.",
 }
 
 
 def make_weights_schema() -> Schema:
-    """Make the schema of a spec for weights: a seed is required, and a slice may be there."""
+    """Make the schema of a spec for weights: a seed is required, and a slice is optional."""
     return {
         **SPEC,
         "title": "WeightsSpec",
-        "description": "A layer spec with a seed, and the box of the tensor to draw.",
+        "description": "A layer spec with a seed, and the slice of the tensor to draw.",
         "properties": {**SPEC["properties"], "slice": SLICE},
         "required": ["shape", "seed"],
     }
 
 
 def make_model_schemas() -> dict[str, Schema]:
-    """Make the schemas of a model, whose tensors are of three kinds, and of a part of a tensor."""
+    """Make the schemas of a model, of its three kinds of tensors, and of a part of a tensor."""
     model, stack = ModelSpec.model_json_schema(), StackSpec.model_json_schema()
     common = omit(SPEC["properties"], *FIELDS_WITHOUT_DEFAULT)
     model["properties"]["defaults"] |= {"properties": common, "additionalProperties": False}
@@ -69,12 +69,18 @@ def make_model_schemas() -> dict[str, Schema]:
     constant = ConstantSpec.model_json_schema()
     part = omit(drawn, "dtype") | {
         "shape": constant["properties"]["shape"],
-        "slice": {"type": "string", "description": "Which rows of what is drawn, as in `0:128`."},
-        "constant": {"type": "number", "description": "One value instead of what is drawn."},
+        "slice": {
+            "type": "string",
+            "description": "The rows to take from the drawn tensor, such as `0:128`.",
+        },
+        "constant": {
+            "type": "number",
+            "description": "The value of all elements. The part is then not drawn.",
+        },
     }
     return {
         "ModelSpec": model,
-        "DrawnSpec": make_object("DrawnSpec", "A tensor that is drawn.", drawn, "name", "shape"),
+        "DrawnSpec": make_object("DrawnSpec", "A drawn tensor.", drawn, "name", "shape"),
         "ConstantSpec": constant,
         "StackSpec": stack,
         "PartSpec": make_object("PartSpec", "A part of a tensor.", part, "shape"),
@@ -82,17 +88,17 @@ def make_model_schemas() -> dict[str, Schema]:
 
 
 def make_response_schemas() -> dict[str, Schema]:
-    """Make the schemas of what is answered, and of all that is in it."""
-    answered = {
+    """Make the schemas of responses and of the objects in them."""
+    schemas = {
         name: {**TypeAdapter(kind).json_schema(ref_template=REFERENCE), "title": name}
         for name, kind in RESPONSES.items()
     }
-    inner = [schema.pop("$defs", {}) for schema in answered.values()]
-    return {name: value for schemas in (answered, *inner) for name, value in schemas.items()}
+    inner = [schema.pop("$defs", {}) for schema in schemas.values()]
+    return {name: value for group in (schemas, *inner) for name, value in group.items()}
 
 
 def make_object(title: str, description: str, properties: Schema, *required: str) -> Schema:
-    """Make the schema of an object that has no other properties."""
+    """Make the schema of an object without additional properties."""
     return {
         "title": title,
         "description": description,
@@ -104,12 +110,12 @@ def make_object(title: str, description: str, properties: Schema, *required: str
 
 
 def omit(properties: Schema, *names: str) -> Schema:
-    """Return properties without some of them."""
+    """Return properties without those named."""
     return {name: value for name, value in properties.items() if name not in names}
 
 
 def make_query_parameters(schema: Schema, examples: dict[str, object]) -> list[Schema]:
-    """Make a query parameter of each property of a schema; a list is written with commas."""
+    """Make a query parameter of each property of a schema. Lists are separated by commas."""
     return [
         make_query_parameter(name, dict(value), examples, required=name in schema.get("required", ()))
         for name, value in schema["properties"].items()
@@ -117,7 +123,7 @@ def make_query_parameters(schema: Schema, examples: dict[str, object]) -> list[S
 
 
 def make_query_parameter(name: str, value: Schema, examples: dict[str, object], *, required: bool) -> Schema:
-    """Make a query parameter. A query has no null: the parameter is left out instead."""
+    """Make a query parameter. A query has no null, so it is removed from type and default."""
     description = value.pop("description", "")
     for noise in ("title", "examples"):
         value.pop(noise, None)
@@ -137,7 +143,7 @@ def make_query_parameter(name: str, value: Schema, examples: dict[str, object], 
 
 
 def refer(name: str) -> Schema:
-    """Refer to one of the schemas."""
+    """Return a reference to one of the schemas."""
     return {"$ref": REFERENCE.format(model=name)}
 
 
@@ -150,50 +156,50 @@ SCHEMAS: Schema = {
 }
 
 
-# status → when it is answered
+# status → when it is returned
 ERRORS = {
     400: "The body is not JSON.",
-    404: "Nothing of that name or id is published.",
-    406: "Accept leaves none of the media types served.",
-    408: "The request did not wholly arrive in time.",
-    412: "If-Match does not name the entity tag.",
-    413: "The body is longer than the limit.",
-    415: "The body is not said to be JSON.",
-    416: "No byte of the range is there; Content-Range has the length.",
-    422: "What was asked for cannot be honoured: `errors` has field, rule and received value of each rule.",
-    503: "Too many large bodies are being sent, or the storage cannot answer: try after Retry-After.",
+    404: "No model, tensor or name with this id or name is published.",
+    406: "Accept allows none of the media types of this path.",
+    408: "The request did not arrive completely in time.",
+    412: "If-Match does not have the current entity tag.",
+    413: "The body exceeds the limit.",
+    415: "Content-Type is not JSON.",
+    416: "The range contains no byte of the content. Content-Range has the length.",
+    422: "The request is invalid: `errors` has field, rule and received value of each broken rule.",
+    503: "Too many large bodies are being sent, or the storage is unavailable. See `Retry-After`.",
 }
 
-# What comes with all bytes, with those of a tensor or a box of one, and with what is drawn by one spec.
+# Response headers: of all content, of a tensor or a slice of one, and of a tensor drawn from one spec.
 BYTES = {
-    "ETag": "Strong, and known before a byte is drawn.",
+    "ETag": "Strong. Computed without drawing.",
     "Accept-Ranges": "`bytes`.",
     "Cache-Control": "The bytes never change.",
-    "Repr-Digest": "The digest of the whole, where Want-Repr-Digest asked for one.",
+    "Repr-Digest": "The digest of the whole content, if requested with Want-Repr-Digest.",
     "Weightinit-Stream": "The version of the stream.",
 }
 TENSOR = {
     "Content-Disposition": "A file name made from the tensor's name.",
-    "Weightinit-Shape": "The shape of what is served: of the box, where there is a slice.",
+    "Weightinit-Shape": "The shape of the tensor, or of the slice.",
     "Weightinit-Dtype": "The dtype.",
 }
 DECISION = {
     "Weightinit-Layout": "The letter of each axis.",
-    "Weightinit-Scheme": "The scheme that was decided on.",
-    "Weightinit-Mode": "The fan that divides the scale.",
+    "Weightinit-Scheme": "The resolved scheme.",
+    "Weightinit-Mode": "The fan that divides the scale. Absent for `explicit`.",
     "Weightinit-Distribution": "The distribution.",
     "Weightinit-Variance": "σ².",
-    "Weightinit-Limit": "√(3 · σ²): the bound of a uniform distribution.",
+    "Weightinit-Limit": "√(3 · σ²), the bound of a uniform distribution.",
 }
-LINK = {"Link": "The parameters that the bytes were drawn with (`describedby`)."}
+LINK = {"Link": 'The URL of the parameters, `rel="describedby"`.'}
 MODEL = {"Weightinit-Model": "The id of the model."}
-RANGE = {"Content-Range": "Which bytes these are."}
-LOCATION = {"Content-Location": "The GET of the same bytes."}
+RANGE = {"Content-Range": "The range, and the length of the whole content."}
+LOCATION = {"Content-Location": "The URL of the GET with the same bytes."}
 FIELDS = {
-    "Range": "One range of bytes, such as `bytes=-1024`. Several are answered with the whole.",
-    "If-Range": "The entity tag for which the range holds; else the whole is sent.",
-    "If-Match": "Entity tags of which one must be the current.",
-    "If-None-Match": "Entity tags that the client has: 304 where one is the current.",
+    "Range": "One range of bytes, such as `bytes=-1024`. A request for several gets the whole content.",
+    "If-Range": "The entity tag of the range. If it is not current, the response is the whole content.",
+    "If-Match": "Entity tags, one of which must be current. Otherwise the response is 412.",
+    "If-None-Match": "Entity tags that the client has. If one is current, the response is 304.",
 }
 WANT_DIGEST = "`sha-256` or `sha-512` with a preference, such as `sha-256=10` (RFC 9530)."
 
@@ -207,27 +213,27 @@ def describe_fields(fields: dict[str, str]) -> list[Schema]:
 
 
 def describe_headers(texts: dict[str, str]) -> Schema:
-    """Describe the headers of an answer."""
+    """Describe the headers of a response."""
     return {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}
 
 
 def describe_bytes(description: str, texts: dict[str, str], *media_types: str) -> Schema:
-    """Describe an answer of bytes."""
+    """Describe a response of bytes."""
     content: Schema = {name: {} for name in media_types}
     return {"description": description, "headers": describe_headers(texts), "content": content}
 
 
 def describe_json(
-    description: str, schema: Schema, answers: Schema, headers: dict[str, str] | None = None
+    description: str, schema: Schema, bodies: Schema, headers: dict[str, str] | None = None
 ) -> Schema:
-    """Describe an answer in JSON, with what is answered to the examples of the request, by their names."""
-    examples = {name: {"value": answer} for name, answer in answers.items()}
+    """Describe a response in JSON. `bodies` has one for each named example of the request."""
+    examples = {name: {"value": body} for name, body in bodies.items()}
     described = {"description": description, "content": {JSON: {"schema": schema, "examples": examples}}}
     return {**described, "headers": describe_headers(headers)} if headers else described
 
 
 def describe_errors(*statuses: int, problem: object = None) -> Schema:
-    """Describe problems, with an example of 422."""
+    """Describe problems by status. `problem` is an example for 422."""
     content: Schema = {"schema": refer("Problem")}
     contents = {422: content if problem is None else {**content, "example": problem}}
     return {
@@ -240,28 +246,28 @@ def describe_errors(*statuses: int, problem: object = None) -> Schema:
 
 
 def describe_body(schema: str, examples: Schema) -> Schema:
-    """Describe a body in JSON."""
+    """Describe a request body in JSON."""
     return {"required": True, "content": {JSON: {"schema": refer(schema), "examples": examples}}}
 
 
 TAGS = ("parameters", "weights", "models", "names", "operations")
 DESCRIPTION = """\
 Initial weights for neural networks over HTTP. A weight is a pure function of the stream version, the seed, \
-the tensor's name, its position and the layer spec: the same bytes on every machine, today and in five years.
+the tensor's name, its position and the layer spec: it has the same bytes on every machine, at any time.
 
-Every error is `application/problem+json` (RFC 9457). Every GET answers HEAD as well."""
+Every error is `application/problem+json` (RFC 9457). Every GET also supports HEAD."""
 
 
 def render_openapi(routes: Iterable[BaseRoute]) -> bytes:
-    """Return the document as JSON: names sorted, indented, with a newline at its end."""
+    """Return the document as indented JSON with sorted names and a newline at the end."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(make_document(routes), option=options)
 
 
 def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
-    """Return the document of routes, of which FastAPI describes the operations.
+    """Return the document of routes, made by FastAPI from their operations.
 
-    HEAD is left out: the description of the API has it once, for every GET.
+    Leaves out HEAD, which the description of the API mentions once for every GET.
     """
     described = [copy(route) for route in routes]
     for route in described:
@@ -285,5 +291,5 @@ def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
 
 
 def restore_nulls(operation: Schema, extra: Schema) -> None:
-    """Put the nulls back into the examples of an operation, which FastAPI leaves out."""
+    """Restore the nulls in the examples of an operation, which FastAPI removes."""
     operation["responses"] |= extra.get("responses", {})

@@ -21,9 +21,9 @@ from service.store import NameEntry, NameTakenError, Retirement, StoreUnavailabl
 
 @dataclass(frozen=True, slots=True)
 class NameRecord:
-    """A name, the id of the model that it stands for, who published it, why, and when.
+    """A name, the id of the model that it stands for, who published it, why and when.
 
-    `retired` says who took the name out of use, why, and when; null while it is in use.
+    `retired` has who retired the name, why and when, or null if it is not retired.
     """
 
     name: str
@@ -35,12 +35,12 @@ class NameRecord:
 
     @classmethod
     def of(cls, entry: NameEntry) -> Self:
-        """Write an entry of the store."""
+        """Make the record of an entry of the store."""
         return cls(str(entry.name), entry.model, entry.author, entry.note, entry.published, entry.retired)
 
 
 class NameRetiredError(Exception):
-    """A name is out of use; `entry` is what it stood for."""
+    """A name is retired. `entry` is its entry in the store."""
 
     def __init__(self, entry: NameEntry) -> None:
         self.entry = entry
@@ -53,7 +53,7 @@ class NameRetiredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong. `errors` has one entry for each rule that what was asked for breaks, else none."""
+    """A problem (RFC 9457). `errors` has an entry for each rule that an invalid request breaks."""
 
     type: str
     title: str
@@ -64,25 +64,25 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameProblem(Problem):
-    """What went wrong with a name: `model` is what it stands for, `retired` says who retired it, and why."""
+    """A problem with a name. `model` is the id of its model, `retired` is who retired it, why and when."""
 
     model: str
     retired: Retirement | None
 
 
-# Domain error → status, type and title. Everything else is about:blank, whose title is the status's phrase.
+# Domain error → status, type and title. All others have type about:blank and the status's phrase as title.
 DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
-    SpecError: (422, "urn:weightinit:invalid-spec", "What was asked for cannot be honoured"),
+    SpecError: (422, "urn:weightinit:invalid-spec", "The request is invalid"),
     NameTakenError: (409, "urn:weightinit:name-taken", "The name is taken"),
     NameRetiredError: (410, "urn:weightinit:name-retired", "The name is retired"),
-    StoreUnavailableError: (503, "urn:weightinit:storage-unavailable", "The storage cannot answer now"),
+    StoreUnavailableError: (503, "urn:weightinit:storage-unavailable", "The storage is unavailable"),
 }
 
-# The detail of statuses that are raised without one.
+# The details of statuses that are raised without one.
 DETAILS = {
-    404: "Nothing is served at this path. See /docs.",
-    405: "This path does not answer that method. Allow lists those it does.",
-    500: "The service failed to answer. This is a defect of the service, not of the request.",
+    404: "This path does not exist. /docs lists all paths.",
+    405: "This path does not support this method. Allow lists the supported ones.",
+    500: "An internal error occurred. This is a defect of the service, not of the request.",
 }
 
 
@@ -93,18 +93,18 @@ def render(problem: Problem) -> bytes:
 
 
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    """Answer with a problem."""
+    """Return the response of a problem."""
     fields = {"Cache-Control": "no-store", **(headers or {})}
     return Response(render(problem), problem.status, fields, PROBLEM_JSON)
 
 
 def describe(status: int, detail: str = "") -> Problem:
-    """Describe a problem by its status alone."""
+    """Make the problem of an HTTP status."""
     return Problem("about:blank", HTTPStatus(status).phrase, status, detail or DETAILS.get(status, ""))
 
 
 def describe_domain_error(error: Exception) -> Problem:
-    """Describe a domain error: of a name that is taken or retired with what it stands for."""
+    """Make the problem of a domain error. For a name that is taken or retired, it has the name's model."""
     status, kind, title = DOMAIN[type(error)]
     if isinstance(error, NameTakenError | NameRetiredError):
         entry = error.entry
@@ -112,14 +112,14 @@ def describe_domain_error(error: Exception) -> Problem:
     return Problem(kind, title, status, str(error), error.errors if isinstance(error, SpecError) else ())
 
 
-async def answer_domain_error(_request: Request, error: Exception) -> Response:
-    """Answer for a spec that cannot be honoured, a name that is taken or retired, or a store that is away."""
+async def handle_domain_error(_request: Request, error: Exception) -> Response:
+    """Return the response to an invalid spec, a taken or retired name, or an unavailable store."""
     problem = describe_domain_error(error)
     return respond(problem, {"Retry-After": "2"} if problem.status == 503 else {})
 
 
-async def answer_http_error(request: Request, error: Exception) -> Response:
-    """Answer for a refusal of ours or of the framework's."""
+async def handle_http_error(request: Request, error: Exception) -> Response:
+    """Return the response of an HTTPException, which the service or the framework raised."""
     if not isinstance(error, HTTPException):
         raise error
     status, headers = error.status_code, dict(error.headers or {})
@@ -131,26 +131,26 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     return respond(describe(status, "" if error.detail == phrase else error.detail), headers)
 
 
-async def answer_unsatisfiable(_request: Request, error: Exception) -> Response:
-    """Answer for a range beyond the end (RFC 9110, section 15.5.17)."""
+async def handle_unsatisfiable(_request: Request, error: Exception) -> Response:
+    """Return 416 for a range without any byte of the content (RFC 9110, section 15.5.17)."""
     if not isinstance(error, UnsatisfiableError):
         raise error
-    problem = describe(416, f"No byte of the range is among the {error.length} there are.")
+    problem = describe(416, f"The range contains none of the {error.length} bytes.")
     return respond(problem, {"Content-Range": f"bytes */{error.length}"})
 
 
-async def answer_absent(_request: Request, _error: Exception) -> Response:
-    """Answer a client that left; the response is not sent."""
+async def handle_disconnect(_request: Request, _error: Exception) -> Response:
+    """Return a response for a client that disconnected. It is not sent, only counted in the metrics."""
     return Response(status_code=499)
 
 
-async def answer_defect(_request: Request, _error: Exception) -> Response:
-    """Answer for what should not have happened; the server's log has the trace."""
+async def handle_defect(_request: Request, _error: Exception) -> Response:
+    """Return 500 for an unexpected error. The server logs its traceback."""
     return respond(describe(500))
 
 
 def list_methods(request: Request) -> list[str]:
-    """List the methods that the path answers, over all of its routes."""
+    """List the methods that all routes of the path support."""
     routes: list[BaseRoute] = request.app.routes
     matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return sorted({"OPTIONS", *(method for route in matching for method in getattr(route, "methods", ()))})
@@ -159,13 +159,13 @@ def list_methods(request: Request) -> list[str]:
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 HANDLERS: dict[int | type[Exception], Handler] = {
-    SpecError: answer_domain_error,
-    StoreUnavailableError: answer_domain_error,
-    NameTakenError: answer_domain_error,
-    NameRetiredError: answer_domain_error,
-    HTTPException: answer_http_error,
-    UnsatisfiableError: answer_unsatisfiable,
-    ClientDisconnect: answer_absent,
-    ReaderLeftError: answer_absent,
-    Exception: answer_defect,
+    SpecError: handle_domain_error,
+    StoreUnavailableError: handle_domain_error,
+    NameTakenError: handle_domain_error,
+    NameRetiredError: handle_domain_error,
+    HTTPException: handle_http_error,
+    UnsatisfiableError: handle_unsatisfiable,
+    ClientDisconnect: handle_disconnect,
+    ReaderLeftError: handle_disconnect,
+    Exception: handle_defect,
 }

@@ -1,8 +1,8 @@
 """Operations: path operations of FastAPI whose endpoints read their own requests.
 
-FastAPI declares the paths, solves dependencies and writes the OpenAPI document. An endpoint takes the request
-as it came: declared parameters would be decoded leniently, with broken percent-encodings replaced and the
-last of a repeated name taken, and a body would be read before the query is known to be right.
+FastAPI declares the paths, solves dependencies and writes the OpenAPI document. Endpoints take the raw
+request. With declared parameters FastAPI would replace invalid percent-encodings, take the last of a repeated
+name, and read the body before the query is validated.
 """
 
 import inspect
@@ -17,10 +17,10 @@ from starlette.routing import request_response
 
 
 class Operation(APIRoute):
-    """A path operation, described by the docstring of its endpoint and the rows given as `openapi_extra`.
+    """A path operation, described by the docstring of its endpoint and by `openapi_extra`.
 
-    The first line of the docstring is the summary, the rest the description. Every GET answers HEAD as well
-    (RFC 9110, section 9.3.2), and a path ends where it says: the `$` of Starlette lets a line feed follow.
+    The first line of the docstring is the summary, the rest the description. Every GET also supports HEAD
+    (RFC 9110, section 9.3.2). Unlike Starlette's `$`, the end of a path does not match a line feed.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - APIRoute's
@@ -37,10 +37,10 @@ class Operation(APIRoute):
         if self.methods and "GET" in self.methods:
             self.methods.add("HEAD")
         if not self.dependant.dependencies:
-            # FastAPI's own handler would open two exit stacks and solve what is not there.
+            # FastAPI's own handler would open two exit stacks and solve no dependencies.
             self.app = request_response(endpoint)
 
 
 def make_router(tag: str, dependencies: Sequence[Depends] = ()) -> APIRouter:
-    """Make the router of operations with a tag. Dependencies run before each of its endpoints."""
+    """Make a router for operations with a tag. Dependencies run before each endpoint."""
     return APIRouter(route_class=Operation, tags=[tag], dependencies=[*dependencies])

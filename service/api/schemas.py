@@ -24,7 +24,7 @@ from service.core.spec import TextParser, parse_integer, parse_pairs
 
 @dataclass(frozen=True, slots=True)
 class PublishedModel:
-    """A model that is published: its id, the version of its stream, and how much there is of it."""
+    """A published model: its id, its stream version, and its numbers of tensors, elements and bytes."""
 
     id: str
     stream: int
@@ -34,13 +34,13 @@ class PublishedModel:
 
     @classmethod
     def of(cls, model: Model) -> Self:
-        """Count a model."""
+        """Make the summary of a model."""
         return cls(model.id, model.stream, len(model.tensors), model.elements, model.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedPart:
-    """Rows of a tensor: drawn with `parameters`, a `slice` of what is drawn perhaps, or a `constant`."""
+    """Rows of a tensor: drawn with `parameters`, of which `slice` takes some rows, or a `constant`."""
 
     name: str
     shape: tuple[int, ...]
@@ -50,7 +50,7 @@ class DecidedPart:
 
     @classmethod
     def of(cls, part: Part) -> Self:
-        """Tell what was decided for a part."""
+        """Make the description of a part."""
         if isinstance(part, Drawn):
             return cls(part.name, part.shape, part.slice_text or None, None, part.parameters)
         return cls(part.name, part.shape, None, part.value, None)
@@ -58,7 +58,7 @@ class DecidedPart:
 
 @dataclass(frozen=True, slots=True)
 class DecidedTensor:
-    """A tensor of a model, and the parts that are stacked to it: one at least."""
+    """A tensor of a model, and its parts, at least one, stacked along the first axis."""
 
     name: str
     shape: tuple[int, ...]
@@ -67,14 +67,14 @@ class DecidedTensor:
 
     @classmethod
     def of(cls, tensor: ModelTensor) -> Self:
-        """Tell what was decided for a tensor."""
+        """Make the description of a tensor."""
         parts = tuple(DecidedPart.of(part) for part in tensor.parts)
         return cls(tensor.name, tensor.shape, tensor.dtype, parts)
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedModel:
-    """What was decided for every tensor of a model, in the order of their names' bytes. The seed is text."""
+    """The parameters of every tensor of a model, sorted by the bytes of their names. The seed is text."""
 
     model: str
     seed: str
@@ -83,14 +83,14 @@ class DecidedModel:
 
     @classmethod
     def of(cls, model_id: str, model: Model) -> Self:
-        """Tell what was decided for a model."""
+        """Make the description of a model."""
         tensors = tuple(DecidedTensor.of(tensor) for tensor in model.tensors)
         return cls(model_id, str(model.seed), model.stream, tensors)
 
 
 @dataclass(frozen=True, slots=True)
 class SchemeRow:
-    """An initialization scheme: every name of it, what σ² is by default, why, and where it was published."""
+    """An initialization scheme: its names, the default formula of σ², the reason and the reference."""
 
     name: SchemeName
     aliases: tuple[str, ...]
@@ -104,13 +104,13 @@ class SchemeRow:
 
     @classmethod
     def of(cls, row: Scheme) -> Self:
-        """Write a row of the table of schemes."""
+        """Make the row of a scheme."""
         return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationRow:
-    """An activation: its names, its family, the scheme that suits it, and why.
+    """An activation: its names, its family, the scheme that `auto` chooses, and the reason.
 
     `formula` and `reference` are those of the scheme.
     """
@@ -125,7 +125,7 @@ class ActivationRow:
 
     @classmethod
     def of(cls, row: Activation) -> Self:
-        """Write a row of the table of activations."""
+        """Make the row of an activation."""
         scheme = SCHEMES[row.scheme]
         return cls(
             row.name, row.aliases, row.family, row.scheme, scheme.formula, row.reason, scheme.reference
@@ -147,21 +147,21 @@ def _check_model(text: str) -> str:
 
 def _check_author(text: str) -> str:
     if not text.strip() or len(text) > MAX_AUTHOR_LENGTH or UNPRINTABLE.search(text):
-        raise make_rule_error(f"must be 1 to {MAX_AUTHOR_LENGTH} printable characters, not all of them blank")
+        raise make_rule_error(f"must be 1 to {MAX_AUTHOR_LENGTH} printable characters, not only spaces")
     return text
 
 
 def _check_note(text: str) -> str:
     if len(text) > MAX_NOTE_LENGTH or UNPRINTABLE_IN_NOTE.search(text):
         raise make_rule_error(
-            f"must be at most {MAX_NOTE_LENGTH} characters: printable ones, tabs and line ends"
+            f"must be at most {MAX_NOTE_LENGTH} characters: printable ones, tabs and line breaks"
         )
     return text
 
 
 def _check_prefix(text: str) -> str:
     if not PREFIX.fullmatch(text):
-        raise make_rule_error("must be how a team/name/version begins")
+        raise make_rule_error("must be the beginning of a team/name/version")
     return text
 
 
@@ -173,7 +173,7 @@ def _check_name(text: str) -> str:
 
 
 class Statement(BaseModel):
-    """What is said of a name, field by field."""
+    """Base of the requests about names."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -181,7 +181,7 @@ class Statement(BaseModel):
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:
-        """Parse JSON-like values. Raises SpecError, with every field that is wrong.
+        """Parse JSON-like values. Raises SpecError, with every invalid field.
 
         >>> Reason.parse({"author": "ada", "note": "superseded"}).author
         'ada'
@@ -210,12 +210,15 @@ class Statement(BaseModel):
 
 
 class Reason(Statement):
-    """Who does something to a name, and why."""
+    """Who publishes or retires a name, and why."""
 
     author: Annotated[
         str,
         AfterValidator(_check_author),
-        Field(description=f"Who says so: 1 to {MAX_AUTHOR_LENGTH} printable characters.", examples=["ada"]),
+        Field(
+            description=f"Who makes the change: 1 to {MAX_AUTHOR_LENGTH} printable characters.",
+            examples=["ada"],
+        ),
     ]
     note: Annotated[
         str,
@@ -225,7 +228,7 @@ class Reason(Statement):
 
 
 class Publication(Reason):
-    """Which model a name is to stand for, who says so, and why."""
+    """The model to publish under a name, who publishes it, and why."""
 
     model: Annotated[
         str,
@@ -235,17 +238,19 @@ class Publication(Reason):
 
 
 class Listing(Statement):
-    """Which names are asked for."""
+    """A request for a page of names."""
 
     PARSERS: ClassVar[dict[str, TextParser]] = {"limit": parse_integer}
 
     prefix: Annotated[
         str,
         AfterValidator(_check_prefix),
-        Field(description="How the names begin, slashes and all.", examples=["vision/res"]),
+        Field(description="The beginning of the names, including slashes.", examples=["vision/res"]),
     ] = ""
     after: Annotated[
         Annotated[str, AfterValidator(_check_name)] | None,
-        Field(description="The name after which to begin.", examples=["vision/resnet50/1.0"]),
+        Field(description="The page starts after this name.", examples=["vision/resnet50/1.0"]),
     ] = None
-    limit: Annotated[int, Field(ge=1, le=MAX_NAMES_LISTED, description="Most names to answer with.")] = 100
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_NAMES_LISTED, description="The largest number of names in the response.")
+    ] = 100

@@ -194,7 +194,7 @@ def call_in_loop(function):
 def test_a_call_that_takes_too_long_is_given_up(monkeypatch):
     monkeypatch.setattr(service.api.context, "STORE_TIMEOUT", 0.1)
     released = threading.Event()
-    with pytest.raises(StoreUnavailableError, match="did not answer in time"):
+    with pytest.raises(StoreUnavailableError, match="did not respond in time"):
         call_in_loop(lambda: released.wait(30))
     released.set()
 

@@ -73,7 +73,7 @@ def test_a_limit_is_1_to_1000(limit):
 
 @pytest.mark.parametrize("prefix", ["/", "a//", "a/b/c/", "-", "a b", "a/-", "%", "é", "a" * 101])
 def test_a_prefix_is_how_a_name_may_begin(prefix):
-    assert refuse(Listing, prefix=prefix) == [("prefix", "must be how a team/name/version begins")]
+    assert refuse(Listing, prefix=prefix) == [("prefix", "must be the beginning of a team/name/version")]
 
 
 @pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "a/b/", "a/b/c"])

@@ -1,1 +1,1 @@
-"""What is sent: representations of tensors and models, their formats, entity tags and digests."""
+"""Response bodies: representations of tensors and models, their formats, entity tags and digests."""

@@ -29,7 +29,7 @@ def choose_algorithm(want: str | None) -> str | None:
 
 
 def format_repr_digest(algorithm: str, digest: bytes) -> str:
-    """Write a Repr-Digest.
+    """Format a Repr-Digest header.
 
     >>> format_repr_digest("sha-256", bytes(3))
     'sha-256=:AAAA:'

@@ -1,7 +1,7 @@
 """The headers of .npy and safetensors files.
 
-A safetensors file has the length of the header in eight bytes, little-endian; the header, JSON padded with
-spaces; and the tensors without gaps. https://github.com/huggingface/safetensors#format
+A safetensors file has the length of its header in eight little-endian bytes, the header in JSON padded with
+spaces, and the tensors without gaps. https://github.com/huggingface/safetensors#format
 """
 
 from collections.abc import Iterable

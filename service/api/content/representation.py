@@ -1,4 +1,4 @@
-"""Representations (RFC 9110, section 3.2): the bytes of tensors in a media type, and any span of them."""
+"""Representations (RFC 9110, section 3.2): the bytes of tensors in a media type. Any span can be drawn."""
 
 import hashlib
 import mmap
@@ -20,24 +20,24 @@ from service.api.http.ranges import Span
 from service.core import TensorDtypeName
 from service.stream import STREAM_VERSION, Fill, Source, Tensor
 
-MEDIA_TYPES = (NPY, OCTET_STREAM)  # the first is for those who do not mind
+MEDIA_TYPES = (NPY, OCTET_STREAM)  # the first is the default
 SUFFIXES = {NPY: ".npy", OCTET_STREAM: ".bin"}
 
-# Bytes drawn and sent at a time: smaller ones cost more hand-overs between threads for each byte, larger ones
-# more memory for each stalled reader. A multiple of every itemsize.
+# Bytes drawn and sent at a time. Smaller chunks switch threads more often, larger ones take more memory for
+# each stalled client. A multiple of every itemsize.
 CHUNK = 384 * 1024
 ALIGNMENT = 8  # the largest itemsize; headers are a multiple of it
-SPARE = 2 * ALIGNMENT  # bytes around a span in its buffer
-SLACK = mmap.PAGESIZE  # the longest part of a header that goes with a chunk
+SPARE = 2 * ALIGNMENT  # bytes that a buffer has beyond its span
+SLACK = mmap.PAGESIZE  # the longest part of a header that is sent with the first chunk
 CACHE_CONTROL = "public, max-age=31536000, immutable"
-RELEASE_CACHE_CONTROL = "public, max-age=3600"  # of what may change with a release, such as reasons
+RELEASE_CACHE_CONTROL = "public, max-age=3600"  # for content that may change with a release, such as reasons
 
 
 class Buffers:
-    """Memory for chunks: blocks of one size, of which the last few are kept and used again.
+    """Memory for chunks: blocks of one size, a few of which are reused.
 
-    The allocator would keep what stalled clients once held, in pieces; a block that is mapped goes back to
-    the system. A fresh one costs a page fault for every page.
+    Blocks are mapped, because the allocator would keep the memory of stalled clients in fragments. A new
+    block costs a page fault for each page.
     """
 
     def __init__(self, size: int, kept: int) -> None:
@@ -45,13 +45,13 @@ class Buffers:
         self._free: list[NDArray[np.uint8]] = []
 
     def take(self, size: int) -> NDArray[np.uint8]:
-        """Take a buffer, which comes back when neither it nor a memoryview of it is alive.
+        """Take a buffer, which is reused when neither it nor a memoryview of it is alive.
 
-        A server may hold on to what it was given to send: its memoryview keeps the array, and the array the
-        block. A slice of the array does not keep the array, only its memory.
+        A server may keep a memoryview until it is sent: that keeps the array alive, and the array the block.
+        A slice of the array would keep only the memory alive, not the array.
         """
         if not self._size // 2 < size <= self._size:
-            return np.empty(size, np.uint8)  # too little to be worth a block, or too much for one
+            return np.empty(size, np.uint8)  # too small to be worth a block, or too large for one
         try:
             block = self._free.pop()
         except IndexError:
@@ -72,9 +72,9 @@ BUFFERS = Buffers(CHUNK + SLACK, kept=16)
 
 @dataclass(frozen=True)
 class Representation:
-    """Bytes in a media type: a header, which may be empty, then the elements of sources, one after another.
+    """Bytes in a media type: a header, which may be empty, then the elements of the sources.
 
-    Every source starts at a multiple of its itemsize.
+    Each source starts at a multiple of its itemsize.
     """
 
     media_type: str
@@ -83,45 +83,45 @@ class Representation:
 
     @classmethod
     def of(cls, tensor: Tensor, media_type: str) -> Self:
-        """Represent a tensor in one of its media types."""
+        """Make the representation of a tensor in one of MEDIA_TYPES."""
         return cls.of_sources((tensor,), tensor.shape, tensor.dtype, media_type)
 
     @classmethod
     def of_sources(
         cls, sources: tuple[Source, ...], shape: tuple[int, ...], dtype: TensorDtypeName, media_type: str
     ) -> Self:
-        """Represent the tensor that sources make, in one of its media types."""
+        """Make the representation of a tensor from its sources, in one of MEDIA_TYPES."""
         return cls(media_type, make_npy_header(shape, dtype) if media_type == NPY else b"", sources)
 
     @cached_property
     def stops(self) -> list[int]:
-        """Where each source ends, in bytes of the whole."""
+        """The offset in bytes of the end of each source."""
         return list(accumulate((source.nbytes for source in self.sources), initial=len(self.header)))[1:]
 
     @property
     def length(self) -> int:
-        """How many bytes there are in all."""
+        """The number of bytes."""
         return self.stops[-1] if self.sources else len(self.header)
 
     def split(self, span: Span) -> Iterator[Span]:
-        """Split a span where chunks of the elements end, so that each covers whole ones but at the ends."""
+        """Split a span at chunk boundaries, counted from the first element."""
         start, offset = span.start, len(self.header)
         while start < span.stop:
             end = offset + ((start - offset) // CHUNK + 1) * CHUNK
             if offset - SLACK < start < offset:
-                end += CHUNK  # a short header goes with the first chunk
+                end += CHUNK  # send a short header with the first chunk
             yield Span(start, min(end, span.stop))
             start = end
 
     def draw(self, span: Span) -> memoryview:
-        """Draw the bytes of a span into a buffer of their own."""
+        """Draw the bytes of a span into a new buffer."""
         return self.draw_into(span.start, span.stop, BUFFERS.take(span.stop - span.start + SPARE))
 
     def draw_into(self, start: int, stop: int, buffer: NDArray[np.uint8]) -> memoryview:
-        """Draw the bytes from start to stop into a buffer, and return where they are in it.
+        """Draw the bytes from start to stop into a buffer, and return a view of them.
 
-        The buffer has SPARE bytes more than the span. A place in it is the same multiple of ALIGNMENT as in
-        the whole, and an element that the span cuts in two is drawn whole.
+        The buffer has SPARE bytes more than the span: bytes keep their alignment modulo ALIGNMENT, and an
+        element that the span cuts in two is drawn whole.
         """
         begin = start % ALIGNMENT
         header = self.header[start:stop]
@@ -139,7 +139,7 @@ class Representation:
 
     @cached_property
     def _fills(self) -> list[tuple[int, int, Fill]]:
-        """Where each source begins, in bytes of the whole, its itemsize, and what draws its elements."""
+        """The offset in bytes, the itemsize and the fill function of each source."""
         starts = [len(self.header), *self.stops]
         return [
             (start, source.itemsize, source.bind())
@@ -148,9 +148,9 @@ class Representation:
 
 
 def compute_etag(representation: Representation) -> str:
-    """Compute the strong entity tag of a representation.
+    """Compute the strong entity tag of a representation, without drawing its bytes.
 
-    It is a digest of everything the bytes are a function of. Specs that differ in spelling alone share it.
+    It is a digest of everything that determines the bytes. Specs that differ only in spelling share it.
     """
     header = hashlib.sha256(representation.header).hexdigest()
     sources = [source.identity for source in representation.sources]
@@ -168,7 +168,7 @@ class Content:
 
     @classmethod
     def of(cls, whole: Representation, headers: dict[str, str]) -> Self:
-        """Make the content of a representation, with header fields besides those that all have."""
+        """Make the content of a representation. `headers` are added to those of every content."""
         etag = compute_etag(whole)
         fields = {
             "Content-Type": whole.media_type,

@@ -1,4 +1,4 @@
-"""Endpoints: each operation with its path, its OpenAPI rows and its handler, by resource."""
+"""Endpoints: path, OpenAPI description and handler of each operation. One module for each resource."""
 
 from fastapi.routing import APIRoute
 
@@ -14,7 +14,7 @@ from service.api.endpoints import (
     weights,
 )
 
-# The first route that matches is found quickest.
+# Routes are tried in this order, so those with the most requests come first.
 ROUTES = tuple(
     route
     for router in (

@@ -1,4 +1,4 @@
-"""/v1/models: models published, what is decided for their tensors, and their bytes."""
+"""/v1/models: published models, their parameters and their weights."""
 
 import asyncio
 from functools import partial
@@ -51,9 +51,9 @@ from service.stream import STREAM_VERSION, slice_tensor
 
 router = make_router("models")
 
-VALUES = 64  # of JSON, for each tensor
+VALUES = 64  # largest number of JSON values for each tensor
 
-MAX_NAMES_COMPARED = 200  # names among which the nearest to a wrong one are looked for
+MAX_NAMES_COMPARED = 200  # largest number of tensors for which suggestions are computed
 
 PUBLISHED = refer("PublishedModel")
 
@@ -63,12 +63,12 @@ LOCATION = {"Location": "The model's URL."}
 # parameter → description and example
 PATH = {
     "id": ("The SHA-256 of the model's canonical form.", examples.DIGITS.id),
-    "tensor": ("The tensor's name; slashes in it may stand as they are.", "hidden/kernel"),
+    "tensor": ("The tensor's name. Slashes need no escaping.", "hidden/kernel"),
 }
 
 
 def describe_path(*names: str) -> list[Schema]:
-    """Describe the parameters of a path: a model's id, and what more there is."""
+    """Describe the path parameters: a model's id, and those named."""
     return [
         {
             "name": name,
@@ -82,21 +82,21 @@ def describe_path(*names: str) -> list[Schema]:
     ]
 
 
-def describe_answers(texts: dict[str, str], *media_types: str, example: object = None) -> Schema:
-    """Describe answers with bytes that may be had in ranges; the example is of all of them, in JSON."""
+def describe_responses(texts: dict[str, str], *media_types: str, example: object = None) -> Schema:
+    """Describe the responses of a GET that supports ranges. `example` is a whole body in JSON."""
     texts = {**BYTES, **MODEL, **texts}
-    whole = describe_bytes("All of it.", texts, *media_types)
+    whole = describe_bytes("The whole content.", texts, *media_types)
     if example is not None:
-        whole |= describe_json("All of it.", {"type": "object"}, {"digits": example})
+        whole |= describe_json("The whole content.", {"type": "object"}, {"digits": example})
     return {
         "200": whole,
-        "206": describe_bytes("The range of bytes that was asked for.", {**texts, **RANGE}, *media_types),
-        "304": {"description": "The client has these bytes."},
+        "206": describe_bytes("The requested range of bytes.", {**texts, **RANGE}, *media_types),
+        "304": {"description": "The client has the current content."},
         **describe_errors(404, 406, 412, 416, 422, 503),
     }
 
 
-ONE = {name: f"{text} Where one spec draws all of the tensor." for name, text in DECISION.items()}
+ONE = {name: f"{text} Only if the tensor has one part, which is drawn." for name, text in DECISION.items()}
 
 CONDITIONAL = describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST})
 
@@ -108,8 +108,8 @@ SLICE_PARAMETER: Schema = {"name": "slice", "in": "query", "required": False, "s
     openapi_extra={
         "requestBody": describe_body("ModelSpec", examples.MODELS),
         "responses": {
-            "200": describe_json("The model was there already.", PUBLISHED, examples.PUBLISHED, LOCATION),
-            "201": describe_json("The model is published.", PUBLISHED, examples.PUBLISHED, LOCATION),
+            "200": describe_json("The model was already published.", PUBLISHED, examples.PUBLISHED, LOCATION),
+            "201": describe_json("The model is now published.", PUBLISHED, examples.PUBLISHED, LOCATION),
             **describe_errors(400, 406, 408, 413, 415, 422, 503),
         },
     },
@@ -117,8 +117,8 @@ SLICE_PARAMETER: Schema = {"name": "slice", "in": "query", "required": False, "s
 async def post_model(request: Request) -> Response:
     """Publish a model: a seed and a list of named tensors.
 
-    Its id is the SHA-256 of its canonical form, so that the same model has the same id wherever it is
-    published: 201 the first time and 200 from then on. A model never changes.
+    Its id is the SHA-256 of its canonical form, so a model has the same id on every service. Returns 201 the
+    first time and 200 after that. A model never changes.
     """
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
@@ -135,13 +135,13 @@ async def post_model(request: Request) -> Response:
     MODEL_PATH,
     openapi_extra={
         "parameters": [*describe_path(), *CONDITIONAL],
-        "responses": describe_answers({}, JSON, example=examples.CANONICAL),
+        "responses": describe_responses({}, JSON, example=examples.CANONICAL),
     },
 )
 async def get_model(request: Request) -> Response:
-    """Show a model in its canonical form, byte for byte: its SHA-256 is the id.
+    """Get the canonical form of a model.
 
-    It is JSON as RFC 8785 writes it, and can be published again.
+    It is JSON as in RFC 8785, and its SHA-256 is the id. It can be published again.
     """
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
@@ -156,14 +156,14 @@ async def get_model(request: Request) -> Response:
         "parameters": describe_path(),
         "responses": {
             "200": describe_json(
-                "What was decided for each tensor.", refer("DecidedModel"), {"digits": examples.DECIDED}
+                "The parameters of each tensor.", refer("DecidedModel"), {"digits": examples.DECIDED}
             ),
             **describe_errors(404, 406, 422, 503),
         },
     },
 )
 async def get_model_parameters(request: Request) -> Response:
-    """Decide for each tensor of a model as `/v1/parameters` does: every part of it, and why."""
+    """Get the parameters of each part of each tensor of a model, as `/v1/parameters` returns them."""
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
     published = await find_model(request)
@@ -175,15 +175,15 @@ async def get_model_parameters(request: Request) -> Response:
     MODEL_PATH + "/weights",
     openapi_extra={
         "parameters": [*describe_path(), *CONDITIONAL],
-        "responses": describe_answers(
+        "responses": describe_responses(
             {"Content-Disposition": "A file name made from the id."}, SAFETENSORS, OCTET_STREAM
         ),
     },
 )
 async def get_model_weights(request: Request) -> Response:
-    """Draw all weights of a model, as one safetensors file.
+    """Get all weights of a model, as one safetensors file.
 
-    The bytes never change, and are cached, resumed and fetched in ranges as those of a single tensor are.
+    The bytes never change. They can be cached, resumed and requested in ranges, like those of `/v1/weights`.
     """
     media_type = choose_media_type(join_lines(request, "accept"), (SAFETENSORS, OCTET_STREAM))
     refuse_query(request.scope["query_string"])
@@ -195,11 +195,11 @@ async def get_model_weights(request: Request) -> Response:
     MODEL_PATH + "/weights/{tensor:path}",
     openapi_extra={
         "parameters": [*describe_path("tensor"), SLICE_PARAMETER, *CONDITIONAL],
-        "responses": describe_answers({**TENSOR, **ONE}, NPY, OCTET_STREAM),
+        "responses": describe_responses({**TENSOR, **ONE}, NPY, OCTET_STREAM),
     },
 )
 async def get_model_tensor(request: Request) -> Response:
-    """Draw one tensor of a model: the bytes that `/v1/weights` has for its spec."""
+    """Get one tensor of a model: for a drawn one, the bytes that `/v1/weights` returns for its spec."""
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
     published = await find_model(request)
     tensor = find_tensor(published.model, read_tensor_name(request))
@@ -209,28 +209,31 @@ async def get_model_tensor(request: Request) -> Response:
 
 
 def parse_body(body: bytes, settings: Settings) -> Model:
-    """Parse a model within the service's limits. Raises SpecError, HTTPException 400 or 413."""
+    """Parse a model and check the service's limits. Raises SpecError, HTTPException 400 or 413."""
     check_values(body, VALUES * settings.max_tensors + VALUES)
     limits = Limits(settings.max_tensors, settings.max_elements, settings.max_rank)
     model = parse_model(parse_json(body), STREAM_VERSION, limits)
     if len(model.canonical) > settings.max_model_bytes:
-        rule = f"must come to at most {settings.max_model_bytes} bytes in their canonical form"
+        rule = f"must have at most {settings.max_model_bytes} bytes in canonical form"
         raise make_spec_error("tensors", rule, len(model.canonical))
     return model
 
 
 async def find_model(request: Request) -> Published:
-    """Find the model that a path names. Raises HTTPException 404, StoreUnavailableError."""
+    """Return the model whose id is in the path. Raises HTTPException 404, StoreUnavailableError."""
     context, model_id = get_context(request), request.path_params["id"]
     if MODEL_ID.fullmatch(model_id):
         load = partial(call_store, context, context.store.get_model, model_id)
         if published := await context.models.find(model_id, load):
             return published
-    raise HTTPException(404, "No such model is published here.")
+    raise HTTPException(404, "No model with this id is published on this service.")
 
 
 def read_tensor_name(request: Request) -> str:
-    """Read the name in a path, in which the server replaces what is no UTF-8. Raises SpecError."""
+    """Return the tensor's name in the path. Raises SpecError if it is not valid UTF-8.
+
+    The server has already replaced invalid bytes in the decoded path, so check the raw path.
+    """
     name: str = request.path_params["tensor"]
     try:
         decode_text(request.scope["raw_path"])
@@ -240,18 +243,18 @@ def read_tensor_name(request: Request) -> str:
 
 
 def find_tensor(model: Model, name: str) -> ModelTensor:
-    """Find a tensor of a model. Raises HTTPException 404."""
+    """Return the tensor of a model with a name. Raises HTTPException 404."""
     if tensor := model.by_name.get(name):
         return tensor
     near = find_nearest_names(name, model.by_name) if len(model.tensors) <= MAX_NAMES_COMPARED else ()
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise HTTPException(404, f"The model has no tensor of that name.{hint}")
+    raise HTTPException(404, f"The model has no tensor with this name.{hint}")
 
 
 def make_tensor_content(
     published: Published, tensor: ModelTensor, slices: Slices, media_type: str
 ) -> Content:
-    """Make the content of a slice of a tensor, with headers of its parameters if it is drawn as one part."""
+    """Make the content of a slice of a tensor, with its parameters in headers if it is one drawn part."""
     shape = compute_shape(slices)
     whole = Representation.of_sources(slice_tensor(tensor, slices), shape, tensor.dtype, media_type)
     headers = {

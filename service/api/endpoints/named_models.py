@@ -1,8 +1,7 @@
-"""GET /v1/names/…/parameters and …/weights: where the model has them that a name stands for.
+"""GET /v1/names/…/parameters and …/weights: redirects to the model that a name stands for.
 
-They are redirects: bytes have one URL, that of the model's id, under which caches keep them forever,
-whatever names it has. A name never stands for another model, but it may be retired: so a redirect is kept for
-a minute.
+The bytes have one URL, with the model's id, so caches keep them once for all names of the model. Caches keep
+a redirect for a minute only, because the name may be retired.
 """
 
 from urllib.parse import quote
@@ -25,9 +24,12 @@ CACHE_CONTROL = "public, max-age=60"
 
 RESPONSES: Schema = {
     "307": {
-        "description": "Where the model has it. The query is kept.",
+        "description": "A redirect to the model with this id. The query is kept.",
         "headers": describe_headers(
-            {"Location": "The URL by the model's id.", "Cache-Control": "A minute: a name may be retired."}
+            {
+                "Location": "The URL with the model's id.",
+                "Cache-Control": "1 minute: a name may be retired.",
+            }
         ),
     },
     **describe_errors(422),
@@ -39,13 +41,13 @@ TENSOR = [parameter for parameter in describe_model_path("tensor") if parameter[
 
 @router.get(NAME + "/parameters", openapi_extra={"parameters": describe_path(), "responses": RESPONSES})
 async def get_named_parameters(request: Request) -> Response:
-    """Lead to the parameters of the model that a name stands for."""
+    """Redirect to the parameters of the model that a name stands for."""
     return await redirect(request, "/parameters")
 
 
 @router.get(NAME + "/weights", openapi_extra={"parameters": describe_path(), "responses": RESPONSES})
 async def get_named_weights(request: Request) -> Response:
-    """Lead to the weights of the model that a name stands for."""
+    """Redirect to the weights of the model that a name stands for."""
     return await redirect(request, "/weights")
 
 
@@ -54,7 +56,7 @@ async def get_named_weights(request: Request) -> Response:
     openapi_extra={"parameters": [*describe_path(), *TENSOR, SLICE_PARAMETER], "responses": RESPONSES},
 )
 async def get_named_tensor(request: Request) -> Response:
-    """Lead to one tensor of the model that a name stands for."""
+    """Redirect to one tensor of the model that a name stands for."""
     return await redirect(request, f"/weights/{quote(read_tensor_name(request), SAFE)}")
 
 

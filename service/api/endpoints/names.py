@@ -1,4 +1,4 @@
-"""GET, PUT and DELETE /v1/names/…: which model a name stands for, and for how long."""
+"""GET, PUT and DELETE /v1/names/…: look up, publish, retire and list names of models."""
 
 import hashlib
 
@@ -37,18 +37,18 @@ router = make_router("names")
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
-TAGS = {"If-None-Match": "Entity tags that the client has: 304 where one is the current."}
+TAGS = {"If-None-Match": "Entity tags that the client has. If one is current, the response is 304."}
 
-HEADERS = {"ETag": "Strong.", "Cache-Control": "`no-cache`: ask each time."}
+HEADERS = {"ETag": "Strong.", "Cache-Control": "`no-cache`: revalidate each time."}
 
 LINK = {"Link": 'The next page, `rel="next"`.'}
 
-# status → when it is answered
+# status → when it is returned
 ERRORS = {
-    404: "Nothing was published under this name.",
-    409: "The name stands for another model, whose id `model` has, or is retired, as `retired` says.",
-    410: "The name is retired: `model` has the id of its model, and `retired` says who, why and when.",
-    503: "The storage cannot answer; Retry-After says when to try again.",
+    404: "No model is published under this name.",
+    409: "The name stands for another model, whose id is in `model`, or is retired (see `retired`).",
+    410: "The name is retired. `model` has the id of its model; `retired` has who, why and when.",
+    503: "The storage is unavailable. See `Retry-After`.",
 }
 
 PAGE: Schema = {"type": "object", "properties": {"names": {"type": "array", "items": refer("Entry")}}}
@@ -70,7 +70,7 @@ def describe_path() -> list[Schema]:
 
 
 def describe_name_errors(*statuses: int) -> Schema:
-    """Describe the problems that only names have."""
+    """Describe the problems that are specific to names."""
     known = {410: {"example": examples.RETIRED_PROBLEM}}
     return {
         str(status): {
@@ -87,7 +87,7 @@ def describe_name_errors(*statuses: int) -> Schema:
 
 
 ENTRY = refer("Entry")
-ANSWERS = {"start": examples.ENTRY}
+EXAMPLES = {"start": examples.ENTRY}
 
 
 @router.put(
@@ -95,21 +95,22 @@ ANSWERS = {"start": examples.ENTRY}
     openapi_extra={
         "parameters": describe_path(),
         "requestBody": describe_body(
-            "Publication", {"start": {"summary": "A name for a start", "value": examples.PUBLICATION}}
+            "Publication",
+            {"start": {"summary": "A name for published initial weights", "value": examples.PUBLICATION}},
         ),
         "responses": {
-            "200": describe_json("The name stands for this model already.", ENTRY, ANSWERS),
-            "201": describe_json("The name stands for this model from now on.", ENTRY, ANSWERS),
+            "200": describe_json("The name already stands for this model.", ENTRY, EXAMPLES),
+            "201": describe_json("The name stands for this model from now on.", ENTRY, EXAMPLES),
             **describe_errors(400, 406, 408, 413, 415, 422),
             **describe_name_errors(409, 503),
         },
     },
 )
 async def put_name(request: Request) -> Response:
-    """Have a name stand for a model forever.
+    """Publish a model under a name.
 
-    To say the same again changes nothing and is answered 200. A name that stands for another model, or is
-    retired, stays what it is: 409 has the id of its model.
+    The name stands for the model forever. Repeating the request changes nothing and returns 200. If the name
+    stands for another model or is retired, the response is 409, with the id of its model.
     """
     context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
@@ -128,18 +129,19 @@ async def put_name(request: Request) -> Response:
     openapi_extra={
         "parameters": [*describe_path(), *describe_fields(TAGS)],
         "responses": {
-            "200": describe_json("What the name stands for.", ENTRY, ANSWERS, HEADERS),
-            "304": {"description": "The client has this answer."},
+            "200": describe_json(
+                "The name, its model, and who published it, why and when.", ENTRY, EXAMPLES, HEADERS
+            ),
+            "304": {"description": "The client has the current content."},
             **describe_errors(406, 422),
             **describe_name_errors(404, 410, 503),
         },
     },
 )
 async def get_name(request: Request) -> Response:
-    """Tell which model a name stands for.
+    """Get the model that a name stands for.
 
-    Once the name is retired the answer is 410, which still has the id of the model and says who retired the
-    name, why and when.
+    If the name is retired, the response is 410, with the id of the model and who retired it, why and when.
     """
     context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
@@ -159,9 +161,10 @@ async def get_name(request: Request) -> Response:
     },
 )
 async def delete_name(request: Request) -> Response:
-    """Retire a name: nobody finds it any more without being told so, and it never stands for another model.
+    """Retire a name.
 
-    A name that is retired stays as it is, and is answered as it is.
+    Requests for it then return 410, and it can never be published again. Repeating the request changes
+    nothing.
     """
     context, name = get_context(request), read_name(request)
     reason = Reason.parse_query(decode_query(request.scope["query_string"]))
@@ -178,21 +181,21 @@ async def delete_name(request: Request) -> Response:
         ],
         "responses": {
             "200": describe_json(
-                "The names, a page of them.",
+                "A page of names.",
                 PAGE,
                 {"start": {"names": [examples.ENTRY]}},
                 {**HEADERS, **LINK},
             ),
-            "304": {"description": "The client has this answer."},
+            "304": {"description": "The client has the current content."},
             **describe_errors(406, 422),
             **describe_name_errors(503),
         },
     },
 )
 async def list_names(request: Request) -> Response:
-    """List names, the retired ones too, in the order of team, name and version, by code points.
+    """List names, including retired ones, sorted by team, name and version, each by code points.
 
-    While there are more, `Link` names the next page (`rel="next"`).
+    If there are more, `Link` has the URL of the next page (`rel="next"`).
     """
     context = get_context(request)
     choose_media_type(join_lines(request, "accept"), [JSON])
@@ -207,13 +210,13 @@ async def list_names(request: Request) -> Response:
 
 
 def read_name(request: Request) -> ModelName:
-    """Check that JSON may be answered, and read the name in the path. Raises SpecError, HTTPException 406."""
+    """Check that Accept allows JSON, and return the name in the path. Raises SpecError, HTTPException 406."""
     choose_media_type(join_lines(request, "accept"), [JSON])
     return ModelName.of(**request.path_params)
 
 
 async def find_entry(context: Context, name: ModelName) -> NameEntry:
-    """Find the entry of a name that is in use. Raises HTTPException 404, NameRetiredError."""
+    """Return the entry of a name that is not retired. Raises HTTPException 404, NameRetiredError."""
     entry = require_entry(name, await call_store(context, context.store.get_name, name))
     if entry.retired:
         raise NameRetiredError(entry)
@@ -221,19 +224,19 @@ async def find_entry(context: Context, name: ModelName) -> NameEntry:
 
 
 def require_entry(name: ModelName, found: NameEntry | None) -> NameEntry:
-    """Return what was found under a name. Raises HTTPException 404 where nothing was."""
+    """Return the entry of a name. Raises HTTPException 404 if it is None."""
     if found is None:
-        raise HTTPException(404, f"No model was published as {name}.")
+        raise HTTPException(404, f"No model is published under the name {name}.")
     return found
 
 
 def render(value: NameRecord | dict[str, list[NameRecord]]) -> bytes:
-    """Write entries as JSON, moments as in RFC 3339."""
+    """Write entries as JSON, with times as in RFC 3339."""
     return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
 def respond(request: Request, body: bytes, headers: dict[str, str]) -> Response:
-    """Answer with what may change, or with 304 where the client has it (RFC 9110, section 13.2.2)."""
+    """Return 200 with a body that caches must revalidate, or 304 (RFC 9110, section 13.2.2)."""
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
     headers |= {"ETag": etag, "Cache-Control": "no-cache"}
     if_none_match = join_lines(request, "if-none-match")

@@ -1,4 +1,4 @@
-"""GET and POST /v1/parameters: what is decided for a layer, and why."""
+"""GET and POST /v1/parameters: the parameters of a layer's weights."""
 
 import orjson
 from starlette.requests import Request
@@ -26,7 +26,7 @@ from service.core import LayerSpec, Parameters
 
 router = make_router("parameters")
 
-DESCRIPTION = "What was decided."
+DESCRIPTION = "The parameters."
 SCHEMA = refer("Parameters")
 
 
@@ -41,10 +41,10 @@ SCHEMA = refer("Parameters")
     },
 )
 async def get_parameters(request: Request) -> Response:
-    """Decide scheme, fans, variance and limit for a layer.
+    """Get scheme, fans, variance and limit of a layer's weights.
 
-    The answer says how the variance came about, why this scheme, and where it was published. `limit` is
-    √(3 · variance), whatever the distribution.
+    The response has the formula of the variance, and the reason and source of the scheme. `limit` is
+    √(3 · variance) for every distribution.
     """
     choose_media_type(join_lines(request, "accept"), [JSON])
     spec = LayerSpec.parse_query(decode_query(request.scope["query_string"]))
@@ -62,7 +62,7 @@ async def get_parameters(request: Request) -> Response:
     },
 )
 async def post_parameters(request: Request) -> Response:
-    """Decide for a layer spec in JSON, as GET does for a query. `Content-Location` names that GET."""
+    """Get the parameters of a layer spec in JSON. `Content-Location` has the URL of the same GET."""
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
     settings = get_context(request).settings
@@ -72,7 +72,7 @@ async def post_parameters(request: Request) -> Response:
 
 
 def respond(parameters: Parameters, headers: dict[str, str]) -> Response:
-    """Answer with what was decided."""
+    """Return a response with parameters in JSON."""
     return Response(
         orjson.dumps(parameters), headers={"Cache-Control": RELEASE_CACHE_CONTROL, **headers}, media_type=JSON
     )

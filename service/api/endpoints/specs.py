@@ -1,4 +1,4 @@
-"""Specs: from a request to a layer spec within the service's limits, and its parameters."""
+"""Specs: read a layer spec from a request, check the service's limits, and resolve its parameters."""
 
 from typing import NamedTuple, Self
 
@@ -32,7 +32,7 @@ class WeightsSpec(NamedTuple):
 
     @classmethod
     def of(cls, spec: LayerSpec, text: object, settings: Settings) -> Self:
-        """Resolve a spec and the text of its slices (None: the whole tensor). Raises SpecError."""
+        """Resolve a spec and the text of its slices (None for the whole tensor). Raises SpecError."""
         require_seed(spec)
         parameters = resolve_within_limits(spec, settings)
         if text is None:
@@ -88,6 +88,6 @@ async def read_weights_body(request: Request, settings: Settings) -> WeightsSpec
 
 
 def refuse_query(query: bytes) -> None:
-    """Refuse a query: the body has all fields. Raises SpecError."""
+    """Check that the query is empty. Raises SpecError."""
     for name, value in decode_query(query):
         raise SpecError([FieldError.of("query", "must be empty", f"{name}={value}")])

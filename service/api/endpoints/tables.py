@@ -1,4 +1,4 @@
-"""GET /v1/activations and /v1/schemes: the tables that a scheme is chosen by, a row each."""
+"""GET /v1/activations and /v1/schemes: the tables from which the service chooses a scheme."""
 
 from functools import cache
 
@@ -27,11 +27,11 @@ TABLES = {
 
 ROWS_SHOWN = 3  # in an example
 
-CACHING = {**BYTES, "Cache-Control": "An hour: reasons and references may change with a release."}
+CACHING = {**BYTES, "Cache-Control": "One hour: reasons and references may change with a release."}
 
 
 def describe_table(name: str, row: str) -> Schema:
-    """Describe the operation that answers a table."""
+    """Describe the operation that returns a table."""
     rows = {"type": "array", "items": refer(row)}
     schema = {"type": "object", "properties": {name: rows}, "required": [name]}
     first = to_json({name: TABLES[name][:ROWS_SHOWN]})
@@ -39,7 +39,7 @@ def describe_table(name: str, row: str) -> Schema:
         "parameters": describe_fields(FIELDS),
         "responses": {
             "200": describe_json("The whole table.", schema, {"first_rows": first}, CACHING),
-            "304": {"description": "The client has this table."},
+            "304": {"description": "The client has the current table."},
             **describe_errors(406, 412, 416, 422),
         },
     }
@@ -47,25 +47,25 @@ def describe_table(name: str, row: str) -> Schema:
 
 @router.get("/v1/activations", openapi_extra=describe_table("activations", "ActivationRow"))
 async def get_activations(request: Request) -> Response:
-    """List the activations that are known, and the scheme that suits each.
+    """List the supported activations, with the scheme that `scheme=auto` chooses for each.
 
-    This is what `scheme=auto` follows. Case, underscores and hyphens of a name do not matter.
+    Case, underscores and hyphens of a name do not matter.
     """
     return await respond_table(request, "activations")
 
 
 @router.get("/v1/schemes", openapi_extra=describe_table("schemes", "SchemeRow"))
 async def get_schemes(request: Request) -> Response:
-    """List the initialization schemes, each with its names, its formula and where it was published.
+    """List the initialization schemes, with names, formula, reason and reference.
 
-    Case, underscores and hyphens of a name do not matter. `auto`, the default, is the scheme that
+    Case, underscores and hyphens of a name do not matter. `auto`, the default, chooses the scheme that
     `/v1/activations` has for the activation.
     """
     return await respond_table(request, "schemes")
 
 
 async def respond_table(request: Request, name: str) -> Response:
-    """Answer with a table. Raises SpecError, HTTPException 406 or 412, UnsatisfiableError."""
+    """Return the response with a table. Raises SpecError, HTTPException 406 or 412, UnsatisfiableError."""
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
     return await respond_get(request, make_content(name))

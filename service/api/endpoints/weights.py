@@ -1,4 +1,4 @@
-"""GET and POST /v1/weights: the bytes of a tensor, or of a box or a byte range of it."""
+"""GET and POST /v1/weights: the bytes of a tensor, of a slice, or of a byte range."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,7 +37,7 @@ DENSE: Schema = {**examples.LAYER, "seed": 42, "name": "hidden1/kernel"}
 
 WEIGHTS_EXAMPLES: Schema = {
     "dense": {"summary": "A dense layer before a ReLU", "value": DENSE},
-    "shard": {"summary": "The first 128 rows of the same", "value": {**DENSE, "slice": "0:128,:"}},
+    "shard": {"summary": "The first 128 rows of this layer", "value": {**DENSE, "slice": "0:128,:"}},
     "large_seed": {
         "summary": "A seed beyond 2⁵³, as text",
         "value": {
@@ -49,7 +49,6 @@ WEIGHTS_EXAMPLES: Schema = {
     },
 }
 
-# endpoint → what its operation has beside summary and description
 HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
 
 
@@ -62,20 +61,18 @@ HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
         ],
         "responses": {
             "200": describe_bytes("The tensor.", HEADERS, *MEDIA_TYPES),
-            "206": describe_bytes(
-                "The range of bytes that was asked for.", {**HEADERS, **RANGE}, *MEDIA_TYPES
-            ),
-            "304": {"description": "The client has these bytes."},
+            "206": describe_bytes("The requested range of bytes.", {**HEADERS, **RANGE}, *MEDIA_TYPES),
+            "304": {"description": "The client has the current content."},
             **describe_errors(406, 412, 416, 422, 503, problem=examples.PROBLEM),
         },
     },
 )
 async def get_weights(request: Request) -> Response:
-    """Draw the weights of a layer.
+    """Get the weights of a layer.
 
-    The bytes are a function of the URL and never change, so that they may be cached forever, fetched in
-    ranges and resumed. `.npy` by default; `Accept: application/octet-stream` leaves its header out. HEAD
-    answers without drawing.
+    The bytes depend only on the URL and never change, so they can be cached forever, requested in ranges and
+    resumed. The default is `.npy`; with `Accept: application/octet-stream` there is no file header. HEAD does
+    not draw, unless it requests a digest.
     """
     settings = get_context(request).settings
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
@@ -95,9 +92,9 @@ async def get_weights(request: Request) -> Response:
     },
 )
 async def post_weights(request: Request) -> Response:
-    """Draw the weights of a layer spec in JSON: the bytes of the GET that `Content-Location` names.
+    """Get the weights of a layer spec in JSON. `Content-Location` has the URL of the same GET.
 
-    Conditions and ranges are for that GET.
+    Only that GET supports conditions and ranges.
     """
     settings = get_context(request).settings
     media_type = choose_media_type(join_lines(request, "accept"), MEDIA_TYPES)
@@ -122,12 +119,12 @@ def make_content(requested: WeightsSpec, media_type: str, root_path: str) -> Con
 
 
 def describe_shape(shape: tuple[int, ...]) -> dict[str, str]:
-    """Make the header of the shape of the content."""
+    """Make the header with the shape of the content."""
     return {"Weightinit-Shape": ",".join(map(str, shape))}
 
 
 def describe_parameters(parameters: Parameters) -> dict[str, str]:
-    """Make the headers of the parameters of weights."""
+    """Make the headers with the parameters of weights."""
     return {
         "Weightinit-Dtype": parameters.dtype,
         "Weightinit-Layout": parameters.layout,

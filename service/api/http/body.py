@@ -1,7 +1,7 @@
 """Bodies: read a JSON object from a request, strictly and within a limit.
 
 FastAPI's `max_body_size` is fixed when a route is declared. These limits are settings of the running service.
-A 413 names the limit and closes the connection.
+A 413 has the limit in its detail and closes the connection.
 """
 
 import json
@@ -29,7 +29,7 @@ def check_content_type(request: Request) -> None:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace('"', "").replace(" ", "").lower()
     if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
-        detail = f"The body must be {JSON}."
+        detail = f"Content-Type must be {JSON}, in UTF-8."
         raise HTTPException(415, detail, {"Accept-Post": JSON})
 
 
@@ -55,16 +55,16 @@ def check_length(length: int, limit: int) -> None:
 
 
 def check_values(body: bytes, most: int) -> None:
-    """Check the number of values in a body by its punctuation. Raises HTTPException 413.
+    """Check the number of values in a JSON body, estimated from its punctuation. Raises HTTPException 413.
 
-    Python parses JSON without a pause, and a long body would block all other requests.
+    Parsing holds the GIL, so a long body would block all other requests.
     """
     if sum(body.count(mark) for mark in b"[{:,") > most:
         raise HTTPException(413, f"The body must have at most {most} values.")
 
 
 def parse_json(body: bytes) -> Mapping[str, object]:
-    """Parse a JSON object (RFC 8259). NaN and infinity pass, so that the field's rule refuses them.
+    """Parse a JSON object (RFC 8259). NaN and infinity pass; the validation of fields rejects them.
 
     Raises HTTPException 400 if it is not JSON, and SpecError if it is not an object or repeats a name.
 
@@ -76,7 +76,7 @@ def parse_json(body: bytes) -> Mapping[str, object]:
 
 
 def _parse_plain(body: bytes) -> dict[str, object] | None:
-    """Parse a short object if it clearly repeats no name. Return None if the strict parser must decide.
+    """Parse a short object that repeats no name. Return None if the strict parser is needed.
 
     Each name is followed by a colon, so no name is repeated if there are as many names as colons. In a short
     body no integer is too long.

@@ -11,10 +11,10 @@ MAX_NAME_LENGTH = 100
 
 
 def format_disposition(name: str, suffix: str) -> str:
-    """Write a Content-Disposition that names a file after a tensor.
+    """Format a Content-Disposition header with a file name made from a tensor's name.
 
-    `filename` is ASCII that is safe in a shell, a path and a header. If the name has other letters,
-    `filename*` has them.
+    `filename` is ASCII that is safe in a shell, a path and a header. If the name is not ASCII, `filename*`
+    has it in UTF-8.
 
     >>> format_disposition("hidden1/kernel", ".npy")
     'attachment; filename="hidden1_kernel.npy"'

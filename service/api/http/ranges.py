@@ -28,14 +28,14 @@ class UnsatisfiableError(Exception):
 
 
 class ByteRange(NamedTuple):
-    """A requested range, inclusive of its end. A suffix has no first."""
+    """A requested range, with an inclusive end. For a suffix, `first` is None and `last` is its length."""
 
     first: int | None
     last: int | None
 
 
 class Span(NamedTuple):
-    """Half-open positions of bytes."""
+    """A half-open interval of byte positions."""
 
     start: int
     stop: int
@@ -92,7 +92,7 @@ def resolve_range(requested: ByteRange, length: int) -> Span:
 
 
 def format_content_range(span: Span, length: int) -> str:
-    """Write a Content-Range.
+    """Format a Content-Range header.
 
     >>> format_content_range(Span(700, 1200), 1200)
     'bytes 700-1199/1200'

@@ -1,4 +1,4 @@
-"""Responding: the conditions, range and digest of a request for content."""
+"""Respond to requests for content: evaluate conditions, ranges and digests."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,21 +14,21 @@ from service.api.sending.streaming import BodyResponse, while_connected
 
 
 async def respond_get(request: Request, content: Content) -> Response:
-    """Answer GET or HEAD: 200, 206 or 304. Raises HTTPException 412 or 503, UnsatisfiableError."""
+    """Respond to GET or HEAD: 200, 206 or 304. Raises HTTPException 412 or 503, UnsatisfiableError."""
     if not_modified := check_conditions(request, content):
         return not_modified
     span = choose_span(request, content)
-    return answer(request, content, span, await make_digest(request, content))
+    return make_response(request, content, span, await make_digest(request, content))
 
 
 async def respond_post(request: Request, content: Content, location: str) -> Response:
-    """Answer POST with the same content as a GET of `location`. Raises HTTPException 503."""
+    """Respond to POST with the same content as a GET of `location`. Raises HTTPException 503."""
     extra = {"Content-Location": location, **await make_digest(request, content)}
-    return answer(request, content, None, extra)
+    return make_response(request, content, None, extra)
 
 
 def check_conditions(request: Request, content: Content) -> Response | None:
-    """Answer 304 if the client has the bytes (RFC 9110, section 13.2.2). Raises HTTPException 412."""
+    """Return 304 if the client has the content (RFC 9110, section 13.2.2). Raises HTTPException 412."""
     if_match = join_lines(request, "if-match")
     if if_match is not None and not matches_strongly(if_match, content.etag):
         raise HTTPException(412, f"The entity tag is {content.etag}.", {"ETag": content.etag})
@@ -40,7 +40,7 @@ def check_conditions(request: Request, content: Content) -> Response | None:
 
 
 def choose_span(request: Request, content: Content) -> Span | None:
-    """Return the range that a GET requests, or None for the whole. Raises UnsatisfiableError.
+    """Return the range that a GET requests, or None for the whole content. Raises UnsatisfiableError.
 
     A request for several ranges gets the whole, which RFC 9110 allows (section 14.2).
     """
@@ -57,7 +57,7 @@ def choose_span(request: Request, content: Content) -> Span | None:
 
 
 async def make_digest(request: Request, content: Content) -> dict[str, str]:
-    """Make the Repr-Digest header, if the client wants one and the content is within the limit."""
+    """Make the Repr-Digest header if it is requested and the content is within the limit."""
     algorithm = choose_algorithm(join_lines(request, "want-repr-digest"))
     context = get_context(request)
     if algorithm is None or content.whole.length > context.settings.max_digest_bytes:
@@ -66,8 +66,8 @@ async def make_digest(request: Request, content: Content) -> dict[str, str]:
     return {"Repr-Digest": format_repr_digest(algorithm, await while_connected(request.receive, work))}
 
 
-def answer(request: Request, content: Content, span: Span | None, extra: dict[str, str]) -> Response:
-    """Answer 200 with the whole, or 206 with a span of it. Raises HTTPException 503."""
+def make_response(request: Request, content: Content, span: Span | None, extra: dict[str, str]) -> Response:
+    """Return 200 with the whole content, or 206 with a span of it. Raises HTTPException 503."""
     status, part = (200, Span(0, content.whole.length)) if span is None else (206, span)
     headers = {**content.headers, **extra, "Content-Length": str(part.length)}
     if span is not None:

@@ -37,7 +37,7 @@ class BodyResponse(Response):
         self._whole, self._span, self._context = whole, span, context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head and the body."""
+        """Send the head and the body of the response."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         client = scope.get("extensions", {}).get(EXTENSION)
         self._context.open_streams += 1
@@ -46,7 +46,7 @@ class BodyResponse(Response):
         except ReaderLeftError:
             return
         except asyncio.CancelledError:
-            return  # the shutdown timeout is over, and the server closes the connection
+            return  # the shutdown timeout has passed, and the server closes the connection
         finally:
             self._context.open_streams -= 1
 

@@ -60,7 +60,7 @@ def test_an_id_that_nothing_has_is_404(client, identity, path):
     response = client.get(f"/v1/models/{identity}{path}")
     assert response.status_code == 404
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert response.json()["detail"] == "No such model is published here."
+    assert response.json()["detail"] == "No model with this id is published on this service."
 
 
 @pytest.mark.parametrize("path", ["", "/parameters", "/weights", "/weights/conv.weight"])
@@ -204,7 +204,7 @@ def test_a_model_whose_canonical_form_is_beyond_the_limit_is_refused(client):
     defaults = {"scheme": "variance_scaling", "distribution": "truncated_normal", "mode": "fan_geo_avg"}
     response = client.post("/v1/models", json={"seed": 1, "defaults": defaults, "tensors": tensors})
     assert response.status_code == 422
-    assert "must come to at most 8388608 bytes in their canonical form" in response.json()["detail"]
+    assert "must have at most 8388608 bytes in canonical form" in response.json()["detail"]
 
 
 def test_what_is_decided_of_a_model_is_kept_apart_from_its_weights(client, url):

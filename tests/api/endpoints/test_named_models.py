@@ -85,7 +85,7 @@ def test_a_tensor_that_the_model_has_not_is_404_there(client, name):
 def test_a_name_that_nothing_was_published_under_is_404(client, path):
     response = client.get(f"/v1/names/team/nothing/1.0{path}")
     assert (response.status_code, response.headers["Cache-Control"]) == (404, "no-store")
-    assert response.json()["detail"] == "No model was published as team/nothing/1.0."
+    assert response.json()["detail"] == "No model is published under the name team/nothing/1.0."
 
 
 @each_path

@@ -84,7 +84,7 @@ def test_a_model_that_was_not_published_is_told_by_its_field(client, url):
 def test_a_name_that_was_not_published_is_not_found(client, url, name):
     for response in (client.get(url), client.delete(url, params={"author": "ada"})):
         assert response.status_code == 404
-        assert response.json()["detail"] == f"No model was published as {name}."
+        assert response.json()["detail"] == f"No model is published under the name {name}."
 
 
 def test_a_retired_name_is_gone_and_still_says_what_it_was(client, url, model):
