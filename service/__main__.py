@@ -1,9 +1,8 @@
-"""The command: python -m service [serve|openapi|selfcheck] [--host --port --workers …].
+"""The command line: python -m service [serve|openapi|selfcheck] [--host --port --workers …].
 
 Options become environment variables, from which each server process reads its settings. argparse parses them,
 because the command line of pydantic-settings 2.16 has three faults: its errors do not show whether an option
-or a variable is wrong, its help names the factory of a default instead of the default, and it reads the text
-`null` as None.
+or a variable is invalid, its help shows the factory of a default, not its value, and it reads `null` as None.
 """
 
 import argparse
@@ -17,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from service.settings import PREFIX, Settings
 
-HEALTHCHECK_TIMEOUT = 60  # seconds in which a server process must report, also on a busy machine
+HEALTHCHECK_TIMEOUT = 60  # seconds in which a server process must respond, even on a busy machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +74,7 @@ def print_openapi(_settings: Settings) -> int:
 
 
 def check_stream(_settings: Settings) -> int:
-    """Compare the stream with the golden vectors. Compiles the kernels if that was not done before."""
+    """Compare the stream with the golden vectors. Compiles the kernels unless they are cached."""
     from service.stream.selfcheck import check
 
     check()
@@ -94,7 +93,7 @@ def serve(settings: Settings) -> int:
 
 
 def run_server(settings: Settings) -> int:
-    """Run uvicorn."""
+    """Run uvicorn with the settings."""
     from functools import partial
 
     import uvicorn

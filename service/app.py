@@ -1,4 +1,4 @@
-"""The application: creates FastAPI with the routes, middleware and error handlers."""
+"""The application: FastAPI with the routes, middleware and error handlers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,12 +15,12 @@ from service.api.openapi import render_openapi
 from service.api.problems import HANDLERS
 from service.settings import Settings
 
-# FastAPI checks at each request whether OpenTelemetry is set up, which needs its SDK.
+# With telemetry on, FastAPI checks on each request whether OpenTelemetry is set up. That requires its SDK.
 OBSERVED = find_spec("opentelemetry.sdk") is not None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Create the application. Default settings: those of the environment."""
+    """Create the application. The default settings come from the environment."""
     app = FastAPI(
         title="weightinit",
         version=service.__version__,
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def live(app: FastAPI) -> AsyncIterator[None]:
-    """Check the stream beside the first requests, and stop the threads at the end."""
+    """Start the self-check, and at shutdown stop the threads and close the store."""
     context: Context = app.state.context
     context.start_check()
     try:

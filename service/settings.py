@@ -38,7 +38,7 @@ def check_not_empty(path: object) -> object:
 
 
 def check_database_url(url: SecretStr) -> SecretStr:
-    """Check the URL of a database. Raises ValueError, whose text omits the URL because of its password."""
+    """Check the URL of a database. Raises ValueError, without the URL, which may have a password."""
     text = url.get_secret_value()
     try:
         known = not text or make_url(text).drivername in {"postgresql", "postgres"}

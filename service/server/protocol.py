@@ -1,7 +1,7 @@
 """The HTTP/1.1 protocol: uvicorn's, with a limit for heads, timeouts for requests and a lingering close.
 
 It uses internals of uvicorn, so pyproject.toml limits the versions. A request with invalid HTTP syntax never
-reaches the application: this module answers it with application/problem+json (RFC 9457).
+reaches the application: this module responds to it with application/problem+json (RFC 9457).
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from service.api.sending.direct import EXTENSION
 from service.server.lingering_close import LingeringClose, ResponseTransport
 from service.server.timeouts import RequestTimeouts
 
-MAX_UNSENT_BYTES = 4096  # unsent bytes in a transport above which a stream waits
+MAX_UNSENT_BYTES = 4096  # a stream waits while the transport has more unsent bytes
 MAX_HEAD_BYTES = 64 * 1024  # bytes of the request target and all fields
 
 
 class TransportSocket:
-    """The socket below a transport: a `ClientSocket` (service.api.sending.direct) for a request's cycle."""
+    """The socket of a transport, as a `ClientSocket` (service.api.sending.direct) for one request."""
 
     def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
         self._transport, self._cycle = transport, cycle
@@ -58,11 +58,11 @@ class Protocol(HttpToolsProtocol):
     """
 
     _head_bytes = 0
-    # Received since the last complete part of a message. The parser keeps an incomplete field and reports
-    # nothing, so no other counter has it.
+    # Received since the last complete part of a message. The parser does not report an incomplete field, so
+    # _head_bytes does not count it.
     _incomplete_bytes = 0
     _has_progressed = False
-    _current: RequestResponseCycle | None = None  # being answered, or the last answered
+    _current: RequestResponseCycle | None = None  # of the current response, or the last one
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
-        """Start to count a head. A pipelined request may arrive in the same bytes as the one before."""
+        """Start to count a head. A pipelined request may arrive in the same bytes as its predecessor."""
         self._timeouts.start(self)
         super().on_message_begin()
         self._head_bytes = self._incomplete_bytes = 0
@@ -114,7 +114,7 @@ class Protocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Receive a field, of the head or behind a chunked body."""
+        """Receive a field, of the head or after a chunked body."""
         self._has_progressed = True
         self._count_head(len(name) + len(value))
         super().on_header(name, value)
@@ -140,15 +140,15 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def expire(self) -> None:
-        """Answer 408 and close (RFC 9110, section 15.5.9), unless an earlier request is being answered."""
+        """Send 408 and close (RFC 9110, section 15.5.9), unless an earlier response is due or being sent."""
         cycle = self._current
         if cycle and cycle.response_complete and cycle.more_body:
             self.transport.close()  # the response was sent before the body arrived
-        elif not (is_being_answered(cycle) or self.transport.is_closing()):
-            self._refuse(describe(408, "The request took too long to arrive."))
+        elif not (is_responding(cycle) or self.transport.is_closing()):
+            self._refuse(describe(408, "The request did not arrive completely in time."))
 
     def send_400_response(self, msg: str) -> None:
-        """Answer 400 or 431 and close. If a response is under way, only close."""
+        """Send 400 or 431 and close. If a response is being sent, only close."""
         cycle = self._current
         if cycle and cycle.response_started and not cycle.response_complete:
             self._close()
@@ -191,6 +191,6 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("the head is too long")  # httptools turns it into an HttpParserError
 
 
-def is_being_answered(cycle: RequestResponseCycle | None) -> bool:
-    """Return whether a response is due or under way: the request is complete, or the response has started."""
+def is_responding(cycle: RequestResponseCycle | None) -> bool:
+    """Return whether a response is due (its request is complete) or being sent."""
     return bool(cycle and not cycle.response_complete and (cycle.response_started or not cycle.more_body))

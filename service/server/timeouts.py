@@ -1,4 +1,4 @@
-"""Request timeouts: refuse requests that do not arrive in time.
+"""Request timeouts: reject requests that do not arrive in time.
 
 One timer checks all requests, because a timer for each would slow down every request.
 """
@@ -14,11 +14,11 @@ class Connection(Protocol):
     """A connection that a request is arriving on."""
 
     def expire(self) -> None:
-        """Refuse the request that did not arrive in time, unless an earlier response is still under way."""
+        """Reject the request that did not arrive in time, unless an earlier response is still being sent."""
 
 
 class RequestTimeouts:
-    """The connections of a process with an incomplete request, and the time when it started to arrive.
+    """The connections with an incomplete request, and the time when it started to arrive.
 
     One object serves one event loop. It can be pickled before its first use, for worker processes.
     """

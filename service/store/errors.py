@@ -47,7 +47,7 @@ FULL = "has no room left"
 READ_ONLY = "cannot be written to"
 DAMAGED = "is damaged"
 UNREACHABLE = "cannot be reached"
-SLOW = "did not answer in time"
+SLOW = "did not respond in time"
 
 # Primary result code of SQLite → what it means (https://www.sqlite.org/rescode.html).
 SQLITE_CODES: dict[int, str] = {

@@ -15,8 +15,8 @@ from service.store.tables import ModelRow
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 NEWER = "The storage was migrated by a newer version of the service, and this version cannot use it."
-GONE = "The storage is gone. Put it back, or restart the service to begin with an empty one."
-DAMAGED = "The storage is damaged: its tables lack the version of their schema."
+GONE = "The storage is gone. Restore it, or restart the service to start with an empty one."
+DAMAGED = "The storage is damaged: it has tables, but no schema version."
 
 # Alembic keeps the current migration in module state.
 ALEMBIC_LOCK = threading.Lock()
@@ -33,7 +33,7 @@ class Schema:
         self._existed = False
 
     def prepare(self, *, writing: bool) -> bool:
-        """Check the schema, and migrate it if necessary. Return False if there are no tables to read.
+        """Check the schema, and migrate it if necessary. Return False if there are no tables yet.
 
         Raises StoreUnavailableError if a newer version made the tables or if they are gone, and the errors of
         the database. The next call tries again.
@@ -44,7 +44,7 @@ class Schema:
             return self._is_current() or self._check(writing=writing)
 
     def invalidate(self) -> None:
-        """Have the next call check the schema again."""
+        """Check the schema again on the next call of `prepare`."""
         self._is_valid = False
 
     def _is_current(self) -> bool:

@@ -1,4 +1,4 @@
-"""PostgreSQL, by URL."""
+"""PostgreSQL: a database at a URL."""
 
 from collections.abc import Hashable
 
@@ -8,7 +8,7 @@ POOL_SIZE = 4
 CONNECT_TIMEOUT = 3  # seconds
 POOL_TIMEOUT = 5  # seconds
 DRIVER = "postgresql+psycopg"
-MIGRATION_LOCK = 0x77656967687469  # "weighti" in ASCII, to differ from the locks of other applications
+MIGRATION_LOCK = 0x77656967687469  # "weighti" in ASCII, unlike the locks of other applications
 
 # Timeouts of the server and tcp_user_timeout are in milliseconds, those of the connection in seconds.
 OPTIONS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000"
@@ -41,7 +41,7 @@ class Postgres:
         self.reader: Engine = self.writer.execution_options(isolation_level="AUTOCOMMIT")
 
     def identify(self) -> Hashable:
-        """Return True: the server reports a database that does not exist."""
+        """Return True. If the database does not exist, connecting raises an error."""
         return True
 
     def create(self) -> None:
@@ -52,6 +52,6 @@ class Postgres:
         self.writer.dispose()
 
     def lock(self, connection: Connection) -> None:
-        """Take the migration lock, and lift the statement timeout for the migration."""
+        """Take the migration lock, and disable the statement timeout until the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -69,7 +69,7 @@ class Sqlite:
             f"{self.path.absolute().as_uri()}?mode=rw",  # does not create the file
             uri=True,
             timeout=LOCK_TIMEOUT,
-            isolation_level=None,  # begin() begins transactions
+            isolation_level=None,  # transactions start in begin()
             check_same_thread=False,
         )
         try:
@@ -82,7 +82,10 @@ class Sqlite:
 
 
 def begin(connection: Connection) -> None:
-    """Take the write lock at the start: upgrading after a read fails if another process wrote meanwhile."""
+    """Take the write lock at the start of a transaction that writes.
+
+    Upgrading a read lock fails if another process has written since the read.
+    """
     if connection.get_execution_options().get(WRITE_OPTION):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

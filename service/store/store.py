@@ -93,6 +93,6 @@ class Store:
             try:
                 with self._database.writer.begin() as connection:
                     return change(connection)
-            except IntegrityError:  # another process was first: now its row is visible
+            except IntegrityError:  # another process was first, and its row is visible now
                 with self._database.writer.begin() as connection:
                     return change(connection)

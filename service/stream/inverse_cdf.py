@@ -1,4 +1,4 @@
-"""The inverse-CDF tables of stream version 1, which scripts/make_tables.py computed."""
+"""The inverse-CDF tables of stream version 1, made by scripts/make_tables.py."""
 
 import hashlib
 from pathlib import Path

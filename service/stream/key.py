@@ -1,4 +1,4 @@
-"""Keys: 128 bits for each tensor, which make its draws independent of all others."""
+"""Keys: 128 bits for each tensor, so that its draws are independent of those of other tensors."""
 
 import hashlib
 import struct

@@ -46,7 +46,7 @@ def draw_words(key: Key, positions: NDArray[np.uint64]) -> NDArray[np.uint32]:
 
 
 def transform_uniform(words: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Return the odd multiple of 2^-32 nearest each draw on (-1, 1)."""
+    """Return each draw as a uniform value on (-1, 1), an odd multiple of 2^-32."""
     return (2.0 * words.astype(np.float64) + 1.0 - 2.0**32) / 2.0**32
 
 

@@ -1,4 +1,4 @@
-"""Tensors: draw any range of elements of a slice of a seeded tensor."""
+"""Tensors: draw any range of elements of a seeded tensor or a slice of it."""
 
 import math
 from collections.abc import Callable
@@ -34,7 +34,7 @@ Fill = Callable[[int, NDArray[np.uint8]], None]  # takes the first element to wr
 
 @dataclass(frozen=True)
 class Tensor:
-    """A slice of a seeded tensor. Elements are counted row-major, in the order of the layout.
+    """A seeded tensor or a slice of it. Elements are numbered row-major, in the order of the layout.
 
     `factor` multiplies the standard transform: the limit of a uniform, the stddev of a normal. `bound` is the
     largest magnitude that the dtype can represent inside the open interval of the distribution.
@@ -99,7 +99,7 @@ class Tensor:
         )
 
     def bind(self) -> Fill:
-        """Return `fill` without its checks, for callers that split the tensor into runs of elements."""
+        """Return `fill` without its checks, for callers that request valid ranges."""
         return self._kernel
 
     def fill(self, start: int, out: NDArray[np.uint8], /) -> None:
@@ -115,17 +115,17 @@ class Tensor:
         self._kernel(start, out)
 
     def read(self) -> bytes:
-        """Return all little-endian bytes, of a small tensor."""
+        """Return all little-endian bytes. For small tensors, since they are in memory at once."""
         out = np.empty(self.nbytes, np.uint8)
         self.fill(0, out)
         return out.tobytes()
 
 
 def compute_span(parameters: Parameters) -> tuple[float, float]:
-    """Return factor and bound: the multiplier of the standard transform, and the largest magnitude allowed.
+    """Return the multiplier of the standard transform, and the largest magnitude allowed.
 
-    So no rounded value reaches the end of the open interval: ±limit of a uniform, ±2σ / 0.8796… of a
-    truncated normal.
+    The bound keeps rounded values inside the open interval: ±limit of a uniform, ±2σ / 0.8796… of a truncated
+    normal.
     """
     if parameters.distribution == "uniform":
         return parameters.limit, round_below(parameters.limit, parameters.dtype)
@@ -155,7 +155,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConstantTensor:
-    """A tensor of one value."""
+    """A tensor with one value everywhere."""
 
     shape: tuple[int, ...]
     dtype: TensorDtypeName

@@ -15,7 +15,7 @@ from service.store.errors import explain, translate_errors
         (errors.TooManyConnections(), "has too many connections"),
         (errors.OutOfMemory(), "has no resources left"),
         (errors.InsufficientPrivilege(), "does not grant the permissions that the service needs"),
-        (errors.QueryCanceled(), "did not answer in time"),
+        (errors.QueryCanceled(), "did not respond in time"),
         (errors.LockNotAvailable(), "is locked by another process"),
         (errors.AdminShutdown(), "was shut down"),
         (errors.ReadOnlySqlTransaction(), "cannot be written to"),

@@ -1,4 +1,4 @@
-"""Alembic runs this to migrate, in the caller's transaction. It does not configure any logger."""
+"""Alembic's environment. It migrates in the caller's transaction and does not configure logging."""
 
 from alembic import context
 

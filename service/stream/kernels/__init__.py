@@ -1,7 +1,7 @@
 """Stream version 1 compiled by Numba: Philox, transforms and rounding, in blocks that fit the L1 cache.
 
-Every loop is plain, so that LLVM vectorises it; reference.py computes the same bits in NumPy. fastmath stays
-off: it would contract products and sums into FMA, which rounds differently.
+Loops are simple enough for LLVM to vectorize; reference.py computes the same bits in NumPy. fastmath is off,
+because it would contract products and sums into FMA, which rounds differently.
 """
 
 from service.stream.kernels.encode import DTYPE_CODES

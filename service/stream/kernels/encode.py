@@ -1,4 +1,4 @@
-"""Encoding: from words and magnitudes to the elements of a dtype, each with the sign of its word."""
+"""Encoding: convert magnitudes to a dtype, with the sign bits of the words."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,25 +15,25 @@ FLOAT64, FLOAT32, BFLOAT16 = DTYPE_CODES["float64"], DTYPE_CODES["float32"], DTY
 
 @njit(nogil=True, inline="always")
 def encode_float64(size, bound, sign):
-    """Return the bits of a magnitude, clipped to the bound."""
+    """Return the bits of a magnitude as float64, clipped to the bound, with a sign bit."""
     return uint64(bits64(min(size, bound))) | uint64(sign) << HIGH
 
 
 @njit(nogil=True, inline="always")
 def round_once(size, bound):
-    """Return the bits of a magnitude rounded to float32 and clipped to the bound, itself a float32."""
+    """Return the bits of a magnitude rounded to float32 and clipped to the bound, also a float32."""
     return bits32(min(float32(size), float32(bound)))
 
 
 @njit(nogil=True, inline="always")
 def encode_float32(size, bound, sign):
-    """Return the bits of a magnitude rounded once."""
+    """Return the bits of a magnitude as float32, clipped to the bound, with a sign bit."""
     return round_once(size, bound) | sign
 
 
 @njit(nogil=True, inline="always")
 def encode_bfloat16(size, bound, sign):
-    """Return the float32 rounded to bfloat16, its upper half, ties to even."""
+    """Return the bits of a magnitude rounded to float32, then to bfloat16, ties to even."""
     bits = round_once(size, bound)
     last = uint32(uint32(bits >> uint32(16)) & uint32(1))
     rounded = uint32(uint32(bits + uint32(0x7FFF)) + last)
@@ -42,7 +42,9 @@ def encode_bfloat16(size, bound, sign):
 
 @njit(nogil=True, inline="always")
 def encode_float16(size, bound, sign):
-    """Return the float32 rounded to binary16, ties to even, in integer arithmetic: not every CPU has F16C.
+    """Return the bits of a magnitude rounded to float32, then to binary16, ties to even.
+
+    In integer arithmetic, because not every CPU has F16C.
 
     For a normal result the exponent bias changes from 127 to 15 and 13 fraction bits are dropped. A subnormal
     result is rounded by adding 1/2, whose last fraction bit has the weight of binary16's smallest
@@ -58,7 +60,7 @@ def encode_float16(size, bound, sign):
 
 
 def make_encode(measure: Callable[..., Any], flip: np.uint32) -> Any:
-    """Make the kernel that encodes the magnitudes `measure(words[j], y, j)`; `flip` inverts the sign bit."""
+    """Make the kernel that encodes the magnitudes `measure(words[j], y, j)`. `flip` inverts the sign bits."""
 
     @njit(nogil=True)
     def encode(dtype_code, words, y, factor, bound, out):
@@ -96,7 +98,7 @@ def measure_uniform(word, _y, _j):
 
 @njit(nogil=True, inline="always")
 def measure_tabled(_word, y, j):
-    """Return the magnitude that the table transform computed."""
+    """Return the magnitude that transform_table computed."""
     return y[j]
 
 

@@ -15,13 +15,13 @@ from service.stream.kernels.transforms import UNIFORM, transform_table
 
 HERE = Path(__file__).parent
 NO_TILE = np.uint64(0xFFFFFFFFFFFFFFFF)
-UNIT = 2.0**-31  # of a uniform's magnitudes; a factor times it is exact
+UNIT = 2.0**-31  # unit of measure_uniform; multiplying the factor by it is exact
 BLOCK = 1024
 
 
 @njit(nogil=True)
 def convert(words, count, distribution_code, tables, factor, bound, dtype_code, index, y, out):
-    """Convert count words, at most a block, to the elements of out, a buffer of bytes."""
+    """Convert count words, at most BLOCK, to the elements of out, a buffer of bytes."""
     if distribution_code == UNIFORM:
         encode_uniform(dtype_code, words, y, factor * UNIT, bound, out)
     else:
@@ -31,7 +31,7 @@ def convert(words, count, distribution_code, tables, factor, bound, dtype_code, 
 
 @njit(nogil=True)
 def copy_words(key, positions, start, tile_words, held, words):
-    """Copy the draws of consecutive elements from whole tiles; return the tile in tile_words."""
+    """Copy the draws of consecutive elements from their tiles. Return the tile in tile_words."""
     done = 0
     while done < words.size:
         position, left = locate(positions, start + done)
@@ -46,9 +46,9 @@ def copy_words(key, positions, start, tile_words, held, words):
 
 @njit(nogil=True)
 def take_words(key, positions, start, count, tile_words, held, words):
-    """Return the tile in tile_words, and the array that begins with the draws of count elements.
+    """Return the number of the tile in tile_words, and an array that starts with the draws of count elements.
 
-    That array is a view of tile_words where one tile holds them all, else words.
+    It is a view of tile_words if one tile has all of them, and otherwise words.
     """
     position, left = locate(positions, start)
     first = int64(position & uint64(TILE - 1))
@@ -59,21 +59,21 @@ def take_words(key, positions, start, count, tile_words, held, words):
 
 @njit(nogil=True)
 def hold_tile(key, tile, tile_words, held):
-    """Draw a tile unless tile_words holds it already; return its number."""
+    """Draw a tile into tile_words unless it is there already. Return its number."""
     if tile != held:
         draw_tile(key, tile, tile_words[:TILE])
     return tile
 
 
 def digest_sources(folder: Path, *others: Path) -> str:
-    """Return a digest, 16 hexadecimal digits, of the source files in a folder and some others."""
+    """Return a digest, 16 hexadecimal digits, of the source files in a folder and other files."""
     sources = b"".join(path.read_bytes() for path in (*sorted(folder.glob("*.py")), *others))
     return hashlib.sha256(sources).hexdigest()[:16]
 
 
-# Numba invalidates its cache by the file of the cached function only, and misses changes in the files of its
-# callees, so the cache directory has in its name the digest of all sources that it depends on: the kernels,
-# and the dtype codes. The setting is global to the process.
+# Numba checks only the file of the cached function for changes, not the files of its callees. So the name of
+# the cache directory has a digest of all sources that the function depends on: the kernels and the dtype
+# codes. The setting is global to the process.
 DIGEST = digest_sources(HERE, Path(dtypes.__file__))
 config.CACHE_DIR = str(Path(config.CACHE_DIR or HERE / "__pycache__") / DIGEST)
 
@@ -103,7 +103,7 @@ def fill(key, positions, distribution_code, tables, factor, bound, dtype_code, i
     listed = list_steps(positions, 1 if dense else max(min(BLOCK, total), 1))
     while at < total:
         count, source = min(BLOCK, total - at), words
-        # Without a prefetch the stores of a block wait for memory.
+        # Prefetch the next block, whose stores would otherwise wait for memory.
         for line in range((at + BLOCK) * itemsize, (at + BLOCK + count) * itemsize, 64):
             prefetch(out, line)
         if dense:

@@ -1,4 +1,4 @@
-"""The bits of scalars, and the masks that all kernels share."""
+"""Numba intrinsics for the bits of scalars and for prefetching, and the masks that kernels share."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ MAGNITUDE, SIGN = np.uint32(0x7FFFFFFF), np.uint32(0x80000000)
 
 
 def reinterpret(source: Any, target: Any, llvm: ir.Type) -> Any:
-    """Return an intrinsic that reads the bits of one scalar type as another."""
+    """Make an intrinsic that reinterprets the bits of one scalar type as another."""
 
     @intrinsic
     def cast(_typing: Any, _value: Any) -> Any:
@@ -27,7 +27,7 @@ bits32 = reinterpret(float32, uint32, ir.IntType(32))
 
 @intrinsic
 def prefetch(_typing: Any, out: Any, at: Any) -> Any:
-    """Prefetch the cache line of out[at], which may lie beyond the end: a hint, and no access."""
+    """Prefetch the cache line of out[at]. It may be beyond the end: a prefetch does not access memory."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         i32, pointer = ir.IntType(32), ir.IntType(8).as_pointer()

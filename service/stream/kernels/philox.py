@@ -1,4 +1,4 @@
-"""Philox4x32-10: the 32-bit draws of positions, by whole tiles or one by one."""
+"""Philox4x32-10: compute the 32-bit draws of whole tiles or of single positions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -81,14 +81,14 @@ def to_block(position):
 
 @njit(nogil=True, inline="always")
 def pick_lane(position, w0, w1, w2, w3):
-    """Return the word of a position's lane, its bits 10 and 11, by masks, which LLVM vectorises."""
+    """Return the word of a position's lane, its bits 10 and 11, by masks, which LLVM vectorizes."""
     odd, upper = -(position >> uint64(10) & uint64(1)), -(position >> uint64(11) & uint64(1))
     even_word, odd_word = w0 ^ ((w0 ^ w2) & upper), w1 ^ ((w1 ^ w3) & upper)
     return even_word ^ ((even_word ^ odd_word) & odd)
 
 
 draw_any_lane = make_draw(pick_lane)
-# With a known lane LLVM removes the last round of the other lanes, and the selection.
+# With a constant lane, LLVM removes the selection and the last round of the other lanes.
 draw_lane0 = make_draw(njit(inline="always")(lambda _n, word, _1, _2, _3: word))
 draw_lane1 = make_draw(njit(inline="always")(lambda _n, _0, word, _2, _3: word))
 draw_lane2 = make_draw(njit(inline="always")(lambda _n, _0, _1, word, _3: word))

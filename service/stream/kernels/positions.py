@@ -1,6 +1,6 @@
-"""Strided positions: which positions the elements of a slice take, and the draws at them.
+"""Strided positions: compute the positions of the elements of a slice, and draw at them.
 
-A line is one element, or the innermost axes that together are short. All lines have the same steps, the
+A line is one element, or the innermost axes if they are short together. All lines have the same steps, the
 distances of their elements from the first one. The steps of a few lines are computed once and added to the
 first position of each block.
 """
@@ -10,12 +10,12 @@ from numba import int64, njit, uint32, uint64
 
 from service.stream.kernels.philox import LANE, TILE, draw_steps
 
-FARTHEST = np.uint64(2**32 - 1)  # a step is a u32, so that more fit a register
+FARTHEST = np.uint64(2**32 - 1)  # steps are u32, so that more of them fit in a vector register
 
 
 @njit(nogil=True)
 def locate(positions, start):
-    """Return the position of element `start`, and how many elements its innermost axis has from there on."""
+    """Return the position of element `start`, and the elements left in its innermost axis."""
     sizes, strides, position = positions
     rest = start
     for axis in range(sizes.size - 1, -1, -1):
@@ -26,10 +26,10 @@ def locate(positions, start):
 
 @njit(nogil=True)
 def is_dense(sizes, strides):
-    """Tell whether drawing whole tiles costs less than drawing single positions.
+    """Return whether drawing whole tiles is faster than drawing single positions.
 
-    It does for long contiguous runs, and for short runs with small gaps, unless the next axis leaves the tile
-    after a few.
+    It is faster for long contiguous runs, and for short runs with small gaps, unless the next axis leaves the
+    tile after a few runs.
     """
     if strides[-1] != uint64(1) or sizes[-1] >= LANE or sizes.size == 1:
         return strides[-1] == uint64(1)
@@ -39,10 +39,10 @@ def is_dense(sizes, strides):
 
 @njit(nogil=True)
 def list_steps(positions, count):
-    """Return steps, their last, their largest within a tile, the size of a line and the axis of the lines.
+    """Return steps, their last, their largest modulo a tile, the size of a line and the axis of the lines.
 
-    There are enough lines for `count` steps from any element of the first line, unless the axis or the range
-    of a u32 ends before.
+    They have enough lines for `count` steps from any element of the first line, unless the axis or the range
+    of u32 ends before.
     """
     sizes, strides = positions[0], positions[1]
     steps, last = np.zeros(3 * count, np.uint32), uint64(0)

@@ -1,4 +1,4 @@
-"""Transforms: from words to magnitudes of the standard distributions, in float64."""
+"""Transforms: convert words to magnitudes of the standard distributions, in float64."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from service.stream.kernels.intrinsics import MAGNITUDE, bits64
 DISTRIBUTION_CODES: dict[DistributionName, int] = {"uniform": 0, "normal": 1, "truncated_normal": 2}
 UNIFORM = DISTRIBUTION_CODES["uniform"]
 
-# The offset of a row in its table: exponent and 5 leading fraction bits of x, less those of 1/2, times 4
+# Offset of a row in its table: (exponent and 5 leading fraction bits of x, minus those of 1/2) · 4
 # coefficients.
 OFFSET_SHIFT, OFFSET_MASK, OFFSET_BASE = 52 - 5 - 2, ~3, 1022 << (5 + 2)
 
 
 @intrinsic
 def evaluate_cubics(_typing: Any, table: Any, index: Any, y: Any, start: Any) -> Any:
-    """Replace y[start:start+4] by the cubics of four table rows at those points, by Horner's rule.
+    """Replace y[start:start+4] by the values of the cubics of four table rows, by Horner's rule.
 
-    LLVM does not vectorise the plain loop, which needs a gather. Four whole-row loads and a 4 by 4 transpose
-    in registers are twice as fast as the loop and as the gather instruction on Zen 3.
+    LLVM does not vectorize the simple loop, which needs a gather. On Zen 3, four loads of whole rows and a
+    4 by 4 transpose in registers are twice as fast as the loop and as the gather instruction.
     """
     double, i32, i64 = ir.DoubleType(), ir.IntType(32), ir.IntType(64)
     row_type = ir.VectorType(double, 4)
@@ -59,7 +59,7 @@ def evaluate_cubics(_typing: Any, table: Any, index: Any, y: Any, start: Any) ->
 
 @njit(nogil=True)
 def transform_table(words, table, y, index):
-    """Set y to the magnitudes of the tabled inverse CDF; words.size is a multiple of four."""
+    """Set y to the magnitudes of the tabulated inverse CDF. words.size is a multiple of four."""
     for j in range(words.size):
         magnitude = float64(int32(words[j] & MAGNITUDE)) + 0.5
         y[j] = magnitude

@@ -1,1 +1,1 @@
-"""The migrations: each module names the one before it."""
+"""The migrations, one module each. `down_revision` is the previous one."""

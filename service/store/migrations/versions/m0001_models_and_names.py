@@ -1,4 +1,4 @@
-"""Models and names."""
+"""Create the tables of models and names."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "models",
         sa.Column("id", make_text(64), nullable=False),
@@ -38,5 +38,5 @@ def upgrade() -> None:
 
 
 def make_text(length: int) -> sa.String:
-    """Make the type of a text that is compared by code points."""
+    """Make a text type that is ordered by code points."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
