@@ -1,4 +1,4 @@
-# Both stages start from the same image: Python 3.11 or newer as python3, with its venv module.
+# The image of both stages. It needs Python 3.11 or newer as python3, with the venv module.
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS builder
@@ -13,13 +13,12 @@ RUN ["/app/venv/bin/python", "-m", "pip", "wheel", "--disable-pip-version-check"
 COPY LICENSE LICENSE
 COPY scripts/container container
 COPY service service
-# Compile Python and kernels here, so that a container has nothing left to compile.
+# Compile Python and kernels here, so that containers start faster.
 #
-# Numba files machine code under the name and the features of the processor it was made for. On the kind of
-# machine that built the image, a container is ready at once. On another kind it finds nothing that fits, compiles
-# for some seconds at its start, and then serves the same bytes: the stream does not depend on the instructions
-# that make it. Pinning one processor for all (NUMBA_CPU_NAME, NUMBA_CPU_FEATURES) would save those seconds, and
-# cost every machine its widest vectors for as long as it serves.
+# Numba caches machine code by the name and features of the processor. On the kind of processor that built the
+# image, a container is ready at once. On another kind it compiles for some seconds at its start, and then serves
+# the same bytes: the stream does not depend on the instruction set. Compiling for one processor (NUMBA_CPU_NAME,
+# NUMBA_CPU_FEATURES) would save those seconds, but no machine would use wider vectors.
 ENV NUMBA_CACHE_DIR=/app/kernels
 RUN /app/venv/bin/python -m compileall -q service && /app/venv/bin/python -m service selfcheck
 
@@ -29,7 +28,7 @@ LABEL org.opencontainers.image.title="weightinit" \
       org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /app
 COPY --from=builder /app /app
-# Published models: a volume mounted here takes over the owner.
+# Published models. A new volume that is mounted here gets the owner of this directory.
 RUN ["install", "-d", "-o", "10001", "-g", "10001", "/data"]
 VOLUME /data
 ENV HOME=/tmp \

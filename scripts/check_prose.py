@@ -1,6 +1,6 @@
-"""Check the prose of pages, docstrings, comments and messages: proselint's rules, and words to avoid.
+"""Check the prose of pages, docstrings, comments and messages with proselint and a list of words to avoid.
 
-`scripts/words.toml` has the words, with what to write instead, and the checks of proselint that are off.
+`scripts/words.toml` has the words, with replacements, and the checks of proselint that are off.
 """
 
 import io
@@ -21,7 +21,7 @@ SETTINGS = tomllib.loads((ROOT / "scripts/words.toml").read_text(encoding="utf-8
 PAGES = ("README.md", "CONTRIBUTING.md", "clients/README.md", "docs/*.md")
 CODE = ("service/**/*.py", "clients/weightinit/**/*.py")
 
-# What is no prose: blocks and spans of code, doctests, links' targets, tables' rules.
+# Not prose: blocks and spans of code, doctests, targets of links, rules of tables.
 NO_PROSE = re.compile(
     r"^ *```.*?^ *```$|`[^`\n]*`|^ *(?:>>>|\.\.\. ).*$|\]\([^)]*\)|https?://\S+|^\|[-:| ]+\|$|^ {4,}\$ .*$",
     re.MULTILINE | re.DOTALL,
@@ -29,7 +29,7 @@ NO_PROSE = re.compile(
 
 
 def main() -> int:
-    """Print what is wrong, a line each; return 1 if anything is."""
+    """Print a line for each problem. Return 1 if there is one."""
     CheckRegistry().register_many(__register__)
     found = [line for path, prose in read_all() for line in check(path, prose)]
     print("\n".join(found), end="\n" if found else "")
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def read_all() -> Iterator[tuple[str, str]]:
-    """Yield the prose of each page and module, all else blank, so that lines keep their numbers."""
+    """Yield the prose of each page and module. All else is blank, so that line numbers stay correct."""
     for pattern in PAGES:
         for path in sorted(ROOT.glob(pattern)):
             yield str(path.relative_to(ROOT)), blank(path.read_text(encoding="utf-8"))
@@ -47,7 +47,7 @@ def read_all() -> Iterator[tuple[str, str]]:
 
 
 def read_strings(source: str) -> str:
-    """Return the comments and strings of a module of Python, on their lines."""
+    """Return the comments and strings of Python source, on their lines."""
     lines: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in {tokenize.COMMENT, tokenize.STRING}:
@@ -58,12 +58,12 @@ def read_strings(source: str) -> str:
 
 
 def blank(text: str) -> str:
-    """Blank out what is no prose."""
+    """Replace everything that is not prose."""
     return NO_PROSE.sub(lambda match: re.sub(r"[^\n]+", " – ", match[0]), text)
 
 
 def check(path: str, prose: str) -> Iterator[str]:
-    """Yield what is wrong with a text, with file and line."""
+    """Yield a line for each problem in a text, with file and line number."""
     for wrong, right in SETTINGS["words"].items():
         pattern = rf"\b{wrong}\b".replace(" ", r"\s+")
         for match in re.finditer(pattern, prose, re.IGNORECASE):

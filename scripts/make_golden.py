@@ -1,9 +1,9 @@
-"""Make service/stream/golden.json: what stream version 1 answers, for ever.
+"""Make service/stream/golden.json: the golden vectors of stream version 1, which never change.
 
-Drawn by the NumPy reference, which the compiled kernels never touch: each distribution, dtype and layout, at
-the start of a small tensor and beyond position 2^40 of a huge one; runs through all lanes of several tiles;
-draws held at the bound; slices that take the other paths through the kernels. Cases may be added; only a new
-stream version may change one.
+The NumPy reference draws them, without the compiled kernels. They cover each distribution, dtype and layout,
+at the start of a small tensor and beyond position 2^40 of a huge one; runs through all lanes of several
+tiles; draws clipped to the bound; and slices that use the other paths through the kernels. Cases may be
+added; only a new stream version may change one.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ LAYOUTS = ("IO", "OI", "WIO", "OIW", "HWIO", "OIHW", "DHWIO", "OIDHW", "GIO", "I
 SMALL, LARGE = (5, 4, 3, 2, 2), (2**9, 2**10, 2**11, 2**7, 2**8)
 ACROSS = 6
 SHORT = 2048
-#: Draws so near the open interval's end that they would round onto it: they stop at the bound.
+#: Draws so near the end of the open interval that they would round to it, so they are clipped to the bound.
 AT_BOUND = (
     ("uniform", "float32", 111721868),
     ("uniform", "float32", 126461483),
@@ -41,7 +41,7 @@ SLICES = {
 
 
 def make_case(values: dict[str, object], intervals: list[tuple[int, int]]) -> dict[str, object]:
-    """Return one case: a spec, a slice of it as half-open intervals, and its bytes or their digest."""
+    """Return a case: a spec, a slice of it as half-open intervals, and the bytes or their digest."""
     spec = LayerSpec.parse({"activation": "relu", "seed": 42, **values})
     drawn = draw_slices(
         spec, resolve_parameters(spec), tuple(slice(*bounds) for bounds in intervals)
@@ -87,7 +87,7 @@ def make_line(distribution: str, dtype: str, start: int, length: int, name: str)
 
 
 def make_slices(distribution: str, name: str) -> dict[str, object]:
-    """Return a case of one of the slices that take other paths through the kernels."""
+    """Return a case of one of SLICES, which use other paths through the kernels."""
     shape, layout, intervals = SLICES[name]
     values = {
         "shape": shape,
@@ -100,7 +100,7 @@ def make_slices(distribution: str, name: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Write every combination."""
+    """Write all cases."""
     cases = [
         *(make_corner(*row) for row in product(DISTRIBUTIONS, DTYPES, LAYOUTS, (SMALL, LARGE))),
         *(make_line(*row, 2**35 + 1235, 9001, "golden/run") for row in product(DISTRIBUTIONS, DTYPES)),

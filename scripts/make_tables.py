@@ -1,8 +1,8 @@
 """Make service/stream/tables.npy: the two inverse-CDF tables of stream version 1.
 
 Each segment's cubic interpolates the exact transform, computed with 60 digits by mpmath, at the four
-Chebyshev nodes of the segment (Trefethen, Approximation Theory and Practice, 2013, ch. 2). Run it twice and
-the bytes are the same; the SHA-256 it prints is the one that service/stream/inverse_cdf.py insists on.
+Chebyshev nodes of the segment (Trefethen, Approximation Theory and Practice, 2013, ch. 2). The result is
+reproducible: the SHA-256 it prints is the one that service/stream/inverse_cdf.py requires.
 """
 
 import hashlib
@@ -32,15 +32,15 @@ def normal(x: mp.mpf) -> mp.mpf:
 
 
 def truncated_normal(x: mp.mpf) -> mp.mpf:
-    """Return |z| of a normal cut at ±2, scaled to unit variance, at magnitude x in (0, 2^31)."""
+    """Return |z| of a normal truncated at ±2, scaled to unit variance, at magnitude x in (0, 2^31)."""
     return quantile(mp.mpf(1) / 2 - CENTRAL_MASS * (1 - x / HALF_RANGE)) / TRUNCATED_STDDEV
 
 
 def fit(transform: Callable[[mp.mpf], mp.mpf], start: mp.mpf, width: mp.mpf) -> list[float]:
     """Return c0..c3 of the cubic through the transform at the segment's Chebyshev nodes.
 
-    In the last segment they are stretched to reach its end, where both transforms are 0: so the cubic is 0
-    there too, and the smallest magnitudes keep their relative precision.
+    In the last segment the nodes are stretched to reach its end, where both transforms are 0. The cubic is
+    then 0 there too, which preserves the relative precision of the smallest magnitudes.
     """
     reach = 1 + NODES[0] if start + width == HALF_RANGE else mp.mpf(2)
     xs = [start + width * (1 + node) / reach for node in NODES]
@@ -49,7 +49,7 @@ def fit(transform: Callable[[mp.mpf], mp.mpf], start: mp.mpf, width: mp.mpf) -> 
 
 
 def make_table(transform: Callable[[mp.mpf], mp.mpf]) -> list[list[float]]:
-    """Return one row of four coefficients for each octave from 2^-1 and each segment of it."""
+    """Return a row of four coefficients for each segment of each octave, starting at 2^-1."""
     octaves = [mp.mpf(2) ** (exponent - 1) for exponent in range(OCTAVES)]
     return [
         fit(transform, octave * (1 + mp.mpf(k) / SEGMENTS), octave / SEGMENTS)

@@ -1,23 +1,22 @@
 #!/usr/bin/env python3
-"""Measure how easy it is to find a thing in the code: sizes, imports, and which files a request runs through.
+"""Measure how easy it is to navigate the code: sizes, imports, and the files that a request runs through.
 
     python scripts/measure_house.py                         # the service and the client
     python scripts/measure_house.py starlette httpx svcs    # and other packages, installed or as a folder
-    python scripts/measure_house.py --request               # and what runs in a GET of weights
-    python scripts/measure_house.py --checkout ../old       # the same of another checkout
+    python scripts/measure_house.py --request               # and the files that a GET of weights runs
+    python scripts/measure_house.py --checkout ../old       # the same for another checkout
 
 Sizes are read from the source with `ast`. Files are modules that are neither tests nor an `__init__`. A
-function is counted from `def` to its last line, methods and nested ones included. `lines` and `functions`
-are the median and the 90th percentile. Imports are those at the top level of a module, without `if
-TYPE_CHECKING`. The depth is the longest chain of modules of which each imports the next; packages
-(`__init__`) are links of it, and a cycle counts as one. A module is imported once if exactly one other
-imports it, and short if it has less than 45 lines.
+function is counted from `def` to its last line; methods and nested functions count too. `lines` and
+`functions` are the median and the 90th percentile. Imports are those at the top level of a module, without
+`if TYPE_CHECKING`. The depth is the length of the longest chain of imports; packages (`__init__`) count, and
+a cycle counts as one. A module is imported once if exactly one other module imports it, and short if it has
+less than 45 lines.
 
-A request is served by the real server in this process, after one to warm up. A file is counted if code of
-it runs between the request and the end of its answer, in any thread. A boundary is crossed when a function
-is called or resumed in another file than the one before it in the same thread. `calls` are those made
-directly from one project file into another. Threads wait for one another now and then, so these are medians
-of several requests.
+The real server handles the requests in this process, after a warm-up. A file is counted if its code runs
+between the request and the end of the response, in any thread. A boundary is crossed when a function is
+called or resumed in another file than the previous one in the same thread. `calls` are those made directly
+from one project file into another. Timing varies between threads, so these are medians of several requests.
 """
 
 import argparse
@@ -50,7 +49,7 @@ COLUMNS = ["package", "files", "lines", "functions", "folder", "depth", "importe
 
 @dataclass
 class Module:
-    """A module of a package: its size, its functions' sizes and what it imports of the package."""
+    """A module of a package: its size, the sizes of its functions, and its imports from the package."""
 
     name: str
     path: Path
@@ -86,7 +85,7 @@ def read_package(name: str, folder: Path) -> dict[str, Module]:
 
 
 def find_imports(tree: ast.AST, module: Module, modules: dict[str, Module]) -> Iterator[str]:
-    """Find the modules of a package that one of them imports at its top level."""
+    """Yield the modules of the package that a module imports at its top level."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -104,7 +103,7 @@ def find_imports(tree: ast.AST, module: Module, modules: dict[str, Module]) -> I
 
 
 def resolve_base(node: ast.ImportFrom, module: Module) -> str:
-    """Return the absolute name of what an import takes names from."""
+    """Return the absolute name of the module in a `from` import."""
     if not node.level:
         return node.module or ""
     up = node.level - 1 if module.is_package else node.level
@@ -113,7 +112,7 @@ def resolve_base(node: ast.ImportFrom, module: Module) -> str:
 
 
 def measure_depth(modules: dict[str, Module]) -> int:
-    """Measure the longest chain of imports; modules that import one another count as one."""
+    """Return the length of the longest chain of imports, where a cycle counts as one."""
     reached: dict[str, set[str]] = {}
     for name in modules:
         seen, stack = set(), [name]
@@ -136,12 +135,12 @@ def measure_depth(modules: dict[str, Module]) -> int:
 
 
 def find_importers(modules: dict[str, Module]) -> dict[str, list[str]]:
-    """Find which modules import each one."""
+    """Return the modules that import each module."""
     return {name: [other.name for other in modules.values() if name in other.imports] for name in modules}
 
 
 def find_imported_once(modules: dict[str, Module]) -> dict[str, str]:
-    """Find modules that exactly one other imports, and that one."""
+    """Return the modules that exactly one other module imports, with that module."""
     importers = find_importers(modules)
     return {
         name: importers[name][0]
@@ -164,7 +163,7 @@ def summarize(values: list[int]) -> str:
 
 
 def print_sizes(packages: dict[str, dict[str, Module]]) -> None:
-    """Print the table, and then the modules that break a rule."""
+    """Print the table, then the modules that break a rule."""
     print_table([COLUMNS, *(measure_package(name, modules) for name, modules in packages.items())])
     for name, modules in packages.items():
         if name in {"service", "weightinit"}:
@@ -174,7 +173,7 @@ def print_sizes(packages: dict[str, dict[str, Module]]) -> None:
 
 
 def measure_package(name: str, modules: dict[str, Module]) -> list[str]:
-    """Measure one package: a row of the table."""
+    """Return the row of the table for one package."""
     files = [module for module in modules.values() if not module.is_package]
     functions = [lines for module in modules.values() for lines in module.functions.values()]
     once = find_imported_once(modules)
@@ -192,7 +191,7 @@ def measure_package(name: str, modules: dict[str, Module]) -> list[str]:
 
 
 def list_faults(modules: dict[str, Module]) -> Iterator[str]:
-    """List the modules and functions that are too small or too large."""
+    """Yield a line for each module, folder or function that is too small or too large."""
     for name, importer in find_imported_once(modules).items():
         if modules[name].lines < SHORT:
             yield f"{name}: {modules[name].lines} lines, imported only by {importer}"
@@ -209,7 +208,7 @@ def list_faults(modules: dict[str, Module]) -> Iterator[str]:
 
 @dataclass
 class Recorder:
-    """A profile function that records which files of a project run, thread by thread."""
+    """A profile function that records the files of a project that run, for each thread."""
 
     folder: str
     is_on: bool = False
@@ -219,12 +218,12 @@ class Recorder:
     last: dict[int, str] = field(default_factory=dict)  # thread to the file that ran last
 
     def start(self) -> None:
-        """Forget what was recorded, and record."""
+        """Reset the records and start recording."""
         self.files, self.crossed, self.calls, self.last = set(), 0, 0, {}
         self.is_on = True
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
-        """Record a call or a resumption of a function of the project."""
+        """Record that a function of the project is called or resumed."""
         file = frame.f_code.co_filename
         if not self.is_on or event != "call" or not file.startswith(self.folder):
             return
@@ -237,7 +236,7 @@ class Recorder:
 
 
 def measure_requests(checkout: Path) -> None:
-    """Serve a checkout in this process, and print what its requests run through."""
+    """Serve a checkout in this process, and print the files that its requests run."""
     import uvicorn  # noqa: PLC0415  # sizes are measured without it
 
     os.chdir(checkout)
@@ -254,7 +253,7 @@ def measure_requests(checkout: Path) -> None:
         server.run()
         client.join()
 
-    uvicorn.run = run  # what the command would start in its own way, it starts beside the client
+    uvicorn.run = run  # starts the client in a thread beside the server
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WEIGHTINIT_DATA_DIRECTORY"] = folder
         sys.argv = ["service", "serve", "--port", "0"]
@@ -264,11 +263,11 @@ def measure_requests(checkout: Path) -> None:
             if end.code:
                 raise
     sys.setprofile(None)
-    print_table([["answer", "files", "crossed", "calls"], *rows])
+    print_table([["response", "files", "crossed", "calls"], *rows])
 
 
 def send_requests(server: object, recorder: Recorder, add: Callable[[list[str]], None]) -> None:
-    """Send each request several times, and add a row for each."""
+    """Send each request several times, and add a row of medians for each."""
     sys.setprofile(None)
     try:
         connection = http.client.HTTPConnection("127.0.0.1", wait_for_port(server))
@@ -280,7 +279,7 @@ def send_requests(server: object, recorder: Recorder, add: Callable[[list[str]],
             for _ in range(REPEATS):
                 recorder.start()
                 assert send(connection, path) == 200
-                time.sleep(0.2)  # a thread may tell the server a moment later that it has written all
+                time.sleep(0.2)  # threads may still run for a moment after the last byte
                 recorder.is_on = False
                 counts.append((len(recorder.files), recorder.crossed, recorder.calls))
             add([label, *(f"{statistics.median(column):.0f}" for column in zip(*counts, strict=True))])
@@ -289,14 +288,14 @@ def send_requests(server: object, recorder: Recorder, add: Callable[[list[str]],
 
 
 def wait_for_port(server: object) -> int:
-    """Return the port that the server listens on, once it does."""
+    """Wait until the server listens, and return its port."""
     while not server.started:  # type: ignore[attr-defined]
         time.sleep(0.05)
     return server.servers[0].sockets[0].getsockname()[1]  # type: ignore[attr-defined]
 
 
 def send(connection: http.client.HTTPConnection, path: str) -> int:
-    """Send a request, read its answer and return the status."""
+    """Send a request, read the response and return its status."""
     connection.request("GET", path)
     response = connection.getresponse()
     response.read()
@@ -322,7 +321,7 @@ def find_folder(package: str) -> tuple[str, Path]:
 
 
 def main() -> None:
-    """Measure what the command line names."""
+    """Measure the packages and requests of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="another package, by name or folder")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Plot docs/images/signal.svg: what becomes of a signal in 30 ReLU layers by He's and by Glorot's scheme."""
+"""Plot docs/images/signal.svg: the signal through 30 ReLU layers with He's and with Glorot's scheme."""
 
 from itertools import accumulate
 from pathlib import Path
@@ -13,14 +13,14 @@ from service.stream import Tensor
 
 LAYERS, WIDTH, BATCH = 30, 512, 256
 IMAGE = Path(__file__).parents[1] / "docs/images/signal.svg"
-LINES = {  # label, color, marker, and where the label is: layer and signal
+LINES = {  # label, color, marker, and the position of the label: layer and signal
     "he": ("He: σ² = 2 / fan_in", "#1769aa", "o", (19, 0.13)),
     "glorot": ("Glorot: σ² = 1 / fan_avg", "#c4451c", "s", (4, 3e-4)),
 }
 
 
 def draw_kernel(scheme: str, layer: int) -> NDArray[np.float32]:
-    """Draw the kernel of a layer, (in, out)."""
+    """Draw the kernel of a layer, shape (in, out)."""
     spec = LayerSpec.parse(
         {"shape": [WIDTH, WIDTH], "scheme": scheme, "seed": 42, "name": f"layer{layer}/kernel"}
     )
@@ -29,7 +29,7 @@ def draw_kernel(scheme: str, layer: int) -> NDArray[np.float32]:
 
 
 def compute_signal(scheme: str) -> list[float]:
-    """Compute the root mean square of the inputs, then of what each layer gives."""
+    """Compute the root mean square of the inputs and of the outputs of each layer."""
     inputs = np.random.default_rng(0).standard_normal((BATCH, WIDTH))
 
     def apply(signal: NDArray[np.float64], layer: int) -> NDArray[np.float64]:
@@ -59,5 +59,5 @@ def plot() -> Figure:
 
 
 if __name__ == "__main__":
-    mpl.rcParams["svg.hashsalt"] = "weightinit"  # the same file for the same picture
+    mpl.rcParams["svg.hashsalt"] = "weightinit"  # reproducible output
     plot().savefig(IMAGE, metadata={"Date": None})

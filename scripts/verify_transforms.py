@@ -1,8 +1,8 @@
-"""Hold both tabled transforms against SciPy's inverse normal CDF, over all 2^31 magnitudes.
+"""Compare both tabulated transforms with SciPy's inverse normal CDF, for all 2^31 magnitudes.
 
-Prints, for each: the largest absolute and relative error in float64, the largest error in units of the last
-place once rounded to float32, whether the magnitude never rises with x, and the exact variance and kurtosis
-of the 2^32 values that can be drawn. Takes about two minutes on two cores; --step N looks at every N-th
+Prints for each: the largest absolute and relative error in float64, the largest error in units in the last
+place after rounding to float32, whether the magnitude never increases with x, and the exact variance and
+kurtosis of the 2^32 possible values. Takes about two minutes on two cores; --step N takes every N-th
 magnitude.
 """
 
@@ -26,7 +26,7 @@ ORDINARY = 1e-7  # eight draws in 10^8 are smaller
 
 
 class Extent(NamedTuple):
-    """What one chunk of magnitudes showed."""
+    """The errors, moments and ends of one chunk of magnitudes."""
 
     absolute: float
     relative: float
@@ -40,7 +40,7 @@ class Extent(NamedTuple):
 
 
 def compute_exact(distribution: str, x: np.ndarray) -> np.ndarray:
-    """Return the magnitudes by SciPy (Cephes' ndtri, relative error about 1e-15)."""
+    """Return the magnitudes computed by SciPy (Cephes' ndtri, relative error about 1e-15)."""
     if distribution == "normal":
         return -ndtri(x / 2.0**32)
     central = ndtr(2.0) - 0.5
@@ -48,7 +48,7 @@ def compute_exact(distribution: str, x: np.ndarray) -> np.ndarray:
 
 
 def verify_chunk(distribution: str, step: int, start: int) -> Extent:
-    """Compare the magnitudes of one chunk."""
+    """Compare the magnitudes of one chunk with SciPy's."""
     words = np.arange(start, start + CHUNK * step, step, dtype=np.uint32)
     drawn, index = np.empty(CHUNK), np.empty(CHUNK, np.uint32)
     transform_table(words, load_tables()[DISTRIBUTION_CODES[distribution] - 1], drawn, index)
@@ -71,7 +71,7 @@ def verify_chunk(distribution: str, step: int, start: int) -> Extent:
 
 
 def verify(distribution: str, step: int) -> None:
-    """Print what all magnitudes of one transform show."""
+    """Print the results of one transform over all magnitudes."""
     starts = range(0, 2**31, CHUNK * step)
     with ProcessPoolExecutor() as pool:
         chunks = list(pool.map(partial(verify_chunk, distribution, step), starts))
@@ -92,9 +92,9 @@ def verify(distribution: str, step: int) -> None:
 
 
 def main() -> None:
-    """Verify every transform that has a table."""
+    """Verify both transforms."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--step", type=int, default=1, help="look at every N-th magnitude (a power of two)")
+    parser.add_argument("--step", type=int, default=1, help="take every N-th magnitude (a power of two)")
     step = parser.parse_args().step
     for distribution in ("normal", "truncated_normal"):
         verify(distribution, step)
