@@ -24,7 +24,7 @@ CACHE_CONTROL = "public, max-age=60"
 
 RESPONSES: Schema = {
     "307": {
-        "description": "A redirect to the model with this id. The query is kept.",
+        "description": "A redirect to the URL with the model's id. The query is kept.",
         "headers": describe_headers(
             {
                 "Location": "The URL with the model's id.",
