@@ -63,7 +63,7 @@ def distribute(
 
 
 def is_left(tensor: PlannedTensor) -> bool:
-    """Tell whether a tensor, or a part of one, is left as it is."""
+    """Return whether a tensor, or a part of one, is left as it is."""
     return isinstance(tensor.action, Leave | Unknown)
 
 

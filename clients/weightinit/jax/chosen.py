@@ -93,7 +93,7 @@ class Choices:
         return None if default is None else Choice(argument, default, is_default=True)
 
     def _is_default(self, owners: list[str], made: Made) -> bool:
-        """Tell whether a layer, or one that it is a part of, has an initializer by default."""
+        """Return whether a layer, or one that it is a part of, has an initializer by default."""
         for owner in owners:
             parts = owner.split("/")
             ends = ["/".join(parts[:stop]) for stop in range(len(parts), 0, -1)] + [""]

@@ -171,6 +171,6 @@ def watch(declarations: Declarations) -> Iterator[None]:
 
 
 def is_own(module: Module) -> bool:
-    """Tell whether a library's own layer says what its axes are; an Einsum of Flax does not."""
+    """Return whether a library's own layer says what its axes are; an Einsum of Flax does not."""
     kind = type(module)
     return kind.__module__.startswith(("flax.", "equinox.", "haiku.")) and kind.__name__ != "Einsum"

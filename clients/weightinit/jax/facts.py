@@ -54,12 +54,12 @@ def merge(facts: Sequence[Fact]) -> Fact:
 
 
 def is_one(value: Array) -> bool:
-    """Tell whether running statistics are still those that a norm was made with, but for its epsilon."""
+    """Return whether running statistics are still those that a norm was made with, but for its epsilon."""
     return bool(np.allclose(to_numpy(value), 1, atol=2e-3))
 
 
 def is_zero(value: Array) -> bool:
-    """Tell whether all of an array of real or complex numbers is zero."""
+    """Return whether all of an array of real or complex numbers is zero."""
     return bool(jnp.issubdtype(value.dtype, jnp.inexact)) and not np.any(to_numpy(value))
 
 

@@ -265,7 +265,7 @@ def _plan(
 
 
 def is_left_by_rule(tensor: PlannedTensor) -> bool:
-    """Tell whether a rule leaves a tensor, or a part of one, as it is."""
+    """Return whether a rule leaves a tensor, or a part of one, as it is."""
     return isinstance(tensor.action, Leave) and tensor.action.by_rule
 
 

@@ -248,7 +248,7 @@ class Interpreter:
 
 
 def is_input(value: Array, fact: Fact) -> bool:
-    """Tell whether an array is an input that a gradient comes back to."""
+    """Return whether an array is an input that a gradient comes back to."""
     return fact.is_signal and bool(jnp.issubdtype(value.dtype, jnp.inexact))
 
 
@@ -260,14 +260,14 @@ def find_inner(equation: Equation) -> Program | None:
 
 
 def has_kernels(program: Program) -> bool:
-    """Tell whether a program multiplies by kernels."""
+    """Return whether a program multiplies by kernels."""
     equations = get_body(program).eqns
     inner = [one for equation in equations if (one := find_inner(equation)) is not None]
     return any(equation.primitive.name in KERNELS for equation in equations) or any(map(has_kernels, inner))
 
 
 def has_rows(program: Program) -> bool:
-    """Tell whether there are kernels, activations or norms in a program."""
+    """Return whether there are kernels, activations or norms in a program."""
     for equation in get_body(program).eqns:
         name = equation.primitive.name
         inner = find_inner(equation)

@@ -146,7 +146,7 @@ class Author:
         )
 
     def _is_chosen(self, path: str, value: float) -> bool:
-        """Tell whether it was the author who set a leaf to one value."""
+        """Return whether it was the author who set a leaf to one value."""
         known, leaf = self._known[path], self._opened.leaves[path]
         if isinstance(known.action, Draw):
             return value == 0 and self._is_initialized
@@ -174,7 +174,7 @@ def read_layer(spec: Spec) -> LayerFields:
 
 
 def is_readable(leaf: Leaf) -> bool:
-    """Tell whether a leaf has values that are numbers, and all of them in this process."""
+    """Return whether a leaf has values that are numbers, and all of them in this process."""
     if is_abstract(leaf) or not jnp.issubdtype(leaf.dtype, jnp.floating) or 0 in leaf.shape:
         return False
     return not isinstance(leaf, jax.Array) or (leaf.is_fully_addressable and not leaf.is_deleted())

@@ -15,7 +15,7 @@ def walk_leaves(params: PyTree) -> dict[str, Leaf]:
 
 
 def is_abstract(leaf: Leaf) -> bool:
-    """Tell whether a leaf has a shape and no values."""
+    """Return whether a leaf has a shape and no values."""
     return isinstance(leaf, jax.ShapeDtypeStruct)
 
 

@@ -82,7 +82,7 @@ class ActivationFinder:
         return self._products.get(id(variable), []) if self._predicting or self._training else []
 
     def is_head(self, table: Variable) -> bool:
-        """Tell whether a product makes logits of a table, which is looked up, too."""
+        """Return whether a product makes logits of a table, which is looked up, too."""
         products = self.find_products(table)  # which traces the model
         return any(is_transposed(node, table) for node in [*products, *self._constant])
 
@@ -133,7 +133,7 @@ class ActivationFinder:
 
 
 def applies_constant(node: Node) -> bool:
-    """Tell whether a node is a product that applies a matrix that is no variable."""
+    """Return whether a node is a product that applies a matrix that is no variable."""
     operands = [one for one in node.arguments if isinstance(one, Node)]
     return node.role is Role.PRODUCT and any(
         one.is_constant and not one.parameters and len(one.shape or ()) == 2 for one in operands

@@ -82,7 +82,7 @@ class Assignments:
         return 2 * sum(map(self._is_changed, variables)) <= len(variables)
 
     def _is_changed(self, named: NamedTensor) -> bool:
-        """Tell whether a variable holds other values than its layer made; False where that is not known."""
+        """Return whether a variable holds other values than its layer made; False where that is not known."""
         key = id(named.variable)
         if key not in self._changes:
             # Keras' own conversion to NumPy warns.
@@ -92,7 +92,7 @@ class Assignments:
 
 
 def is_changed(named: NamedTensor) -> bool:
-    """Tell whether a variable holds other values than its layer made, all finite; False if unknown."""
+    """Return whether a variable holds other values than its layer made, all finite; False if unknown."""
     made, initializer = make_constant(named), find_drawing(named)
     if made is None and initializer is None:
         return False
@@ -108,7 +108,7 @@ def is_changed(named: NamedTensor) -> bool:
 
 
 def is_unlike(held: Any, stddev: float | None) -> bool:
-    """Tell whether a sample of values is unlike draws around zero of a standard deviation; False for None.
+    """Return whether a sample of values is unlike draws around zero of a standard deviation; False for None.
 
     Of n draws the mean is within 6 σ / √n of zero, and the standard deviation as near to σ: it varies by
     σ / √(2n) at most. Next to none of them are equal. What is not finite is like any draw.
@@ -176,6 +176,6 @@ def make_constant(named: NamedTensor) -> Any:
 
 
 def is_filled(named: NamedTensor) -> bool:
-    """Tell whether a variable has elements, of a dtype that NumPy compares."""
+    """Return whether a variable has elements, of a dtype that NumPy compares."""
     dtype = name_dtype(named.variable)
     return 0 not in named.variable.shape and dtype in DTYPES and dtype != "bfloat16"

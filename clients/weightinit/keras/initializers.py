@@ -189,7 +189,7 @@ def placeholders() -> Iterator[None]:
 
 
 def _is_tracing() -> bool:
-    """Tell whether Keras only infers shapes, and will request the same tensor again."""
+    """Return whether Keras only infers shapes, and will request the same tensor again."""
     with keras.StatelessScope(initialize_variables=False) as scope:
         return scope.original_scope is not None
 

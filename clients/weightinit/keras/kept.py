@@ -109,12 +109,12 @@ def compute_fixed(made: Any, named: NamedTensor) -> Any:
 
 
 def is_trained(variables: Sequence[NamedTensor]) -> bool:
-    """Tell whether any variable of a model is trained, so that those which are not are singled out."""
+    """Return whether any variable of a model is trained, so that those which are not are singled out."""
     return any(named.variable.trainable for named in variables)
 
 
 def is_frozen(named: NamedTensor) -> bool:
-    """Tell whether a variable, or the layer that it belongs to, is not trained."""
+    """Return whether a variable, or the layer that it belongs to, is not trained."""
     is_weight = find_initializer(named.layer, named.variable.name)[1] is not None
     counts = is_weight and not named.variable.name.startswith("moving_")
     return not named.layer.trainable or (counts and not named.variable.trainable)

@@ -39,12 +39,12 @@ def find_used(finder: ActivationFinder, named: NamedTensor) -> Kernel | None:
 
 
 def is_table(named: NamedTensor) -> bool:
-    """Tell whether a variable is the table of an embedding."""
+    """Return whether a variable is the table of an embedding."""
     return isinstance(named.layer, keras.layers.Embedding) and named.variable.name == "embeddings"
 
 
 def is_own_matrix(named: NamedTensor) -> bool:
-    """Tell whether a variable is a matrix that a layer of the author's own trains."""
+    """Return whether a variable is a matrix that a layer of the author's own trains."""
     variable = named.variable
     if len(variable.shape) < 2 or not variable.trainable or name_dtype(variable) not in DTYPES:
         return False

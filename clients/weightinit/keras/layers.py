@@ -121,17 +121,17 @@ def find_lora(variable: str) -> str:
 
 
 def is_gated_by_forgetting(layer: Layer) -> bool:
-    """Tell whether the biases of a layer open its forget gate."""
+    """Return whether the biases of a layer open its forget gate."""
     return isinstance(layer, layers.LSTMCell | ConvLSTMCell) and bool(layer.unit_forget_bias)
 
 
 def is_known(layer: Layer) -> bool:
-    """Tell whether a layer's type has a row."""
+    """Return whether a layer's type has a row."""
     return any(kind in KERNELS for kind in type(layer).__mro__)
 
 
 def is_cell(layer: Layer) -> bool:
-    """Tell whether a layer is the cell of a recurrent one."""
+    """Return whether a layer is the cell of a recurrent one."""
     return hasattr(layer, "state_size") and not isinstance(layer, layers.RNN)
 
 

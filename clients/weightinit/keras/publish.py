@@ -103,13 +103,13 @@ def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename
 
 
 def is_omitted(block: PlannedTensor) -> bool:
-    """Tell whether a variable is left out on purpose: by a rule, or as the state of a random generator."""
+    """Return whether a variable is left out on purpose: by a rule, or as the state of a random generator."""
     is_left = isinstance(block.action, Leave) and block.action.by_rule
     return is_left or is_random_state(block.target, block.dtype)
 
 
 def is_random_state(named: NamedTensor, dtype: str) -> bool:
-    """Tell whether a variable may be the state of a random generator."""
+    """Return whether a variable may be the state of a random generator."""
     return dtype == "uint32" and tuple(named.variable.shape) == (2,)
 
 

@@ -64,7 +64,7 @@ def name_dtype(tensor: torch.Tensor) -> str:
 
 
 def is_writable(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor's elements are one contiguous run of this process's memory, as they are."""
+    """Return whether a tensor's elements are one contiguous run of this process's memory, as they are."""
     if type(tensor) not in PLAIN or tensor.device.type != "cpu":
         return False
     return tensor.is_contiguous() and not tensor.is_neg()

@@ -100,7 +100,7 @@ def guess_biases(finder: ActivationFinder, named: NamedTensor) -> Block | None:
 
 
 def is_added_to_logits(lookup: Node) -> bool:
-    """Tell whether what is looked up is added to a product of two signals on the way to a softmax."""
+    """Return whether what is looked up is added to a product of two signals on the way to a softmax."""
     pending, seen, meets = [lookup], {lookup}, False
     while pending:
         node = pending.pop()
@@ -120,7 +120,7 @@ def is_added_to_logits(lookup: Node) -> bool:
 
 
 def is_score(node: Node) -> bool:
-    """Tell whether a signal is a product of two signals, scaled and moved."""
+    """Return whether a signal is a product of two signals, scaled and moved."""
     while node.role in {Role.MOVE, Role.SPLIT, Role.MULTIPLY} and node.inputs:
         node = next((source for source in node.inputs if not source.is_constant), node.inputs[0])
     return is_matrix_product(node) and not node.parameters
@@ -132,7 +132,7 @@ def name_call(node: Node) -> str:
 
 
 def is_matrix_product(node: Node) -> bool:
-    """Tell whether a product is one of matrices."""
+    """Return whether a product is one of matrices."""
     return name_call(node) in MATRIX_PRODUCTS
 
 
@@ -154,7 +154,7 @@ def is_comparison(node: Node) -> bool:
 
 
 def is_lookup(node: Node) -> bool:
-    """Tell whether a product reads rows of its kernel: it is an embedding, as a function or as a module."""
+    """Return whether a product reads rows of its kernel: it is an embedding, as a function or as a module."""
     return isinstance(node.call, nn.Embedding | nn.EmbeddingBag) or name_call(node) in LOOKUPS
 
 

@@ -267,5 +267,5 @@ def spell(kinds: tuple[type, ...]) -> list[str]:
 
 
 def is_known(module: nn.Module) -> bool:
-    """Tell whether a module's type has a row."""
+    """Return whether a module's type has a row."""
     return find_kind(module) is not None

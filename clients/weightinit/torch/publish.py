@@ -143,7 +143,7 @@ def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> tuple[li
 
 
 def is_saved(named: NamedTensor) -> bool:
-    """Tell whether a buffer is in the state_dict of its module."""
+    """Return whether a buffer is in the state_dict of its module."""
     return named.attribute not in named.module._non_persistent_buffers_set  # noqa: SLF001 - no public way
 
 

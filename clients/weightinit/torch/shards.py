@@ -28,7 +28,7 @@ class Shard(NamedTuple):
 
 
 def is_dtensor(tensor: torch.Tensor) -> TypeGuard["DTensor"]:
-    """Tell whether a tensor is a DTensor, without importing what a process that has none does not need."""
+    """Return whether a tensor is a DTensor, without importing what a process that has none does not need."""
     module = sys.modules.get("torch.distributed.tensor")
     return module is not None and isinstance(tensor, module.DTensor)
 

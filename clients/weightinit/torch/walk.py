@@ -180,7 +180,7 @@ def measure_span(tensor: torch.Tensor) -> int:
 
 
 def share_elements(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """Tell whether two tensors share a byte: columns of one matrix lie between each other and do not."""
+    """Return whether two tensors share a byte: columns of one matrix lie between each other and do not."""
     start = min(first.data_ptr(), second.data_ptr())
     end = max(one.data_ptr() + measure_span(one) for one in (first, second))
     used = torch.zeros(end - start, dtype=torch.bool)
@@ -212,7 +212,7 @@ def walk_modules(root: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mo
 
 
 def _is_second(root: nn.Module, parent: str, inner: str | None, name: str, module: nn.Module) -> bool:
-    """Tell whether a wrapper has the module that it wraps under a second name."""
+    """Return whether a wrapper has the module that it wraps under a second name."""
     return inner is not None and inner != name and module is root.get_submodule(join_names(parent, inner))
 
 

@@ -1,1 +1,1 @@
-"""Where the outputs of kernels go in a graph, and which activation follows each."""
+"""The graph of a model, independent of its framework: which activation follows each kernel."""

@@ -1,6 +1,9 @@
-"""Channels: which outputs of a kernel a node of a graph holds, by their numbers.
+"""Find which outputs (channels) of a kernel a node of the graph holds.
 
-They count from one while they are moved: the zeros of a pad or a triangle are no outputs.
+Each channel of a kernel's output is numbered, from one, and an array of these numbers is passed through the
+operations between the kernel (the start) and the node. The numbers in the result are the channels that the
+node holds. Zeros come from padding or masks and are not channels. `ways.Walker` uses this to detect kernels
+whose outputs are split.
 """
 
 import contextlib
@@ -10,25 +13,25 @@ import numpy as np
 
 from weightinit.adapters.flow.graph import Array, Arrays, Node, Role, freeze, substitute
 
-MAX_RANK = 5  # of signals: of batches of videos
+MAX_RANK = 5  # of tensors in a model: a batch of videos has five axes
 
 
 class ChannelFinder:
-    """Finds the numbers of the outputs that a node holds, by moving them as it moves outputs.
+    """Finds the channels that a node holds, by passing their numbers through the operations before it.
 
-    Models repeat their blocks, so what is known of a way is kept for all ways that move alike.
+    Models repeat their blocks, so results are cached by the operations on the path.
     """
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
         self._known: dict[Hashable, list[int] | None] = {}
-        self._moved: dict[Node, Array] = {}  # of the last start: the parts of one output share their ways
+        self._moved: dict[Node, Array] = {}  # of the last start, whose parts share most of their paths
 
     def find(self, start: Node, node: Node, reached: Container[Node]) -> list[int] | None:
-        """Find the numbers of the outputs of a start that a node holds.
+        """Return the indices, from zero, of the channels of a start that a node holds.
 
-        `reached` are the nodes that come of the start. Returns None where shapes are not known, or numbers
-        cannot be moved.
+        `reached` are the nodes derived from the start. Returns None where shapes are unknown or an operation
+        fails on the numbers.
         """
         if start.shape is None:
             return None
@@ -42,10 +45,10 @@ class ChannelFinder:
             return self._list(start, way)
 
     def picks(self, start: Node, node: Node, reached: Container[Node]) -> bool:
-        """Tell whether a reduction picks one of several outputs, or of them and others, as maxout does.
+        """Return whether a reduction picks one of several channels, as maxout does.
 
-        What is linear, as a mean, and what is taken of equal numbers, as a pool's maximum, is odd. Where
-        shapes are not known, anything else may pick.
+        The reduction is tested for oddness, f(-v) = -f(v): a mean, and a maximum over equal values, are odd.
+        Where shapes are unknown, values that differ along all axes are tried.
         """
         source = next(one for one in node.inputs if one in reached)
         if start.shape is None:
@@ -54,13 +57,13 @@ class ChannelFinder:
             moved = self._move(start, [] if source is start else find_way(start, source, reached))
             tried = [] if moved is None else [np.asarray(self._arrays.read(moved), dtype=float)]
         for values in tried:
-            with contextlib.suppress(Exception):  # as below
+            with contextlib.suppress(Exception):  # any operation of a framework, on stand-ins
                 reduced = [self._call(node, self._arrays.make(sign * values)) for sign in (1.0, -1.0)]
                 return not np.array_equal(reduced[0], -reduced[1])
         return False
 
     def _call(self, node: Node, array: Array) -> Array:
-        """Call what computes a node, on an array in place of a signal."""
+        """Call a node's operation on an array in place of its inputs that are not constants."""
         if node.call is None:
             raise TypeError("nothing computes it")
 
@@ -71,7 +74,7 @@ class ChannelFinder:
         return np.asarray(self._arrays.read(made if node.output is None else made[node.output]))
 
     def _list(self, start: Node, way: Sequence[Node]) -> list[int] | None:
-        """List the numbers of the outputs that come to the end of a way."""
+        """Return the sorted indices of the channels at the end of a path, or None if they cannot be moved."""
         moved = self._move(start, way)
         if moved is None:
             return None
@@ -79,7 +82,7 @@ class ChannelFinder:
         once = held[tuple(slice(1) if stride == 0 else slice(None) for stride in held.strides)]
         counted = np.rint(np.real(once)).astype(np.int64).ravel()
         if counted.max(initial=0) > (start.shape or ())[start.axis]:
-            return None  # an operation read what was in memory
+            return None  # the operation read uninitialized memory
         return np.flatnonzero(np.bincount(counted[counted > 0])[1:]).tolist()
 
     def _move(self, start: Node, way: Sequence[Node]) -> Array | None:
@@ -89,13 +92,13 @@ class ChannelFinder:
         with contextlib.suppress(Exception):  # any operation of a framework, on stand-ins
             return _move(self._moved, start, way, self._arrays)
         copied = np.ascontiguousarray(self._arrays.read(self._moved[start]))
-        with contextlib.suppress(Exception):  # views of what is repeated without memory may have failed
+        with contextlib.suppress(Exception):  # broadcast views, which take no memory, may have failed
             return _move({start: self._arrays.make(copied)}, start, way, self._arrays)
         return None
 
 
 def _describe_way(start: Node, way: Sequence[Node]) -> Hashable:
-    """Describe how a way moves elements: by the calls that move them, and what each takes from which."""
+    """Return a hashable key of how a path moves elements: its calls and their arguments."""
     places: dict[Node, int] = {start: 0}
 
     def tell(source: Node) -> Hashable:
@@ -112,14 +115,14 @@ def _describe_way(start: Node, way: Sequence[Node]) -> Hashable:
 
 
 def is_moving(step: Node) -> bool:
-    """Tell whether a node moves elements, and leaves them what they are."""
+    """Return whether a node moves elements without changing their values."""
     return step.role in {Role.MOVE, Role.SPLIT} and step.call is not None
 
 
 def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: Arrays) -> Array:
-    """Move the numbers of outputs along a way, and return those that come to its end.
+    """Pass channel numbers along a path and return them at its end.
 
-    `numbers` are those that were moved before, and get those that are moved now.
+    `numbers` maps nodes to their numbers computed so far, and is updated.
     """
     on_way = {start, *way}
 
@@ -140,7 +143,7 @@ def _move(numbers: dict[Node, Array], start: Node, way: Sequence[Node], arrays: 
 
 
 def find_way(start: Node, node: Node, reached: Container[Node]) -> list[Node]:
-    """Find the nodes from a start to a node that comes of it, in order, without the start."""
+    """Return the nodes on a path from a start to a node derived from it, in order, without the start."""
     way = [node]
     while way[-1] is not start:
         way.append(next(source for source in way[-1].inputs if source in reached))

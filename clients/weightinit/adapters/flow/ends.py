@@ -1,4 +1,9 @@
-"""Ends: what had come of a kernel's output where it ends, by name."""
+"""Name the function applied to a kernel's output at each node where following it stops.
+
+Such a node is an end: the next kernel, a product of two signals, an output of the model or an operation that
+is not known. For each signal (see `signals`) that reaches one, `Finisher` makes an `End` with the name of the
+activation applied so far. `following.Follower` decides from all ends of a kernel.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,17 +14,18 @@ from weightinit.adapters.flow.functions import GATED, describe_function, recogni
 from weightinit.adapters.flow.graph import Node, Role, find_sources
 from weightinit.adapters.flow.signals import Evaluator, Gate, Signal
 
-# Why an end of a sum has no name for certain.
+# The reason of an end at a sum of elements, whose function is not certain.
 UNNAMED = "no function of one output"
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a signal ends, and what had come of it: a name, "none", or None with the reason `why`.
+    """A node where a signal ends, and the activation applied: a name, "none", or None with the reason `why`.
 
-    `cause` is the node that made it so. A `guessed` name is that of the first of several activations. A
-    `reduced` signal was pooled, and a `mixed` one multiplied by what is no kernel. `beside` are the names of
-    what had come of other elements of it. `slope` is that of a leaky ReLU below zero.
+    `cause` is the node that applied it. A `guessed` name is that of the first of several activations. A
+    `reduced` signal was pooled; a `mixed` one was multiplied by something other than a kernel. `beside` names
+    the other activations of elements concatenated with the signal. `slope` is that of a leaky ReLU below
+    zero.
     """
 
     node: Node
@@ -34,24 +40,24 @@ class End:
 
     @property
     def function(self) -> str:
-        """What had come of the signal, for people, and to compare with others."""
+        """The name of the function with its slope, for messages and comparisons."""
         return describe_function(self.name, self.slope) or "something unknown"
 
     @property
     def place(self) -> int:
-        """Where it is in the order of execution."""
+        """The position in the order of execution."""
         return self.cause.index if self.cause else self.node.index
 
 
 class Finisher:
-    """Tells what had come of signals where they end. `explore` finds all that comes of a start, by node."""
+    """Makes the ends of signals. `explore` returns the signals of all nodes derived from a start."""
 
     def __init__(self, values: Evaluator, explore: Callable[[Node], Mapping[Node, Signal]]) -> None:
         self._values = values
         self._explore = explore
 
     def finish_all(self, node: Node, own: dict[Node, Signal]) -> list[End]:
-        """Tell what had come of signals where they end. What was measured, and is no signal, has no end."""
+        """Return an end for each signal that enters a node. Statistics, such as a variance, have none."""
         if node.role is Role.UNKNOWN:
             why = node.why or f"{node.label} is not known"
             return [
@@ -90,7 +96,7 @@ class Finisher:
         return End(node, gated or "none", signal.gates[0][1] if gated else None, reduced=signal.reduced)
 
     def _name_gate(self, gates: Sequence[Gate]) -> str | None:
-        """Name the unit whose linear half was multiplied by factors, by the activation of the other half."""
+        """Return the name of a gated unit, given the factors of its linear half; None if it is not gated."""
         sources = {source for _, factor in gates for source in find_sources(factor)}
         for source in sorted(sources, key=lambda node: node.index):
             signals = self._explore(source)
@@ -101,7 +107,7 @@ class Finisher:
         return None
 
     def _name_product(self, gates: Sequence[Gate], signals: Mapping[Node, Signal]) -> str | None:
-        """Name the function of one source that a product of factors is."""
+        """Return the name of a product of factors, as a function of the one source that they derive from."""
         alone = signals[gates[0][1]]
         if len(gates) == 1 and alone.values is None and alone.named is not None:
             return self._values.name(alone)

@@ -1,7 +1,9 @@
-"""Following: which activation follows a kernel, decided from where its output goes.
+"""Decide which activation follows a kernel, from the ends of its output.
 
-The first activation on a signal's way counts. What is not certain is said: other activations on other ways, a
-function that the table has not, an end that cannot be seen.
+`Follower.infer` is the entry point of this package: each framework's adapter calls it for each kernel of its
+graph. The first activation in order of execution is chosen. The result is "guessed" where other paths have
+other activations, and "unknown" where the first end has no known function. A kernel whose output is split
+into disjoint ranges of channels is reported as several packed kernels.
 """
 
 from collections import Counter
@@ -15,13 +17,16 @@ from weightinit.adapters.flow.ways import Region, Walker
 
 MAX_PARTS = 8
 
-# Where a signal ends: nodes, and the places among their inputs.
+# Where a signal ends: nodes, and the positions of the signal among their inputs.
 Places = frozenset[tuple[Node, int]]
 
 
 @dataclass(slots=True)
 class Part:
-    """The outputs of a kernel, by number, that come to the same ends, and what follows them."""
+    """Channels of a kernel that reach the same ends, and the activations that follow them.
+
+    `is_placed` is False where their indices are unknown.
+    """
 
     channels: set[int] = field(default_factory=set)
     inferences: list[Inference] = field(default_factory=list)
@@ -35,16 +40,16 @@ class Part:
 
 
 class Follower:
-    """Follows the outputs of a graph's kernels. `outside` says why nothing is known of what is beyond it."""
+    """Follows the outputs of a graph's kernels. `outside` is the reason reported at the graph's outputs."""
 
     def __init__(self, arrays: Arrays, outside: str = "") -> None:
         self._walker = Walker(arrays)
         self._outside = outside
 
     def infer(self, start: Node, copies: int = 1) -> Inference:
-        """Infer which activation follows the output of a kernel, and what parts it has.
+        """Return which activation follows the output of a kernel, and which kernels it packs.
 
-        Of stacked kernels, whose outputs lie one behind the other, `copies` is the number.
+        `copies` is the number of stacked kernels whose outputs are concatenated in `start`.
         """
         region = self._walker.explore(start)
         if not region.parts:
@@ -61,9 +66,9 @@ class Follower:
         return decide_parts(sorted(groups, key=lambda part: sorted(part.channels)), whole, count)
 
     def _group_parts(self, region: Region) -> dict[Places, Part]:
-        """Group what a kernel's output is split into by where it ends.
+        """Group the parts of a kernel's output by the places where they end.
 
-        Heads and rotary embeddings split a kernel too; their parts come to the same ends, side by side.
+        Heads and rotary embeddings split a kernel too; their parts reach the same ends together.
         """
         groups: dict[Places, Part] = {}
         for node, channels, around in self._list_parts(region):
@@ -92,14 +97,14 @@ class Follower:
                 yield gate, self._walker.find_channels(region.start, gate, reached), inner
 
     def _locate_ends(self, part: Node, around: Region) -> list[tuple[End, Region]]:
-        """Collect the ends of a part and of what it is split into further, each with its region."""
+        """Return the ends of a part and of the parts that it is split into, each with its region."""
         region = self._walker.explore(part, around.held[part])
         inner = [found for piece in region.parts for found in self._locate_ends(piece, region)]
         return [*((end, region) for end in region.ends), *inner]
 
     def _decide(self, ends: Sequence[End]) -> Inference:
-        """Decide what follows, given where the ways end: the first activation counts."""
-        # What is pooled beside the signal itself, and perhaps gates it, is another signal.
+        """Return what follows, given the ends of all paths: the first activation counts."""
+        # A pooled copy of the signal, which may gate it, is another signal.
         direct = [end for end in ends if not end.reduced] or ends
         ordered = sorted((end for end in direct if end.name != "none"), key=lambda end: end.place)
         if ordered:
@@ -114,7 +119,7 @@ class Follower:
 
 
 def describe_first(ends: Sequence[End], *, has_others: bool) -> Inference:
-    """Describe the first of the ends that have an activation; `has_others` if other ways have none."""
+    """Describe the first of the ends with an activation; `has_others` if other paths have none."""
     first = ends[0]
     if first.name is None:
         return doubt(first.why)
@@ -136,9 +141,9 @@ def describe_first(ends: Sequence[End], *, has_others: bool) -> Inference:
 
 
 def decide_parts(parts: Sequence[Part], whole: Sequence[Inference], count: int) -> Inference:
-    """Decide on a kernel of `count` outputs whose parts end apart: kernels of their own, if they lie apart.
+    """Decide on a kernel of `count` outputs that is split: parts with disjoint channels are several kernels.
 
-    `whole` is what follows it where it is not split.
+    `whole` is what follows where the output is not split.
     """
     found = [*(one for part in parts for one in part.inferences), *whole]
     if not all(part.is_placed for part in parts):

@@ -1,7 +1,7 @@
-"""Activation functions by their values: which one a function of one variable is, whatever its spelling.
+"""Recognize an activation function by its values, however it is written.
 
-A function is evaluated on GRID and compared with the table, up to a factor and an offset of its values: any
-spelling of GELU is GELU, and x · sigmoid(x) is SiLU in every framework.
+A function is evaluated on GRID and compared with a table, up to a factor and an offset of its values: every
+implementation of GELU is recognized as GELU, and x · sigmoid(x) as SiLU, in each framework.
 """
 
 import math
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-# Binary fractions, so that 0, ±1, ±3 and 6, where functions of the table bend, are points of the grid.
+# The steps are binary fractions, so 0, ±1, ±3 and 6, where functions of the table have kinks, are on the
+# grid.
 GRID: Values = np.linspace(-8.0, 8.0, 4097)
 TOLERANCE = 1e-5
 
 NEGATIVE = GRID < 0
 _CENTER = len(GRID) // 2
-# Of a standard normal variable.
+# The density of the standard normal distribution.
 DENSITY: Values = np.exp(-GRID * GRID / 2) / math.sqrt(2 * math.pi)
 
 # Klambauer et al. 2017, section 2.
@@ -82,10 +83,10 @@ GATED = {
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a function is: its name, "none" if it is linear, None if it is not in the table.
+    """The name of a function: "none" if it is linear, None if it is not in the table.
 
-    `second_moment` is E[φ(z)²] and `derivative_moment` E[φ'(z)²], of a standard normal z. `slope` is that of
-    a leaky ReLU below zero, to six digits, since frameworks evaluate it in other precisions.
+    `second_moment` is E[φ(z)²] and `derivative_moment` E[φ'(z)²] for a standard normal z. `slope` is that of
+    a leaky ReLU below zero, rounded to six digits because frameworks evaluate it in different precisions.
     """
 
     name: str | None
@@ -95,7 +96,7 @@ class Recognition:
 
 
 def describe_function(name: str | None, slope: float | None) -> str | None:
-    """Describe a function for people, and to tell it from others.
+    """Return the name of a function with its slope, if any, for messages and comparisons.
 
     >>> describe_function("leaky_relu", 0.2), describe_function("tanh", None)
     ('leaky_relu(0.2)', 'tanh')
@@ -104,7 +105,7 @@ def describe_function(name: str | None, slope: float | None) -> str | None:
 
 
 def recognize(values: NDArray[Any], scale: float = 1.0, shift: float = 0.0) -> Recognition:
-    """Recognize the function whose values on GRID are given, of x or else of `scale` · x + `shift`.
+    """Recognize a function by its values on GRID, as a function of x or of `scale` · x + `shift`.
 
     >>> recognize(GRID / (1 + np.exp(-GRID))).name, recognize(3 * GRID).name, recognize(np.sin(GRID)).name
     ('silu', 'none', None)
@@ -117,7 +118,7 @@ def recognize(values: NDArray[Any], scale: float = 1.0, shift: float = 0.0) -> R
 
 @lru_cache(maxsize=256)
 def _recognize(held: bytes, scale: float, shift: float) -> Recognition:
-    """Recognize a function by the bytes of its values: models repeat their activations."""
+    """Recognize a function by the bytes of its values, cached because models repeat their activations."""
     found = np.frombuffer(held)
     name = _name(found, 1.0, 0.0)
     if name is None and scale and (scale, shift) != (1.0, 0.0):
@@ -127,13 +128,13 @@ def _recognize(held: bytes, scale: float, shift: float) -> Recognition:
 
 
 def _measure_slope(values: Values) -> float:
-    """Measure the slope of a leaky ReLU below zero, of which the grid has as much as above."""
+    """Return the slope of a leaky ReLU below zero; the grid is symmetric."""
     low, center, high = values[[0, _CENTER, -1]]
     return float(f"{(center - low) / (high - center):.6g}")
 
 
 def measure(values: Values) -> float:
-    """Measure E[f(z)²] of a standard normal z, given f on GRID.
+    """Return E[f(z)²] for a standard normal z, given f on GRID.
 
     >>> round(measure(np.maximum(GRID, 0)), 6)
     0.5
@@ -142,13 +143,13 @@ def measure(values: Values) -> float:
 
 
 def is_linear(values: Values) -> bool:
-    """Tell whether a function is a x + b, with a other than zero."""
+    """Return whether a function is a · x + b with a ≠ 0."""
     slope = (values[-1] - values[0]) / (GRID[-1] - GRID[0])
     return bool(slope) and _agree(values, values[_CENTER] + slope * GRID)
 
 
 def _name(values: Values, scale: float, shift: float) -> str | None:
-    """Name a function: linear, or one of the table, first by a factor alone, then with an offset too."""
+    """Return the name of a function: "none" if linear, else by the table, at first without an offset."""
     if is_linear(values):
         return "none"
     if np.ptp(values) <= TOLERANCE * float(np.abs(values).max()):
@@ -163,13 +164,13 @@ def _name(values: Values, scale: float, shift: float) -> str | None:
     return None
 
 
-@lru_cache(maxsize=64)  # of the scales that models were seen to have
+@lru_cache(maxsize=64)  # each scale and shift seen in models
 def _tabulate(scale: float, shift: float) -> list[tuple[str, Values]]:
     return [(name, function(scale * GRID + shift)) for name, function in FUNCTIONS]
 
 
 def _fit(values: Values, reference: Values, *, offset: bool) -> Values:
-    """Fit a factor, and an offset if wanted, by least squares."""
+    """Fit a factor, and an offset if `offset`, by least squares."""
     if offset:
         shifted = reference - reference.mean()
         factor = float(shifted @ (values - values.mean()) / (shifted @ shifted))
@@ -182,7 +183,7 @@ def _agree(values: Values, reference: Values) -> bool:
 
 
 def _name_parametric(values: Values) -> str | None:
-    """Name a function that has a parameter, and becomes a line far above zero."""
+    """Name a function that has a parameter and becomes a straight line far above zero."""
     factor = float((values[-1] - values[-2]) / (GRID[-1] - GRID[-2]))
     if abs(factor) < TOLERANCE:
         return None
@@ -193,7 +194,7 @@ def _name_parametric(values: Values) -> str | None:
 
 
 def _propose(values: Values) -> Iterator[tuple[str, Values]]:
-    """Propose functions of slope one far above zero: the parameter of each follows from a value or two."""
+    """Yield functions of slope one far above zero, with parameters computed from a few of the values."""
     slope = float(values[0] / GRID[0])
     if 0 < slope < 1:
         yield "leaky_relu", np.where(NEGATIVE, slope * GRID, GRID)

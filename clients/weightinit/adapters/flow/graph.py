@@ -1,4 +1,9 @@
-"""Graphs: what a model computes, as the adapters see it, whatever its framework."""
+"""The graph of a model's operations, in a form common to all frameworks.
+
+The tracers of `torch`, `keras` and `jax` build it; the rest of this package analyses it. A node is a tensor
+together with the operation that computes it. A signal is a node's value as a function of one kernel's output;
+a node's role says what its operation does to a signal.
+"""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -7,29 +12,29 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# Of the framework, or of NumPy.
+# An array of the framework, or of NumPy.
 Array = Any
-# Tensors, nodes or other things, in tuples, lists, slices and dictionaries.
+# Arguments of an operation: tensors, nodes or other values, in tuples, lists, slices and dictionaries.
 Structure = Any
 
 
 class Role(Enum):
-    """What an operation does to a signal on its way from a kernel to the next one."""
+    """What an operation does to a signal between two kernels."""
 
     INPUT = "input"  # of the model
     CONSTANT = "constant"  # a parameter, a buffer or a number
-    MOVE = "move"  # moves, drops, repeats or pools elements: what is around zero stays around zero
-    SPLIT = "split"  # the same, and may part the outputs of one kernel
-    NORM = "norm"  # shifts and scales by what it has measured
+    MOVE = "move"  # moves, drops, repeats or pools elements; a mean of zero stays zero
+    SPLIT = "split"  # as MOVE, and may split the outputs of one kernel
+    NORM = "norm"  # shifts and scales by measured statistics
     REDUCE = "reduce"  # a mean or a maximum: a pool, or a part of a norm written by hand
-    STATISTIC = "statistic"  # a variance or a norm: positive, and no signal
+    STATISTIC = "statistic"  # a variance or a norm: positive, and not a signal
     ELEMENTWISE = "elementwise"  # a function of each element
     ADD = "add"  # elementwise; another signal may be added
     MULTIPLY = "multiply"  # elementwise; another signal may scale or gate it
-    ACTIVATION = "activation"  # known by name alone, as softmax is: no function of each element
-    MIX = "mix"  # a product with what is no kernel: adds up elements, as attention does of its values
+    ACTIVATION = "activation"  # known by name only, as softmax: not a function of each element alone
+    MIX = "mix"  # a product with something other than a kernel: sums elements, as attention does
     PRODUCT = "product"  # a kernel, a product of matrices or a loss: the signal ends here
-    IGNORED = "ignored"  # returns no signal: a shape, an index, a mask
+    IGNORED = "ignored"  # does not return a signal: a shape, an index, a mask
     OUTPUT = "output"  # of the model
     UNKNOWN = "unknown"
 
@@ -40,12 +45,13 @@ BLENDING = frozenset([Role.ELEMENTWISE, Role.ADD, Role.MULTIPLY])
 
 @dataclass(eq=False, repr=False, slots=True)
 class Node:
-    """A tensor of a graph: what computes it, from which others.
+    """A tensor of a graph, with the operation that computes it and its inputs.
 
-    `call` computes it from `arguments` and `keywords`, in which nodes stand for tensors. `label` describes it
-    for people; `activation` is the name of the activation that it is known to be. `tensor` is that of a
-    constant. `parameters` are the keys of those that make up a constant, or whose kernel a product applies.
-    `values` is the operand whose elements a mix adds up; None if it may be either.
+    `call` computes it from `arguments` and `keywords`, in which nodes take the place of tensors. `label`
+    describes it in messages; `activation` is the name of the activation, if known. `tensor` is a constant's
+    value. `parameters` are the keys of the parameters that a constant derives from, or whose kernel a product
+    applies. `values` is the operand whose elements a MIX sums; None if it may be either. `axis` is the axis
+    of the outputs (channels).
     """
 
     index: int
@@ -71,62 +77,62 @@ class Node:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is the same for all inputs of the model."""
+        """Whether the value is independent of the model's inputs."""
         return self.role is Role.CONSTANT
 
 
 class Arrays(Protocol):
-    """How a framework's arrays are made and read, to evaluate its operations."""
+    """Creates and reads a framework's arrays, to evaluate its operations."""
 
     def make(self, values: Array) -> Array:
-        """Make a float64 array of NumPy's."""
+        """Return a float64 array with the values of a NumPy array."""
         ...
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
-        """Make an integer array of a shape, in which elements count from one along an axis."""
+        """Return an array of a shape, whose elements are their positions along an axis, counted from one."""
         ...
 
     def make_filled(self, value: float, shape: Sequence[int]) -> Array:
-        """Make an array of a shape, of one value: of integers where that is one."""
+        """Return an array of a shape that is filled with a value; integers if the value is an int."""
         ...
 
     def read(self, array: Array) -> Array:
-        """Read an array as NumPy's."""
+        """Return an array as a NumPy array."""
         ...
 
     def find_uniform(self, tensor: Array) -> float | None:
-        """Return the value that all elements of a tensor have; None if there is none, or no memory."""
+        """Return the value that all elements of a tensor have; None if they differ or are not in memory."""
         ...
 
 
 class NumpyArrays:
-    """NumPy's arrays, as stand-ins for signals: of double precision, which a framework may lack."""
+    """NumPy arrays in place of a framework's: in double precision, which a framework may lack."""
 
     def make(self, values: Array) -> Array:
-        """Make an array of one."""
+        """Return a copy as a NumPy array."""
         return np.array(values)
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Array:
-        """Make an array of a shape, in which elements count from one along an axis."""
+        """Return an array of a shape, whose elements are their positions along an axis, counted from one."""
         lengths = [1] * len(shape)
         lengths[axis] = count
         return np.broadcast_to(np.arange(1.0, count + 1).reshape(lengths), tuple(shape))
 
     def make_filled(self, value: float, shape: Sequence[int]) -> Array:
-        """Make an array of a shape, of one value: of integers where that is one."""
+        """Return an array of a shape that is filled with a value; integers if the value is an int."""
         return np.full(tuple(shape), value)
 
     def read(self, array: Array) -> Array:
-        """Read an array."""
+        """Return an array as a NumPy array."""
         return np.asarray(array)
 
     def find_uniform(self, tensor: Array) -> float | None:
-        """Return the value that all elements have, which is all that is kept of a constant."""
+        """Return a constant's uniform value, the only part of it that its node stores, or None."""
         return None if tensor is None else float(tensor)
 
 
 def substitute(value: Structure, replace: Callable[[Node], Array]) -> Structure:
-    """Replace the nodes in an argument: in tuples, lists, slices and dictionaries too."""
+    """Replace the nodes in an argument, also within tuples, lists, slices and dictionaries."""
     if isinstance(value, Node):
         return replace(value)
     if isinstance(value, tuple | list):
@@ -140,7 +146,7 @@ def substitute(value: Structure, replace: Callable[[Node], Array]) -> Structure:
 
 
 def freeze(value: Structure, tell: Callable[[Node], Hashable]) -> Hashable:
-    """Describe an argument by what can be compared and hashed, given what to tell of each node in it."""
+    """Return a hashable description of an argument; `tell` describes the nodes in it."""
     if isinstance(value, Node):
         return Node, tell(value)
     if isinstance(value, tuple | list):
@@ -153,7 +159,7 @@ def freeze(value: Structure, tell: Callable[[Node], Hashable]) -> Hashable:
 
 
 def find_nodes(value: Structure) -> list[Node]:
-    """Find the nodes in an argument, in order."""
+    """Return the nodes in an argument, in order."""
     found: list[Node] = []
     pending = [value]
     while pending:
@@ -170,12 +176,12 @@ def find_nodes(value: Structure) -> list[Node]:
 
 
 def collect_parameters(nodes: Iterable[Node]) -> frozenset[Any]:
-    """Collect the keys of the parameters that constants derive from."""
+    """Return the keys of the parameters that the constants among nodes derive from."""
     return frozenset(key for node in nodes if node.is_constant for key in node.parameters)
 
 
 def fold(name: str) -> str:
-    """Fold the name of an operation's class, function or method: all spellings of it become one.
+    """Normalize the name of an operation's class, function or method, so that all spellings agree.
 
     >>> fold("LeakyReLU"), fold("relu_"), fold("__rsub__"), fold("max_pool2d")
     ('leakyrelu', 'relu', 'rsub', 'maxpool2d')
@@ -184,7 +190,7 @@ def fold(name: str) -> str:
 
 
 def comes_of(start: Node, node: Node) -> bool:
-    """Tell whether a node comes of a start, by any way: such a factor scales the signal, and gates none."""
+    """Return whether a node derives from a start; such a factor scales the signal and is not a gate."""
     seen, pending = {node}, [node]
     while pending:
         last = pending.pop()
@@ -197,7 +203,7 @@ def comes_of(start: Node, node: Node) -> bool:
 
 
 def find_sources(node: Node) -> list[Node]:
-    """Find the nodes that a node may be a function of."""
+    """Return the nodes that a node may be a function of: products, splits and inputs."""
     sources, seen, pending = [], {node}, [node]
     while pending:
         node = pending.pop()
@@ -211,7 +217,7 @@ def find_sources(node: Node) -> list[Node]:
 
 
 def is_projected(node: Node) -> bool:
-    """Tell whether a node is the output of a kernel still: moved, normalized, scaled or added to others."""
+    """Return whether a node is a kernel's output that was only moved, normalized, scaled or added to."""
     seen, pending = {node}, [node]
     while pending:
         last = pending.pop()

@@ -1,4 +1,4 @@
-"""Inferences: what a graph shows of a kernel, and how those of its parts or uses become one."""
+"""The result of following a kernel's output, and how the results of its parts or uses are merged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,11 +11,11 @@ ATTENTION = 3  # queries, keys, values
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What a model shows of a kernel: the activation that follows, why, and how certain that is.
+    """Which activation follows a kernel, the reason, and how certain it is.
 
-    `parts` are the kernels that it packs along the axis of its outputs, by name, in order; each with its
-    length and what follows it. Empty for one kernel. `outputs` is the number of outputs of each, where
-    kernels of one size lie between each other. `slope` is that of a leaky ReLU below zero.
+    `parts` are the kernels packed along the axis of its outputs, by name, in order, each with its length and
+    what follows it; empty for a single kernel. `outputs` is the number of outputs of each kernel, where
+    kernels of one size are interleaved. `slope` is that of a leaky ReLU below zero.
     """
 
     activation: str | None
@@ -27,7 +27,7 @@ class Inference:
 
     @property
     def function(self) -> str:
-        """What follows, for people, and to compare with others."""
+        """The activation with its slope, or "none", for messages and comparisons."""
         return describe_function(self.activation, self.slope) or "none"
 
 
@@ -35,9 +35,9 @@ NOTHING = Inference(None, "No activation follows.")
 
 
 def pack(parts: Sequence[tuple[int, Inference]]) -> Inference:
-    """Pack what follows kernels that lie one behind the other, each with its number of outputs."""
+    """Return the inference for concatenated kernels, each given with its number of outputs."""
     *scored, last = (one for _, one in parts)
-    # The values may meet an activation behind their product with the scores, which is a guess.
+    # An activation after the product of the values and the scores is a guess.
     ends = all(one == NOTHING for one in scored) and (last == NOTHING or last.certainty == "guessed")
     is_attention = len(parts) == ATTENTION and ends
     names = "qkv" if is_attention else [str(number) for number in range(len(parts))]
@@ -46,7 +46,7 @@ def pack(parts: Sequence[tuple[int, Inference]]) -> Inference:
 
 
 def choose(found: Sequence[Inference]) -> Inference:
-    """Choose what follows the first use of a kernel of which something is known; others may disagree."""
+    """Return what follows the first use of a kernel that is not unknown; a guess if other uses differ."""
     first = next((one for one in found if one.certainty != "unknown"), found[0])
     others = sorted({one.function for one in found} - {first.function})
     if first.parts or not others or first.certainty == "unknown":
@@ -56,13 +56,13 @@ def choose(found: Sequence[Inference]) -> Inference:
 
 
 def are_gated(inferences: Sequence[Inference]) -> bool:
-    """Tell whether parts are the halves of a gated unit, which one scheme suits."""
+    """Return whether the parts are the halves of a gated unit, which are initialized alike."""
     names = {inference.activation for inference in inferences}
     return any(GATED[name] in names for name in names if name in GATED)
 
 
 def merge(inferences: Sequence[Inference], why: str = "") -> Inference:
-    """Merge what follows the parts of a kernel that stays whole; `why` says that it may pack several."""
+    """Merge what follows the parts of one kernel; `why` says why it may pack several kernels."""
     gated = next((one for one in inferences if one.activation in GATED.values()), None)
     unknown = next((one for one in inferences if one.certainty == "unknown"), None)
     first = gated or unknown or next((one for one in inferences if one.activation), inferences[0])
@@ -74,5 +74,5 @@ def merge(inferences: Sequence[Inference], why: str = "") -> Inference:
 
 
 def doubt(why: str) -> Inference:
-    """Find that what follows could not be seen, and why."""
+    """Return the inference "unknown", with the reason."""
     return Inference(None, f"What follows could not be seen: {why}.", "unknown")

@@ -1,4 +1,9 @@
-"""Signals: what a node of a graph holds of a kernel's output x, by its values on a grid."""
+"""Signals: the value of a node as a function of one kernel's output x.
+
+A node on the path from a kernel holds f(x), elementwise. `Evaluator` computes f on the points of GRID with
+the framework's own operations, so that `functions` can recognize it. Other tensors that an operation takes
+are replaced by stand-ins: arrays that change the result least.
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,20 +15,19 @@ from weightinit.adapters.flow.graph import Array, Arrays, Node, Role, Structure,
 
 UNRECOGNIZED = Recognition(None, math.nan, math.nan)
 
-# A node that multiplies, and the factor from another kernel.
+# A node that multiplies, and its factor, which derives from another kernel.
 Gate = tuple[Node, Node]
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a node holds of x: its values on the grid, None for x itself.
+    """The function of x that a node holds, by its values on the grid; None for x itself.
 
-    `scale` x + `shift` is what x was last seen as: behind a factor and a bias. `named` is the node that is an
-    activation of x by itself, where all else is a function of it. A `reduced` signal is a pooled one, and a
-    constant beside one that is not; `pooled` are its values before that, where they were no longer x. `gates`
-    are the factors from other kernels: the node that multiplies, and the factor. A `mixed` signal is a sum of
-    elements, weighed by what is no kernel; a `picked` one the largest of several outputs. `beside` are the
-    names of other functions of x that lie beside it.
+    `scale` · x + `shift` is the last linear form of the signal. `named` is the activation's node, where the
+    signal is that activation of x. A `reduced` signal was pooled, and is a constant next to one that was not;
+    `pooled` are its values before pooling. `gates` are the factors that derive from other kernels. A `mixed`
+    signal is a sum of elements weighted by something other than a kernel; a `picked` one is the largest of
+    several outputs. `beside` names the other functions of x that are concatenated with it.
     """
 
     values: Array = None
@@ -40,7 +44,7 @@ class Signal:
 
     @property
     def is_statistic(self) -> bool:
-        """Whether it is a number that was measured, and stands for no signal."""
+        """Whether it is a measured number, such as a variance, and not a signal."""
         return self.reduced and self.values is not None and self.pooled is None and self.named is None
 
     @property
@@ -52,21 +56,21 @@ class Signal:
 class Evaluator:
     """Evaluates the nodes of a graph on the grid, with the framework's own operations.
 
-    Models repeat their activations, so results are kept: a call on the same arrays is made once.
+    Models repeat their activations, so results are cached by operation and arrays.
     """
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
         self._grid = arrays.make(GRID)
         self._filled: dict[float, Array] = {}
-        # With the arrays that the key has the ids of, so that no others get these.
+        # Keeps the arrays whose ids are in the key alive, so that the ids are not reused.
         self._known: dict[Structure, tuple[Array, list[Array]]] = {}
         self._slopes: dict[int, tuple[Array, float | None]] = {}
 
     def evaluate(self, node: Node, own: dict[Node, Signal]) -> Array:
-        """Evaluate a node. What is not x is what changes least: 1 as a factor, 0 as a term.
+        """Return a node's values. Inputs other than x are stand-ins: 1 as a factor, 0 as a term.
 
-        Raises what the operation does, and TypeError where nothing computes the node.
+        Raises what the operation raises, and TypeError for a node without an operation.
         """
         mixed = len({own[source].reduced for source in own}) > 1
         given: dict[Node, Array] = {}
@@ -88,7 +92,7 @@ class Evaluator:
         return known[0]
 
     def _call(self, node: Node, given: dict[Node, Array]) -> Array:
-        """Call what computes a node on copies, which an operation may change in place."""
+        """Call a node's operation on copies, because it may change them in place."""
 
         def copy(source: Node) -> Array:
             return self._arrays.make(self._arrays.read(given[source]))
@@ -98,11 +102,11 @@ class Evaluator:
         return node.call(*substitute(node.arguments, copy), **substitute(node.keywords, copy))
 
     def get_values(self, signal: Signal) -> Array:
-        """Return the values of a signal: a copy, which an operation may change in place."""
+        """Return a copy of a signal's values, which may be changed in place."""
         return self._arrays.make(self._arrays.read(self._look_up(signal)))
 
     def _look_up(self, signal: Signal) -> Array:
-        """Return the values of a signal, not to be changed."""
+        """Return a signal's values, which must not be changed."""
         if signal.values is not None:
             return signal.values
         if signal.named is None:
@@ -112,22 +116,22 @@ class Evaluator:
         )
 
     def read(self, values: Array) -> Array:
-        """Read values as an array of NumPy's."""
+        """Return values as a NumPy array."""
         return self._arrays.read(values)
 
     def fill(self, value: float) -> Array:
-        """Return values that are the same everywhere."""
+        """Return an array of the grid's shape that is filled with a value."""
         if value not in self._filled:
             self._filled[value] = self._arrays.make(np.full_like(GRID, value))
         return self._filled[value]
 
     def expect(self, values: Array) -> Array:
-        """Return the mean of many elements: what is expected of one."""
+        """Return an array of the expected value for a standard normal x."""
         read = np.asarray(self._arrays.read(values), dtype=np.float64)
         return self.fill(float(np.trapezoid(read * DENSITY, GRID)))
 
     def find_slope(self, values: Array) -> float | None:
-        """Return the factor of x in a x + b; None for another function."""
+        """Return a if the values are a · x + b, else None."""
         if id(values) not in self._slopes:
             self._slopes[id(values)] = values, self._measure_slope(values)
         return self._slopes[id(values)][1]
@@ -139,7 +143,7 @@ class Evaluator:
         return float((read[-1] - read[0]) / (GRID[-1] - GRID[0]))
 
     def is_linear(self, signal: Signal) -> bool:
-        """Tell whether a signal is a x + b."""
+        """Return whether a signal is a · x + b."""
         if signal.values is None:
             return signal.named is None
         return self.find_slope(signal.values) is not None
@@ -153,14 +157,14 @@ class Evaluator:
         return recognize(read, signal.scale, signal.shift)
 
     def name(self, signal: Signal) -> str | None:
-        """Name the activation that a signal is by itself."""
+        """Return the name of the activation of x that a signal is."""
         return self.identify(signal)[0]
 
     def identify(self, signal: Signal) -> tuple[str | None, float | None]:
-        """Return the name of the activation that a signal is by itself, and the slope of a leaky ReLU.
+        """Return the name of the activation of x that a signal is, and the slope of a leaky ReLU.
 
-        It is known by its values, which its arguments may change. One whose values are random, or take
-        parameters without memory, keeps its own name.
+        Values are compared first, because arguments can change a function. An activation with random values,
+        or with parameters that are not in memory, has the name of its operation.
         """
         try:
             found = self.recognize(signal)

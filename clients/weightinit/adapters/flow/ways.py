@@ -1,7 +1,10 @@
-"""Ways: where a kernel's output goes in a graph, and what becomes of it until it ends.
+"""Walk all paths from a kernel's output through the graph, up to where each ends.
 
-A signal ends at the next kernel, at a product of matrices, at a norm behind an activation, or at the model's
-end. Moved elements, norms and residuals leave it what it is; all else is evaluated on a grid.
+A walk begins at a start, the node of a kernel's output x. Its region is all nodes derived from it, each with
+the signal that it holds. A signal ends at the next kernel, a product of two signals, a norm behind an
+activation, or an output of the model. Moves, norms and residual additions leave it as it is; other functions
+are evaluated on a grid. A node that takes only some channels of the start is a part, which is walked as a
+start of its own.
 """
 
 import heapq
@@ -17,18 +20,18 @@ from weightinit.adapters.flow.signals import Evaluator, Signal
 MAX_FACTORS = 3
 MAX_STEPS = 20_000
 
-# Bounded functions: what is split behind one are the gates of a cell, each a kernel of its own. Elsewhere
-# nothing depends on it: schemes for rectifiers do not count the outputs.
+# Tensors split behind a bounded function are the gates of a recurrent cell, each with a kernel of its own.
+# Behind other functions a split makes no difference: schemes for rectifiers do not use the number of outputs.
 BOUNDED = frozenset(["hard_sigmoid", "hard_tanh", "sigmoid", "tanh"])
 PLAIN = Signal()
 
 
 @dataclass(slots=True)
 class Region:
-    """What comes of one start: signals by node, ends, and the nodes that take a part of its outputs.
+    """The nodes derived from one start: their signals, the ends, and the parts of the start's outputs.
 
-    With each of these the numbers of the outputs that it takes, None where that is not known; and what is
-    `held` of them there. The start `begins` as x itself, or as what it held in another region.
+    `parts` maps each part to its channels, None where they are unknown; `held` maps it to the signal that it
+    starts with. `begins` is the signal of the start: x itself, or what the part held in another region.
     """
 
     start: Node
@@ -42,12 +45,12 @@ class Region:
         self.signals[self.start] = self.begins
 
     def find_own(self, node: Node) -> dict[Node, Signal]:
-        """Find the inputs of a node that come of the start."""
+        """Return the inputs of a node that derive from the start, with their signals."""
         return {source: self.signals[source] for source in node.inputs if source in self.signals}
 
 
 class Walker:
-    """Walks the ways of a graph from one start or another, each once."""
+    """Walks the paths of a graph from each start once."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._channels = ChannelFinder(arrays)
@@ -57,7 +60,7 @@ class Walker:
         self._projected: dict[Node, bool] = {}
 
     def explore(self, start: Node, begins: Signal = PLAIN) -> Region:
-        """Follow a start along all ways, in order of execution. `begins` is what it holds of x."""
+        """Return the region of a start, walked in order of execution. `begins` is the signal of the start."""
         if start in self._regions and begins is PLAIN:
             return self._regions[start]
         region = Region(start, begins)
@@ -82,11 +85,11 @@ class Walker:
         return region
 
     def find_channels(self, start: Node, node: Node, reached: Container[Node]) -> list[int] | None:
-        """Find the numbers of the outputs of a start that a node holds; None where they are not known."""
+        """Return the channels of a start that a node holds; None where they are unknown."""
         return self._channels.find(start, node, reached)
 
     def _step(self, node: Node, region: Region) -> Signal | None:
-        """Take a signal through a node; None where it ends, which is noted."""
+        """Return a node's signal; None where the signal ends, which is recorded, or is not followed."""
         own = region.find_own(node)
         masks = sum(source.is_mask for source in own)
         if node.role in BLENDING or (node.role is Role.MOVE and 0 < masks < len(own)):
@@ -115,7 +118,7 @@ class Walker:
         return None
 
     def _note_part(self, node: Node, own: dict[Node, Signal], region: Region) -> bool:
-        """Note a node that takes a part of the outputs only, and tell whether it does."""
+        """Return whether a node takes only some of the outputs, and record it if so."""
         start, signal = region.start, next(iter(own.values()))
         is_linear = self._values.is_linear(signal)
         if signal.mixed or signal.gates:
@@ -125,15 +128,16 @@ class Walker:
         channels = self.find_channels(region.start, node, region.signals)
         if channels is not None and start.shape is not None and len(channels) == start.shape[start.axis]:
             return False
-        if channels is None or channels:  # places that hold nothing of x are no part of it
+        if channels is None or channels:  # an empty selection is not a part
             region.parts[node] = channels
             region.held[node] = PLAIN if is_linear else signal
         return True
 
     def _is_mixed(self, node: Node, own: Container[Node]) -> bool:
-        """Tell whether a product adds up elements of a signal: its other operand is no output of a kernel.
+        """Return whether a product sums elements of a signal: no other operand derives from a kernel.
 
-        So attention's values go on, and its queries and keys, of which each is multiplied by the other, end.
+        So the values of attention are followed further, while queries and keys, multiplied by each other,
+        end.
         """
         mine = [source for source in node.inputs if source in own]
         others = [source for source in node.inputs if source not in own]
@@ -163,7 +167,7 @@ class Walker:
         return replace(chosen, reduced=True, values=self._values.expect(pooled), pooled=pooled)
 
     def _join(self, chosen: Signal, signals: Iterable[Signal]) -> Signal:
-        """Note beside a signal what others are that it is joined with."""
+        """Record in a signal the names of the other signals that it is concatenated with."""
         if self._values.is_linear(chosen):
             return chosen
         names = {
@@ -179,7 +183,7 @@ class Walker:
     # --- functions of each element ----------------------------------------------------------------
 
     def _blend(self, node: Node, own: dict[Node, Signal], region: Region) -> Signal | None:
-        """Take signals through a function of each element, perhaps together with what is not theirs."""
+        """Return the signal behind an elementwise function, which may take other tensors too."""
         foreign = [source for source in node.inputs if source not in own and not source.is_constant]
         signals = list(own.values())
         if foreign and not self._admits(node, foreign, own, region):
@@ -201,9 +205,9 @@ class Walker:
             beside=frozenset(name for signal in signals for name in signal.beside),
         )
         if node.role is Role.ADD and foreign and len(own) == 1 and signals[0].is_plain:
-            return made  # x and something else is x still
+            return made  # a residual addition: still x
         if node.activation and not foreign and len(own) == 1 and signals[0].is_plain:
-            return replace(made, named=node, last=node)  # evaluated when it is needed
+            return replace(made, named=node, last=node)  # evaluated on demand
         found = self._evaluate(node, own, region, made, has_foreign=bool(foreign))
         is_choice = len(own) > 1 and any(source.is_mask for source in node.inputs if source not in own)
         return self._join(found, signals) if found and is_choice else found
@@ -211,7 +215,7 @@ class Walker:
     def _evaluate(
         self, node: Node, own: dict[Node, Signal], region: Region, made: Signal, *, has_foreign: bool
     ) -> Signal | None:
-        """Evaluate a node of signals, which are not x alone, and complete what was made of them."""
+        """Evaluate a node on the grid and complete its signal `made`; None where the signal ends."""
         signals = list(own.values())
         try:
             values = self._values.evaluate(node, own)
@@ -233,10 +237,10 @@ class Walker:
         named = {signal.named for signal in signals}
         was_linear = all(self._values.is_linear(signal) for signal in signals)
         if was_linear and len(signals) > 1 and node.role is Role.ADD:
-            return made  # other elements of x, negated, as rotary embeddings add them: they do not cancel
+            return made  # rotary embeddings add other, negated elements of x: they do not cancel
         pooled = values if made.reduced and was_linear else None
         if node.role is Role.MULTIPLY and len(signals) == 1 and not has_foreign:
-            pooled = signals[0].pooled  # a mean, written as a sum over a number
+            pooled = signals[0].pooled  # a mean, written as a sum divided by a number
         return replace(
             made,
             values=values,
@@ -246,14 +250,14 @@ class Walker:
         )
 
     def _is_softmax(self, signals: Sequence[Signal]) -> bool:
-        """Tell whether an exponential meets a sum of its own: their ratio is a softmax."""
+        """Return whether an exponential is multiplied by a function of its sum: their ratio is a softmax."""
         if {signal.reduced for signal in signals} != {False, True}:
             return False
         names = {signal.reduced: self._values.recognize(signal).name for signal in signals}
         return names == {False: "exponential", True: "exponential"}
 
     def _admits(self, node: Node, foreign: Iterable[Node], own: dict[Node, Signal], region: Region) -> bool:
-        """Tell whether signals go on where another is added or multiplied; note the end where they do not."""
+        """Return whether signals continue where another tensor is added or multiplied; record ends if not."""
         if all(source.is_mask or source.role is Role.IGNORED for source in foreign):
             return True
         if node.role is Role.ELEMENTWISE:
@@ -267,7 +271,7 @@ class Walker:
 
 
 def _meets_itself(node: Node, region: Region) -> bool:
-    """Tell whether x itself is a factor later on: sigmoid(x) · u · x is a gate written in another order."""
+    """Return whether x itself is a factor further on: sigmoid(x) · u · x is a gate in another order."""
     pending = [node]
     for _ in range(MAX_FACTORS):
         users = [user for known in pending for user in known.users]

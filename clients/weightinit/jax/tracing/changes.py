@@ -55,7 +55,7 @@ class Changed:
         return self.weight.change(Change(name, Effect.FUNCTION if is_odd else Effect.BEND))
 
     def _is_clipped(self) -> bool:
-        """Tell whether small numbers stay what they are between bounds."""
+        """Return whether small numbers stay what they are between bounds."""
         numbers = [other.tensor for other in self.others]
         if self.name == "clamp":
             return None not in numbers and numbers[0] < 0 < numbers[-1]
@@ -110,12 +110,12 @@ class Changed:
         return self.weight.change(Change("a mask", Effect.SCALE))
 
     def _inverts(self, node: Node) -> bool:
-        """Tell whether a node divides by what was measured of this kernel."""
+        """Return whether a node divides by what was measured of this kernel."""
         is_divisor = node.label == "rsqrt" or (node.label == "div" and self.measures(node.inputs[-1]))
         return is_divisor and self.find_whole(node) is None
 
     def _compares(self, node: Node) -> bool:
-        """Tell whether a node compares each element of this kernel."""
+        """Return whether a node compares each element of this kernel."""
         return node.label in COMPARING and any(self.find_whole(source) for source in node.inputs)
 
     def find_whole(self, node: Node) -> Weight | None:
@@ -124,7 +124,7 @@ class Changed:
         return found if found and found.pieces and found.rank >= self.weight.rank else None
 
     def measures(self, node: Node) -> bool:
-        """Tell whether a node was measured of this kernel."""
+        """Return whether a node was measured of this kernel."""
         if node.is_constant:
             return bool(self.paths & node.parameters) and self.find_whole(node) is None
         return any(one is self.node or self.paths & one.parameters for one in self._trace(node))

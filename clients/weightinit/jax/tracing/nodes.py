@@ -93,7 +93,7 @@ class Graph:
 
 
 def is_inexact(form: Form) -> bool:
-    """Tell whether an array is of floating or complex numbers, and may be a signal."""
+    """Return whether an array is of floating or complex numbers, and may be a signal."""
     return bool(jnp.issubdtype(form.dtype, jnp.inexact))
 
 

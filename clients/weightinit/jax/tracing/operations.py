@@ -158,13 +158,13 @@ def _truncate(dtype: DType, array: Array, *_: Array) -> Array:
 
 
 def _share_kernel(mask: Node, cases: Sequence[Node]) -> bool:
-    """Tell whether a mask may be a function of what it selects from."""
+    """Return whether a mask may be a function of what it selects from."""
     kernels = {source for source in find_sources(mask) if source.parameters}
     return any(source in kernels for case in cases for source in find_sources(case))
 
 
 def _is_maxout(equation: Equation, source: Node) -> bool:
-    """Tell whether the largest of some outputs of a kernel is taken, and not of places."""
+    """Return whether the largest of some outputs of a kernel is taken, and not of places."""
     axes, taken = find_output_axes(source) or frozenset(), frozenset(equation.params["axes"])
     return bool(axes & taken) and not axes <= taken
 

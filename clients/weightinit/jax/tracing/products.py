@@ -131,7 +131,7 @@ def _move(numbers: Any, side: int, shape: Sequence[int], array: Array) -> Array:
 
 
 def _is_own(known: Mapping[int, Weight], sources: Sequence[Node]) -> bool:
-    """Tell whether a kernel is multiplied by what was made of itself: no signal is there."""
+    """Return whether a kernel is multiplied by what was made of itself: no signal is there."""
     paths = {piece.path for weight in known.values() for piece in weight.pieces}
     return all(source.is_constant and paths & source.parameters for source in sources[:2])
 
@@ -144,5 +144,5 @@ def _lose_others(graph: Graph, source: Node, weight: Weight) -> None:
 
 
 def _is_called_kernel(weight: Weight) -> bool:
-    """Tell whether a parameter is called a kernel, beside another that is not."""
+    """Return whether a parameter is called a kernel, beside another that is not."""
     return any(piece.path.rpartition("/")[2] in KERNELS for piece in weight.pieces)

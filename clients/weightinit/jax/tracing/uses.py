@@ -99,7 +99,7 @@ class Uses:
             self.lost.setdefault(path, why)
 
     def is_matrix(self, path: str) -> bool:
-        """Tell whether a leaf has several axes."""
+        """Return whether a leaf has several axes."""
         return sum(size > 1 for size in self._shapes[path]) > 1
 
     def settle(self) -> None:

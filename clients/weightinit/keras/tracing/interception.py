@@ -169,7 +169,7 @@ def find_tensors(value: Any) -> list[Tensor]:
 
 
 def has_others(value: Any) -> bool:
-    """Tell whether there is something in a structure that is no symbolic tensor."""
+    """Return whether there is something in a structure that is no symbolic tensor."""
     return any(not isinstance(one, keras.KerasTensor | None) for one in keras.tree.flatten(value))
 
 

@@ -160,12 +160,12 @@ def find_owner(layer: Operation) -> type:
 
 
 def is_own(operation: Operation) -> bool:
-    """Tell whether a layer or an operation computes what one of Keras' own does: its call is of Keras."""
+    """Return whether a layer or an operation computes what one of Keras' own does: its call is of Keras."""
     return is_from_keras(find_owner(operation))
 
 
 def is_from_keras(kind: type) -> bool:
-    """Tell whether a class is one of Keras' own."""
+    """Return whether a class is one of Keras' own."""
     return kind.__module__.startswith("keras.")
 
 
@@ -205,7 +205,7 @@ def describe(operation: Operation) -> str:
 
 
 def is_elementwise(function: Any, shape: Sequence[int]) -> bool:
-    """Tell whether a function works on each element by itself, and on all alike, by trying it."""
+    """Return whether a function works on each element by itself, and on all alike, by trying it."""
     draws = np.random.default_rng(0)
     first = draws.normal(size=shape).astype("float32")
     some = draws.random(size=shape) < 1 / 2
@@ -232,5 +232,5 @@ def explain_failure(layer: Operation, error: Exception) -> str:
 
 
 def has_layers(layer: Layer) -> bool:
-    """Tell whether a layer has others inside it."""
+    """Return whether a layer has others inside it."""
     return next(iter(layer._flatten_layers(include_self=False, recursive=False)), None) is not None  # noqa: SLF001

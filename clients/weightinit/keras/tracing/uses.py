@@ -30,7 +30,7 @@ def find_letters(product: Node, variable: Variable) -> str:
 
 
 def is_transposed(product: Node, variable: Variable) -> bool:
-    """Tell whether a product applies a matrix by its columns, so that it sums over the last axis.
+    """Return whether a product applies a matrix by its columns, so that it sums over the last axis.
 
     What Keras computes of a variable alone, such as its transpose, is a constant that its values tell.
     """
@@ -53,7 +53,7 @@ def is_transposed(product: Node, variable: Variable) -> bool:
 
 
 def is_computed(operand: Node, shape: tuple[int, int]) -> bool:
-    """Tell whether an operand is a constant of the shape of a matrix, or of its transpose."""
+    """Return whether an operand is a constant of the shape of a matrix, or of its transpose."""
     return operand.is_constant and operand.tensor is not None and operand.shape in (shape, shape[::-1])
 
 

@@ -69,7 +69,7 @@ def find_role(module: nn.Module) -> tuple[str, Role | None]:
 
 
 def has_matrix(module: nn.Module) -> bool:
-    """Tell whether a module itself has a parameter of two axes or more."""
+    """Return whether a module itself has a parameter of two axes or more."""
     return any(tensor.ndim > 1 for tensor in module.parameters(recurse=False))
 
 
@@ -127,7 +127,7 @@ def name_values(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
 
 
 def is_normalizing(module: nn.Module) -> bool:
-    """Tell whether a norm gives what comes after it a scale of its own.
+    """Return whether a norm gives what comes after it a scale of its own.
 
     One that uses running statistics that are still those it was made with lets the signal through.
     """

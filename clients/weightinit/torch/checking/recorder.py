@@ -152,7 +152,7 @@ class Recorder(TorchFunctionMode):
 
 
 def is_signal(value: Any) -> bool:  # noqa: ANN401
-    """Tell whether an argument is a signal: a gradient comes back to it, and it is no parameter."""
+    """Return whether an argument is a signal: a gradient comes back to it, and it is no parameter."""
     return isinstance(value, torch.Tensor) and value.requires_grad and not isinstance(value, nn.Parameter)
 
 
@@ -174,7 +174,7 @@ def find_tensors(value: Any) -> Iterator[torch.Tensor]:  # noqa: ANN401 - what a
 
 
 def is_float(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor has floating-point or complex numbers."""
+    """Return whether a tensor has floating-point or complex numbers."""
     return tensor.is_floating_point() or tensor.is_complex()
 
 

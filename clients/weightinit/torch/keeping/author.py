@@ -98,7 +98,7 @@ class Author:
         return guess_lookup(named) if by_layer else guess(named)
 
     def _is_chosen(self, named: NamedTensor, value: float, blocks: list[Block]) -> bool:
-        """Tell whether it was the author who set a tensor to one value."""
+        """Return whether it was the author who set a tensor to one value."""
         is_single = named.parameter.numel() == 1  # one element always is of one value
         if any(isinstance(block.action, Draw) for block in blocks):
             is_set_to = SMALLEST < abs(value) < LARGEST and not is_single

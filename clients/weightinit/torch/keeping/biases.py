@@ -64,7 +64,7 @@ def find_large_biases(
 
 
 def is_still(named: NamedTensor) -> bool:
-    """Tell whether a bias is of one value and would not be if it had been trained."""
+    """Return whether a bias is of one value and would not be if it had been trained."""
     bias = named.parameter
     return bias.requires_grad and bias.numel() > 1 and find_uniform(bias) is not None
 
@@ -88,12 +88,12 @@ def find_layer_limit(module: nn.Module) -> float | None:
 
 
 def is_beyond(tensor: torch.Tensor, limit: float) -> bool:
-    """Tell whether a tensor has elements beyond a limit, and is not of one value."""
+    """Return whether a tensor has elements beyond a limit, and is not of one value."""
     return measure_largest(tensor) > ROUNDING * limit and find_uniform(tensor) is None
 
 
 def has_new_kernel(named: NamedTensor, limit: float) -> bool:
-    """Tell whether the kernel of a bias is one that was drawn within its limit, or set to one value."""
+    """Return whether the kernel of a bias is one that was drawn within its limit, or set to one value."""
     kernel = getattr(named.module, named.attribute.replace("bias", "weight"), None)
     if not isinstance(kernel, torch.Tensor) or not is_readable(kernel):
         return False
@@ -101,12 +101,12 @@ def has_new_kernel(named: NamedTensor, limit: float) -> bool:
 
 
 def is_drawn_within(kernel: torch.Tensor, limit: float) -> bool:
-    """Tell whether a kernel is as a layer draws it, up to its limit."""
+    """Return whether a kernel is as a layer draws it, up to its limit."""
     return kernel.numel() >= ENOUGH and NEAR * limit < measure_largest(kernel) <= ROUNDING * limit
 
 
 def has_new_norms(tensors: Sequence[NamedTensor]) -> bool:
-    """Tell whether most scales and shifts of norms, if there are any that are trained, are of one value."""
+    """Return whether most scales and shifts of norms, if there are any that are trained, are of one value."""
     norms = [
         named.parameter
         for named in tensors

@@ -125,7 +125,7 @@ def split_end(first: NamedTensor, second: NamedTensor) -> tuple[str, str, str]:
 
 
 def is_new(tensors: Sequence[NamedTensor], copies: Mapping[int, NamedTensor]) -> bool:
-    """Tell whether what was copied is as it was made: by the norms, or by each kernel that a layer drew."""
+    """Return whether what was copied is as it was made: by the norms, or by each kernel that a layer drew."""
     if has_new_norms(tensors):
         return True
     limits = [

@@ -25,12 +25,12 @@ def describe_named(named: NamedTensor) -> list[Block]:
 
 
 def is_frozen(named: NamedTensor) -> bool:
-    """Tell whether no module that has a tensor trains it."""
+    """Return whether no module that has a tensor trains it."""
     return not any(tensor.requires_grad for tensor in named.tied)
 
 
 def is_trained(root: nn.Module) -> bool:
-    """Tell whether a module trains any parameter: where it does not, frozen ones are not singled out."""
+    """Return whether a module trains any parameter: where it does not, frozen ones are not singled out."""
     return any(parameter.requires_grad for parameter in root.parameters())
 
 

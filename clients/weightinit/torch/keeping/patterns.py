@@ -28,7 +28,7 @@ PRECISIONS = {torch.bfloat16: 8, torch.float16: 11, torch.float32: 24}
 
 
 def has_pattern(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor has so few distinct values that they were chosen.
+    """Return whether a tensor has so few distinct values that they were chosen.
 
     >>> has_pattern(torch.eye(4)), has_pattern(torch.randn(4, 4)), has_pattern(torch.zeros(4))
     (True, False, False)
@@ -62,12 +62,12 @@ def count_values(flat: torch.Tensor) -> dict[float, int]:
 
 
 def is_reasonable(value: float) -> bool:
-    """Tell whether a number may have been chosen, and is not what was in memory before."""
+    """Return whether a number may have been chosen, and is not what was in memory before."""
     return value == 0 or SMALLEST < abs(value) < LARGEST
 
 
 def is_chosen(distinct: list[float], count: int, *, is_vector: bool) -> bool:
-    """Tell whether so many elements have, other than by chance, no more than some distinct values."""
+    """Return whether so many elements have, other than by chance, no more than some distinct values."""
     few = len(distinct)
     if few == count or (2 * few > count and 0 not in distinct):
         return False
@@ -86,7 +86,7 @@ def is_chosen(distinct: list[float], count: int, *, is_vector: bool) -> bool:
 
 
 def is_next(low: float, high: float, bits: int) -> bool:
-    """Tell whether two numbers are neighbours, or nearly so, in a dtype of that precision."""
+    """Return whether two numbers are neighbours, or nearly so, in a dtype of that precision."""
     return high - low < STEPS * math.ldexp(max(abs(low), abs(high)), -bits)
 
 

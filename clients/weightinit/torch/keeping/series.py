@@ -25,7 +25,7 @@ LARGER = 8
 
 
 def is_series(tensor: torch.Tensor) -> bool:
-    """Tell whether all lines of a tensor along one of its axes are series.
+    """Return whether all lines of a tensor along one of its axes are series.
 
     >>> is_series(torch.linspace(-1, 1, 16)), is_series(torch.arange(64.0).view(4, 16).sin())
     (True, True)
@@ -40,7 +40,7 @@ def is_series(tensor: torch.Tensor) -> bool:
 
 
 def are_series(tensor: torch.Tensor, axis: int) -> bool:
-    """Tell whether the lines along an axis are series: one of them, and then some of the others."""
+    """Return whether the lines along an axis are series: one of them, and then some of the others."""
     middle: list[int | slice] = [size // 2 for size in tensor.shape]
     middle[axis] = slice(SHORTEST)
     if not may_be_series(tensor[tuple(middle)].tolist()):
@@ -52,7 +52,7 @@ def are_series(tensor: torch.Tensor, axis: int) -> bool:
 
 
 def may_be_series(line: list[float]) -> bool:
-    """Tell whether numbers may be a series, with no more than arithmetic, because most are not.
+    """Return whether numbers may be a series, with no more than arithmetic, because most are not.
 
     The steps of a series follow a recurrence of two terms, so a determinant of five that follow each other
     is zero up to rounding.
@@ -87,7 +87,7 @@ def fit_lines(lines: torch.Tensor) -> int:
 
 
 def has_diagonal(tensor: torch.Tensor) -> bool:
-    """Tell whether a square matrix is an identity with little beside it, of any scale and sign.
+    """Return whether a square matrix is an identity with little beside it, of any scale and sign.
 
     >>> has_diagonal(torch.eye(16) + 0.01 * torch.randn(16, 16)), has_diagonal(torch.randn(16, 16))
     (True, False)

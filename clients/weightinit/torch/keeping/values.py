@@ -13,7 +13,7 @@ DENORMAL = 1e-30
 
 
 def is_readable(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor has values that are numbers, and all of them in this process."""
+    """Return whether a tensor has values that are numbers, and all of them in this process."""
     return (
         type(tensor) in PLAIN
         and not tensor.is_meta
@@ -39,7 +39,7 @@ def find_uniform(tensor: torch.Tensor) -> float | None:
 
 
 def is_garbage(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor holds NaN or no more than denormal numbers; masks are made of infinity."""
+    """Return whether a tensor holds NaN or no more than denormal numbers; masks are made of infinity."""
     if not is_readable(tensor):
         return False
     low, high = (end.item() for end in torch.aminmax(tensor.detach()))
@@ -47,13 +47,13 @@ def is_garbage(tensor: torch.Tensor) -> bool:
 
 
 def is_filled(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor is not of one value; of one element, whether it is not zero."""
+    """Return whether a tensor is not of one value; of one element, whether it is not zero."""
     value = find_uniform(tensor)
     return value is None or (tensor.numel() == 1 and value != 0)
 
 
 def is_plausible(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor may be a kernel: not of one value, and neither too small nor too large."""
+    """Return whether a tensor may be a kernel: not of one value, and neither too small nor too large."""
     low, high = torch.aminmax(tensor.detach())
     if low.item() == high.item() and tensor.numel() > 1:
         return False
@@ -61,12 +61,12 @@ def is_plausible(tensor: torch.Tensor) -> bool:
 
 
 def is_written(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor was written into after it was made."""
+    """Return whether a tensor was written into after it was made."""
     return not tensor.is_inference() and tensor._version > 0  # noqa: SLF001 - no public way
 
 
 def is_set(tensor: torch.Tensor) -> bool:
-    """Tell whether a vector is of one value that memory does not have by chance."""
+    """Return whether a vector is of one value that memory does not have by chance."""
     value = find_uniform(tensor) if tensor.ndim == 1 and tensor.numel() > 1 else None
     return value is not None and SMALLEST < abs(value) < LARGEST
 

@@ -90,11 +90,11 @@ class ActivationFinder:
         return self._products.get(id(parameter), [])
 
     def is_generator(self, parameter: torch.Tensor) -> bool:
-        """Tell whether what a kernel makes is the kernel of another product."""
+        """Return whether what a kernel makes is the kernel of another product."""
         return id(parameter) in self._generators
 
     def is_rewritten(self, parameter: torch.Tensor) -> bool:
-        """Tell whether the forward of a module changes a parameter in place."""
+        """Return whether the forward of a module changes a parameter in place."""
         return id(parameter) in self._rewritten
 
     @cached_property
@@ -213,7 +213,7 @@ def infer(follower: Follower, node: Node) -> Inference:
 
 
 def is_depthwise(node: Node) -> bool:
-    """Tell whether a product is a convolution that keeps its channels apart."""
+    """Return whether a product is a convolution that keeps its channels apart."""
     if isinstance(node.call, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         return node.call.groups == node.call.in_channels == node.call.out_channels
     kernel = node.arguments[1] if len(node.arguments) > 1 else None

@@ -124,7 +124,7 @@ def keep_surroundings(root: nn.Module) -> Iterator[None]:
 
 
 def is_custom(kind: type) -> bool:
-    """Tell whether a class is neither Python's nor PyTorch's."""
+    """Return whether a class is neither Python's nor PyTorch's."""
     return kind.__module__.partition(".")[0] not in {"builtins", "torch"}
 
 

@@ -76,7 +76,7 @@ def describe(value: Structure) -> Structure:
 
 
 def has_values(value: Structure) -> bool:
-    """Tell whether a value is a plain tensor with memory, and not a number."""
+    """Return whether a value is a plain tensor with memory, and not a number."""
     return type(value) is torch.Tensor and not value.is_meta and value.ndim > 0
 
 
@@ -95,12 +95,12 @@ def run_on_meta(
 
 
 def is_in_place(func: Callable[..., Any], keywords: dict[str, Structure]) -> bool:
-    """Tell whether a function changes an argument: add_, __iadd__, __setitem__, relu(inplace=True)."""
+    """Return whether a function changes an argument: add_, __iadd__, __setitem__, relu(inplace=True)."""
     return is_changing(getattr(func, "__name__", "_"), keywords)
 
 
 def is_changing(name: str, keywords: dict[str, Structure]) -> bool:
-    """Tell whether a function or method of a name changes an argument.
+    """Return whether a function or method of a name changes an argument.
 
     >>> is_changing("relu_", {}), is_changing("__iadd__", {}), is_changing("relu", {"inplace": True})
     (True, True, True)

@@ -31,7 +31,7 @@ MAX_FUNCTIONS = 256
 
 
 def is_asserting_above() -> bool:
-    """Tell whether the caller's code that asks for the truth of a tensor is an assertion."""
+    """Return whether the caller's code that asks for the truth of a tensor is an assertion."""
     frame = inspect.currentframe()
     while frame is not None and (
         "torch/" in frame.f_code.co_filename  # PyTorch's, and this folder's
@@ -41,7 +41,7 @@ def is_asserting_above() -> bool:
 
 
 def is_asserting(frame: FrameType) -> bool:
-    """Tell whether a frame is about to jump over the raising of an AssertionError.
+    """Return whether a frame is about to jump over the raising of an AssertionError.
 
     torch.fx looks for the same pattern, in the byte code of Python 3.10 and older.
     """
@@ -79,7 +79,7 @@ def explain_branches(root: nn.Module) -> str:
 
 @lru_cache(maxsize=1024)
 def may_tell(function: FunctionType, owner: type) -> bool:
-    """Tell whether a method of a class, or what it calls, may tell a stand-in from a tensor."""
+    """Return whether a method of a class, or what it calls, may tell a stand-in from a tensor."""
     seen = {function}
     waiting = [function]
     while waiting:
@@ -94,7 +94,7 @@ def may_tell(function: FunctionType, owner: type) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_telling(code: CodeType) -> bool:
-    """Tell whether code asks for types, or catches errors."""
+    """Return whether code asks for types, or catches errors."""
     for step, after in itertools.pairwise(dis.get_instructions(code)):
         # A bare except drops the error at once.
         if step.opname in CATCHING or (step.opname, after.opname) == ("PUSH_EXC_INFO", "POP_TOP"):
@@ -136,5 +136,5 @@ def find_function(value: object) -> FunctionType | None:
 
 
 def is_foreign(function: FunctionType) -> bool:
-    """Tell whether a function is of a library whose functions take stand-ins as tensors, or refuse them."""
+    """Return whether a function is of a library whose functions take stand-ins as tensors, or refuse them."""
     return str(function.__globals__.get("__name__", "")).partition(".")[0] in FOREIGN

@@ -61,12 +61,12 @@ def may_change(hook: Any) -> bool:  # noqa: ANN401 - anything that can be called
 
 
 def is_writing(name: str) -> bool:
-    """Tell whether a name is that of a method of tensors that changes their values."""
+    """Return whether a name is that of a method of tensors that changes their values."""
     return name.endswith("_") and not name.startswith("_") and name not in HARMLESS
 
 
 def returns_value(code: CodeType) -> bool:
-    """Tell whether a function may return anything but None.
+    """Return whether a function may return anything but None.
 
     >>> returns_value((lambda: None).__code__), returns_value((lambda: 1).__code__)
     (False, True)
@@ -82,7 +82,7 @@ def returns_value(code: CodeType) -> bool:
 
 
 def calls_silent(code: CodeType) -> bool:
-    """Tell whether a lambda returns what a function returns that returns None, as its source says."""
+    """Return whether a lambda returns what a function returns that returns None, as its source says."""
     try:
         source = textwrap.dedent(inspect.getsource(code)).strip()
         tree = ast.parse(source)

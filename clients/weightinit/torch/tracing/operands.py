@@ -162,7 +162,7 @@ def call_node(node: Node, get: Callable[[Node], Any]) -> Any:  # noqa: ANN401 - 
 
 
 def share_storage(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Tell whether one tensor is a view of another."""
+    """Return whether one tensor is a view of another."""
     return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)  # noqa: SLF001 - no public way
 
 
@@ -227,6 +227,6 @@ def read_values(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def are_close(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Tell whether two tensors are nearly equal, in view of their size."""
+    """Return whether two tensors are nearly equal, in view of their size."""
     scale = float(other.abs().max())
     return bool((one - other).abs().max() <= TOLERANCE * scale)

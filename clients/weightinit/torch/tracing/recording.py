@@ -178,7 +178,7 @@ class Recorder(TorchFunctionMode):
         return fold(getattr(made[0].call, "__name__", "")) if made else ""
 
     def _is_computed(self, tensor: Structure) -> bool:
-        """Tell whether a tensor comes of a kernel, and not of the inputs alone."""
+        """Return whether a tensor derives from a kernel, and not of the inputs alone."""
         pending = [self._tensors[id(tensor)][0]] if id(tensor) in self._tensors else []
         seen = set(pending)
         while pending:
@@ -205,7 +205,7 @@ class Recorder(TorchFunctionMode):
 
 
 def is_simple(module: nn.Module) -> bool:
-    """Tell whether a module is one operation: it has no others inside, and no kernel."""
+    """Return whether a module is one operation: it has no others inside, and no kernel."""
     return next(module.children(), None) is None and all(one.ndim < 2 for one in module.parameters())
 
 

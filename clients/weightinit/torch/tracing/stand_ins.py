@@ -107,5 +107,5 @@ def find_proxies(value: Structure) -> list[fx.Proxy]:
 
 @lru_cache(maxsize=256)
 def is_method(function: Callable[..., Any]) -> bool:
-    """Tell whether a function is a method of tensors."""
+    """Return whether a function is a method of tensors."""
     return torch.overrides.is_tensor_method_or_property(function)

@@ -247,17 +247,17 @@ def explain_failure(module: nn.Module, error: Exception) -> str:
 
 
 def has_children(module: nn.Module) -> bool:
-    """Tell whether a module has others inside it."""
+    """Return whether a module has others inside it."""
     return next(module.children(), None) is not None
 
 
 def has_own_forward(module: nn.Module) -> bool:
-    """Tell whether the forward of a module was replaced by one that its class does not have."""
+    """Return whether the forward of a module was replaced by one that its class does not have."""
     return "forward" in vars(module)
 
 
 def is_own(module: nn.Module) -> bool:
-    """Tell whether a module runs PyTorch's own forward, and not that of a subclass.
+    """Return whether a module runs PyTorch's own forward, and not that of a subclass.
 
     >>> is_own(nn.ReLU()), is_own(type("Mine", (nn.ReLU,), {"forward": lambda self, x: x})())
     (True, False)

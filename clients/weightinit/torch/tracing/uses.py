@@ -118,7 +118,7 @@ def find_rewritten(node: Node) -> frozenset[Any]:
 
 
 def has_signal(operands: Sequence[Any], kernel: Node) -> bool:
-    """Tell whether a product applies a kernel to anything but parameters."""
+    """Return whether a product applies a kernel to anything but parameters."""
     others = [one for one in operands if isinstance(one, Node) and one is not kernel]
     return any(not one.is_constant or not one.parameters for one in others)
 
