@@ -1,4 +1,4 @@
-"""PyTorch: tensors, modules and sharded models initialized from the service.
+"""Initialize PyTorch tensors, modules and sharded models from the service.
 
 >>> import weightinit.torch
 >>> weightinit.torch.init_(model.fc1.weight, activation="relu", seed=42, name="fc1")  # doctest: +SKIP

@@ -1,4 +1,8 @@
-"""Check: the signals and gradients of a module under its present weights, forward and backward."""
+"""`check`: measure the signals and gradients of a module with its current weights.
+
+A signal is a layer's output in the forward pass. The Keras adapter reuses `measure_module` on its PyTorch
+backend.
+"""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +55,7 @@ def measure_module(
     loss: Loss | None,
     listen: Callable[[Recorder], AbstractContextManager[None]] = Recorder.listen,
 ) -> SignalReport:
-    """Measure the signals of a module, of which parts have a name and a role. It changes the module."""
+    """Measure the signals of a module, given the names and roles of its parts. Changes the module's state."""
     recorder = Recorder(parts)
     with run_eagerly(), torch.inference_mode(mode=False), torch.enable_grad():
         args, kwargs = recorder.prepare(batch)
@@ -66,7 +70,7 @@ def measure_module(
 
 
 def check_ready(root: nn.Module) -> None:
-    """Check that a module has values, and layers to be seen. Raises ModelRejected."""
+    """Check that a module's tensors have values and that it is not scripted. Raises ModelRejected."""
     check_scripted(root)
     for name, tensor in (*root.named_parameters(), *root.named_buffers()):
         if nn.parameter.is_lazy(tensor):
@@ -78,7 +82,7 @@ def check_ready(root: nn.Module) -> None:
 
 
 def derive(outputs: Any, loss: Loss | None, inputs: list[torch.Tensor]) -> None:  # noqa: ANN401
-    """Let the gradient of outputs come back to inputs; no `.grad` changes.
+    """Compute the gradients of outputs with respect to inputs, without changing any `.grad`.
 
     Raises ModelRejected and ValueError.
     """
@@ -103,7 +107,7 @@ def derive(outputs: Any, loss: Loss | None, inputs: list[torch.Tensor]) -> None:
 
 @contextmanager
 def explain_checkpoints() -> Iterator[None]:
-    """Say what can be done where a checkpoint of the older kind is in the way. Raises ModelRejected."""
+    """Raise ModelRejected, with what to do, where a reentrant checkpoint stops the gradient."""
     try:
         yield
     except RuntimeError as error:
@@ -116,13 +120,13 @@ def explain_checkpoints() -> Iterator[None]:
 
 
 def filter_trainable(root: nn.Module) -> list[torch.Tensor]:
-    """Return the parameters that a gradient comes back to."""
+    """Return the parameters that require a gradient."""
     return [parameter for parameter in root.parameters() if parameter.requires_grad]
 
 
 @contextmanager
 def run_eagerly() -> Iterator[None]:
-    """Let compiled modules run as they were written: in compiled code nothing is seen."""
+    """Run compiled modules eagerly within a block, because hooks do not see compiled code."""
     with ExitStack() as stack:
         if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
             stack.enter_context(torch.compiler.set_stance("force_eager"))

@@ -1,4 +1,4 @@
-"""Filling: weights from the service into the memory of a tensor, whatever its device and strides."""
+"""Fill a tensor with weights from the service or a constant, whatever its device and strides."""
 
 import ctypes
 import itertools
@@ -25,7 +25,7 @@ DTYPES: dict[torch.dtype, str] = {
     torch.bfloat16: "bfloat16",
 }
 
-# What constants may have besides, if this PyTorch has it.
+# Dtypes that constants may have in addition, if this PyTorch version has them.
 TENSOR_DTYPES: dict[torch.dtype, str] = {
     **DTYPES,
     **{getattr(torch, name): name for name in INTEGERS if hasattr(torch, name)},
@@ -35,7 +35,7 @@ PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 def check_shape(tensor: torch.Tensor, name: str) -> None:
-    """Check that a tensor has one shape. Raises TensorRejected."""
+    """Check that a tensor is a single tensor whose shape is known. Raises TensorRejected."""
     if tensor.is_nested:
         raise TensorRejected(f"{name or 'the tensor'} must be one tensor; received a nested one")
     if is_lazy(tensor):
@@ -44,7 +44,7 @@ def check_shape(tensor: torch.Tensor, name: str) -> None:
 
 
 def check_tensor(tensor: torch.Tensor, name: str, dtypes: Mapping[torch.dtype, str] = DTYPES) -> None:
-    """Check that a tensor has memory of a kind that can be written to. Raises TensorRejected."""
+    """Check that a tensor is dense, in memory and of a supported dtype. Raises TensorRejected."""
     check_shape(tensor, name)
     rule = _find_broken_rule(tensor, dtypes)
     if rule:
@@ -64,16 +64,16 @@ def name_dtype(tensor: torch.Tensor) -> str:
 
 
 def is_writable(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor's elements are one contiguous run of this process's memory, as they are."""
+    """Return whether a tensor's values are contiguous in host memory and can be written as bytes."""
     if type(tensor) not in PLAIN or tensor.device.type != "cpu":
         return False
     return tensor.is_contiguous() and not tensor.is_neg()
 
 
 def view_bytes(tensor: torch.Tensor) -> "NDArray[np.uint8]":
-    """View the memory of a writable tensor, which has to outlive the view, as bytes.
+    """Return a view of a writable tensor's memory as bytes; the tensor must outlive the view.
 
-    Not by tensor.numpy(): it leaves a storage that cannot be resized any more, as FSDP has to.
+    tensor.numpy() would make the storage impossible to resize, which FSDP needs to do.
     """
     memory = (ctypes.c_ubyte * tensor.nbytes).from_address(tensor.data_ptr())
     return np.ctypeslib.as_array(memory)
@@ -91,30 +91,31 @@ def _find_broken_rule(tensor: torch.Tensor, dtypes: Mapping[torch.dtype, str]) -
     return None
 
 
-# Where a tensor's own memory cannot take the bytes, this much of host memory is used at a time.
+# Host memory used at a time to fill a tensor that cannot be written directly.
 STAGING_BYTES = 16 * 2**20
 
 
 def draw_(
     tensor: torch.Tensor, spec: Spec, client: Client, rows: slice | None = None, first: int = 0
 ) -> None:
-    """Fill a tensor, or some of its rows, with the weights of a spec: those parts that this process holds.
+    """Fill a tensor, or some of its rows, with the weights of a spec; only the shards of this process.
 
-    They are the rows of the spec's tensor from `first` on. A contiguous part in host memory is written by the
-    transfer itself. Others are filled through a buffer of STAGING_BYTES at most. After an exception the
-    contents are not defined.
+    The values are the rows of the spec's tensor from `first` on. A contiguous part in host memory is written
+    by the transfer itself; others are filled through a buffer of at most STAGING_BYTES. After an exception
+    the contents are undefined.
     """
     for shard in find_shards(tensor):
         held = cut_rows(shard, rows)
         if held is not None:
             _draw_shard(move_rows(held, first), spec, client)
-            # NumPy wrote behind autograd's back: a graph that saved the old values has to notice.
+            # NumPy's write is invisible to autograd: a graph that saved the old values must detect the
+            # change.
             if not held.local.is_inference():
                 torch.autograd.graph.increment_version(shard.local)
 
 
 def fill_(tensor: torch.Tensor, value: float, rows: slice | None = None) -> None:
-    """Fill a tensor, or some of its rows, with one value: those parts that this process holds."""
+    """Fill a tensor, or some of its rows, with one value; only the shards of this process."""
     with torch.no_grad():
         for shard in find_shards(tensor):
             held = cut_rows(shard, rows)
@@ -123,7 +124,7 @@ def fill_(tensor: torch.Tensor, value: float, rows: slice | None = None) -> None
 
 
 def split_slices(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
-    """Split a shape into slices of at most that many elements, in row-major order.
+    """Split a shape into slices of at most `most` elements, in row-major order.
 
     >>> list(split_slices((3, 4), 8))
     [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 3, None), slice(0, 4, None))]

@@ -1,4 +1,4 @@
-"""Models: every parameter of a module initialized at once."""
+"""`initialize` and `plan`: initialize all parameters of a module, or report how they would be."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -48,12 +48,11 @@ def initialize(
 ) -> Report:
     """Initialize every parameter of a module in place; return a report of how and why.
 
-    A tensor's weights depend on the seed and its name, not on the order, device, sharding or world size. Of a
-    DTensor each rank fetches its own shards; the ranks do not communicate. Biases and norms get their usual
+    A tensor's weights depend on the seed and its name, not on the order, device, sharding or world size. Each
+    rank fetches its own shards of a DTensor; the ranks do not communicate. Biases and norms get their usual
     constants, and running statistics of norms are reset. Other buffers keep their values, and so do frozen
-    parameters, unless all are frozen. What the author of the model set, such as a zero kernel, is kept if the
-    model has values. A published model determines how each tensor is initialized, including its buffers.
-
+    parameters, unless all are frozen. Values that the model's author set, such as a zero kernel, are kept if
+    the model has values. A published model determines how each tensor is initialized, including its buffers.
     Everything is checked before the first tensor changes. Raises ModelRejected, TensorRejected and the
     client's errors. After an error while weights were being fetched, call it again.
 
@@ -68,8 +67,8 @@ def initialize(
         rename: maps a tensor's name to the name that its draws depend on, or under which it is published.
         batch: the module's inputs for tracing: a tensor, a tuple of arguments, or a mapping of keyword
             arguments. Only shapes and dtypes matter. Default: guessed.
-        strict: unless False, raise ModelRejected for a tensor that nothing determines how to initialize, or
-            that only one of the module and the published model has; if False, it keeps its values and is in
+        strict: unless False, raise ModelRejected for a tensor whose initialization is unknown, or that only
+            one of the module and the published model has; if False, it keeps its values and is in
             `report.skipped`. If True, also raise ModelRejected if the activation after a kernel is unknown;
             otherwise that is a warning.
         client: the client that sends the requests. Default: one that the environment configures.
@@ -144,7 +143,7 @@ def _fill(model: nn.Module, resolved: Sequence[ResolvedTensor], client: Client) 
     """Reset the running statistics of norms that are not frozen, and fill the tensors of a plan."""
     frozen = find_frozen_norms(model)
     tensors = itertools.chain(model.parameters(), model.buffers())
-    # What was made in that mode is written in no other.
+    # Inference tensors can be written only in inference mode.
     with torch.inference_mode() if any(map(torch.is_inference, tensors)) else nullcontext():
         for part in model.modules():
             if isinstance(part, RUNNING) and part not in frozen:

@@ -1,4 +1,4 @@
-"""Initializers: fill one tensor in place, as the functions of torch.nn.init do."""
+"""Initializers that fill one tensor in place, like the functions of torch.nn.init."""
 
 from typing import Protocol, TypedDict, Unpack
 
@@ -28,7 +28,7 @@ class Initializer(Protocol):
 
 
 class KernelFields(TypedDict, total=False):
-    """The axes of a kernel, and its fans if the axes do not determine them."""
+    """The layout of a kernel, and its fans if the axes do not determine them."""
 
     layout: str
     groups: int
@@ -47,7 +47,7 @@ def init_(
     """Fill a tensor in place with weights for the activation that follows, and return it.
 
     The keywords are those of the client: activation, scheme, groups and so on. `layout` defaults to "torch":
-    (out, in, *spatial). Of a DTensor each rank fetches its own shards. Raises TensorRejected and the client's
+    (out, in, *spatial). Each rank fetches its own shards of a DTensor. Raises TensorRejected and the client's
     errors; after one of these the contents are undefined.
     """
     check_tensor(tensor, name)
@@ -94,7 +94,7 @@ def variance_scaling_(
 
 
 def make_named_initializer(name: str) -> Initializer:
-    """Make the initializer of a row of NAMED: `init_` with that scheme.
+    """Return the initializer for a row of NAMED: `init_` with that scheme.
 
     >>> make_named_initializer("he_normal").__name__
     'he_normal_'

@@ -1,4 +1,8 @@
-"""Kernels: how tensors are initialized by the products that apply them, and what follows those."""
+"""Describe how a tensor is initialized from the operations in the graph that use it.
+
+Used by `plan` for tensors that no known layer owns, and for embedding tables. A use is a matrix product, a
+convolution or a lookup that takes the tensor.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,17 +27,17 @@ GENERATES = "Its output is the kernel of another product, for which its σ does 
 REWRITTEN = "The model's forward changes its values."
 CODEBOOK = "Signals are compared with it, as with a codebook: nothing determines its σ."
 BESIDE = "Its product applies other kernels beside it."
-# What measures how near signals are to the rows of a table.
+# Operations that measure distances between signals and the rows of a table.
 DISTANCES = ("cdist", "cosinesimilarity", "pairwisedistance")
-# The products that read rows of their kernel.
+# Operations that read rows of their kernel.
 LOOKUPS = ("embedding", "embeddingbag")
 
 
 def describe_use(finder: ActivationFinder, named: NamedTensor, known: list[Block]) -> list[Block]:
-    """Describe a tensor by the products that apply it, where they say more than what is known of its layer.
+    """Describe a tensor by the products that use it, or by its layer if they add nothing.
 
-    They do of a kernel that no known layer has, and of a table that is not only looked up. Returns [] where
-    nothing says how it is initialized.
+    The products count for a tensor that no known layer has, and for an embedding table that is also a kernel.
+    Returns [] if it is unknown how the tensor is initialized.
     """
     if not known:
         return describe_kernel(finder, named)
@@ -43,7 +47,7 @@ def describe_use(finder: ActivationFinder, named: NamedTensor, known: list[Block
 
 
 def describe_kernel(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
-    """Describe a kernel that no known layer has, by the products that apply it; [] if none does."""
+    """Describe a kernel that no known layer has, by the products that use it; [] if there is none."""
     if named.parameter.ndim < 2 or not named.parameter.is_floating_point():
         return []
     uses = [use for use in finder.find_uses(named.parameter) if FUNCTION not in use.doubt]
@@ -60,10 +64,9 @@ def describe_kernel(finder: ActivationFinder, named: NamedTensor) -> list[Block]
 
 
 def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Block]) -> list[Block]:
-    """Describe the table of an embedding: as a head where logits are its products, too.
+    """Describe an embedding's table, which may also be the kernel of the output layer, or only a kernel.
 
-    One that is not looked up at all is the kernel of its product. A product over its rows mixes them, as a
-    lookup of each would.
+    A product that sums over its rows mixes them, like a lookup of each, and changes nothing.
     """
     products = [(node, tensor) for tensor in named.tied for node in finder.find_products(tensor)]
     if any(is_comparison(node) for node, _ in products):
@@ -71,7 +74,7 @@ def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Blo
     is_looked_up = any(is_lookup(node) for node, _ in products)
     layouts = {
         find_letters(node, tensor) for node, tensor in products if is_matrix_product(node)
-    }  # "" for a part of the table, or what is computed of it
+    }  # "" for a part of the table or a value computed from it
     if not layouts or (is_looked_up and layouts == {"IO"}):
         return known
     shape = rows, width = named.parameter.shape
@@ -89,7 +92,7 @@ def describe_table(finder: ActivationFinder, named: NamedTensor, known: list[Blo
 
 
 def guess_biases(finder: ActivationFinder, named: NamedTensor) -> Block | None:
-    """Guess that what an embedding looks up are biases of attention, where they are added to its logits."""
+    """Describe an embedding whose rows are added to the logits of attention as biases, a guess; else None."""
     if finder.is_plain or not find_tables(named.owners):
         return None
     products = [node for tensor in named.tied for node in finder.find_products(tensor)]
@@ -100,7 +103,7 @@ def guess_biases(finder: ActivationFinder, named: NamedTensor) -> Block | None:
 
 
 def is_added_to_logits(lookup: Node) -> bool:
-    """Return whether what is looked up is added to a product of two signals on the way to a softmax."""
+    """Return whether the result of a lookup is added to a product of two signals before a softmax."""
     pending, seen, meets = [lookup], {lookup}, False
     while pending:
         node = pending.pop()
@@ -120,24 +123,24 @@ def is_added_to_logits(lookup: Node) -> bool:
 
 
 def is_score(node: Node) -> bool:
-    """Return whether a signal is a product of two signals, scaled and moved."""
+    """Return whether a node is a product of two signals, perhaps scaled or moved."""
     while node.role in {Role.MOVE, Role.SPLIT, Role.MULTIPLY} and node.inputs:
         node = next((source for source in node.inputs if not source.is_constant), node.inputs[0])
     return is_matrix_product(node) and not node.parameters
 
 
 def name_call(node: Node) -> str:
-    """Return the folded name of what computes a node."""
+    """Return the normalized name of the function that computes a node."""
     return fold(getattr(node.call, "__name__", ""))
 
 
 def is_matrix_product(node: Node) -> bool:
-    """Return whether a product is one of matrices."""
+    """Return whether a node is a matrix product."""
     return name_call(node) in MATRIX_PRODUCTS
 
 
 def is_comparison(node: Node) -> bool:
-    """Tell whether a product compares signals with its kernel: it measures distances, or serves a choice."""
+    """Return whether a product compares signals with its kernel, by a distance or a following argmax."""
     if name_call(node) in DISTANCES:
         return True
     if not is_matrix_product(node):
@@ -154,12 +157,12 @@ def is_comparison(node: Node) -> bool:
 
 
 def is_lookup(node: Node) -> bool:
-    """Return whether a product reads rows of its kernel: it is an embedding, as a function or as a module."""
+    """Return whether a product is an embedding, as a function or as a module."""
     return isinstance(node.call, nn.Embedding | nn.EmbeddingBag) or name_call(node) in LOOKUPS
 
 
 def find_following(finder: ActivationFinder, named: NamedTensor, layout: str) -> Inference:
-    """Find what follows a kernel. Parts that are not rows are drawn as a whole, with the fans of one."""
+    """Return what follows a kernel. Parts that are not rows are drawn as a whole, with the fans of one."""
     found = choose([finder.find(tensor, named.module) for tensor in named.tied])
     found = fit_parts(found, named, layout)
     uses = list(dict.fromkeys(use for tensor in named.tied for use in finder.find_uses(tensor)))
@@ -171,7 +174,7 @@ def find_following(finder: ActivationFinder, named: NamedTensor, layout: str) ->
 
 
 def fit_parts(found: Inference, named: NamedTensor, layout: str) -> Inference:
-    """Fit the parts that a kernel was seen to have to it."""
+    """Adapt the parts found behind a kernel to its size and layout."""
     if not found.parts:
         return found
     lengths = {length for length, _ in found.parts.values()}
@@ -179,7 +182,7 @@ def fit_parts(found: Inference, named: NamedTensor, layout: str) -> Inference:
     least = max(inferences, key=lambda inference: CERTAINTIES.index(inference.certainty))
     is_same = len({inference.function for inference in inferences}) == 1
     if layout.startswith("O") and sum(length for length, _ in found.parts.values()) != len(named.parameter):
-        # Its product applies others beside it, and the parts are theirs too.
+        # Its product also uses other kernels, which some of the parts belong to.
         is_one = is_same and lengths == {len(named.parameter)}
         return least if is_one else replace(least, certainty="guessed", reason=f"{least.reason} {BESIDE}")
     if layout.startswith("O"):
@@ -190,7 +193,7 @@ def fit_parts(found: Inference, named: NamedTensor, layout: str) -> Inference:
 
 
 def note_uses(found: Inference, uses: Sequence[Use], layout: str, others: Sequence[str]) -> Inference:
-    """Note how products apply a kernel, and `others`, where that makes a guess of how it is drawn."""
+    """Add to an inference how products use a kernel, and `others`; a guess where these give other fans."""
     doubts = list(dict.fromkeys([*(use.doubt for use in uses if use.doubt), *others]))
     letters = {layout, *(use.letters for use in uses if use.is_whole)} - {""}
     if len(letters) > 1:

@@ -1,4 +1,7 @@
-"""Layers: PyTorch's own modules, one row each: how their parameters are initialized, by attribute."""
+"""How the parameters of PyTorch's own layers are initialized: a table by module type and attribute.
+
+Each row maps a pattern of attribute names to a function that returns the blocks of such a parameter.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,29 +18,29 @@ Describe = Callable[[nn.Module, Shape], list[Block]]
 
 
 def constant(value: float, reason: str) -> Describe:
-    """Describe a parameter of one value."""
+    """Return a function that describes a constant parameter."""
     return lambda _module, _shape: [Block(Constant(value), reason)]
 
 
 def kernel(layout: str) -> Describe:
-    """Describe a kernel with that layout."""
+    """Return a function that describes a kernel with that layout."""
     return lambda _module, _shape: [Block(Draw({"layout": layout}))]
 
 
 def projection(reason: str) -> Describe:
-    """Describe a kernel of a dense layer that no activation follows, for a reason."""
+    """Return a function that describes a dense kernel that no activation follows, with the reason."""
     return lambda _module, _shape: [Block(Draw({"layout": "OI", "activation": None}), reason)]
 
 
 def convolution(layout: str) -> Describe:
-    """Describe the kernel of a convolution: (out, in / groups, *field)."""
+    """Return a function that describes the kernel of a convolution: (out, in / groups, *spatial)."""
     return lambda module, _shape: [Block(Draw({"layout": layout, "groups": count_groups(module)}))]
 
 
 def transposed(layout: str) -> Describe:
-    """Describe the kernel of a transposed convolution: (in, out / groups, *field).
+    """Return a function that describes a transposed convolution's kernel: (in, out / groups, *spatial).
 
-    The I axis packs the groups here, and a unit sums the inputs of its own group.
+    The I axis contains all groups here, but a unit sums only the inputs of its own group.
     """
 
     def describe(module: nn.Module, shape: Shape) -> list[Block]:
@@ -50,7 +53,7 @@ def transposed(layout: str) -> Describe:
 
 
 def lookup(module: nn.Module, _shape: Shape) -> list[Block]:
-    """Describe the table of an embedding, and the row that stands for padding."""
+    """Describe the table of an embedding and its padding row."""
     reason = "A lookup reads one row, so fan_in is 1 and σ is 1, as in torch.nn.Embedding."
     table = Block(Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None}), reason)
     padding = read_integer(module, "padding_idx")
@@ -62,7 +65,7 @@ def lookup(module: nn.Module, _shape: Shape) -> list[Block]:
 
 
 def packed(*names: str) -> Describe:
-    """Describe projections of one size that are packed along axis 0, each a separate kernel."""
+    """Return a function that describes projections of equal size, packed along axis 0."""
     action = Draw({"layout": "OI", "activation": None})
     reason = "Attention projects without an activation; the parameter packs several projections."
 
@@ -74,7 +77,7 @@ def packed(*names: str) -> Describe:
 
 
 def gated(**activations: str) -> Describe:
-    """Describe the gates of a recurrent layer, packed along axis 0, each with the activation it ends in."""
+    """Return a function that describes gates packed along axis 0, each with its activation."""
     actions = {
         gate: Draw({"layout": "OI", "activation": activation}) for gate, activation in activations.items()
     }
@@ -87,13 +90,13 @@ def gated(**activations: str) -> Describe:
 
 
 def recurrent(module: nn.Module, _shape: Shape) -> list[Block]:
-    """Describe a kernel of a plain recurrent layer, which names its activation."""
+    """Describe a kernel of a plain recurrent layer by its `nonlinearity`."""
     activation = str(module.nonlinearity)
     return [Block(Draw({"layout": "OI", "activation": activation}), f"Its nonlinearity is {activation}.")]
 
 
 def extra_position(_module: nn.Module, shape: Shape) -> list[Block]:
-    """Describe the key or the value that attention adds to every sequence: (1, 1, size)."""
+    """Describe the key or value that attention appends to every sequence: (1, 1, size)."""
     size = shape[-1]
     action = Draw({"layout": "BBO", "fan_in": size, "fan_out": size, "scheme": "glorot_normal"})
     return [Block(action, "As in torch.nn.MultiheadAttention.")]
@@ -105,13 +108,13 @@ def learned_slope(module: nn.Module, _shape: Shape) -> list[Block]:
 
 
 def read_integer(module: nn.Module, attribute: str) -> int | None:
-    """Read an integer that a module keeps as an attribute."""
+    """Return an integer attribute of a module."""
     value: int | None = getattr(module, attribute)
     return value
 
 
 def count_groups(module: nn.Module) -> int:
-    """Count the groups of a convolution."""
+    """Return the number of groups of a convolution."""
     return read_integer(module, "groups") or 1
 
 
@@ -123,7 +126,8 @@ NORM = {"weight": SCALE, "bias": CENTER}
 LOOKUP: dict[str, Describe] = {"weight": lookup}
 DENSE = {"weight": kernel("OI"), "bias": ZERO}
 PLAIN_GATES = {"weight_[ih]h*": recurrent, "bias*": ZERO}
-# Hochreiter's names, in PyTorch's order. A projection (weight_hr) makes the hidden state, which gates read.
+# Hochreiter's gates, in PyTorch's order. The projection (weight_hr) makes the hidden state that the gates
+# read.
 LSTM_GATES = {
     "weight_[ih]h*": gated(i="sigmoid", f="sigmoid", g="tanh", o="sigmoid"),
     "weight_hr*": projection("It projects the hidden state, which the gates read as it is."),
@@ -168,12 +172,12 @@ LAYERS: dict[type, dict[str, Describe]] = {
     nn.PReLU: {"weight": learned_slope},
 }
 
-# Layers of other packages, by name, so that none has to be imported.
+# Layers of other packages, by name, so that they need not be imported.
 OTHERS: dict[str, dict[str, Describe]] = {
     "transformers.pytorch_utils.Conv1D": {"weight": kernel("IO"), "bias": ZERO},
 }
 
-# Kernels inside of PyTorch's own layers, by the layer's type and their names in it: what follows them.
+# Kernels inside PyTorch's own composite layers, by type and parameter name: the activation that follows.
 ADAPTIVE = {"head.weight": "log_softmax", "tail.*.0.weight": None, "tail.*.1.weight": "log_softmax"}
 INNER: dict[type[nn.Module], dict[str, str | None]] = {nn.AdaptiveLogSoftmaxWithLoss: ADAPTIVE}
 
@@ -203,9 +207,9 @@ def describe_parameter(module: nn.Module, attribute: str, shape: Shape) -> list[
 
 
 def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list[Block]:
-    """Describe a table that is the kernel of a dense layer, too, whichever comes first; [] for others.
+    """Describe a table that is also the kernel of a dense layer, in any order of owners; [] for others.
 
-    It is initialized as the kernel: as a table alone it would make logits √d times too large.
+    It is initialized as the kernel: initialized as a table it would make logits √d times too large.
     """
     if len(owners) == 1:
         return []
@@ -217,12 +221,12 @@ def describe_tied(owners: Sequence[tuple[nn.Module, str]], shape: Shape) -> list
 
 
 def find_tables(owners: Sequence[tuple[nn.Module, str]]) -> list[nn.Module]:
-    """Find the embeddings among the modules that have a tensor."""
+    """Return the embeddings among the modules that own a tensor."""
     return [module for module, _ in owners if find_kind(module) in {nn.Embedding, nn.EmbeddingBag}]
 
 
 def describe_head(table: nn.Module, shape: Shape) -> list[Block]:
-    """Describe the table of an embedding that is a head, too: the row of padding stays zero."""
+    """Describe an embedding's table that is also an output layer's kernel; the padding row stays zero."""
     rows, width = shape
     head = draw_head(rows, width)
     return [
@@ -232,7 +236,7 @@ def describe_head(table: nn.Module, shape: Shape) -> list[Block]:
 
 
 def find_inner(root: nn.Module) -> dict[int, list[Block]]:
-    """Find how the kernels inside of PyTorch's own layers are initialized, by the ids of the kernels."""
+    """Return how kernels inside PyTorch's own composite layers are initialized, by id of the kernel."""
     return {
         id(parameter): [Block(Draw({"layout": "OI", "activation": activation}), f"As in {kind.__name__}.")]
         for module in root.modules()
@@ -245,12 +249,12 @@ def find_inner(root: nn.Module) -> dict[int, list[Block]]:
 
 
 def find_kind(module: nn.Module) -> type | None:
-    """Find the type with a row that a module is of, or the nearest base; None where there is none."""
+    """Return the most derived class of a module that is in LAYERS; None if there is none."""
     return next((kind for kind in type(module).__mro__ if kind in LAYERS), None)
 
 
 def find_rows(module: nn.Module) -> dict[str, Describe]:
-    """Find what is known of the parameters of a module, by the nearest of its types that has a row."""
+    """Return the table row of a module's most derived class that has one; {} if there is none."""
     kinds = type(module).__mro__
     for kind, name in zip(kinds, spell(kinds), strict=True):
         if kind in LAYERS:
@@ -262,10 +266,10 @@ def find_rows(module: nn.Module) -> dict[str, Describe]:
 
 @lru_cache(maxsize=256)
 def spell(kinds: tuple[type, ...]) -> list[str]:
-    """Spell the names of classes, each with its module's."""
+    """Return the qualified names of classes."""
     return [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
 
 
 def is_known(module: nn.Module) -> bool:
-    """Return whether a module's type has a row."""
+    """Return whether a module's type is in the table."""
     return find_kind(module) is not None

@@ -1,4 +1,4 @@
-"""Plans of modules: how each parameter is initialized, from its layer, the graph and the rules."""
+"""Plan how each parameter of a module is initialized, from its layer, the graph and the rules."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -36,8 +36,8 @@ def plan_parameters(
 ) -> list[PlannedTensor]:
     """Plan how each parameter of a module is initialized, in the order of named_parameters.
 
-    Raises ModelRejected where nothing says how to initialize a parameter, or a pattern matches nothing,
-    unless not strict; and TensorRejected for a parameter without a shape.
+    Unless strict is False, raises ModelRejected for a parameter whose initialization is unknown and for a
+    pattern that matches nothing. Raises TensorRejected for a parameter without a shape.
     """
     check_scripted(module)
     if strict is not False:
@@ -84,9 +84,9 @@ def plan_published(
     prefix: str = "",
     strict: bool | None = None,
 ) -> tuple[list[PlannedTensor], PublishedModel]:
-    """Plan how a published model initializes the parameters of a module, and the buffers that it has too.
+    """Plan how a published model initializes the parameters of a module, and the buffers that it contains.
 
-    Returns the plan and the published model. Raises ModelRejected, which lists all that does not match,
+    Returns the plan and the published model. Raises ModelRejected, which lists all mismatches,
     TensorRejected, and the client's errors.
     """
     parameters, buffers = walk_parameters(module, prefix), walk_buffers(module, prefix)
@@ -112,23 +112,23 @@ def plan_published(
 
 
 def make_planned(named: NamedTensor, block: Block) -> PlannedTensor:
-    """Make the planned tensor of a block of a parameter or buffer."""
+    """Return the planned tensor for a block of a parameter or buffer."""
     tensor = named.parameter
     return PlannedTensor.of(named.names, tuple(tensor.shape), name_dtype(tensor), block, tensor)
 
 
 def name_dtype(tensor: torch.Tensor) -> str:
-    """Return the name of a tensor's dtype: the service's, or PyTorch's where the service has none."""
+    """Return the service's name of a tensor's dtype, or PyTorch's for other dtypes."""
     return TENSOR_DTYPES.get(tensor.dtype, str(tensor.dtype))
 
 
 def make_parameter_target(
     named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False
 ) -> Target | None:
-    """Make the target that a parameter is, with the axes and gates of its layer; None if a rule leaves it.
+    """Return the target for a parameter, with the axes and gates of its layer; None if a rule leaves it.
 
-    A kept one need not be published. Raises TensorRejected where it has no shape
-    yet, ModelRejected for a rule that says too much.
+    One with `is_kept` need not be published. Raises TensorRejected if it has no shape yet, ModelRejected for
+    a rule that gives more than a layout.
     """
     check_shape(named.parameter, named.names[0])
     shape = tuple(named.parameter.shape)
@@ -141,7 +141,7 @@ def make_parameter_target(
 
 
 def make_buffer_target(named: NamedTensor) -> Target:
-    """Make the target that a buffer is. Raises TensorRejected where it has no shape yet."""
+    """Return the target for a buffer. Raises TensorRejected if it has no shape yet."""
     check_shape(named.parameter, named.names[0])
     return Target(tuple(named.names), tuple(named.parameter.shape), optional=True)
 
@@ -160,7 +160,7 @@ def leave(named: NamedTensor, targets: Mapping[str, Target]) -> Block:
 
 
 def check_rows(block: Block) -> Block:
-    """Check that a block is made of rows, as PyTorch's tensors are filled. Raises ModelRejected."""
+    """Check that a block consists of whole rows, since tensors are filled by rows. Raises ModelRejected."""
     first = block.action.first if isinstance(block.action, PublishedDraw) else 0
     if block.axis and (block.rows or first):
         raise ModelRejected(f"{block.reason} The published parts are not rows of this tensor.")

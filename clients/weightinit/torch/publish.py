@@ -1,4 +1,4 @@
-"""Publishing: a module and a seed as a model that anyone can initialize from."""
+"""`publish`: publish how a module is initialized from a seed, so that others can initialize from it."""
 
 import itertools
 import math
@@ -28,9 +28,9 @@ from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
-# A tensor that is kept is published as no more parts than these.
+# A tensor that is kept is published as at most this many constant parts.
 MOST_RUNS = 64
-# What the running statistics of a norm are reset to.
+# The values that the running statistics of a norm are reset to.
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
 
 
@@ -50,13 +50,13 @@ def publish(
     """Publish how `initialize` would initialize a module from a seed; the module does not change.
 
     The published tensors are the parameters, a tied one once under its first name; the running statistics of
-    norms; and other buffers of the state_dict that have one value everywhere, or one in each of a few runs of
+    norms; and other buffers of the state_dict that are constant, or constant within each of a few runs of
     rows. An UnpublishedTensorWarning names the other buffers. A DTensor is published whole. The module may be
     on the meta device, where only the buffers of norms are known. `name`, `author` and `note` are those of
     Client.publish, the other arguments those of `initialize`.
 
-    Raises ModelRejected, also for a parameter that a rule keeps, or that is frozen with several values in a
-    row, because its values are unknown to the service.
+    Raises ModelRejected, also for a parameter that a rule keeps or that is frozen, if its rows are not
+    constant: its values are unknown to the service.
     """
     number = read_seed(seed)
     plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix, batch=batch)
@@ -69,7 +69,7 @@ def publish(
 def describe_parameters(
     module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str, rename: Rename
 ) -> list[TensorSpec]:
-    """Describe the parameters of a module as a plan initializes them. Raises ModelRejected."""
+    """Return the specs of a module's parameters according to a plan. Raises ModelRejected."""
     spelled = [one for block in plan for one in spell_kept(block)]
     groups = [list(group) for _, group in itertools.groupby(spelled, lambda tensor: id(tensor.target))]
     named_blocks = list(zip(walk_parameters(module, prefix), groups, strict=True))
@@ -87,7 +87,7 @@ def describe_parameters(
 
 
 def spell_kept(block: PlannedTensor) -> list[PlannedTensor]:
-    """Spell a tensor that its author set as the values of its rows, if each of them has one, in runs."""
+    """Replace a kept tensor whose rows are constant by a constant for each run of equal rows."""
     tensor: torch.Tensor = block.target
     if block.action != Leave() or not is_readable(tensor):
         return [block]
@@ -104,7 +104,7 @@ def spell_kept(block: PlannedTensor) -> list[PlannedTensor]:
 
 
 def find_runs(tensor: torch.Tensor) -> list[tuple[int, int, float]] | None:
-    """Find the runs of rows of one value that a tensor is made of; None for too many, or if a row has more.
+    """Return the runs of equal, constant rows of a tensor; None if a row varies or there are too many runs.
 
     >>> find_runs(torch.tensor([1, 1, 0])), find_runs(torch.eye(2))
     ([(0, 2, 1.0), (2, 3, 0.0)], None)
@@ -120,9 +120,9 @@ def find_runs(tensor: torch.Tensor) -> list[tuple[int, int, float]] | None:
 
 
 def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> tuple[list[TensorSpec], list[str]]:
-    """Describe the buffers whose values are known; and name those that a file of the model will lack.
+    """Return specs of the buffers with known values, and the names of those that a weight file will lack.
 
-    Raises ModelRejected where a frozen norm keeps statistics that are not of one value.
+    Raises ModelRejected for a frozen norm whose statistics are not constant.
     """
     frozen, described, lacking = find_frozen_norms(module), list[TensorSpec](), list[str]()
     for named in walk_buffers(module, prefix):
@@ -143,14 +143,14 @@ def describe_buffers(module: nn.Module, prefix: str, rename: Rename) -> tuple[li
 
 
 def is_saved(named: NamedTensor) -> bool:
-    """Return whether a buffer is in the state_dict of its module."""
+    """Return whether a buffer is in its module's state_dict."""
     return named.attribute not in named.module._non_persistent_buffers_set  # noqa: SLF001 - no public way
 
 
 def find_parts(named: NamedTensor) -> list[Part] | None:
-    """Find the parts of one value that a saved buffer is made of; None if they are not known, or too many.
+    """Return the constant parts of a saved buffer; None if its values are unknown or vary too much.
 
-    Of a DTensor, and on the meta device, it is not known what a buffer holds.
+    The values of a DTensor, and of a tensor on the meta device, are unknown.
     """
     buffer, shape = named.parameter, tuple(named.parameter.shape)
     dtype = TENSOR_DTYPES.get(buffer.dtype)
@@ -169,9 +169,9 @@ def find_parts(named: NamedTensor) -> list[Part] | None:
 
 
 def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterator[str]:
-    """Find why a parameter cannot be published.
+    """Yield the reasons why a parameter cannot be published.
 
-    Whoever initializes from it takes its axes for those that its layer has; so no rule may say others.
+    Consumers of the published model use the axes of the layer, so a rule must not give other axes.
     """
     own = find_layout(describe_named(named))
     is_drawn = any(isinstance(block.action, Draw) for block in blocks)
@@ -189,11 +189,11 @@ def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterat
 
 
 def cut_parts(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> Iterator[Part]:
-    """Cut a parameter into parts that do not overlap: of entries that do, the last counts."""
+    """Split a parameter into parts that do not overlap; where blocks overlap, the last one counts."""
     shape = tuple(blocks[0].target.shape)
     if not shape or 0 in shape:
         block = blocks[-1]
-        block.make_spec(seed, rename)  # which refuses to draw a scalar
+        block.make_spec(seed, rename)  # raises an error if a scalar is to be drawn
         yield Part.constant(shape, block.action.value if isinstance(block.action, Constant) else 0)
         return
     spans = [block.rows or slice(0, shape[0]) for block in blocks]

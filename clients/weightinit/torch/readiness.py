@@ -1,4 +1,4 @@
-"""Readiness: what a module has to be, before its parameters are initialized or measured."""
+"""Check that a module's parameters can be initialized or measured."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from weightinit.adapters.plan import PlannedTensor
 from weightinit.adapters.rules import ModelRejected
 from weightinit.torch.walk import NamedTensor, find_overlaps, walk_modules
 
-# What else can be done about parameters that nothing is known of, by a module that is the cause, or a hook.
+# Advice for parameters whose initialization is unknown, by the class of module or hook that causes it.
 PARAMETRIZED = "initialize before registering parametrizations"
 NORMED = "initialize before applying weight_norm or spectral_norm"
 HINTS = {
@@ -26,7 +26,7 @@ HINTS = {
 def check_overlaps(tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]) -> None:
     """Check that no tensor is written into the memory of another. Raises ModelRejected, which names both.
 
-    A rule that leaves one of two alone says that the other is the one to be written.
+    If a rule leaves one of two tensors alone, the other may be written.
     """
     written, left = set[int](), set[int]()
     for tensor in plan:
@@ -44,7 +44,7 @@ def check_overlaps(tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor]
 
 
 def check_known(unknown: list[NamedTensor], root: nn.Module) -> None:
-    """Check that something says how to initialize each parameter. Raises ModelRejected."""
+    """Check that no parameter is without a known initialization. Raises ModelRejected."""
     if not unknown:
         return
     listed = shorten(map(describe_tensor, unknown))
@@ -69,7 +69,7 @@ def check_scripted(root: nn.Module) -> None:
 
 
 def check_packed(root: nn.Module, prefix: str = "") -> None:
-    """Check that all weights of a module are parameters, and none are packed. Raises ModelRejected."""
+    """Check that a module has no packed (quantized) weights. Raises ModelRejected."""
     packed: list[str] = []
     for name, module in walk_modules(root, prefix):
         is_inside = any(name.startswith(f"{one}.") for one in packed)
@@ -83,7 +83,7 @@ def check_packed(root: nn.Module, prefix: str = "") -> None:
 
 
 def is_packed(module: nn.Module) -> bool:
-    """Tell whether a module has quantized weights, which are no parameters, but buffers or objects of C++."""
+    """Return whether a module has quantized weights in buffers or C++ objects instead of parameters."""
     if "quantized" in type(module).__module__.split("."):
         return any(True for _ in module.children()) or hasattr(module, "weight")
     objects = (one for one in vars(module).values() if isinstance(one, torch.ScriptObject))
@@ -95,5 +95,5 @@ def is_packed(module: nn.Module) -> bool:
 
 
 def describe_tensor(named: NamedTensor) -> str:
-    """Describe a parameter: its name, shape and module."""
+    """Return a parameter's name, shape and module for messages."""
     return f"{named.names[0]} {list(named.parameter.shape)} of {type(named.module).__name__}"

@@ -1,7 +1,7 @@
-"""Shards: which slices of a tensor are in this process's memory.
+"""Find which slices of a tensor are in this process's memory.
 
-A plain tensor is one slice. Of a DTensor each rank holds what its placements say: nothing is communicated
-to find it out, and nothing but public attributes is read.
+A plain tensor is one slice. For a DTensor the slices follow from its placements, by public attributes only
+and without communication. Runs are lists of index ranges along one axis.
 """
 
 import itertools
@@ -21,20 +21,20 @@ Runs = list[range]
 
 
 class Shard(NamedTuple):
-    """Half-open slices of a tensor, one an axis, and the memory of this process that holds it."""
+    """Half-open slices of a tensor, one per axis, and the local memory that holds these values."""
 
     slices: tuple[slice, ...]
     local: torch.Tensor
 
 
 def is_dtensor(tensor: torch.Tensor) -> TypeGuard["DTensor"]:
-    """Return whether a tensor is a DTensor, without importing what a process that has none does not need."""
+    """Return whether a tensor is a DTensor, without importing torch.distributed."""
     module = sys.modules.get("torch.distributed.tensor")
     return module is not None and isinstance(tensor, module.DTensor)
 
 
 def reshard(root: nn.Module) -> None:
-    """Put back the shards of modules under fully_shard; a forward may have left whole parameters in place."""
+    """Reshard modules under fully_shard, because a forward pass may have left whole parameters in place."""
     fsdp = sys.modules.get("torch.distributed.fsdp")
     if fsdp is not None and hasattr(fsdp, "FSDPModule"):
         for module in root.modules():
@@ -43,10 +43,10 @@ def reshard(root: nn.Module) -> None:
 
 
 def find_shards(tensor: torch.Tensor) -> list[Shard]:
-    """Find the slices that this process holds, none of them empty. Raises TensorRejected.
+    """Return the non-empty slices that this process holds. Raises TensorRejected.
 
     A rank outside the mesh, or with an empty shard, holds none. FSDP over tensor parallelism can give a rank
-    several slices that do not touch.
+    several slices that are not adjacent.
     """
     if not is_dtensor(tensor):
         whole = tuple(slice(0, size) for size in tensor.shape)
@@ -69,7 +69,7 @@ def find_shards(tensor: torch.Tensor) -> list[Shard]:
 
 
 def place(axes: list[Runs], placement: "Placement", size: int, index: int) -> None:
-    """Leave of each axis what one mesh dimension of some size leaves to the rank with this index on it."""
+    """Reduce the runs of each axis to those of the rank with this index in a mesh dimension of this size."""
     if placement.is_replicate():
         return
     dim, factor = getattr(placement, "dim", None), getattr(placement, "split_factor", 1)
@@ -81,7 +81,7 @@ def place(axes: list[Runs], placement: "Placement", size: int, index: int) -> No
 
 
 def chunk(runs: Runs, count: int) -> list[Runs]:
-    """Share runs out as torch.chunk does: all pieces of one size but for the last; some may be empty.
+    """Split runs as torch.chunk does: pieces of equal size except the last; some may be empty.
 
     >>> chunk([range(0, 5), range(8, 10)], 3)
     [[range(0, 3)], [range(3, 5), range(8, 9)], [range(9, 10)]]
@@ -91,7 +91,7 @@ def chunk(runs: Runs, count: int) -> list[Runs]:
 
 
 def cut(runs: Runs, start: int, stop: int) -> Runs:
-    """Cut the positions from start to stop out of runs laid end to end."""
+    """Return the positions from start to stop of concatenated runs."""
     segments = []
     for run in runs:
         segments.append(run[max(start, 0) : max(stop, 0)])
@@ -100,7 +100,7 @@ def cut(runs: Runs, start: int, stop: int) -> Runs:
 
 
 def join(runs: itertools.chain[range]) -> Runs:
-    """Join the runs that continue each other.
+    """Join adjacent runs.
 
     >>> join(itertools.chain([range(0, 2), range(2, 4), range(6, 8)]))
     [range(0, 4), range(6, 8)]
@@ -115,7 +115,7 @@ def join(runs: itertools.chain[range]) -> Runs:
 
 
 def cut_boxes(axes: list[Runs], local: torch.Tensor) -> "itertools.starmap[Shard]":
-    """Pair each combination, one run of each axis, with its part of the local tensor."""
+    """Return a shard for each combination of runs, one per axis, with its part of the local tensor."""
     spans = []
     for runs in axes:
         stops = itertools.accumulate(map(len, runs))
@@ -132,7 +132,7 @@ def cut_boxes(axes: list[Runs], local: torch.Tensor) -> "itertools.starmap[Shard
 
 
 def cut_rows(shard: Shard, rows: slice | None) -> Shard | None:
-    """Cut what a shard has of some rows of the tensor; its slices then count from the first of them."""
+    """Return the part of a shard within some rows, with slices relative to the first row; None if empty."""
     if rows is None:
         return shard
     held = shard.slices[0]
@@ -144,7 +144,7 @@ def cut_rows(shard: Shard, rows: slice | None) -> Shard | None:
 
 
 def move_rows(shard: Shard, first: int) -> Shard:
-    """Count the rows of a shard as those of a larger tensor, from whose row `first` on they are."""
+    """Shift the rows of a shard by `first`, its offset in a larger tensor."""
     if not first:
         return shard
     held = shard.slices[0]

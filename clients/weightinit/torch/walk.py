@@ -1,7 +1,7 @@
-"""Names: what a parameter is called, whatever its module was wrapped in, and which share memory.
+"""Name the parameters and buffers of a module independently of wrappers, and find shared memory.
 
-torch.compile, DistributedDataParallel, FSDP, averaging, checkpointing and PEFT put a module inside another,
-and a word into every name. The same weights need the same names, so these words are left out.
+torch.compile, DistributedDataParallel, FSDP, averaging, checkpointing and PEFT put a module inside another
+and add a component to each name. The same weights need the same names, so these components are removed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,8 @@ from torch import nn
 
 # Attributes that only wrappers have.
 WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-# Wrappers whose attribute others have too: the package of each and its class, which need not be installed.
+# Wrappers whose attribute name is also used by other modules: by package and class, which need not be
+# installed.
 WRAPPERS = {
     ("torch", "DistributedDataParallel"): "module",
     ("torch", "DataParallel"): "module",
@@ -26,22 +27,22 @@ WRAPPERS = {
     ("lightning", "_FabricModule"): "_forward_module",
     ("lightning_fabric", "_FabricModule"): "_forward_module",
 }
-# Adapters, which hold what they adapt, and compute something else.
+# Adapters contain the adapted module, but compute something else.
 ADAPTED = {
     ("peft", "PeftModel"): "base_model",
     ("peft", "BaseTuner"): "model",
     ("peft", "BaseTunerLayer"): "base_layer",
 }
-# Types of tensors whose memory is what it seems to be.
+# Types of tensors whose data_ptr and strides describe their memory.
 PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
 
 
 @dataclass(frozen=True, slots=True)
 class NamedTensor:
-    """A parameter or buffer, its module and attribute, and its names: several if tied; the first counts.
+    """A parameter or buffer, its module and attribute, and its names: several if tied; the first is used.
 
-    `owners` are all modules that have it, each with the attribute that it has there, and `tied` what it is
-    there: the same, or another one on the same memory.
+    `owners` are all modules that have it, each with its attribute; `tied` is the tensor of each owner, which
+    may be another object with the same memory.
     """
 
     parameter: torch.Tensor
@@ -52,12 +53,12 @@ class NamedTensor:
     tied: list[torch.Tensor] = field(default_factory=list)
 
     def find_modules(self) -> list[str]:
-        """Find the names of the modules that have the parameter."""
+        """Return the names of the modules that own the parameter."""
         return [name.rpartition(".")[0] for name in self.names]
 
 
 def find_wrapped(module: nn.Module) -> str | None:
-    """Return the attribute that holds the wrapped module; None if a module is no wrapper.
+    """Return the attribute that holds the wrapped module; None if the module is not a wrapper.
 
     >>> find_wrapped(nn.DataParallel(nn.Linear(1, 1))), find_wrapped(nn.Linear(1, 1))
     ('module', None)
@@ -67,18 +68,18 @@ def find_wrapped(module: nn.Module) -> str | None:
 
 
 def find_adapted(module: nn.Module) -> str | None:
-    """Return the attribute that holds what an adapter adapts; None where a module is no adapter."""
+    """Return the attribute that holds the adapted module; None if the module is not an adapter."""
     return next((ADAPTED[key] for key in list_classes(type(module).__mro__) if key in ADAPTED), None)
 
 
 @lru_cache(maxsize=256)
 def list_classes(kinds: tuple[type, ...]) -> list[tuple[str, str]]:
-    """List classes, each as its package and its name."""
+    """Return the package and name of each class."""
     return [(kind.__module__.partition(".")[0], kind.__name__) for kind in kinds]
 
 
 def unwrap(module: nn.Module) -> nn.Module:
-    """Return the module inside of all wrappers."""
+    """Return the module inside all wrappers."""
     while (name := find_wrapped(module)) is not None:
         module = module.get_submodule(name)
     return module
@@ -97,7 +98,7 @@ def walk_parameters(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
 
 
 def walk_buffers(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
-    """Return the buffers of a module in the order of named_buffers, each once; not those of wrappers.
+    """Return the buffers of a module in the order of named_buffers, each once, without those of wrappers.
 
     >>> [place.names for place in walk_buffers(nn.BatchNorm1d(1), "norm")][:2]
     [['norm.running_mean'], ['norm.running_var']]
@@ -112,9 +113,9 @@ def walk_buffers(root: nn.Module, prefix: str = "") -> list[NamedTensor]:
 def collect_places(
     modules: Iterable[tuple[str, nn.Module, Iterator[tuple[str, torch.Tensor]]]],
 ) -> list[NamedTensor]:
-    """Collect the tensors of modules, each with its name; one that comes again gets one more name.
+    """Return the tensors of modules with their names; a tensor found again gets an additional name.
 
-    Two tensors on the very same memory are one, as where `nn.Parameter(other.data)` ties them.
+    Two tensors with exactly the same memory count as one, such as those tied by `nn.Parameter(other.data)`.
     """
     places: dict[tuple[object, ...], NamedTensor] = {}
     for path, module, named in modules:
@@ -127,7 +128,7 @@ def collect_places(
 
 
 def identify_memory(tensor: torch.Tensor) -> tuple[object, ...]:
-    """Return what is equal for two tensors if they are the same elements of the same memory.
+    """Return a key that is equal for two tensors if they are the same elements of the same memory.
 
     >>> table = torch.zeros(3, 2)
     >>> identify_memory(table) == identify_memory(nn.Parameter(table)), identify_memory(table[:2]) == (
@@ -140,9 +141,9 @@ def identify_memory(tensor: torch.Tensor) -> tuple[object, ...]:
         return (id(tensor),)
     strides = [
         stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1
-    ]  # those of others mean nothing
+    ]  # strides of axes with one element are arbitrary
     where = tensor.data_ptr()
-    if tensor.is_meta:  # which has a storage, but no address
+    if tensor.is_meta:  # a meta tensor has a storage, but no address
         where = tensor.untyped_storage()._cdata  # noqa: SLF001 - no public way
     elif not where:
         return (id(tensor),)
@@ -151,7 +152,7 @@ def identify_memory(tensor: torch.Tensor) -> tuple[object, ...]:
 
 
 def find_overlaps(tensors: Sequence[NamedTensor]) -> Iterator[tuple[NamedTensor, NamedTensor]]:
-    """Find pairs of tensors that share some of their memory, and are not one and the same."""
+    """Yield pairs of tensors that share some, but not exactly the same, memory."""
     spans = [
         (str(one.parameter.device), one.parameter.data_ptr(), measure_span(one.parameter), index)
         for index, one in enumerate(tensors)
@@ -174,13 +175,13 @@ def find_overlaps(tensors: Sequence[NamedTensor]) -> Iterator[tuple[NamedTensor,
 
 
 def measure_span(tensor: torch.Tensor) -> int:
-    """Measure the bytes from a tensor's first element to its last."""
+    """Return the number of bytes from a tensor's first element through its last."""
     steps = zip(tensor.shape, tensor.stride(), strict=True)
     return (sum((size - 1) * stride for size, stride in steps) + 1) * tensor.element_size()
 
 
 def share_elements(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """Return whether two tensors share a byte: columns of one matrix lie between each other and do not."""
+    """Return whether two tensors share a byte; interleaved columns of one matrix do not."""
     start = min(first.data_ptr(), second.data_ptr())
     end = max(one.data_ptr() + measure_span(one) for one in (first, second))
     used = torch.zeros(end - start, dtype=torch.bool)
@@ -189,16 +190,16 @@ def share_elements(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 def mark_bytes(used: torch.Tensor, tensor: torch.Tensor, start: int) -> torch.Tensor:
-    """Return the marks of a tensor's bytes, among those of the memory from an address on."""
+    """Return a view of `used`, the flags of the memory from an address on, for a tensor's bytes."""
     size = tensor.element_size()
     strides = [stride * size for stride in tensor.stride()]
-    # Of an axis that was expanded, all elements are one.
+    # All elements along an expanded axis are the same memory.
     shape = [length if stride else 1 for length, stride in zip(tensor.shape, strides, strict=True)]
     return used.as_strided((*shape, size), (*strides, 1), tensor.data_ptr() - start)
 
 
 def walk_modules(root: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Walk a module and all inside it, a shared one by each of its names, without the words of wrappers."""
+    """Yield a module and its submodules, shared ones under each name, without the components of wrappers."""
     clean = {"": prefix}
     wrapped: dict[str, str | None] = {}
     for path, module in root.named_modules(remove_duplicate=False):
@@ -212,12 +213,12 @@ def walk_modules(root: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mo
 
 
 def _is_second(root: nn.Module, parent: str, inner: str | None, name: str, module: nn.Module) -> bool:
-    """Return whether a wrapper has the module that it wraps under a second name."""
+    """Return whether a wrapper's submodule is the wrapped module under a second name."""
     return inner is not None and inner != name and module is root.get_submodule(join_names(parent, inner))
 
 
 def join_names(*names: str) -> str:
-    """Join names with dots; empty ones leave none.
+    """Join the names that are not empty with dots.
 
     >>> join_names("", "fc1", "weight")
     'fc1.weight'

@@ -33,7 +33,7 @@ class Part:
     is_placed: bool = True
 
     def fold(self, count: int) -> int:
-        """Take outputs of stacked kernels, of `count` each, for those of one; return in how many each is."""
+        """Map channels of stacked kernels to those of one; return how many kernels have the rarest one."""
         found = Counter(number % count for number in self.channels)
         self.channels = set(found)
         return found.most_common()[-1][1] if found else 0
@@ -86,7 +86,7 @@ class Follower:
         return groups
 
     def _list_parts(self, region: Region) -> Iterator[tuple[Node, list[int] | None, Region]]:
-        """List the parts of a kernel, with the numbers of their outputs; for several gates in one, each."""
+        """Yield the parts of a kernel's output and their channels; for a part split into gates, each gate."""
         for node, channels in region.parts.items():
             inner = self._walker.explore(node, region.held[node])
             if inner.ends or not inner.parts or any(one.is_plain for one in inner.held.values()):

@@ -89,7 +89,7 @@ class Walker:
         return self._channels.find(start, node, reached)
 
     def _step(self, node: Node, region: Region) -> Signal | None:
-        """Return a node's signal; None where the signal ends, which is recorded, or is not followed."""
+        """Return a node's signal; None where it ends, which is recorded, or where it is not followed."""
         own = region.find_own(node)
         masks = sum(source.is_mask for source in own)
         if node.role in BLENDING or (node.role is Role.MOVE and 0 < masks < len(own)):
@@ -151,7 +151,7 @@ class Walker:
         return not any(self._projected[source] for source in others)
 
     def _pass(self, node: Node, own: dict[Node, Signal], region: Region) -> Signal:
-        """Pass what is moved on: of several signals side by side, the first that is not linear."""
+        """Return the signal behind a node that passes it on; of several, the first that is not linear."""
         signals = list(own.values())
         chosen = next((signal for signal in signals if not self._values.is_linear(signal)), signals[0])
         if node.role is Role.MIX:

@@ -1,1 +1,1 @@
-"""How a check of a module works: its parts, what they put out, and its state put back afterwards."""
+"""The parts of `check`: names and roles of modules, recording of signals, and restoring of state."""

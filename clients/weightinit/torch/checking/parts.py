@@ -1,4 +1,4 @@
-"""Parts: what the modules and functions of a model are in the report of a check."""
+"""Assign the modules and functions of a model their names and roles in the report of a check."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from weightinit.torch.layers import LAYERS, LOOKUP, NORM, RUNNING, find_kind
 from weightinit.torch.tracing.operations import ACTIVATIONS, ROLES
 from weightinit.torch.walk import walk_modules
 
-# These compare outputs with each other, and are no activation of a layer.
+# Softmax and related functions compare outputs with each other and do not count as a layer's activation.
 COMPARING = frozenset(
     name for name in ACTIVATIONS.values() if "soft" in name and ("max" in name or "min" in name)
 )
@@ -26,9 +26,9 @@ NO_ACTIVATION = (None, "none", "exponential")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a module is in a report. `role` is None for one that only holds others.
+    """The name and role of a module in a report; `role` is None for a mere container.
 
-    The activations of one that `is_whole` are its own business, as the gates of an LSTM are.
+    If `is_whole`, its inner activations are not reported, such as the gates of an LSTM.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Part:
 
 
 def name_parts(root: nn.Module) -> dict[nn.Module, Part]:
-    """Name the modules of a model; one that has several names by the first."""
+    """Return the part of each module of a model, under its first name."""
     parts: dict[nn.Module, Part] = {}
     for name, module in walk_modules(root):
         if module not in parts:
@@ -47,7 +47,7 @@ def name_parts(root: nn.Module) -> dict[nn.Module, Part]:
 
 
 def find_role(module: nn.Module) -> tuple[str, Role | None]:
-    """Find the kind and role of a module.
+    """Return the kind and role of a module.
 
     >>> find_role(nn.Linear(1, 1)), find_role(nn.Tanh()), find_role(nn.Sequential())
     (('Linear', 'layer'), ('tanh', 'activation'), ('Sequential', None))
@@ -69,12 +69,12 @@ def find_role(module: nn.Module) -> tuple[str, Role | None]:
 
 
 def has_matrix(module: nn.Module) -> bool:
-    """Return whether a module itself has a parameter of two axes or more."""
+    """Return whether a module itself has a parameter with at least two axes."""
     return any(tensor.ndim > 1 for tensor in module.parameters(recurse=False))
 
 
 def name_activation(module: nn.Module) -> str | None:
-    """Return the name of the activation that a module is: by its class or the nearest base, or by its values.
+    """Return the name of the activation that a module is, by its class or by its values; else None.
 
     >>> name_activation(nn.SiLU()), name_activation(nn.Flatten())
     ('silu', None)
@@ -90,7 +90,7 @@ def name_activation(module: nn.Module) -> str | None:
 
 
 def name_function(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
-    """Return the name of the activation that a call of a function is: by its name, or by its values.
+    """Return the name of the activation that a call is, by the function's name or its values; else None.
 
     >>> x = torch.zeros(2)
     >>> name_function(torch.tanh, (x,), {}), name_function(torch.clamp, (x,), {"min": 0})
@@ -114,22 +114,22 @@ def name_function(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping
 
 
 def name_values(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
-    """Return the name of the activation that a function has the values of, on the grid."""
+    """Return the name of the activation with the values that a function has on the grid; else None."""
     try:
         with torch.no_grad(), warnings.catch_warnings(action="ignore"):
             values = func(*args, **kwargs)
         name = recognize(values.numpy()).name
         if name == "relu" and values.min() != 0:
-            return None  # a number so small that it only keeps a divisor from zero
+            return None  # a small positive lower bound that keeps a divisor from zero
     except Exception:  # noqa: BLE001 - code of the user's, called with what it may not take
         return None
     return None if name in NO_ACTIVATION else name
 
 
 def is_normalizing(module: nn.Module) -> bool:
-    """Return whether a norm gives what comes after it a scale of its own.
+    """Return whether a norm normalizes its input.
 
-    One that uses running statistics that are still those it was made with lets the signal through.
+    One that uses running statistics with their initial values does not change the scale.
     """
     if not isinstance(module, RUNNING) or module.training or module.running_var is None:
         return True

@@ -1,4 +1,4 @@
-"""Recorder: what the parts of a model put out in a run, and the gradients that come back to them."""
+"""Record the outputs of a module's parts during a run, and the gradients at these outputs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class Call:
 
 
 class Recorder(TorchFunctionMode):
-    """Records what modules and functions put out. `probes` are zeros, added where no gradient would come."""
+    """Records outputs of modules and functions. `probes` are zeros added to outputs that need a gradient."""
 
     def __init__(self, parts: Mapping[nn.Module, Part]) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ class Recorder(TorchFunctionMode):
         self.signals: list[Signal] = []
         self.probes: list[torch.Tensor] = []
         self.calls: list[Call] = []
-        self.layers: dict[Any, Signal] = {}  # by the node of what they put out
+        self.layers: dict[Any, Signal] = {}  # by the autograd node of their output
 
     @contextmanager
     def listen(self) -> Iterator[None]:
-        """Listen to all modules and functions, after the hooks that modules have."""
+        """Record all calls of modules and functions in a block, after the modules' own hooks."""
         handles = [
             handle
             for module in self.parts
@@ -53,18 +53,18 @@ class Recorder(TorchFunctionMode):
                 handle.remove()
 
     def prepare(self, batch: Batch) -> Arguments:
-        """Return the arguments that a batch stands for, as copies that a gradient comes back to."""
+        """Return the arguments of a batch as copies that get a gradient."""
         return read_batch(map_batch(batch, self.copy))
 
     def copy(self, value: Any) -> Any:  # noqa: ANN401 - what a forward takes
-        """Copy a tensor; return anything else."""
+        """Copy a tensor and record it if it is floating-point; return other values unchanged."""
         if not isinstance(value, torch.Tensor):
             return value
         copied = value.detach().clone()
         return self.record(Part("", "input", "input"), copied) if is_float(value) else copied
 
     def probe(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a copy of a tensor to which a gradient comes back."""
+        """Return a tensor with the same values that gets a gradient."""
         zero = torch.zeros((), dtype=tensor.dtype, device=tensor.device, requires_grad=True)
         self.probes.append(zero)
         return tensor + zero
@@ -75,13 +75,13 @@ class Recorder(TorchFunctionMode):
             self.record(Part("", "output", "output"), tensor, tensor)
 
     def enter(self, module: nn.Module, *arguments: Any) -> None:  # noqa: ANN401
-        """Note that a module is called."""
+        """Record that a module was called (a forward pre-hook)."""
         self.calls.append(Call(module, next(find_tensors(arguments), None)))
 
     def leave(self, module: nn.Module, _args: Any, output: Any) -> Any:  # noqa: ANN401
-        """Record what a module returns, unless it was recorded before its activation."""
+        """Record a module's output, unless it was recorded before its activation (a forward hook)."""
         call = self.calls.pop()
-        while call.module is not module:  # it failed, and its caller caught the error
+        while call.module is not module:  # it raised an exception that its caller caught
             call = self.calls.pop()
         part = self.parts[module]
         tensor = next(find_tensors(output), None)
@@ -93,7 +93,7 @@ class Recorder(TorchFunctionMode):
         return recorded if output is tensor else None
 
     def record(self, part: Part, tensor: torch.Tensor, received: torch.Tensor | None = None) -> torch.Tensor:
-        """Record a tensor, and its gradient once there is one; return it, or a copy that has a gradient."""
+        """Record a tensor and later its gradient; return it, or a copy that gets a gradient."""
         asked = to_numpy(received) if received is not None and part.role in {"layer", "output"} else None
         signal = Signal.of(part.name, part.kind, part.role or "activation", to_numpy(tensor), asked)
         self.signals.append(signal)
@@ -112,7 +112,7 @@ class Recorder(TorchFunctionMode):
         return tensor
 
     def find_sources(self, node: Any) -> Iterator[Signal]:  # noqa: ANN401 - a node of autograd's graph
-        """Find the layers that a tensor comes from, not through others."""
+        """Yield the nearest layers that a tensor derives from, given its autograd node."""
         waiting, seen = [node], {None}
         while waiting:
             node = waiting.pop()
@@ -129,7 +129,7 @@ class Recorder(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
-        """Record an activation that is called as a function."""
+        """Record the output of an activation function."""
         kwargs = kwargs or {}
         call = self.calls[-1] if self.calls else None
         part = self.parts[call.module] if call else Part("")
@@ -142,7 +142,7 @@ class Recorder(TorchFunctionMode):
         ):
             return func(*args, **kwargs)
         if call and part.role == "layer" and not call.recorded and tensor is not call.received:
-            # The layer's own activation: what the kernel puts out is what comes into it.
+            # The layer's own activation: its input is the kernel's output.
             call.recorded = True
             recorded = self.record(part, tensor, call.received)
             args, kwargs = ((recorded, *args[1:]), kwargs) if args else (args, {**kwargs, "input": recorded})
@@ -152,12 +152,12 @@ class Recorder(TorchFunctionMode):
 
 
 def is_signal(value: Any) -> bool:  # noqa: ANN401
-    """Return whether an argument is a signal: a gradient comes back to it, and it is no parameter."""
+    """Return whether an argument is a signal: it gets a gradient and is not a parameter."""
     return isinstance(value, torch.Tensor) and value.requires_grad and not isinstance(value, nn.Parameter)
 
 
 def find_tensors(value: Any) -> Iterator[torch.Tensor]:  # noqa: ANN401 - what a forward returns
-    """Find the floating-point tensors in tuples, lists, mappings and dataclasses."""
+    """Yield the floating-point tensors in nested tuples, lists, mappings and dataclasses."""
     if isinstance(value, torch.Tensor):
         if is_float(value):
             yield value
@@ -174,12 +174,12 @@ def find_tensors(value: Any) -> Iterator[torch.Tensor]:  # noqa: ANN401 - what a
 
 
 def is_float(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor has floating-point or complex numbers."""
+    """Return whether a tensor is floating-point or complex."""
     return tensor.is_floating_point() or tensor.is_complex()
 
 
 def to_numpy(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - an array
-    """Return the numbers of a tensor."""
+    """Return the values of a tensor as a NumPy array, half precision as float32."""
     with torch._C.DisableTorchFunction():  # noqa: SLF001 - no public way
         plain = tensor.detach().cpu()
         half = plain.is_floating_point() and plain.dtype != torch.float64

@@ -1,4 +1,4 @@
-"""Snapshots: a module and all it holds, and the global generators, put back bit for bit after a run."""
+"""Restore a module, all objects that it references, and the random generators, bit for bit after a run."""
 
 import random
 from collections import deque
@@ -16,15 +16,15 @@ from torch import nn
 from weightinit.torch.tracing.copying import keep_generators
 
 Undo = Callable[[], Any]
-# Code, which a run does not change.
+# Types that a run does not change.
 CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, torch.dtype, torch.device)
-# Devices without generators of their own, and MPS, of which there is one: its functions take no device.
+# Devices without generators of their own, and MPS, which has one generator and functions without a device.
 PLAIN = ("cpu", "meta", "mps")
 
 
 @contextmanager
 def keep_state(root: nn.Module) -> Iterator[None]:
-    """Put back a module, all that its attributes hold, and the generators of torch, random and NumPy."""
+    """Restore a module, all objects that it references, and the generators of torch, random and NumPy."""
     devices = {tensor.device for tensor in (*root.parameters(), *root.buffers())}
     with ExitStack() as stack:
         stack.enter_context(keep_generators())
@@ -37,7 +37,7 @@ def keep_state(root: nn.Module) -> Iterator[None]:
 
 
 def keep_objects(root: object) -> Iterator[Undo]:
-    """Note the state of an object and of all that can be reached from it."""
+    """Yield functions that restore an object and all objects that can be reached from it."""
     seen: set[int] = set()
     waiting = [root]
     while waiting:
@@ -50,7 +50,7 @@ def keep_objects(root: object) -> Iterator[Undo]:
 
 
 def find_inside(value: Any) -> list[object]:  # noqa: ANN401 - anything that a module may hold
-    """Find what an object holds."""
+    """Return the objects that an object references."""
     if isinstance(value, torch.Tensor):
         return [value.grad] if value.is_leaf else []
     inside = list(getattr(value, "__dict__", {}).values())
@@ -62,7 +62,7 @@ def find_inside(value: Any) -> list[object]:  # noqa: ANN401 - anything that a m
 
 
 def keep_one(value: Any) -> Iterator[Undo]:  # noqa: ANN401
-    """Note the state of an object alone, without what it holds."""
+    """Yield functions that restore an object itself, without the objects that it references."""
     if isinstance(value, torch.Tensor):
         yield keep_tensor(value)
         return
@@ -74,18 +74,18 @@ def keep_one(value: Any) -> Iterator[Undo]:  # noqa: ANN401
 
 
 def keep_array(value: NDArray[Any]) -> Undo:
-    """Note the values of an array."""
+    """Return a function that restores the values of an array."""
     values = value.copy()
     return lambda: np.copyto(value, values) if value.flags.writeable else None
 
 
 def keep_generator(value: np.random.Generator) -> Undo:
-    """Note the state of a generator of NumPy."""
+    """Return a function that restores the state of a NumPy generator."""
     return partial(setattr, value.bit_generator, "state", value.bit_generator.state)
 
 
 def keep_list(value: list[Any]) -> Undo:
-    """Note the items of a list. They are put back unless they are still there."""
+    """Return a function that restores the items of a list, if they have changed."""
     items = list(value)
 
     def restore() -> None:
@@ -96,7 +96,7 @@ def keep_list(value: list[Any]) -> Undo:
 
 
 def keep_dict(value: dict[Any, Any]) -> Undo:
-    """Note the items of a dictionary. They are put back in their order, unless they are still there."""
+    """Return a function that restores the items of a dictionary and their order, if they have changed."""
     items = dict(value)
 
     def restore() -> None:
@@ -108,7 +108,7 @@ def keep_dict(value: dict[Any, Any]) -> Undo:
 
 
 def keep_group(value: set[Any] | deque[Any]) -> Undo:
-    """Note the items of a set or deque."""
+    """Return a function that restores the items of a set or deque."""
     items = list(value)
 
     def restore() -> None:
@@ -131,7 +131,7 @@ KINDS: tuple[tuple[Any, Callable[[Any], Undo]], ...] = (
 
 
 def keep_tensor(tensor: torch.Tensor) -> Undo:
-    """Note the values of a tensor, where they are, and what autograd keeps with it."""
+    """Return a function that restores a tensor's values, memory and autograd state."""
     leaf, requires_grad, grad = tensor.is_leaf, tensor.requires_grad, tensor.grad if tensor.is_leaf else None
     memory = tensor.data
     values = None if tensor.is_meta else memory.clone()

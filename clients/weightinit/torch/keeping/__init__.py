@@ -1,1 +1,1 @@
-"""What the author of a module fixed: frozen tensors, and what its values, names and copies say."""
+"""Tensors whose current values are kept because the module's author chose them."""

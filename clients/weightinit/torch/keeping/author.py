@@ -1,4 +1,9 @@
-"""Authors: what the values and names of tensors say that the author of a module meant them to be."""
+"""Decide from values and names which tensors the module's author initialized on purpose.
+
+The author is whoever wrote the module. Frozen tensors, constants, patterns, series and identities that a
+random draw cannot produce are kept; adapters (LoRA), norms, position tables and attention biases of unknown
+modules are recognized by name. `plan` asks this module before it uses the layer's own rule.
+"""
 
 import copy
 import re
@@ -28,13 +33,13 @@ from weightinit.torch.walk import NamedTensor
 PATTERN = "It has few distinct values, which no draw has: kept as its author set it."
 SERIES = "It is a series or an identity, which no draw is: kept as its author set it."
 
-# What the scale and the shift of a norm are called.
+# Names of the scale and the shift of a norm.
 SCALES = ("weight", "scale", "gamma", "g")
 SHIFTS = ("bias", "shift", "beta")
-# What the tables of positions and tokens that all inputs get are called, where no layer has them.
+# Names of position and token tables that all inputs share, where no known layer has them.
 WORDS = "cls|tokens?|pos|positions?|positional|emb|embed|embeddings?|query|queries|latents?|registers?"
 TABLE = re.compile(rf"(^|.*_)({WORDS})(_.*|$)", re.IGNORECASE)
-# What tables are called that are added to the logits of attention, by how far apart two positions are.
+# Names of tables that are added to the logits of attention, indexed by the distance of two positions.
 BIASES = re.compile(
     r"(.*_)?(rel(ative)?_(pos(ition)?|att(n|ention)).*bias.*|(att(n|ention)|pos(ition)?)_bias(es)?)|.*bias_table",
     re.IGNORECASE,
@@ -42,8 +47,8 @@ BIASES = re.compile(
 ADDED = "they start at zero, as all biases."
 
 # Adapters of PEFT (Hu et al. 2022: B starts at zero, so that the model is unchanged): by the name of the
-# layer's type, the nearest first, what each of its attributes holds; None where the module there says it.
-# Where an embedding is adapted, PEFT calls the factor that is looked up A, and it is A that is zero.
+# layer's type, the most derived first, how each attribute is initialized; None if the module there determines
+# it. For an adapted embedding, PEFT names the factor that is looked up A, and A is zero.
 UNCHANGED = Block(Constant(0.0), "It starts at zero, so that the adapter changes nothing at first.")
 FACTOR = Block(Draw({"layout": "OI", "activation": None}), "The other factor of the adapter follows.")
 MEASURED = Block(Leave(), "PEFT computes it from the layer that it adapts.", certainty="guessed")
@@ -57,15 +62,15 @@ ADAPTERS: dict[str, dict[str, Block | None]] = {
         "lora_magnitude_vector": MEASURED,
     },
 }
-# What a configuration of LoRA says if the factors start as above; others, as "pissa", compute both.
+# The values of LoRA's `init_lora_weights` for which the factors start as above; others, such as "pissa",
+# compute both.
 USUAL = (True, "gaussian")
 
 
 class Author:
-    """What the author of a module fixed, among its parameters and how each is known to be initialized.
+    """Finds tensors that the author of a module initialized on purpose.
 
-    `described` are the blocks of each, by its layer or by the product that applies it; [] where nothing is
-    known.
+    `described` has the blocks of each tensor, from its layer or the products that use it; [] if unknown.
     """
 
     def __init__(
@@ -77,9 +82,10 @@ class Author:
         self._adapters = find_adapters(root)
 
     def find(self, named: NamedTensor, blocks: list[Block], *, by_layer: bool) -> Block | None:
-        """Find what a tensor has to stay or become, rather than its blocks; None if the author is silent.
+        """Return the block that replaces a tensor's own blocks; None if the author's choice is not visible.
 
-        The blocks are those of its layer (`by_layer`), or made of its use; then a name says more.
+        `by_layer` says that the blocks come from a known layer; otherwise the tensor's name is considered
+        too.
         """
         if self._singles_out and is_frozen(named):
             return Block(Leave(), FROZEN)
@@ -98,8 +104,8 @@ class Author:
         return guess_lookup(named) if by_layer else guess(named)
 
     def _is_chosen(self, named: NamedTensor, value: float, blocks: list[Block]) -> bool:
-        """Return whether it was the author who set a tensor to one value."""
-        is_single = named.parameter.numel() == 1  # one element always is of one value
+        """Return whether the author set a tensor to one value."""
+        is_single = named.parameter.numel() == 1  # one element always has one value
         if any(isinstance(block.action, Draw) for block in blocks):
             is_set_to = SMALLEST < abs(value) < LARGEST and not is_single
             return (value == 0 or is_set_to) and self._is_initialized
@@ -108,14 +114,14 @@ class Author:
         if blocks:
             return (value == 0 or not is_single) and self._is_initialized
         is_number = SMALLEST < abs(value) < LARGEST
-        if count_axes(named.parameter) > 1 and not is_table(named):  # zeros may be a kernel still to be drawn
+        if count_axes(named.parameter) > 1 and not is_table(named):  # zeros may not be drawn yet
             return is_number and self._is_initialized
         return is_number or (value == 0 and self._is_initialized)
 
     def _find_order(self, named: NamedTensor) -> str:
-        """Find how the values of a tensor show that its author set them; "" where they do not.
+        """Return why a tensor's values were set by its author; "" if they may have been drawn.
 
-        They are a few, where most kernels are drawn, or follow one another.
+        It has few distinct values, while most kernels have many, or it is a series or an identity.
         """
         if id(named.parameter) in self._patterns and self._is_initialized and not self._is_coarse:
             return PATTERN
@@ -125,17 +131,17 @@ class Author:
 
     @cached_property
     def _patterns(self) -> set[int]:
-        """The parameters of few values, by their ids."""
+        """The ids of parameters with few distinct values."""
         return {id(named.parameter) for named in self._tensors if has_pattern(named.parameter)}
 
     @cached_property
     def _biases(self) -> dict[int, LargeBias]:
-        """The biases beyond what their layers draw, by their ids."""
+        """The biases beyond the limit that their layers draw from, by id of the parameter."""
         return find_large_biases(self._tensors, self._described)
 
     @cached_property
     def _is_coarse(self) -> bool:
-        """Whether most kernels are of few values, as those of a network that was trained with binary ones."""
+        """Whether most kernels have few distinct values, as in a trained binary network."""
         kernels = [
             id(named.parameter)
             for named, blocks in zip(self._tensors, self._described, strict=True)
@@ -145,11 +151,11 @@ class Author:
 
     @cached_property
     def _is_initialized(self) -> bool:
-        """Whether the model looks initialized: memory that to_empty gave may be zero in places, too.
+        """Whether the model looks initialized; memory from to_empty may contain zeros too.
 
-        Kernels are plausible numbers, and most of them not of one value; and a parameter was written to,
-        or set all of it to a number that memory does not have by chance. What PyTorch's layers have was
-        written into when they were made, but a module's own kernels may be parameters of what was drawn.
+        Kernels have plausible values, most of them not constant, and at least one parameter was written to or
+        has a constant value that memory does not have by chance. PyTorch's layers write to their parameters
+        in the constructor, but a module's own kernels may be parameters made from a tensor that was drawn.
         """
         drawn = [
             named
@@ -172,7 +178,7 @@ class Author:
 
 
 def describe_large(bias: LargeBias) -> Block:
-    """Describe a bias that is beyond what its layer draws: it stays if it was set on purpose."""
+    """Return the block of a bias beyond its layer's limit: kept if it was set on purpose, otherwise zero."""
     beyond = f"It exceeds the ±{bias.limit:.3g} that its layer draws"
     if bias.is_set:
         return Block(Leave(), f"{beyond}: kept as its author set it.", certainty="guessed")
@@ -182,21 +188,21 @@ def describe_large(bias: LargeBias) -> Block:
 
 
 def count_elements(named: NamedTensor) -> int:
-    """Count the elements of a tensor."""
+    """Return the number of elements of a tensor."""
     return named.parameter.numel()
 
 
 def is_table(named: NamedTensor) -> bool:
-    """Tell whether a tensor is a table of positions or tokens that all inputs get, by its name and shape."""
+    """Return whether a tensor's name and shape are those of a position or token table."""
     *axes, _ = named.parameter.shape or (0,)
     return len(axes) in {0, 2} and axes[:1] in ([], [1]) and TABLE.match(named.attribute) is not None
 
 
 def guess(named: NamedTensor) -> Block | None:
-    """Guess by its name how a tensor of an unknown module is initialized; None if the name is unknown.
+    """Guess from its name how a tensor of an unknown module is initialized; None if the name is unknown.
 
-    A norm has to leave its input normal: its scale is one and its shift zero, or both are zero where the norm
-    adds one to its scale. A table that is added to all inputs, or goes before them, has rows of length 1.
+    A norm starts as the identity: its scale is one and its shift zero, or both are zero if the norm adds one
+    to its scale. A table that is added to all inputs, or prepended to them, has rows of expected length 1.
     """
     shape, kind = tuple(named.parameter.shape), type(named.module).__name__
     if len(shape) == 1 and "norm" in kind.lower() and named.attribute in SCALES + SHIFTS:
@@ -220,7 +226,7 @@ def guess(named: NamedTensor) -> Block | None:
 
 
 def guess_lookup(named: NamedTensor) -> Block | None:
-    """Guess that what is looked up are biases of attention, by the name of the embedding, as in T5."""
+    """Return zeros for an embedding whose name is that of attention biases, as in T5; None for others."""
     names = (name.rpartition(".")[2] for name in named.find_modules())
     if find_tables(named.owners) and any(map(BIASES.fullmatch, names)):
         return Block(Constant(0.0), f"Biases of attention, by their name: {ADDED}", certainty="guessed")
@@ -228,7 +234,7 @@ def guess_lookup(named: NamedTensor) -> Block | None:
 
 
 def adds_one(norm: nn.Module, size: int) -> bool:
-    """Tell whether a norm adds one to its scale, as Gemma's does: then a scale of zero lets signals pass."""
+    """Return whether a norm adds one to its scale, as Gemma's does: zero is then the identity."""
     try:
         twin = copy.deepcopy(norm).to_empty(device="cpu").float()
         with torch.no_grad():
@@ -240,7 +246,7 @@ def adds_one(norm: nn.Module, size: int) -> bool:
 
 
 def find_adapters(root: nn.Module) -> dict[int, Block]:
-    """Find how the parameters of adapters begin, by their ids, where it is not their modules that say so."""
+    """Return the blocks of adapters' parameters, by id, where their modules do not determine them."""
     modules = list(root.modules())
     rows = [
         (module, ADAPTERS[name])

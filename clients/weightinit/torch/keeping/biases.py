@@ -1,7 +1,7 @@
-"""Biases: those beyond what PyTorch's layers draw, in layers that have not been trained.
+"""Find biases beyond the limit that PyTorch draws from, in layers that have not been trained.
 
-Linear and the convolutions draw biases from ±1/√fan_in, recurrent layers from ±1/√hidden_size
-(torch.nn.Linear.reset_parameters, torch.nn.RNNBase.reset_parameters), and their kernels, too.
+Linear and convolutions draw biases and kernels from ±1/√fan_in, recurrent layers from ±1/√hidden_size
+(torch.nn.Linear.reset_parameters, torch.nn.RNNBase.reset_parameters).
 """
 
 import math
@@ -26,15 +26,15 @@ DENSE = (
     nn.ConvTranspose2d,
     nn.ConvTranspose3d,
 )
-# How far rounding may take a draw beyond its limit.
+# The factor by which rounding may move a draw beyond its limit.
 ROUNDING = 1.01
-# Of so many elements that are drawn, one is this near to the limit, but for 0.8³² of all cases.
+# Among ENOUGH uniform draws, the largest exceeds NEAR of the limit, except with probability 0.8³².
 ENOUGH, NEAR = 32, 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class LargeBias:
-    """A bias beyond the limit of what its layer draws: set on purpose, or perhaps trained."""
+    """A bias beyond the limit that its layer draws from: set on purpose, or perhaps trained."""
 
     limit: float
     is_set: bool
@@ -43,12 +43,11 @@ class LargeBias:
 def find_large_biases(
     tensors: Sequence[NamedTensor], described: Sequence[list[Block]]
 ) -> dict[int, LargeBias]:
-    """Find the biases beyond the limits of what their layers draw, by the ids of the parameters.
+    """Return the biases beyond the limits that their layers draw from, by id of the parameter.
 
-    Of layers that were trained nothing can be told: training takes biases beyond the limit as well. A layer
-    is new if its kernel is as it was drawn, or of one value. All layers are if at least half of the biases
-    are of one value; or if the norms of the model still are, and most biases, or all but one, within their
-    limits.
+    Training moves biases beyond the limit too, so only those of new layers were certainly set. A layer is new
+    if its kernel is as drawn, or constant. All layers are new if at least half of the biases are constant; or
+    if the norms still are, and at most half of the biases, or only one, exceed their limits.
     """
     biases = {
         id(named.parameter): (named, limit)
@@ -64,23 +63,23 @@ def find_large_biases(
 
 
 def is_still(named: NamedTensor) -> bool:
-    """Return whether a bias is of one value and would not be if it had been trained."""
+    """Return whether a trainable bias of several elements is constant: it has not been trained."""
     bias = named.parameter
     return bias.requires_grad and bias.numel() > 1 and find_uniform(bias) is not None
 
 
 def find_limit(named: NamedTensor) -> float | None:
-    """Find the limit of what a layer draws its bias from; None for another tensor."""
+    """Return the limit that a layer draws a bias from; None for other tensors."""
     bias = named.parameter
     is_bias = named.attribute.startswith("bias") and bias.ndim == 1 and is_readable(bias)
     return find_layer_limit(named.module) if is_bias else None
 
 
 def find_layer_limit(module: nn.Module) -> float | None:
-    """Find the limit of what a layer draws its kernels and biases from; None for other modules."""
+    """Return the limit that a layer draws its kernels and biases from; None for other modules."""
     if isinstance(module, RECURRENT):
         return 1 / math.sqrt(int(module.hidden_size))
-    # What shards and flattens a kernel leaves none of its axes.
+    # A kernel that was sharded and flattened has lost its axes.
     if isinstance(module, DENSE) and module.weight.ndim > 1:
         fan_in, _ = nn.init._calculate_fan_in_and_fan_out(module.weight)  # noqa: SLF001 - what PyTorch counts
         return 1 / math.sqrt(fan_in) if fan_in else None
@@ -88,12 +87,12 @@ def find_layer_limit(module: nn.Module) -> float | None:
 
 
 def is_beyond(tensor: torch.Tensor, limit: float) -> bool:
-    """Return whether a tensor has elements beyond a limit, and is not of one value."""
+    """Return whether a tensor has elements beyond a limit and is not constant."""
     return measure_largest(tensor) > ROUNDING * limit and find_uniform(tensor) is None
 
 
 def has_new_kernel(named: NamedTensor, limit: float) -> bool:
-    """Return whether the kernel of a bias is one that was drawn within its limit, or set to one value."""
+    """Return whether the kernel next to a bias is as drawn within its limit, or constant."""
     kernel = getattr(named.module, named.attribute.replace("bias", "weight"), None)
     if not isinstance(kernel, torch.Tensor) or not is_readable(kernel):
         return False
@@ -101,12 +100,12 @@ def has_new_kernel(named: NamedTensor, limit: float) -> bool:
 
 
 def is_drawn_within(kernel: torch.Tensor, limit: float) -> bool:
-    """Return whether a kernel is as a layer draws it, up to its limit."""
+    """Return whether a kernel's largest value fits a uniform draw up to a limit."""
     return kernel.numel() >= ENOUGH and NEAR * limit < measure_largest(kernel) <= ROUNDING * limit
 
 
 def has_new_norms(tensors: Sequence[NamedTensor]) -> bool:
-    """Return whether most scales and shifts of norms, if there are any that are trained, are of one value."""
+    """Return whether most trainable scales and shifts of norms, if there are any, are constant."""
     norms = [
         named.parameter
         for named in tensors
@@ -117,5 +116,5 @@ def has_new_norms(tensors: Sequence[NamedTensor]) -> bool:
 
 
 def measure_largest(tensor: torch.Tensor) -> float:
-    """Measure the largest absolute value of a tensor."""
+    """Return the largest absolute value of a tensor."""
     return float(torch.linalg.vector_norm(tensor.detach(), math.inf))

@@ -1,4 +1,4 @@
-"""Copies: frozen parts of a model that are equal to trained ones, as teachers are to their students."""
+"""Find frozen copies of trained parameters, such as a teacher's, and keep them equal to the originals."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from weightinit.torch.walk import NamedTensor, walk_buffers
 def plan_copies(
     root: torch.nn.Module, tensors: Sequence[NamedTensor], plan: Sequence[PlannedTensor], prefix: str = ""
 ) -> list[PlannedTensor]:
-    """Plan frozen copies of trained tensors as those are, so that they stay copies.
+    """Plan frozen copies of trained tensors like their originals, so that they stay equal.
 
-    Only in a model that was not trained: in others the frozen part may be what was trained first, as
-    ControlNet's, and is kept, with a warning that it will be no copy any more. So are buffers.
+    Only in a model that was not trained. In a trained model the frozen part may be the original, as in
+    ControlNet: it is kept, with a warning that the two will differ. The same applies to buffers.
     """
     copies = find_copies(tensors) if is_trained(root) else {}
     blocks = {key: list(group) for key, group in groupby(plan, lambda one: id(one.target))}
@@ -51,7 +51,7 @@ def plan_copies(
 
 
 def find_buffers(root: torch.nn.Module, drawn: Sequence[NamedTensor], prefix: str) -> dict[str, str]:
-    """Find the buffers that are copies of parameters that are drawn, as averages are, and both names."""
+    """Return the names of buffers that are copies of parameters to be drawn, with the parameters' names."""
     by_shape = defaultdict(list)
     for named in drawn:
         if is_readable(named.parameter):
@@ -68,7 +68,7 @@ def find_buffers(root: torch.nn.Module, drawn: Sequence[NamedTensor], prefix: st
 
 
 def follow(planned: PlannedTensor, named: NamedTensor, original: NamedTensor) -> PlannedTensor:
-    """Make the planned tensor of a copy of one that is planned."""
+    """Return the planned tensor of a copy, given that of the original."""
     suffix = planned.name.removeprefix(original.names[0])
     name, *aliases = (f"{one}{suffix}" for one in named.names)
     return replace(
@@ -83,10 +83,10 @@ def follow(planned: PlannedTensor, named: NamedTensor, original: NamedTensor) ->
 
 
 def find_copies(tensors: Sequence[NamedTensor]) -> dict[int, NamedTensor]:
-    """Find the trained tensor that each frozen one is a copy of, by the id of the frozen one.
+    """Return the trained tensor that each frozen one is a copy of, by id of the frozen one.
 
-    Two of equal values, which are many, are copies; and so are two of one value that have the same place in
-    parts of which others are.
+    Non-constant tensors with equal values are copies. Constant tensors are copies if they have the same place
+    in two parts of the model that contain other copies.
     """
     trained = defaultdict(list)
     for named in tensors:
@@ -113,7 +113,7 @@ def find_copies(tensors: Sequence[NamedTensor]) -> dict[int, NamedTensor]:
 
 
 def split_end(first: NamedTensor, second: NamedTensor) -> tuple[str, str, str]:
-    """Split the end that the names of two tensors have in common off both."""
+    """Split the names of two tensors into their different beginnings and their common end."""
     names = [named.names[0].split(".") for named in (first, second)]
     count = 0
     for one, other in zip(*map(reversed, names), strict=False):
@@ -125,7 +125,7 @@ def split_end(first: NamedTensor, second: NamedTensor) -> tuple[str, str, str]:
 
 
 def is_new(tensors: Sequence[NamedTensor], copies: Mapping[int, NamedTensor]) -> bool:
-    """Return whether what was copied is as it was made: by the norms, or by each kernel that a layer drew."""
+    """Return whether copied tensors are untrained: the norms are constant, or each kernel is as drawn."""
     if has_new_norms(tensors):
         return True
     limits = [

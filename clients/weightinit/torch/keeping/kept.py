@@ -1,4 +1,4 @@
-"""Kept: frozen tensors, what else is left as it is, and whether that holds any values."""
+"""Describe frozen tensors, and warn of tensors that are kept but have no values."""
 
 import warnings
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ FROZEN = "Frozen: requires_grad is False."
 
 
 def describe_named(named: NamedTensor) -> list[Block]:
-    """Describe how a parameter is initialized, by the modules that have it; [] if they are unknown."""
+    """Describe how a parameter is initialized by the modules that own it; [] if they are unknown."""
     shape = tuple(named.parameter.shape)
     if blocks := describe_tied(named.owners, shape):
         return blocks
@@ -25,17 +25,17 @@ def describe_named(named: NamedTensor) -> list[Block]:
 
 
 def is_frozen(named: NamedTensor) -> bool:
-    """Return whether no module that has a tensor trains it."""
+    """Return whether no module that owns a tensor trains it."""
     return not any(tensor.requires_grad for tensor in named.tied)
 
 
 def is_trained(root: nn.Module) -> bool:
-    """Return whether a module trains any parameter: where it does not, frozen ones are not singled out."""
+    """Return whether a module trains any parameter; if it trains none, frozen ones are not kept."""
     return any(parameter.requires_grad for parameter in root.parameters())
 
 
 def find_frozen_norms(root: nn.Module) -> set[nn.Module]:
-    """Find the norms with running statistics whose parameters are frozen, in a module that trains others."""
+    """Return the norms with running statistics whose parameters are frozen, if the module trains others."""
     if not is_trained(root):
         return set()
     return {
@@ -46,9 +46,9 @@ def find_frozen_norms(root: nn.Module) -> set[nn.Module]:
 
 
 def warn_of_unset(root: nn.Module, plan: Sequence[PlannedTensor], prefix: str = "") -> None:
-    """Warn of frozen parameters and buffers that are left as they are, and hold nothing that could be meant.
+    """Warn of frozen parameters and buffers that are kept but contain no meaningful values.
 
-    Of the memory that `to_empty` gives no more can be told than that NaN and denormal numbers are no values.
+    Memory from `to_empty` can be recognized only by NaN and denormal numbers.
     """
     filled = {id(tensor.target) for tensor in plan if not isinstance(tensor.action, Leave | Unknown)}
     kept = {id(tensor.target) for tensor in plan if tensor.action == Leave()}
@@ -77,6 +77,6 @@ class UnsetTensorWarning(UserWarning):
 
 
 def find_axes(named: NamedTensor) -> str:
-    """Find the axes of a tensor: "" if they are unknown, or if modules that share it differ."""
+    """Return the layout of a tensor; "" if it is unknown, or if modules that share the tensor differ."""
     shape = tuple(named.parameter.shape)
     return "" if describe_tied(named.owners, shape) else find_layout(describe_named(named))

@@ -1,7 +1,7 @@
-"""Patterns: tensors of few distinct values, which no draw and no training makes.
+"""Detect tensors with few distinct values, which neither a random draw nor training produces.
 
-A draw from a continuous distribution repeats a value no more often than the numbers of its dtype make it: of
-n elements with d distinct values among K that are possible, the chance is below C(K, d) · (d/K)ⁿ.
+A draw from a continuous distribution repeats a value only because its dtype has finitely many numbers: for n
+elements with d distinct values out of K possible ones, the probability is below C(K, d) · (d/K)ⁿ.
 """
 
 import math
@@ -12,18 +12,18 @@ import torch
 from weightinit.adapters.actions import LARGEST, SMALLEST
 from weightinit.torch.keeping.values import count_axes, is_readable
 
-# More distinct values than these are no pattern: kernels that were quantized have 2⁸, and so has what PyTorch
-# draws uniformly in bfloat16.
+# The most distinct values of a pattern. Quantized kernels have 2⁸, and so do PyTorch's uniform draws in
+# bfloat16.
 MOST = 64
-# How many elements are looked at before all are.
+# The number of elements that are sampled before all are counted.
 SAMPLE = 4096
-# The chance below which a draw is ruled out, for each tensor.
+# The probability, per tensor, below which a draw is ruled out.
 CHANCE = 1e-5
-# What training leaves of a vector of one value are neighbours in bfloat16 and float16; chosen values are this
-# many steps apart.
+# Training moves a constant vector to neighboring numbers of bfloat16 or float16; chosen values are at least
+# this many steps apart.
 STEPS = 8
 
-# Of the dtypes whose numbers some values are, the coarsest first: the bits of their precision.
+# The bits of precision of each dtype, the coarsest first.
 PRECISIONS = {torch.bfloat16: 8, torch.float16: 11, torch.float32: 24}
 
 
@@ -40,14 +40,14 @@ def has_pattern(tensor: torch.Tensor) -> bool:
     if sum(counts.values()) < tensor.numel() or len(distinct) == 1 or not all(map(is_reasonable, distinct)):
         return False
     others = [value for value in distinct if value]
-    # What sparse draws and pruning leave does not repeat.
+    # In sparse draws and pruned kernels the nonzero values do not repeat.
     if len(others) > 1 and 2 * len(others) > sum(counts[value] for value in others):
         return False
     return is_chosen(distinct, tensor.numel(), is_vector=count_axes(tensor) < 2)
 
 
 def count_values(flat: torch.Tensor) -> dict[float, int]:
-    """Count how often a vector has each of its values; {} where it has more of them than a pattern has."""
+    """Return how often each value occurs in a vector; {} if there are more than MOST distinct values."""
     some = torch.cat([flat[: SAMPLE // 16], flat[:: max(1, len(flat) // SAMPLE)]])
     counts: dict[float, int] = {}
     for part in (some, flat):
@@ -62,12 +62,12 @@ def count_values(flat: torch.Tensor) -> dict[float, int]:
 
 
 def is_reasonable(value: float) -> bool:
-    """Return whether a number may have been chosen, and is not what was in memory before."""
+    """Return whether a number may have been chosen, rather than be uninitialized memory."""
     return value == 0 or SMALLEST < abs(value) < LARGEST
 
 
 def is_chosen(distinct: list[float], count: int, *, is_vector: bool) -> bool:
-    """Return whether so many elements have, other than by chance, no more than some distinct values."""
+    """Return whether `count` elements have so few distinct values that it cannot be by chance."""
     few = len(distinct)
     if few == count or (2 * few > count and 0 not in distinct):
         return False
@@ -79,19 +79,19 @@ def is_chosen(distinct: list[float], count: int, *, is_vector: bool) -> bool:
     is_rounded = is_vector and bits < PRECISIONS[torch.float32]
     if is_rounded and any(is_next(low, high, bits) for low, high in pairwise(distinct)):
         return False
-    # Each of 0, 1 and -1 is one value among all.
+    # 0, 1 and -1 are common choices: they are not counted as free ones.
     free = len([value for value in distinct if value not in {0.0, 1.0, -1.0}])
     choices = math.lgamma(possible + 1) - math.lgamma(free + 1) - math.lgamma(possible - free + 1)
     return choices + count * math.log(few / possible) < math.log(CHANCE)
 
 
 def is_next(low: float, high: float, bits: int) -> bool:
-    """Return whether two numbers are neighbours, or nearly so, in a dtype of that precision."""
+    """Return whether two numbers are less than STEPS apart in a dtype of that precision."""
     return high - low < STEPS * math.ldexp(max(abs(low), abs(high)), -bits)
 
 
 def find_precision(distinct: list[float]) -> int:
-    """Find the bits of the coarsest dtype that has all of some numbers."""
+    """Return the precision in bits of the coarsest dtype that represents all numbers."""
     numbers = torch.tensor(distinct, dtype=torch.float64)
     fitting = (bits for dtype, bits in PRECISIONS.items() if torch.equal(numbers.to(dtype).double(), numbers))
     return next(fitting, PRECISIONS[torch.float32])

@@ -1,7 +1,7 @@
-"""Series: tensors whose values follow one another, as those of sinusoids, ramps and powers; no draw does.
+"""Detect tensors that were computed as sinusoids, ramps or powers, which no random draw produces.
 
-Along an axis a sinusoid, an arithmetic and a geometric series are all solutions of one recurrence,
-x[t] = a · x[t-1] + b · x[t-2] + c, each with its own a, b and c.
+Along an axis, sinusoids, arithmetic and geometric series all satisfy one recurrence, x[t] = a · x[t-1] + b ·
+x[t-2] + c, each with its own a, b and c. A line is a vector along one axis of a tensor.
 """
 
 import math
@@ -11,21 +11,22 @@ import torch
 
 from weightinit.torch.keeping.values import is_readable
 
-# A line of so many elements has at least three equations for each of the three coefficients.
+# A line of this length has at least three equations for each of the three coefficients.
 SHORTEST = 12
-# How many elements of a line are looked at, and how many lines.
+# The most elements of a line, and the most lines, that are examined.
 LONGEST, LINES = 64, 16
-# How far rounding, of phases too, takes an element from its recurrence, and how far apart the elements of a
-# line have to be to show it, in units of the precision of their dtype. Of bfloat16 and float16 nothing shows.
+# In units of the dtype's precision: how far rounding, also of phases, may move an element from its
+# recurrence, and the smallest range of a line that shows a recurrence. For bfloat16 and float16 no line has
+# this range.
 ROUNDING, SPREAD = 256, 4000
-# Below this a determinant may be zero, of numbers up to one.
+# A determinant of numbers up to one counts as zero below this.
 ROUGHLY = 0.02
-# How many times as large as the deviation of the others what is on the diagonal of an identity has to be.
+# The smallest ratio of an identity's diagonal to the standard deviation of its other elements.
 LARGER = 8
 
 
 def is_series(tensor: torch.Tensor) -> bool:
-    """Return whether all lines of a tensor along one of its axes are series.
+    """Return whether the lines of a tensor along one of its axes are series.
 
     >>> is_series(torch.linspace(-1, 1, 16)), is_series(torch.arange(64.0).view(4, 16).sin())
     (True, True)
@@ -40,7 +41,7 @@ def is_series(tensor: torch.Tensor) -> bool:
 
 
 def are_series(tensor: torch.Tensor, axis: int) -> bool:
-    """Return whether the lines along an axis are series: one of them, and then some of the others."""
+    """Return whether lines along an axis are series, from a quick test of one line and a sample of others."""
     middle: list[int | slice] = [size // 2 for size in tensor.shape]
     middle[axis] = slice(SHORTEST)
     if not may_be_series(tensor[tuple(middle)].tolist()):
@@ -52,10 +53,10 @@ def are_series(tensor: torch.Tensor, axis: int) -> bool:
 
 
 def may_be_series(line: list[float]) -> bool:
-    """Return whether numbers may be a series, with no more than arithmetic, because most are not.
+    """Return whether numbers may be a series, by a cheap test that most draws fail.
 
-    The steps of a series follow a recurrence of two terms, so a determinant of five that follow each other
-    is zero up to rounding.
+    The steps of a series satisfy a recurrence of two terms, so the determinant of five consecutive steps is
+    zero up to rounding.
     """
     steps = [after - before for before, after in pairwise(line)]
     size = max(map(abs, steps))
@@ -66,13 +67,13 @@ def may_be_series(line: list[float]) -> bool:
 
 
 def find_determinant(steps: list[float]) -> float:
-    """Find the determinant of the three rows of three that follow each other in five numbers."""
+    """Return the determinant of the 3×3 Hankel matrix of five numbers."""
     a, b, c, d, e = steps
     return a * (c * e - d * d) - b * (b * e - c * d) + c * (b * d - c * c)
 
 
 def fit_lines(lines: torch.Tensor) -> int:
-    """Count the lines that are series and far from constant; 0 if any line is far from both."""
+    """Return the number of lines that are series and not constant; 0 if any other line is neither."""
     values = lines.double()
     unit = torch.finfo(lines.dtype).eps * values.abs().amax(1)
     is_varied = values.amax(1) - values.amin(1) > SPREAD * unit
@@ -80,14 +81,14 @@ def fit_lines(lines: torch.Tensor) -> int:
     after = values[:, 2:, None]
     try:
         residual = (before @ (torch.linalg.pinv(before) @ after) - after).abs().amax((1, 2))
-    except RuntimeError:  # infinity, and what was in memory before
+    except RuntimeError:  # infinite values or uninitialized memory
         return 0
     is_fit = residual <= ROUNDING * unit
     return 0 if bool((is_varied & ~is_fit).any()) else int(is_varied.sum())
 
 
 def has_diagonal(tensor: torch.Tensor) -> bool:
-    """Return whether a square matrix is an identity with little beside it, of any scale and sign.
+    """Return whether a square matrix is a multiple of the identity plus small values.
 
     >>> has_diagonal(torch.eye(16) + 0.01 * torch.randn(16, 16)), has_diagonal(torch.randn(16, 16))
     (True, False)

@@ -1,4 +1,4 @@
-"""Values: what the values of a tensor say of how it came to have them."""
+"""Tests of a tensor's values: whether they are readable, constant, uninitialized or plausible."""
 
 import math
 
@@ -8,12 +8,12 @@ from weightinit.adapters.actions import LARGEST, SMALLEST
 from weightinit.torch.fill import DTYPES
 from weightinit.torch.walk import PLAIN
 
-# What pointers and counters come to, read as float32.
+# Pointers and counters in uninitialized memory are below this when read as float32.
 DENORMAL = 1e-30
 
 
 def is_readable(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor has values that are numbers, and all of them in this process."""
+    """Return whether all values of a tensor are floating-point numbers in this process's memory."""
     return (
         type(tensor) in PLAIN
         and not tensor.is_meta
@@ -24,22 +24,22 @@ def is_readable(tensor: torch.Tensor) -> bool:
 
 
 def find_uniform(tensor: torch.Tensor) -> float | None:
-    """Return the value that all elements of a tensor have; None if there is none, or it cannot be read.
+    """Return the value that all elements of a tensor have; None if they differ or cannot be read.
 
-    Of a DTensor each process has other elements, and all have to decide alike: so it is not read.
+    A DTensor is not read: each process has different elements, and all must decide alike.
     """
     if not is_readable(tensor):
         return None
     values = tensor.detach()
     ends = values[(0,) * values.ndim], values[(-1,) * values.ndim]
-    if ends[0].item() != ends[1].item():  # which a look at two elements tells of most
+    if ends[0].item() != ends[1].item():  # two elements rule out most tensors
         return None
     low, high = torch.aminmax(values)
     return low.item() if low.item() == high.item() else None
 
 
 def is_garbage(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor holds NaN or no more than denormal numbers; masks are made of infinity."""
+    """Return whether a tensor contains NaN or only denormal numbers. Infinity is allowed, as in masks."""
     if not is_readable(tensor):
         return False
     low, high = (end.item() for end in torch.aminmax(tensor.detach()))
@@ -47,13 +47,13 @@ def is_garbage(tensor: torch.Tensor) -> bool:
 
 
 def is_filled(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor is not of one value; of one element, whether it is not zero."""
+    """Return whether a tensor is not constant; for a single element, whether it is not zero."""
     value = find_uniform(tensor)
     return value is None or (tensor.numel() == 1 and value != 0)
 
 
 def is_plausible(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor may be a kernel: not of one value, and neither too small nor too large."""
+    """Return whether a tensor may be a kernel: not constant, and neither too small nor too large."""
     low, high = torch.aminmax(tensor.detach())
     if low.item() == high.item() and tensor.numel() > 1:
         return False
@@ -61,16 +61,16 @@ def is_plausible(tensor: torch.Tensor) -> bool:
 
 
 def is_written(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor was written into after it was made."""
+    """Return whether a tensor was written to after it was created."""
     return not tensor.is_inference() and tensor._version > 0  # noqa: SLF001 - no public way
 
 
 def is_set(tensor: torch.Tensor) -> bool:
-    """Return whether a vector is of one value that memory does not have by chance."""
+    """Return whether a vector has a constant value that memory does not have by chance."""
     value = find_uniform(tensor) if tensor.ndim == 1 and tensor.numel() > 1 else None
     return value is not None and SMALLEST < abs(value) < LARGEST
 
 
 def count_axes(tensor: torch.Tensor) -> int:
-    """Count the axes along which a tensor has more than one element."""
+    """Return the number of axes with more than one element."""
     return sum(size > 1 for size in tensor.shape)

@@ -1,1 +1,1 @@
-"""Tracing: the graph of a module, and which activation follows each of its kernels."""
+"""Build the graph of a PyTorch module, and find which activation follows each kernel."""

@@ -1,4 +1,9 @@
-"""Activation inference: which activation follows each kernel of a module."""
+"""Find which activation follows each kernel of a PyTorch module, and which products use the kernel.
+
+The module's graph comes from torch.fx (`symbolic`) if that follows all of it with certain results; otherwise
+from a run on the meta device (`recording`), on the batch or on guessed inputs (`inputs`); otherwise from
+traces of the parts that torch.fx can follow. `adapters.flow` analyses the graph.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,37 +26,37 @@ from weightinit.torch.tracing.symbolic import Traced, is_own, trace_module, trac
 from weightinit.torch.tracing.uses import Use, find_makers, find_rewritten, find_use, read_groups
 from weightinit.torch.walk import unwrap
 
-# Of a kernel that is applied in more places, as that of a recurrent layer is, the others are alike.
+# The most uses of a kernel that are examined; further ones, as in a recurrent layer, are like these.
 MAX_USES = 8
 DEPTHWISE = ("conv1d", "conv2d", "conv3d")
 UNUSED = doubt("its output is not used")
 
 
 class TorchArrays:
-    """PyTorch's tensors, as stand-ins for signals."""
+    """Creates and reads PyTorch tensors that stand in for signals."""
 
     def make(self, values: Any) -> torch.Tensor:  # noqa: ANN401 - an array of NumPy
-        """Make a tensor of an array."""
+        """Return a tensor with the values of a NumPy array."""
         return torch.from_numpy(np.array(values))
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> torch.Tensor:
-        """Make a tensor of a shape, in which elements count from one along an axis."""
+        """Return a tensor of a shape, whose elements are their positions along an axis, counted from one."""
         lengths = [1] * len(shape)
         lengths[axis] = count
         numbers = torch.arange(1, count + 1, dtype=torch.float64).view(lengths)
         return numbers.expand(*shape)
 
     def make_filled(self, value: float, shape: Sequence[int]) -> torch.Tensor:
-        """Make a tensor of a shape, of one value: of integers where that is one."""
+        """Return a tensor of a shape that is filled with a value; integers if the value is an int."""
         dtype = torch.long if isinstance(value, int) else torch.float64
         return torch.full(tuple(shape), value, dtype=dtype)
 
     def read(self, array: Any) -> Any:  # noqa: ANN401
-        """Read a tensor as an array."""
+        """Return a tensor as a NumPy array."""
         return array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
 
     def find_uniform(self, tensor: Any) -> float | None:  # noqa: ANN401
-        """Return the value that all elements have; None if there is none, or no memory."""
+        """Return the value that all elements have; None if they differ or are not in host memory."""
         plain = isinstance(tensor, torch.Tensor) and type(tensor) in {torch.Tensor, nn.Parameter, nn.Buffer}
         if not plain or tensor.device.type != "cpu" or not tensor.numel() or tensor.is_complex():
             return None
@@ -60,10 +65,10 @@ class TorchArrays:
 
 
 class ActivationFinder:
-    """The activations that follow the kernels of a module. It is run or traced when the first is needed.
+    """Finds the activations that follow the kernels of a module, which is traced on first use.
 
-    `batch` is what the module is called with; None to guess. Raises ModelRejected
-    where it does not run on it.
+    `batch` is the module's inputs; None to guess them. Raises ModelRejected if the module does not run on the
+    batch.
     """
 
     def __init__(self, root: nn.Module, batch: Batch = None) -> None:
@@ -72,29 +77,29 @@ class ActivationFinder:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether all modules run PyTorch's own forwards: then layers alone apply their parameters."""
+        """Whether all modules run PyTorch's own forward, so that only layers use their parameters."""
         return all(map(is_own, self._root.modules()))
 
     def find(self, parameter: torch.Tensor, layer: nn.Module) -> Inference:
-        """Find what follows a kernel: its first use counts, if it has several."""
+        """Return what follows a kernel; its first use counts."""
         _, findings = self._traced
         return findings.get(id(parameter)) or doubt(self._explain(layer))
 
     def find_uses(self, parameter: torch.Tensor) -> list[Use]:
-        """Find how products apply a kernel, each way once; modules that have it are no such."""
+        """Return the different ways in which functions, as opposed to layers, use a kernel in a product."""
         products = self.find_products(parameter)[:MAX_USES]
         return list(dict.fromkeys(filter(None, (find_use(node, parameter) for node in products))))
 
     def find_products(self, parameter: torch.Tensor) -> list[Node]:
-        """Find the products that apply a kernel."""
+        """Return the nodes of the products that use a kernel."""
         return self._products.get(id(parameter), [])
 
     def is_generator(self, parameter: torch.Tensor) -> bool:
-        """Return whether what a kernel makes is the kernel of another product."""
+        """Return whether a kernel's output is the kernel of another product."""
         return id(parameter) in self._generators
 
     def is_rewritten(self, parameter: torch.Tensor) -> bool:
-        """Return whether the forward of a module changes a parameter in place."""
+        """Return whether a module's forward changes a parameter in place."""
         return id(parameter) in self._rewritten
 
     @cached_property
@@ -122,7 +127,7 @@ class ActivationFinder:
 
     @cached_property
     def _traced(self) -> tuple[list[Traced], dict[int, Inference]]:
-        """The graphs, and what follows each kernel. torch.fx is enough if that makes certain of all."""
+        """The graphs, and what follows each kernel. The graph of torch.fx suffices if all is certain."""
         nodes = trace_whole(self._root)
         if nodes is not None:
             findings = find_certain(nodes)
@@ -133,7 +138,7 @@ class ActivationFinder:
         return graphs, find_all(graphs)
 
     def _trace(self) -> Iterator[Traced]:
-        """Run the module, in both modes if one leaves kernels out; else trace what can be followed of it."""
+        """Run the module, in both modes if one does not use all kernels; else trace its parts."""
         kernels = {id(one) for one in self._root.parameters() if one.ndim > 1}
         is_recorded = False
         for training in (self._root.training, not self._root.training):
@@ -146,7 +151,7 @@ class ActivationFinder:
             yield from trace_module(self._root, self._failures, record_part)
 
     def _record(self, *, training: bool) -> list[Node] | None:
-        """Record a run of the module; None where no guess of inputs is right. Raises ModelRejected."""
+        """Record a run of the module; None if no guess of the inputs fits. Raises ModelRejected."""
         if self._batch is None:
             return record_module(self._root, training=training)
         try:
@@ -157,13 +162,13 @@ class ActivationFinder:
             return None
 
     def _explain(self, layer: nn.Module) -> str:
-        """Explain why no trace came to a layer: the innermost module around it that could not be traced."""
+        """Return why no trace reached a layer: the innermost failure among the modules around it."""
         around = [why for module, why in self._failures.items() if layer in module.modules()]
         return around[-1] if around else "nothing calls it"
 
 
 def find_certain(nodes: Sequence[Node]) -> dict[int, Inference]:
-    """Find what follows each kernel that a graph applies; {} where that is not certain of all of them."""
+    """Return what follows each kernel that a graph uses; {} unless all results are certain."""
     follower = Follower(TorchArrays())
     findings: dict[int, list[Inference]] = {}
     for node in nodes:
@@ -178,9 +183,10 @@ def find_certain(nodes: Sequence[Node]) -> dict[int, Inference]:
 
 
 def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:
-    """Find what follows each kernel that graphs apply, by the id of its parameter.
+    """Return what follows each kernel that graphs use, by the id of its parameter.
 
-    A graph counts where those before it show nothing; a use whose output nothing reads shows nothing.
+    A later graph counts only where earlier ones give "unknown". A use with an unused output counts only if
+    there is no other.
     """
     findings: dict[int, Inference] = {}
     for traced in graphs:
@@ -203,7 +209,7 @@ def find_all(graphs: Iterable[Traced]) -> dict[int, Inference]:
 
 
 def infer(follower: Follower, node: Node) -> Inference:
-    """Infer what follows a kernel: it packs what a depthwise convolution right behind it is split into."""
+    """Return what follows a kernel; the parts are those of a depthwise convolution directly behind it."""
     found = follower.infer(node)
     if found != NOTHING or len(node.users) != 1 or not is_depthwise(node.users[0]):
         return found
@@ -213,7 +219,7 @@ def infer(follower: Follower, node: Node) -> Inference:
 
 
 def is_depthwise(node: Node) -> bool:
-    """Return whether a product is a convolution that keeps its channels apart."""
+    """Return whether a product is a depthwise convolution."""
     if isinstance(node.call, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         return node.call.groups == node.call.in_channels == node.call.out_channels
     kernel = node.arguments[1] if len(node.arguments) > 1 else None
@@ -227,7 +233,7 @@ def is_depthwise(node: Node) -> bool:
 
 
 def record_batch(module: nn.Module, batch: Batch, *, training: bool) -> list[Node]:
-    """Record a run of a module on a batch, of which only shapes and dtypes count. Raises ModelRejected."""
+    """Record a run of a module on a batch, of which only shapes and dtypes matter. Raises ModelRejected."""
     try:
         made = copy_module(module)
         made.module.train(training)
@@ -245,7 +251,7 @@ def record_part(module: nn.Module) -> list[Node] | None:
 
 
 def record_module(module: nn.Module, *, training: bool) -> list[Node] | None:
-    """Record a run of a module on guessed inputs; None where no guess is right, or it cannot be copied."""
+    """Record a run of a module on guessed inputs; None if no guess fits or the module cannot be copied."""
     try:
         made = copy_module(module)
         made.module.train(training)

@@ -1,7 +1,7 @@
-"""Aliases: tensors that share memory, so that what changes one of them in place is seen in all.
+"""Track tensors that share memory, so that an in-place change of one is seen in all of them.
 
-Stand-ins share none. What is a view of what is noted by the operations that return views, as PyTorch lists
-them (Tensor Views); reshape and flatten are taken for views, which they are of tensors that lie in one piece.
+Stand-ins (see `stand_ins`) do not share memory. Views are recorded by operation, after PyTorch's list (Tensor
+Views); reshape and flatten count as views, which they are for contiguous tensors.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ VIEWS = frozenset(_NAMES.split())
 
 @dataclass(slots=True)
 class View:
-    """A tensor that is a view of another, by a step. Tensors are known by their ids."""
+    """A view of another tensor, identified by id, and the node of the operation that made it."""
 
     source: int
     step: Node
@@ -33,23 +33,23 @@ class View:
 
 @dataclass(slots=True)
 class Aliases:
-    """The views of a run. `find` returns the present node of a tensor, and `bind` adds a new one for it."""
+    """The views of a run. `find` returns the current node of a tensor's id; `bind` sets a new one."""
 
     find: Callable[[int], Node]
     bind: Callable[[int, Node], None]
     views: dict[int, View] = field(default_factory=dict)
 
     def note(self, tensor: int, source: int, step: Node) -> None:
-        """Note that a tensor is a view of a source."""
+        """Record that a tensor is a view of a source."""
         if tensor != source:
             self.views[tensor] = View(source, step)
 
     def change(self, tensor: int, before: Node) -> None:
-        """Bind what shares memory with a tensor anew, after it was changed; its node was another `before`."""
+        """Update the nodes of all tensors that share memory with a changed one; `before` is its old node."""
         chain = self._list_steps(tensor)
         root = chain[0][0] if chain else tensor
         if self.find(root).is_constant and self.find(tensor).is_constant:
-            return  # a kernel that is clipped is a kernel still
+            return  # a clipped kernel is still a kernel
         if chain:
             steps = [step for _, step in chain]
             old = self.find(root)
@@ -64,7 +64,7 @@ class Aliases:
                 self.bind(other, renew(view.step, source, self.find(view.source)))
 
     def _list_steps(self, tensor: int) -> list[tuple[int, Node]]:
-        """List the steps from what a tensor is a view of, each with its source."""
+        """Return the operations from the base tensor to a view, each with the id of its source."""
         steps: list[tuple[int, Node]] = []
         while tensor in self.views:
             view = self.views[tensor]
@@ -79,7 +79,7 @@ class Aliases:
 
 
 def renew(step: Node, source: object, new: Node) -> Node:
-    """Return the step of a view again, of what its source has become."""
+    """Return a view's node with its source replaced by a new node."""
 
     def get(node: Node) -> Node:
         return new if node is source or node is step.arguments[0] else node
@@ -93,7 +93,7 @@ def renew(step: Node, source: object, new: Node) -> Node:
 def write(
     steps: Sequence[Node], shape: Sequence[int], whole: torch.Tensor | None, part: torch.Tensor
 ) -> torch.Tensor:
-    """Return a whole in which a view, by steps, was overwritten; None for one that the view is all of."""
+    """Return the base tensor after a view of it was overwritten; `whole` is None if the view covers it."""
     made = part.new_empty(tuple(shape)) if whole is None else whole.clone()
     view = made
     for step in steps:

@@ -1,4 +1,4 @@
-"""Conversion: from the calls that torch.fx traces to nodes of the adapters'."""
+"""Convert the operations that torch.fx traces to nodes of the adapters' graph."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,7 +18,7 @@ def make_step(
     arguments: tuple[Structure, ...],
     keywords: dict[str, Structure],
 ) -> Node:
-    """Make the node of what torch.fx calls a placeholder, the output, or a call of a function or method."""
+    """Return the node for a placeholder, the output, or a call of a function or method in torch.fx."""
     if kind == "placeholder":
         return Node(0, Role.INPUT)
     if kind == "output":
@@ -36,7 +36,7 @@ def make_step(
 def make_module_node(
     path: str, module: nn.Module, arguments: tuple[Structure, ...], keywords: dict[str, Structure], why: str
 ) -> Node:
-    """Make the node of a module that is called as a whole; `why` it cannot be followed, if so."""
+    """Return the node for a module called as a whole; `why` it cannot be followed, if so."""
     kind = next((one for one in type(module).__mro__ if fold(one.__name__) in ROLES), type(module))
     node = make_node(fold(kind.__name__), f"{path} ({type(module).__name__})", module, arguments, keywords)
     if why:
@@ -51,7 +51,7 @@ def make_module_node(
 
 @lru_cache(maxsize=256)  # so that calls of one method are equal
 def make_method(name: str) -> Callable[..., Any]:
-    """Make a function that calls a method of its first argument, of the same name."""
+    """Return a function that calls the method of that name on its first argument."""
 
     def call(tensor: Any, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401 - any tensor and method
         return getattr(tensor, name)(*arguments, **keywords)

@@ -1,4 +1,4 @@
-"""Copies: a module on the meta device, without memory, hooks and wrappers, to be run without a trace."""
+"""Copy a module to the meta device, without hooks and wrappers, so that a run does not change it."""
 
 import copy
 import itertools
@@ -19,19 +19,20 @@ from torch import nn
 from weightinit.adapters.flow.graph import Structure
 from weightinit.torch.walk import unwrap
 
-# What nn.Module keeps its parts in, and its hooks, by name.
+# The attributes in which nn.Module stores its parts, and those in which it stores hooks.
 REGISTRIES = ("_parameters", "_buffers", "_modules")
 HOOKS = {name for name, value in vars(nn.Module()).items() if isinstance(value, dict)}.difference(REGISTRIES)
-# What needs no copy, and what needs none where it is empty.
+# Types that need no copy, and containers that need none if they are empty.
 IMMUTABLE = frozenset([bool, int, float, str, type(None), torch.dtype, FunctionType, BuiltinFunctionType])
 CONTAINERS = frozenset([dict, OrderedDict, list, set, tuple])
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of a module without memory.
+    """A copy of a module on the meta device.
 
-    `originals` are the originals of its tensors by the id of the copy, and `sources` those of its modules.
+    `originals` maps the id of each copied tensor to its original, `sources` each copied module to its
+    original.
     """
 
     module: nn.Module
@@ -39,15 +40,15 @@ class Copy:
     sources: dict[nn.Module, nn.Module]
 
     def find_original(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Find the original of a tensor; one that is no copy is its own."""
+        """Return the original of a tensor; a tensor that is not a copy is returned itself."""
         return self.originals.get(id(tensor), tensor)
 
 
 def copy_module(root: nn.Module) -> Copy:
-    """Copy a module onto the meta device, without hooks and wrappers.
+    """Copy a module to the meta device, without hooks and wrappers.
 
-    What classes do when they are copied is left out: nn.TransformerDecoderLayer would forget its activation
-    and FSDP refuse. Attributes that cannot be copied are shared, or what they hold is.
+    Copy hooks of classes are not called: nn.TransformerDecoderLayer would lose its activation, and FSDP
+    raises. Attributes that cannot be deep-copied are copied shallowly, or shared.
     """
     memo: dict[int, Any] = {}
     originals: dict[int, torch.Tensor] = {}
@@ -70,7 +71,7 @@ def copy_module(root: nn.Module) -> Copy:
 
 
 def _copy_attribute(name: str, value: Structure, memo: dict[int, Any]) -> Structure:
-    """Copy what an attribute holds; of hooks there are none."""
+    """Copy the value of an attribute; registries of hooks become empty."""
     kind = type(value)
     if kind in IMMUTABLE or (kind is tuple and all(type(item) in IMMUTABLE for item in value)):
         return value
@@ -81,13 +82,13 @@ def _copy_attribute(name: str, value: Structure, memo: dict[int, Any]) -> Struct
     if isinstance(value, torch.Generator):
         return value.clone_state()
     for make in (partial(copy.deepcopy, memo=memo), copy.copy):
-        with suppress(Exception):  # what holds a lock has no deep copy, and a process group none at all
+        with suppress(Exception):  # objects with a lock have no deep copy, process groups no copy
             return make(value)
     return value
 
 
 def _copy_tensor(tensor: torch.Tensor) -> torch.Tensor:
-    """Copy a parameter or a buffer: its values too where it is small and no parameter."""
+    """Copy a parameter or a buffer; a scalar on the CPU that is not a parameter keeps its value."""
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(_drop_values(tensor), requires_grad=tensor.dtype.is_floating_point)
     if tensor.ndim == 0 and tensor.device.type == "cpu":
@@ -96,12 +97,12 @@ def _copy_tensor(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def copy_input(value: Structure) -> Structure:
-    """Copy an argument of a forward without its values; a number keeps its own."""
+    """Copy an argument of a forward without its values; a scalar on the CPU keeps its value."""
     return _copy_tensor(value.detach()) if isinstance(value, torch.Tensor) else value
 
 
 def _drop_values(tensor: torch.Tensor) -> torch.Tensor:
-    """Make a tensor without memory, of the whole shape and of no subclass: a DTensor stands for the whole."""
+    """Return a plain meta tensor of the same shape; for a DTensor, of the whole tensor's shape."""
     if type(tensor) in {torch.Tensor, nn.Parameter} and tensor.layout is torch.strided:
         return torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
     return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
@@ -109,7 +110,7 @@ def _drop_values(tensor: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def keep_surroundings(root: nn.Module) -> Iterator[None]:
-    """Put back what a forward may change outside of its module: generators, modes, attributes of classes."""
+    """Restore what a forward may change outside its module: generators, modes, attributes of classes."""
     dtype, errors = torch.get_default_dtype(), np.geterr()
     kinds = {kind for module in root.modules() for kind in type(module).__mro__ if is_custom(kind)}
     attributes = {kind: dict(vars(kind)) for kind in kinds}
@@ -124,12 +125,12 @@ def keep_surroundings(root: nn.Module) -> Iterator[None]:
 
 
 def is_custom(kind: type) -> bool:
-    """Return whether a class is neither Python's nor PyTorch's."""
+    """Return whether a class is defined outside builtins and PyTorch."""
     return kind.__module__.partition(".")[0] not in {"builtins", "torch"}
 
 
 def restore_class(kind: type, before: dict[str, Any]) -> None:
-    """Put back the attributes of a class."""
+    """Restore the attributes of a class."""
     for name in vars(kind).keys() - before.keys():
         delattr(kind, name)
     for name, value in before.items():
@@ -139,7 +140,7 @@ def restore_class(kind: type, before: dict[str, Any]) -> None:
 
 @contextmanager
 def keep_generators() -> Iterator[None]:
-    """Put the global generators of torch, random and NumPy back to where they were; meanwhile, seed them."""
+    """Seed the global generators of torch, random and NumPy within a block, and restore them after it."""
     before = random.getstate(), np.random.get_state()  # noqa: NPY002 - others' code may use it
     try:
         with torch.random.fork_rng(devices=[]):

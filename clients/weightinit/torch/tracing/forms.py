@@ -1,4 +1,4 @@
-"""Forms: the shapes, strides and dtypes of what functions return, without running them a second time."""
+"""Cache the forms of function results: shapes, strides and dtypes, without running a function twice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from torch import nn
 
 from weightinit.adapters.flow.graph import Structure, fold
 
-# The shape, the strides and the dtype of a tensor.
+# Shape, strides and dtype of a tensor.
 Form = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """The forms of the tensors that a function returned: None for one that it left out of a tuple."""
+    """The forms of the tensors that a function returned; None for a None in a tuple."""
 
     forms: list[Form | None]
     is_tuple: bool
 
     def make(self) -> Structure:
-        """Make what the function returned."""
+        """Return new meta tensors of these forms."""
         made = [
             None if form is None else torch.empty_strided(form[0], form[1], dtype=form[2], device="meta")
             for form in self.forms
@@ -30,9 +30,9 @@ class Forms:
 
 
 class FormCache:
-    """Runs functions on tensors without memory, each once for arguments of the same forms.
+    """Runs functions on meta tensors, each once for arguments of the same forms.
 
-    Models repeat their blocks, and PyTorch works out in Python which form a result has.
+    Models repeat their blocks, and PyTorch computes the forms of results slowly, in Python.
     """
 
     def __init__(self) -> None:
@@ -41,11 +41,11 @@ class FormCache:
     def run(
         self, func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
     ) -> Structure:
-        """Run a function; where it has run on tensors of these forms, make its results without running it."""
+        """Run a function, or return new results of the known forms if it has run on the same forms before."""
         try:
             key = None if is_in_place(func, keywords) else (func, describe(args), describe(keywords))
             known = None if key is None else self._known.get(key)
-        except TypeError:  # an argument that has no hash, or whose values may decide
+        except TypeError:  # an argument without a hash, or a tensor whose values matter
             return run_on_meta(func, args, keywords)
         if known is not None:
             return known.make()
@@ -61,7 +61,7 @@ class FormCache:
 
 
 def describe(value: Structure) -> Structure:
-    """Describe an argument by the forms of its tensors. Raises TypeError where one has memory."""
+    """Return a hashable key of an argument by its tensors' forms. Raises TypeError for one with values."""
     if isinstance(value, torch.Tensor):
         if not value.is_meta or type(value) not in {torch.Tensor, nn.Parameter}:
             raise TypeError("its values may decide")
@@ -76,31 +76,31 @@ def describe(value: Structure) -> Structure:
 
 
 def has_values(value: Structure) -> bool:
-    """Return whether a value is a plain tensor with memory, and not a number."""
+    """Return whether a value is a plain tensor with values and at least one axis."""
     return type(value) is torch.Tensor and not value.is_meta and value.ndim > 0
 
 
 def drop_values(value: Structure) -> Structure:
-    """Return a stand-in without memory for a tensor that has values; anything else itself."""
+    """Return a meta tensor in place of a tensor with values; other values unchanged."""
     return torch.empty_like(value, device="meta") if has_values(value) else value
 
 
 def run_on_meta(
     func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
 ) -> Structure:
-    """Run a function. A grouped product, which the meta device has in bfloat16 only, is run in that."""
+    """Run a function; grouped_mm in bfloat16, the only dtype that the meta device supports for it."""
     if fold(getattr(func, "__name__", "")) != "groupedmm" or not args[0].is_meta:
         return func(*args, **keywords)
     return func(args[0].bfloat16(), args[1].bfloat16(), *args[2:], **keywords).to(args[0].dtype)
 
 
 def is_in_place(func: Callable[..., Any], keywords: dict[str, Structure]) -> bool:
-    """Return whether a function changes an argument: add_, __iadd__, __setitem__, relu(inplace=True)."""
+    """Return whether a call changes an argument: add_, __iadd__, __setitem__, relu(inplace=True)."""
     return is_changing(getattr(func, "__name__", "_"), keywords)
 
 
 def is_changing(name: str, keywords: dict[str, Structure]) -> bool:
-    """Return whether a function or method of a name changes an argument.
+    """Return whether a function or method of this name changes an argument.
 
     >>> is_changing("relu_", {}), is_changing("__iadd__", {}), is_changing("relu", {"inplace": True})
     (True, True, True)

@@ -1,4 +1,8 @@
-"""Frames: what the code around an operation is about to do, and which branches a trace would not see."""
+"""Inspect byte code to decide whether code could distinguish a stand-in from a real tensor.
+
+A stand-in is the proxy that torch.fx passes through a forward (see `stand_ins`). A forward that asks for
+types or catches errors may take another branch on it, so `symbolic` marks its trace as doubtful.
+"""
 
 import dis
 import inspect
@@ -10,8 +14,8 @@ from typing import Any
 
 from torch import nn
 
-# By these functions and attributes, code can tell a stand-in from a tensor without an error. isinstance is
-# taught to take it for one.
+# Functions and attributes by which code can distinguish a stand-in from a tensor without an error. isinstance
+# is patched to treat stand-ins as tensors.
 FUNCTIONS = frozenset(
     [
         *("type", "issubclass", "callable", "str", "repr", "suppress"),
@@ -19,29 +23,29 @@ FUNCTIONS = frozenset(
         *("is_fx_tracing", "is_fx_symbolic_tracing"),
     ]
 )
-ATTRIBUTES = FUNCTIONS - {"type", "str"} | {"__class__"}  # type is one of devices, and str one of pandas
-# Raised on a stand-in where a tensor does not, and caught; and `case Tensor():`.
+ATTRIBUTES = FUNCTIONS - {"type", "str"} | {"__class__"}  # devices have `type`, pandas has `str`
+# Instructions that catch an exception, perhaps one that only a stand-in raises; and `case Tensor():`.
 CATCHING = frozenset(["CHECK_EXC_MATCH", "CHECK_EG_MATCH", "MATCH_CLASS"])
 NAMING = frozenset(["LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD"])
-# Of torchvision and timm: they ask for the type of a module, and for a setting of PyTorch's.
+# Used in torchvision and timm: they ask for the type of a module, and for a PyTorch setting.
 HARMLESS = frozenset(["_log_api_usage_once", "is_autocast_enabled", "get_autocast_dtype"])
 FOREIGN = ("torch", "numpy", "builtins")
-# A forward that calls more functions than these is not read to the end, and taken to tell.
+# A forward that calls more functions than this is not analyzed to the end, and assumed to branch.
 MAX_FUNCTIONS = 256
 
 
 def is_asserting_above() -> bool:
-    """Return whether the caller's code that asks for the truth of a tensor is an assertion."""
+    """Return whether the code outside PyTorch that asks for a tensor's truth value is an assertion."""
     frame = inspect.currentframe()
     while frame is not None and (
-        "torch/" in frame.f_code.co_filename  # PyTorch's, and this folder's
+        "torch/" in frame.f_code.co_filename  # PyTorch's files, and those of weightinit/torch
     ):
         frame = frame.f_back
     return False if frame is None else is_asserting(frame)
 
 
 def is_asserting(frame: FrameType) -> bool:
-    """Return whether a frame is about to jump over the raising of an AssertionError.
+    """Return whether a frame is about to test the condition of an assert statement.
 
     torch.fx looks for the same pattern, in the byte code of Python 3.10 and older.
     """
@@ -51,7 +55,7 @@ def is_asserting(frame: FrameType) -> bool:
 
 
 def list_needed(error: BaseException) -> list[Any]:
-    """List the values of local variables that the code which an error ended would have read further on."""
+    """Return the values of local variables that the code which an error interrupted would still have read."""
     needed: list[Any] = []
     trace = error.__traceback__
     while trace is not None:
@@ -68,7 +72,7 @@ def list_needed(error: BaseException) -> list[Any]:
 
 
 def explain_branches(root: nn.Module) -> str:
-    """Explain which forward may take another branch on a stand-in than on a tensor; "" if none may."""
+    """Return which forward may take another branch on a stand-in than on a tensor; "" if none may."""
     for module in root.modules():
         kind: type = type(module)
         called = map(find_function, (type(module).forward, *filter(callable, vars(module).values())))
@@ -79,7 +83,7 @@ def explain_branches(root: nn.Module) -> str:
 
 @lru_cache(maxsize=1024)
 def may_tell(function: FunctionType, owner: type) -> bool:
-    """Return whether a method of a class, or what it calls, may tell a stand-in from a tensor."""
+    """Return whether a method of a class, or a function that it calls, may distinguish a stand-in."""
     seen = {function}
     waiting = [function]
     while waiting:
@@ -94,13 +98,13 @@ def may_tell(function: FunctionType, owner: type) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_telling(code: CodeType) -> bool:
-    """Return whether code asks for types, or catches errors."""
+    """Return whether code asks for types or catches errors."""
     for step, after in itertools.pairwise(dis.get_instructions(code)):
-        # A bare except drops the error at once.
+        # A bare except discards the error at once.
         if step.opname in CATCHING or (step.opname, after.opname) == ("PUSH_EXC_INFO", "POP_TOP"):
             return True
         names = FUNCTIONS if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"} else ATTRIBUTES
-        # isinstance(x, str) asks nothing of a tensor; str(x) does.
+        # isinstance(x, str) does not depend on a tensor; str(x) does.
         is_called = step.argval != "str" or "NULL" in step.argrepr
         if step.opname in NAMING and step.argval in names and is_called:
             return True
@@ -108,7 +112,7 @@ def is_telling(code: CodeType) -> bool:
 
 
 def list_functions(function: FunctionType, owner: type) -> Iterator[FunctionType]:
-    """List the functions that a function may call, by names in its code; of a foreign one, what it wraps."""
+    """Yield the functions that a function may call, by the names in its code and by its closure."""
     called: list[object] = list(inspect.getclosurevars(function).nonlocals.values())
     if not is_foreign(function):
         codes = [function.__code__]
@@ -117,14 +121,15 @@ def list_functions(function: FunctionType, owner: type) -> Iterator[FunctionType
         names = {name for code in codes for name in code.co_names} - HARMLESS
         known = [function.__globals__[name] for name in names if name in function.__globals__]
         modules = [one for one in known if isinstance(one, ModuleType)]
-        # As they are stored: asking could import a module or run a property. Of all bases, for super().
+        # Read from `vars`, because getattr could import a module or run a property; from all bases, for
+        # super().
         called += known
         called += [vars(place).get(name) for place in (*owner.__mro__, *modules) for name in names]
     yield from filter(None, map(find_function, called))
 
 
 def find_function(value: object) -> FunctionType | None:
-    """Return the function behind a method, a property, a partial or an object that is called; else None."""
+    """Return the function behind a method, property, partial or callable object; else None."""
     if isinstance(value, partial):
         return find_function(value.func)
     if isinstance(value, property):
@@ -136,5 +141,5 @@ def find_function(value: object) -> FunctionType | None:
 
 
 def is_foreign(function: FunctionType) -> bool:
-    """Return whether a function is of a library whose functions take stand-ins as tensors, or refuse them."""
+    """Return whether a function belongs to a library whose functions accept stand-ins or raise."""
     return str(function.__globals__.get("__name__", "")).partition(".")[0] in FOREIGN

@@ -1,7 +1,7 @@
-"""Hooks: functions that modules call before and after their forward, which may change what goes in or out.
+"""Decide from their code whether forward hooks of a module may change its inputs or outputs.
 
-A trace does not call them, since they may do anything else as well. So it has to be told from their code
-whether they may return another signal.
+Hooks are not called during a trace, since they may have any side effect. Where one may change a signal, what
+follows is unknown.
 """
 
 import ast
@@ -15,19 +15,19 @@ from typing import Any
 
 from torch import nn
 
-# Methods of containers, and functions, that return None: what a lambda calls to keep a signal for later.
+# Methods and functions that return None, which lambdas call to store or print a signal.
 SILENT = frozenset(["append", "add", "appendleft", "extend", "insert", "print", "put", "update", "write"])
-# Methods of tensors whose names end as those that change their values.
+# Methods of tensors with a trailing underscore that do not change values.
 HARMLESS = frozenset(["detach_", "requires_grad_", "share_memory_"])
 
 
 def explain_inputs(module: nn.Module) -> str:
-    """Explain why the inputs of a module may be others than those of its call; "" where not."""
+    """Return why pre-hooks may change the inputs of a module; "" if they do not."""
     return _explain(module, module._forward_pre_hooks.values(), "pre-hook", "gets")  # noqa: SLF001 - no public way
 
 
 def explain_outputs(module: nn.Module) -> str:
-    """Explain why a module may return something else than its forward; "" where it does not."""
+    """Return why hooks may change the output of a module; "" if they do not."""
     return _explain(module, module._forward_hooks.values(), "hook", "returns")  # noqa: SLF001 - as above
 
 
@@ -38,7 +38,7 @@ def _explain(module: nn.Module, hooks: Iterable[Any], kind: str, verb: str) -> s
 
 
 def may_change(hook: Any) -> bool:  # noqa: ANN401 - anything that can be called
-    """Tell whether a hook may change a signal: it returns something, or calls a method that writes in place.
+    """Return whether a hook may change a signal: it returns a value, or calls an in-place method.
 
     PyTorch's own hooks compute weights, gather shards and count; none of them changes a signal.
 
@@ -61,12 +61,12 @@ def may_change(hook: Any) -> bool:  # noqa: ANN401 - anything that can be called
 
 
 def is_writing(name: str) -> bool:
-    """Return whether a name is that of a method of tensors that changes their values."""
+    """Return whether a name is that of an in-place method of tensors."""
     return name.endswith("_") and not name.startswith("_") and name not in HARMLESS
 
 
 def returns_value(code: CodeType) -> bool:
-    """Return whether a function may return anything but None.
+    """Return whether a function may return a value other than None.
 
     >>> returns_value((lambda: None).__code__), returns_value((lambda: 1).__code__)
     (False, True)
@@ -82,11 +82,11 @@ def returns_value(code: CodeType) -> bool:
 
 
 def calls_silent(code: CodeType) -> bool:
-    """Return whether a lambda returns what a function returns that returns None, as its source says."""
+    """Return whether a lambda's source is a call of a function that returns None."""
     try:
         source = textwrap.dedent(inspect.getsource(code)).strip()
         tree = ast.parse(source)
-    except (OSError, SyntaxError, TypeError):  # typed into a shell, or in the middle of a statement
+    except (OSError, SyntaxError, TypeError):  # entered in a shell, or within a larger statement
         return False
     bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
     return bool(bodies) and all(

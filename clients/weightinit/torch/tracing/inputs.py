@@ -1,4 +1,7 @@
-"""Inputs: stand-ins for the arguments of a module, guessed from what its forward and its first layer say."""
+"""Guess inputs for a module, as meta tensors, from its forward's signature and its first layer.
+
+Used to run a module when the user passes no batch.
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -14,7 +17,8 @@ IMAGE = 224
 
 Inputs = tuple[tuple[Structure, ...], dict[str, Structure]]
 
-# By kind of layer, the attribute that says how many features it takes, and shapes, in which None is that.
+# By type of layer: the attribute with its number of features, and shapes, in which None stands for that
+# number.
 SHAPES: dict[type, tuple[str, list[tuple[int | None, ...]]]] = {
     nn.Linear: ("in_features", [(BATCH, None), (BATCH, LENGTH, None), (BATCH, LENGTH, LENGTH, None)]),
     nn.Bilinear: ("in1_features", [(BATCH, None)]),
@@ -35,11 +39,11 @@ SHAPES: dict[type, tuple[str, list[tuple[int | None, ...]]]] = {
 
 
 def guess_inputs(module: nn.Module) -> Iterator[Inputs]:
-    """Guess arguments that a module's forward takes, on the meta device, the likeliest first."""
+    """Yield arguments that a module's forward may accept, on the meta device, the most likely first."""
     if (named := _guess_by_name(module)) is not None:
         yield (), named
         for name, axis in {"input_values": 1, "pixel_values": 1}.items():
-            if name in named:  # one channel, one image of several
+            if name in named:  # one channel, or one of several images
                 yield (), named | {name: named[name].unsqueeze(axis)}
     if isinstance(module, nn.MultiheadAttention):
         sizes = (module.embed_dim, module.kdim, module.vdim)
@@ -50,7 +54,7 @@ def guess_inputs(module: nn.Module) -> Iterator[Inputs]:
 
 
 def count_required(module: nn.Module) -> int:
-    """Count the positional arguments that a forward cannot do without; at least one."""
+    """Return the number of required positional arguments of a forward; at least one."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.signature(module.forward)
     required = [
@@ -60,7 +64,7 @@ def count_required(module: nn.Module) -> int:
 
 
 def _guess_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
-    """Guess one tensor, from the first layer that says which it takes."""
+    """Yield guesses of an input tensor, from the first layer that determines its shape."""
     dtype = next((one.dtype for one in module.parameters() if one.dtype.is_floating_point), torch.float32)
     said = getattr(module, "default_cfg", None)  # of timm
     image = said.get("input_size") if isinstance(said, dict) else None
@@ -74,7 +78,7 @@ def _guess_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
 
 
 def _guess_shapes(part: nn.Module, image: Structure) -> list[tuple[int, ...]]:
-    """Guess the shapes that a layer takes; [] for a module that says none."""
+    """Return likely input shapes of a layer; [] if its type is not in SHAPES."""
     if isinstance(part, nn.Conv2d) and image is not None:
         return [(BATCH, *image)]
     row = next((row for kind, row in SHAPES.items() if isinstance(part, kind)), None)
@@ -87,7 +91,7 @@ def _guess_shapes(part: nn.Module, image: Structure) -> list[tuple[int, ...]]:
 
 
 def _guess_by_name(module: nn.Module) -> dict[str, Structure] | None:
-    """Guess the keyword arguments of a model of the Transformers library: it names its main input."""
+    """Guess the keyword arguments of a model of the Transformers library by its main input's name."""
     name, config = getattr(module, "main_input_name", None), getattr(module, "config", None)
     if not isinstance(name, str) or config is None:
         return None

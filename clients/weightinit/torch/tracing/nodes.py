@@ -1,4 +1,4 @@
-"""Nodes: how PyTorch's tensors and operations become nodes of a graph."""
+"""Create graph nodes from PyTorch's tensors and operations."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,12 +27,12 @@ def make_node(
     arguments: tuple[Structure, ...],
     keywords: dict[str, Structure],
 ) -> Node:
-    """Make the node of an operation of a folded name; in its arguments nodes stand for tensors."""
+    """Return the node of an operation, by its normalized name; nodes in the arguments stand for tensors."""
     inputs = tuple(dict.fromkeys(find_nodes((arguments, keywords))))
     role = ROLES.get(name, Role.UNKNOWN)
     parameters: frozenset[int] = frozenset()
     if name in FILLS or name in FILLED:
-        role, inputs = Role.CONSTANT, ()  # of the shape of another, perhaps, and not of its values
+        role, inputs = Role.CONSTANT, ()  # it may use the shape of an input, but not its values
     elif name in {"max", "min"} and len(arguments) > 1 and isinstance(arguments[1], Node):
         role = Role.ELEMENTWISE
     if role is Role.PRODUCT:
@@ -47,7 +47,7 @@ def make_node(
     elif all(source.is_constant or source.role is Role.IGNORED for source in inputs):
         role, parameters = Role.CONSTANT, collect_parameters(inputs)
     elif role is Role.SPLIT and isinstance(arguments[0], Node) and arguments[0].is_constant:
-        role, parameters = Role.CONSTANT, arguments[0].parameters  # kernels that are picked by number
+        role, parameters = Role.CONSTANT, arguments[0].parameters  # kernels that are selected by index
     values: Node | None = None
     if name == "scaleddotproductattention":
         values = arguments[2] if len(arguments) > 2 else keywords.get("value")
@@ -68,12 +68,12 @@ def make_node(
 
 
 def keep(*arguments: Structure, **keywords: Structure) -> Structure:
-    """Return a tensor as it is, in place of a call that drops elements of it at random."""
+    """Return the first argument unchanged, in place of a call that drops elements at random."""
     return arguments[0] if arguments else keywords["input"]
 
 
 def assign(tensor: torch.Tensor, place: Structure, value: Structure) -> torch.Tensor:
-    """Return a copy of a tensor in which a part has a value."""
+    """Return a copy of a tensor in which a part is replaced by a value."""
     changed = tensor.clone()
     changed[place] = value
     return changed
@@ -83,7 +83,7 @@ STAND_INS: dict[str, Callable[..., Any]] = {**dict.fromkeys(DROPS, keep), "setit
 
 
 def add_node(node: Node, nodes: list[Node]) -> None:
-    """Add a node to a graph, as a user of its inputs."""
+    """Append a node to a graph and register it as a user of its inputs."""
     node.index = len(nodes)
     nodes.append(node)
     for source in node.inputs:
@@ -91,7 +91,7 @@ def add_node(node: Node, nodes: list[Node]) -> None:
 
 
 def make_constant(tensor: torch.Tensor | nn.Module) -> Node:
-    """Make the node of a parameter, a buffer or another thing that does not depend on inputs."""
+    """Return the node of a parameter, a buffer or another value that does not depend on inputs."""
     keys = frozenset([id(tensor)]) if isinstance(tensor, nn.Parameter) else frozenset()
     return Node(0, Role.CONSTANT, tensor=tensor, parameters=keys)
 
@@ -99,7 +99,7 @@ def make_constant(tensor: torch.Tensor | nn.Module) -> Node:
 def read_fill(
     name: str, arguments: Sequence[Structure], keywords: dict[str, Structure]
 ) -> torch.Tensor | None:
-    """Read the value that a tensor without memory was made with; None where it is not of one value."""
+    """Return the value of a tensor created by a fill operation; None if it is not constant."""
     value = FILLS.get(name)
     if name in FILLED:
         place = FILLED[name]

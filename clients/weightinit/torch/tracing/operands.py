@@ -1,4 +1,9 @@
-"""Operands: what becomes of a parameter on its way to the product that applies it."""
+"""Trace how an operand of a product is computed from a parameter.
+
+A parameter may be transposed, reshaped, scaled, masked or concatenated before the product that uses it as its
+kernel. `read_operand` finds which axes of the parameter each axis of the operand has, and whether the values
+change.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,17 +14,17 @@ import torch
 
 from weightinit.adapters.flow.graph import Node, find_nodes, fold, substitute
 
-# What puts several tensors together: of each the axes stay where they are.
+# Functions that concatenate tensors; the axes stay in place.
 JOINS = frozenset(
     ["cat", "columnstack", "concat", "concatenate", "dstack", "hstack", "rowstack", "stack", "vstack"]
 )
-STACKS = frozenset(["stack"])  # and those that add an axis for it
-# What picks stacked kernels by number.
+STACKS = frozenset(["stack"])  # those that add an axis
+# Functions that select stacked kernels by index.
 PICKS = frozenset(["getitem", "index", "indexselect"])
 
-# Larger parameters are not computed with, to see what a function makes of them.
+# The most elements of a parameter that is evaluated numerically.
 MAX_ELEMENTS = 1 << 20
-TOLERANCE = 1e-2  # of norms, which add a little to what they divide by
+TOLERANCE = 1e-2  # norms add a small number to the divisor
 
 FUNCTION = "Its product applies a function of it, for which its σ does not allow."
 NORMALIZED = "It is normalized before its product, so its scale has no effect."
@@ -27,11 +32,11 @@ NORMALIZED = "It is normalized before its product, so its scale has no effect."
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A parameter as a product applies it: the sizes of the operand's axes, and where they come from.
+    """A parameter as an operand of a product: the sizes of its axes and which axes they derive from.
 
-    `axes` are the axes of the parameter that lie along each of the operand's; None where they are not known.
-    `change` says what else is made of the parameter, "" if nothing; `is_scaled` if that counts. The operand
-    `has_others` where it has kernels beside the parameter's, or several of them that were picked.
+    `axes` are the axes of the parameter along each axis of the operand; None if unknown. `change` describes
+    how the values change, "" if they do not; `is_scaled` if this changes the needed σ. `has_others` if the
+    operand contains other kernels too, or a selection of stacked ones.
     """
 
     shape: tuple[int, ...]
@@ -42,18 +47,18 @@ class Operand:
 
 
 def read_operand(node: Node, parameter: torch.Tensor) -> Operand | None:
-    """Read what an operand of a product is made of; None where that cannot be run, or has more elements."""
+    """Return how an operand is computed from a parameter; None if it cannot be evaluated or was broadcast."""
     shape = tuple(parameter.shape)
     if node.tensor is not None:
         return Operand(shape, tuple(frozenset([axis]) for axis in range(len(shape))))
-    for dtype in (torch.float32, torch.long):  # of inputs: numbers may be among them
+    for dtype in (torch.float32, torch.long):  # the dtype assumed for inputs, which may be indices
         tracer = AxisTracer(parameter, dtype)
         with suppress(Exception):  # any operation of PyTorch, on stand-ins
             made, held = tracer.get(node)
             break
     else:
         return None
-    if tracer.is_spread and not tracer.has_others:  # a factor of the kernel
+    if tracer.is_spread and not tracer.has_others:  # broadcast: a factor of the kernel
         return None
     change, is_scaled = ("", False) if tracer.is_view else find_change(node, parameter)
     axes = None if held is None or held.ndim != made.ndim else tracer.list_axes(held)
@@ -61,9 +66,9 @@ def read_operand(node: Node, parameter: torch.Tensor) -> Operand | None:
 
 
 class AxisTracer:
-    """Traces the axes of a parameter through what is computed of it, on stand-ins without memory.
+    """Traces the axes of a parameter through the operations on it, on meta tensors.
 
-    The strides of a view say which axes lie along its own. What is computed elementwise keeps them.
+    The strides of a view show which axes of the parameter it has. Elementwise functions keep the axes.
     """
 
     def __init__(self, parameter: torch.Tensor, dtype: torch.dtype) -> None:
@@ -76,7 +81,7 @@ class AxisTracer:
         self._known: dict[Node, tuple[Any, torch.Tensor | None]] = {}
 
     def get(self, node: Node) -> tuple[Any, torch.Tensor | None]:
-        """Return the stand-in for a tensor, and the view of the parameter that it holds, if any."""
+        """Return a node's meta tensor, and the view of the parameter that it corresponds to, if any."""
         if node not in self._known:
             self._known[node] = self._make(node)
         return self._known[node]
@@ -86,7 +91,7 @@ class AxisTracer:
             if id(self._parameter) in node.parameters:
                 return self._whole, self._whole
             return torch.empty_like(node.tensor, device="meta"), None
-        if not node.is_constant:  # of unknown shape, perhaps: then it is numbers to pick, most likely
+        if not node.is_constant:  # an unknown shape: most likely indices
             return torch.zeros(node.shape or 1, dtype=self._dtype, device="meta"), None
         made = call_node(node, lambda one: self.get(one)[0])
         sources = find_nodes((node.arguments, node.keywords))
@@ -96,7 +101,7 @@ class AxisTracer:
         return made, self._hold(node, made, held[0])
 
     def _hold(self, node: Node, made: torch.Tensor, source: torch.Tensor) -> torch.Tensor | None:
-        """Find the view of the parameter that a node holds, given that of what it is computed of."""
+        """Return the view of the parameter that a node corresponds to, given that of its input."""
         name = fold(getattr(node.call, "__name__", ""))
         if name in JOINS:
             self.is_view, self.has_others = False, True
@@ -104,7 +109,7 @@ class AxisTracer:
             return source.unsqueeze(place) if name in STACKS else source
         try:
             view = call_node(node, self._view)
-        except Exception:  # noqa: BLE001 - sizes of what it was joined with
+        except Exception:  # noqa: BLE001 - the sizes are those after a concatenation
             view = None
         if isinstance(view, torch.Tensor) and share_storage(view, self._whole):
             return view
@@ -120,7 +125,7 @@ class AxisTracer:
         return made if view is None else view
 
     def list_axes(self, view: torch.Tensor) -> tuple[frozenset[int], ...]:
-        """List the axes of the parameter that lie along each axis of a view of it."""
+        """Return the axes of the parameter along each axis of a view of it."""
         if view.shape == self._whole.shape and view.stride() == self._whole.stride():
             return tuple(frozenset([axis]) for axis in range(view.ndim))
         spans = [
@@ -134,13 +139,13 @@ class AxisTracer:
         ]
         single = [axis for axis, size in enumerate(self._whole.shape) if size == 1]
         places = [place for place, size in enumerate(view.shape) if size == 1]
-        if len(single) == len(places) == 1:  # which strides do not show
+        if len(single) == len(places) == 1:  # an axis of length one, which strides do not show
             found[places[0]] = frozenset(single)
         return tuple(found)
 
 
 def pick_kernel(node: Node, made: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
-    """Return the view of one of the stacked kernels that are picked, with axes for how many these are."""
+    """Return the view of one of the selected stacked kernels, with axes for the number selected."""
     index = node.arguments[1] if len(node.arguments) > 1 else None
     axis = 0
     if isinstance(index, tuple):
@@ -154,7 +159,7 @@ def pick_kernel(node: Node, made: torch.Tensor, source: torch.Tensor) -> torch.T
 
 
 def call_node(node: Node, get: Callable[[Node], Any]) -> Any:  # noqa: ANN401 - a tensor, or several
-    """Call what computes a node, given its tensors. Raises what it does, and TypeError where nothing does."""
+    """Call a node's operation on its tensors. Raises what it raises, and TypeError if there is none."""
     if node.call is None:
         raise TypeError("nothing computes it")
     made = node.call(*substitute(node.arguments, get), **substitute(node.keywords, get))
@@ -162,14 +167,14 @@ def call_node(node: Node, get: Callable[[Node], Any]) -> Any:  # noqa: ANN401 - 
 
 
 def share_storage(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Return whether one tensor is a view of another."""
+    """Return whether two tensors have the same storage."""
     return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)  # noqa: SLF001 - no public way
 
 
 def find_change(node: Node, parameter: torch.Tensor) -> tuple[str, bool]:
-    """Find what a function makes of a parameter, by its values, and whether its scale counts there.
+    """Return how a function changes a parameter, and whether that changes the needed σ.
 
-    It is computed of a draw, of twice that and of its negative.
+    The function is evaluated on random values, on their double and on their negative.
     """
     if parameter.numel() > MAX_ELEMENTS:
         return "Its product applies what is computed of it, and it is too large to see what.", True
@@ -180,7 +185,7 @@ def find_change(node: Node, parameter: torch.Tensor) -> tuple[str, bool]:
         return FUNCTION, True
     if once.is_complex() or not bool(torch.isfinite(once).all()) or not bool(once.any()):
         return FUNCTION, True
-    if not are_close(negative, -once):  # of another sign, or beside what does not change
+    if not are_close(negative, -once):  # an even function, or one with an added constant
         return ("", False) if bool(torch.isin(draw, once).all()) else (FUNCTION, True)
     if are_close(twice, once):
         return NORMALIZED, False
@@ -188,7 +193,7 @@ def find_change(node: Node, parameter: torch.Tensor) -> tuple[str, bool]:
 
 
 def describe_scale(made: torch.Tensor, draw: torch.Tensor) -> tuple[str, bool]:
-    """Describe what is made of a draw where that is proportional to it."""
+    """Describe the change of values where a function's result is proportional to its argument."""
     zeros = float((made == 0).double().mean())
     if zeros:
         return f"{zeros:.0%} of it are masked, so its units sum fewer inputs than its shape says.", True
@@ -199,7 +204,7 @@ def describe_scale(made: torch.Tensor, draw: torch.Tensor) -> tuple[str, bool]:
 
 
 def compute(node: Node, parameter: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Compute an operand with values in place of a parameter's."""
+    """Evaluate an operand with values in place of a parameter's."""
     known: dict[Node, Any] = {}
 
     def get(one: Node) -> Any:  # noqa: ANN401 - a tensor
@@ -220,13 +225,13 @@ def compute(node: Node, parameter: torch.Tensor, values: torch.Tensor) -> torch.
 
 
 def read_values(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a copy of a tensor on the CPU. Raises TypeError where it has no memory."""
+    """Return a copy of a tensor on the CPU. Raises TypeError if it has no values."""
     if tensor.is_meta:
         raise TypeError("it has no values")
     return tensor.detach().cpu().clone()
 
 
 def are_close(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Return whether two tensors are nearly equal, in view of their size."""
+    """Return whether two tensors are nearly equal, relative to the largest value."""
     scale = float(other.abs().max())
     return bool((one - other).abs().max() <= TOLERANCE * scale)

@@ -1,8 +1,8 @@
-"""Operations: what each of PyTorch's does to a signal on its way from a kernel to the next one.
+"""Tables of PyTorch's operations: the role of each in a graph (see `adapters.flow.graph.Role`).
 
-Functions, methods and modules go by one name, that of the function or class, folded: nn.MaxPool2d,
-F.max_pool2d and torch.max_pool2d share a row. A test holds the table to all functions that PyTorch lets
-others override, so that a new one is not forgotten. What the table has not is unknown, not nothing.
+A function, method and module share one normalized name: nn.MaxPool2d, F.max_pool2d and torch.max_pool2d have
+one row. A test compares the table with all functions that PyTorch allows to be overridden, so that a new one
+is not missed. Operations that are not in the table have the role UNKNOWN.
 """
 
 from weightinit.adapters.flow.graph import Role
@@ -118,7 +118,7 @@ _ROWS: dict[Role, str] = {
         symfloat symint symite symmax symmin symnot symsqrt symsum tolist uniform unique
         uniqueconsecutive unravelindex untypedstorage zero zeroslike
     """,
-    # Nobody can say in general what becomes of a signal here.
+    # The effect on a signal is not known in general.
     Role.UNKNOWN: """
         batchnormbackwardelemt batchnormbackwardreduce batchnormgatherstats
         batchnormgatherstatswithcounts batchnormstats batchnormupdatestats binomial
@@ -153,7 +153,7 @@ _ROWS: dict[Role, str] = {
 
 ROLES: dict[str, Role] = {name: role for role, names in _ROWS.items() for name in names.split()}
 
-# Operations that are activations by themselves, and the service's name for each.
+# Operations that are activations, and the service's name for each.
 ACTIVATIONS = {
     "celu": "celu",
     "elu": "elu",
@@ -189,7 +189,7 @@ ACTIVATIONS = {
     "threshold": "threshold",
 }
 
-# Which argument of an operation that applies a kernel is the kernel; of others, all that parameters make up.
+# The position of the kernel among the arguments; for other products, all parameters among the operands.
 KERNEL_ARGUMENTS = {
     "bilinear": (2,),
     "conv1d": (1,),
@@ -202,7 +202,7 @@ KERNEL_ARGUMENTS = {
     "embeddingbag": (1,),
     "linear": (1,),
 }
-# Products that add up elements of one operand, weighed by the other.
+# Products that sum elements of one operand, weighted by the other.
 MIXES = frozenset(
     [
         "addbmm",
@@ -237,7 +237,7 @@ MIXES = frozenset(
         "tensordot",
     ]
 )
-# The axis of the outputs in what an operation returns, where it is not the last.
+# The axis of the outputs (channels) in an operation's result, if it is not the last.
 OUTPUT_AXES = {
     "conv1d": -2,
     "conv2d": -3,
@@ -248,14 +248,14 @@ OUTPUT_AXES = {
 }
 
 
-# The attributes of a tensor that are tensors, and the operation that each is. Others are sizes and the like.
+# The attributes of a tensor that are tensors, and the operation for each. Others are sizes and the like.
 TENSOR_ATTRIBUTES = dict.fromkeys(("T", "mT", "H", "mH"), "t") | {
     "real": "real",
     "imag": "imag",
     "data": "detach",
 }
 
-# What drops elements at random while a model is trained, and scales the others: each stays where it is.
+# Operations that drop elements at random during training and scale the others.
 DROPS = frozenset(
     [
         "alphadropout",
@@ -270,7 +270,7 @@ DROPS = frozenset(
     ]
 )
 
-# Comparisons: their truth is no signal, but may choose one.
+# Comparisons: their result is not a signal, but may select one.
 COMPARISONS = frozenset(
     [
         "eq",
@@ -294,6 +294,6 @@ COMPARISONS = frozenset(
     ]
 )
 
-# What makes tensors of one value, and the value; or where a call gives it, by place or as `fill_value`.
+# Functions that return constant tensors, and the value; or the position of the argument `fill_value`.
 FILLS = {"zeros": 0.0, "newzeros": 0.0, "zeroslike": 0.0, "ones": 1.0, "newones": 1.0, "oneslike": 1.0}
 FILLED = {"full": 1, "newfull": 2, "fulllike": 1, "tensor": 0, "scalartensor": 0}

@@ -1,7 +1,7 @@
-"""Recording: the graph of a module, made by running a copy of it on the meta device, which computes nothing.
+"""Record the graph of a module by running a copy of it on the meta device.
 
-The copy has no memory and no hooks, so a run leaves no trace in the module: parameters, buffers, attributes
-and the generators of torch, random and NumPy are what they were.
+The copy has no memory and no hooks, so the run changes nothing: parameters, buffers, attributes and the
+generators of torch, random and NumPy stay as they were.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,25 +23,25 @@ from weightinit.torch.tracing.operations import FILLED, FILLS, ROLES, TENSOR_ATT
 
 CPU = torch.device("cpu")
 
-# How questions of values are answered that are about inputs alone, or whether a signal is finite: a mask lets
-# all pass, nothing is out of range, no token is special.
+# How comparisons of inputs, and isfinite, are answered without values: a mask selects everything, nothing is
+# out of range, no token is special.
 ANSWERS = {"all": True, "any": False, "eq": True, "isalltrue": True}
 
 
 class Recorder(TorchFunctionMode):
-    """Records the operations of a run as nodes."""
+    """Records the operations of a run as nodes of a graph."""
 
     def __init__(self, made: Copy) -> None:
         super().__init__()
         self.nodes: list[Node] = []
         self.path: list[tuple[str, nn.Module]] = []
-        # What a tensor with values would not have raised: code that catches it takes another path.
+        # An error that only a meta tensor raises; code that catches it takes another path.
         self.refused: Exception | None = None
-        self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # the tensor is kept, so that its id is
+        self._tensors: dict[int, tuple[Node, torch.Tensor]] = {}  # keeps the tensor, and so its id, alive
         self._copied = made
         self._forms = FormCache()
         self._aliases = Aliases(lambda key: self._tensors[key][0], self._bind)
-        self._answers: dict[int, tuple[bool, torch.Tensor]] = {}  # kept, as above
+        self._answers: dict[int, tuple[bool, torch.Tensor]] = {}  # kept alive, as above
 
     def __torch_function__(
         self,
@@ -54,7 +54,7 @@ class Recorder(TorchFunctionMode):
         name = fold(getattr(func, "__name__", ""))
         if name == "bool" and is_asserting_above():
             return True
-        if name == "contains":  # of a number, as a padding token among the tokens
+        if name == "contains":  # e.g. whether a padding token is among the tokens
             return False
         if name in {"bool", "item"} and id(args[0]) in self._answers:
             return self._answers[id(args[0])][0]
@@ -80,7 +80,7 @@ class Recorder(TorchFunctionMode):
     def _run(
         self, func: Callable[..., Any], args: tuple[Structure, ...], keywords: dict[str, Structure]
     ) -> Structure:
-        """Run a function; without the values of tensors that a forward made, if they are in the way."""
+        """Run a function; if that fails because some of the tensors have values, run it on meta tensors."""
         try:
             return self._forms.run(func, args, keywords)
         except Exception:
@@ -92,7 +92,7 @@ class Recorder(TorchFunctionMode):
             return self._forms.run(func, *map_batch((args, keywords), drop_values))
 
     def _take_values(self, tensor: torch.Tensor) -> bool:
-        """Take the values of a tensor, if it was made in this run; its node keeps them."""
+        """Turn a tensor that was created in this run into a meta tensor; its node keeps the values."""
         made = self._tensors.get(id(tensor))
         if made is None or made[0].call is None:
             return False
@@ -103,21 +103,21 @@ class Recorder(TorchFunctionMode):
         return True
 
     def find_source(self, module: nn.Module) -> nn.Module:
-        """Find the module that one is a copy of."""
+        """Return the original of a copied module."""
         return self._copied.sources.get(module, module)
 
     def add_input(self, value: Structure) -> None:
-        """Add the tensors of an argument of the module."""
+        """Add nodes for the tensors of an argument of the module."""
         for tensor in find_tensors(value):
             self._add(Node(0, Role.INPUT, shape=tuple(tensor.shape)), tensor)
 
     def add_output(self, value: Structure) -> None:
-        """Add the end of the graph, which uses all tensors that the module returned."""
+        """Add the output node, whose inputs are all tensors that the module returned."""
         found = tuple(dict.fromkeys(self._find(tensor) for tensor in find_tensors(value)))
         add_node(Node(0, Role.OUTPUT, "the output", inputs=found), self.nodes)
 
     def doubt(self, value: Structure, why: str) -> None:
-        """Note that nothing is known of tensors from here on, and why."""
+        """Mark tensors as unknown from here on, with the reason."""
         for tensor in find_tensors(value):
             source = self._find(tensor)
             if not source.is_constant:
@@ -149,7 +149,7 @@ class Recorder(TorchFunctionMode):
                 self._aliases.change(id(tensor), before[0])
 
     def _label(self, func: Callable[..., Any]) -> str:
-        """Label a function for people: by the module that it is all of, or by its own name."""
+        """Return a function's label for messages: the module that consists of it, or its own name."""
         if self.path and is_simple(self.path[-1][1]):
             path, module = self.path[-1]
             return f"{path} ({type(module).__name__})"
@@ -160,11 +160,11 @@ class Recorder(TorchFunctionMode):
         self._tensors[id(tensor)] = node, tensor
 
     def _bind(self, key: int, node: Node) -> None:
-        """Give a tensor that shares the memory of another a node anew."""
+        """Set a new node for a tensor that shares another's memory."""
         self._add(node, self._tensors[key][1])
 
     def _find(self, tensor: torch.Tensor) -> Node:
-        """Find the node of a tensor; one that is new is a constant."""
+        """Return the node of a tensor; a tensor without a node becomes a constant."""
         if id(tensor) not in self._tensors:
             original = self._copied.find_original(tensor)
             node = make_constant(original)
@@ -173,12 +173,12 @@ class Recorder(TorchFunctionMode):
         return self._tensors[id(tensor)][0]
 
     def _asks_of(self, tensor: Structure) -> str:
-        """Return the folded name of the function that made a tensor."""
+        """Return the normalized name of the function that made a tensor."""
         made = self._tensors.get(id(tensor))
         return fold(getattr(made[0].call, "__name__", "")) if made else ""
 
     def _is_computed(self, tensor: Structure) -> bool:
-        """Return whether a tensor derives from a kernel, and not of the inputs alone."""
+        """Return whether a tensor derives from a kernel, rather than from the inputs alone."""
         pending = [self._tensors[id(tensor)][0]] if id(tensor) in self._tensors else []
         seen = set(pending)
         while pending:
@@ -191,7 +191,7 @@ class Recorder(TorchFunctionMode):
         return False
 
     def _replace(self, value: Structure) -> Structure:
-        """Replace the tensors of an argument by their nodes, and devices by that of the stand-ins."""
+        """Replace the tensors of an argument by their nodes, and devices by the CPU."""
         if isinstance(value, torch.Tensor):
             return self._find(value)
         if isinstance(value, torch.device):
@@ -205,12 +205,12 @@ class Recorder(TorchFunctionMode):
 
 
 def is_simple(module: nn.Module) -> bool:
-    """Return whether a module is one operation: it has no others inside, and no kernel."""
+    """Return whether a module is a single operation: it has no children and no kernel."""
     return next(module.children(), None) is None and all(one.ndim < 2 for one in module.parameters())
 
 
 def find_tensors(value: Structure) -> list[torch.Tensor]:
-    """Find the tensors of a structure: of containers, dataclasses and other objects with attributes."""
+    """Return the tensors in containers, dataclasses and other objects with attributes."""
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, dict):
@@ -226,23 +226,23 @@ def find_tensors(value: Structure) -> list[torch.Tensor]:
 def enter(
     recorder: Recorder, path: str, module: nn.Module, arguments: Structure, keywords: Structure
 ) -> None:
-    """Note that a module is called, and whether its hooks may change what it gets."""
+    """Record that a module is called, and mark its inputs as unknown if its hooks may change them."""
     recorder.path.append((path, module))
     if why := explain_inputs(recorder.find_source(module)):
         recorder.doubt((arguments, keywords), why)
 
 
 def leave(recorder: Recorder, module: nn.Module, result: Structure) -> None:
-    """Note that a module returns, and whether its hooks may change what."""
+    """Record that a module returns, and mark its result as unknown if its hooks may change it."""
     recorder.path.pop()
     if why := explain_outputs(recorder.find_source(module)):
         recorder.doubt(result, why)
 
 
 def record(made: Copy, arguments: Sequence[Structure], keywords: dict[str, Structure]) -> list[Node]:
-    """Run a copied module on stand-ins, and return what was recorded. Raises what its forward does.
+    """Run a copied module on meta tensors and return the graph. Raises what its forward raises.
 
-    So it does where the forward catches an error that a tensor with values would not have raised.
+    Also raises an error that the forward caught, if a tensor with values would not have raised it.
     """
     recorder = Recorder(made)
     handles = [

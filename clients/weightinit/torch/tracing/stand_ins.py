@@ -1,4 +1,4 @@
-"""Stand-ins: what torch.fx traces with in place of tensors."""
+"""Stand-ins: the proxies that torch.fx passes through a forward in place of tensors."""
 
 import builtins
 import operator
@@ -18,30 +18,30 @@ IN_PLACE = frozenset(["iadd", "imul", "isub", "itruediv"])
 
 @dataclass(slots=True)
 class Step:
-    """What torch.fx takes for a node of its own: one of the adapters', and what fx notes about it."""
+    """The object that torch.fx treats as its node: a node of the adapters' graph with fx's metadata."""
 
     node: Node
     meta: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """What fx shows of it in messages."""
+        """The name that fx shows in messages."""
         return self.node.label or self.node.role.value
 
 
 class TensorProxy(fx.Proxy):
-    """A proxy that isinstance takes for a tensor while a module is traced."""
+    """A proxy that isinstance accepts as a tensor while a module is traced."""
 
-    _is_param = _is_buffer = False  # what isinstance asks of a tensor that may be one
+    _is_param = _is_buffer = False  # isinstance checks these to recognize nn.Parameter and nn.Buffer
 
     def __getattr__(self, k: str) -> Any:  # noqa: ANN401 - fx's
-        """Return the stand-in of an attribute that tensors have: code may ask for others, and go on."""
+        """Return the stand-in for an attribute of a tensor; raise AttributeError where a tensor would."""
         if not hasattr(torch.Tensor, k):
             raise AttributeError(f"a tensor has no {k}")
         return super().__getattr__(k)
 
     def __iadd__(self, other: object) -> Any:  # noqa: ANN401 - fx's, as below
-        """Add to a tensor in place: fx itself would make another of it."""
+        """Add in place; fx would return a new tensor."""
         return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
 
     def __isub__(self, other: object) -> Any:  # noqa: ANN401
@@ -64,7 +64,7 @@ class TensorProxy(fx.Proxy):
         args: tuple[Any, ...] | None = None,
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - fx's
-        """Make the node of a call; as fx does, which searches all arguments for stand-ins first."""
+        """Create the node of a call as fx does, without searching all arguments for stand-ins first."""
         args, kwargs = args or (), kwargs or {}
         given = next((one for one in (*args, *kwargs.values()) if type(one) is cls), None)
         if given is None or isinstance(orig_method, torch._C.ScriptMethod):  # noqa: SLF001 - no public way
@@ -76,9 +76,9 @@ class TensorProxy(fx.Proxy):
 
 @contextmanager
 def take_for_tensors() -> Iterator[None]:
-    """Let isinstance take stand-ins for tensors, so that forwards go the way that they go with tensors.
+    """Patch isinstance to accept stand-ins as tensors, so that forwards take the same branches.
 
-    A stand-in cannot say so itself by its `__class__`: PyTorch's C++ would take it for a tensor, and crash.
+    A stand-in cannot override `__class__`: PyTorch's C++ code would use it as a tensor and crash.
     """
     ask = builtins.isinstance
 
@@ -95,7 +95,7 @@ def take_for_tensors() -> Iterator[None]:
 
 
 def find_proxies(value: Structure) -> list[fx.Proxy]:
-    """Find the stand-ins in a structure of lists, tuples and dictionaries."""
+    """Return the stand-ins in nested lists, tuples and dictionaries."""
     if isinstance(value, fx.Proxy):
         return [value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Symbolic traces: the graph of a module by torch.fx, whole or as far as the module can be followed."""
+"""Trace a module with torch.fx, wholly or as far as it can be followed."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -20,16 +20,16 @@ from weightinit.torch.tracing.nodes import add_node, make_constant
 from weightinit.torch.tracing.stand_ins import IN_PLACE, Step, TensorProxy, find_proxies, take_for_tensors
 from weightinit.torch.walk import unwrap
 
-# What is an argument of a node as it is.
+# Types of arguments that are used without conversion.
 PLAIN = frozenset([int, float, bool, str, type(None), type(...), torch.dtype])
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """The graph of a module.
+    """The graph of a module, or of a part of it.
 
-    `outside` is the reason that nothing is known of what comes after it, if so; `doubtful` the one that it
-    may not be what the module computes.
+    `outside` is the reason why what comes after the graph is unknown, if it is; `doubtful` the reason why the
+    graph may differ from what the module computes.
     """
 
     nodes: list[Node]
@@ -38,10 +38,10 @@ class Traced:
 
 
 class LayerTracer(fx.Tracer):
-    """A tracer whose leaves are PyTorch's own modules, and that hooks of wrappers do not disturb.
+    """A tracer whose leaves are PyTorch's own modules, and which bypasses the hooks of wrappers.
 
-    It makes the adapters' nodes at once: a graph of fx's is source code to be, and takes longer. It raises
-    where a module cannot be followed; or, as a `partial` one, makes one node of that module.
+    It creates the adapters' nodes directly, because fx's graphs take longer. If a module cannot be followed,
+    it raises; with `partial`, it creates one node for that module.
     """
 
     def __init__(self, copied: Copy, *, partial: bool) -> None:
@@ -55,7 +55,7 @@ class LayerTracer(fx.Tracer):
         self.opaque: dict[str, str] = {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002 - fx's
-        """Keep whole what runs PyTorch's own forward: a subclass may do more."""
+        """Return whether a module is kept whole: it runs PyTorch's own forward, not that of a subclass."""
         return is_own(m) and not (has_children(m) and not is_known(m))
 
     def call_module(
@@ -65,7 +65,7 @@ class LayerTracer(fx.Tracer):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:  # noqa: ANN401 - what a forward returns
-        """Make a node of a leaf; follow any other module, and make a node of it where that fails."""
+        """Create a node for a leaf; follow any other module, and create a node for it if that fails."""
         inner = unwrap(m)
         path = self.path_of_module(inner)
         source = self._copied.sources[inner]
@@ -85,14 +85,14 @@ class LayerTracer(fx.Tracer):
         return self._change(args[0], made) if args and getattr(m, "inplace", False) is True else made
 
     def note_failure(self, path: str, module: nn.Module, error: Exception, before: int = 0) -> None:
-        """Note that a module could not be followed, and what was computed in it after the nodes `before`."""
+        """Record that a module could not be followed; the nodes from `before` on were computed in it."""
         self.opaque[path] = explain_failure(module, error)
         self._broken += self.nodes[before:]
         needed = find_proxies(list_needed(error))
         self._needed |= {proxy.node.node for proxy in needed if isinstance(proxy.node, Step)}
 
     def end_broken(self) -> None:
-        """End what was computed last, or needed still, where the trace broke off, in what is not known."""
+        """Connect the nodes at which the trace broke off, and those needed later, to an unknown node."""
         if self._broken:
             why = list(self.opaque.values())[-1]
             last = tuple(
@@ -101,14 +101,14 @@ class LayerTracer(fx.Tracer):
             self._add(Node(0, Role.UNKNOWN, inputs=last, why=why))
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - fx's
-        """Make the stand-in of what a call returns: that of its argument, if it changes that in place."""
+        """Return the stand-in for a call's result; for an in-place call, that of the changed argument."""
         made = super().create_proxy(kind, target, args, kwargs, *rest, **more)
         name = target if isinstance(target, str) else getattr(target, "__name__", "")
         changes = kind.startswith("call") and (name in IN_PLACE or is_changing(name, kwargs))
         return self._change(kwargs.get("out", args[0]), made) if changes else made
 
     def _change(self, given: Any, made: fx.Proxy) -> fx.Proxy:  # noqa: ANN401 - any argument
-        """Let a stand-in stand for what its tensor has become. Raises where views of it would have to."""
+        """Update a stand-in after an in-place change. Raises TypeError if it is a view or has views."""
         if not isinstance(given, fx.Proxy):
             return made
         step: Any = given.node
@@ -127,15 +127,15 @@ class LayerTracer(fx.Tracer):
         name: str | None = None,  # noqa: ARG002 - fx's
         type_expr: Any = None,  # noqa: ANN401, ARG002 - fx's
     ) -> Any:  # noqa: ANN401 - what fx takes for its node
-        """Make the node of a call."""
+        """Create the node of a call."""
         return self._add(make_step(kind, target, args, kwargs))
 
     def proxy(self, node: Any) -> fx.Proxy:  # noqa: ANN401 - what fx takes for its node
-        """Make the stand-in for a tensor."""
+        """Return the stand-in for a node."""
         return TensorProxy(node, self)
 
     def create_arg(self, a: Any) -> Any:  # noqa: ANN401 - fx's
-        """Make an argument of a node, in which nodes stand for tensors."""
+        """Convert an argument, replacing stand-ins and tensors by nodes."""
         kind = type(a)
         if kind in PLAIN:
             return a
@@ -155,7 +155,7 @@ class LayerTracer(fx.Tracer):
         return made.node if isinstance(made, Step) else made
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:  # noqa: ANN401, ARG002
-        """Make a stand-in of a parameter: what derives from it is a kernel, perhaps."""
+        """Return a stand-in for a parameter, so that values derived from it count as kernels."""
         if not isinstance(attr_val, nn.Parameter):
             return attr_val
         if id(attr_val) not in self._parameters:
@@ -169,7 +169,7 @@ class LayerTracer(fx.Tracer):
         return Step(node)
 
     def to_bool(self, obj: fx.Proxy) -> bool:
-        """Let assertions hold; no other branch can be taken without a value."""
+        """Return True for assertions; raise for other branches that depend on a value."""
         frame = inspect.currentframe()
         caller = frame.f_back.f_back if frame and frame.f_back else None
         if caller and is_asserting(caller):
@@ -178,7 +178,7 @@ class LayerTracer(fx.Tracer):
 
 
 def trace_whole(root: nn.Module) -> list[Node] | None:
-    """Trace a copy of a module; None where any part of it cannot be followed."""
+    """Trace a copy of a module; None if any part of it cannot be followed."""
     if has_own_forward(root) or any(explain_inputs(one) or explain_outputs(one) for one in root.modules()):
         return None
     if explain_branches(root):
@@ -199,9 +199,9 @@ Record = Callable[[nn.Module], list[Node] | None]
 def trace_module(
     root: nn.Module, failures: dict[nn.Module, str], record: Record, outside: str = ""
 ) -> Iterator[Traced]:
-    """Trace a module, then each part of it that could not be followed; `failures` notes which, and why.
+    """Trace a module, then each part that could not be followed; `failures` receives these and the reasons.
 
-    `record` returns the graph of a part that can be run alone, or None.
+    `record` returns the graph of a part that can be run on its own, or None.
     """
     try:
         copied = copy_module(root)
@@ -213,7 +213,7 @@ def trace_module(
     with keep_surroundings(root), take_for_tensors():
         try:
             if has_own_forward(root):
-                raise NotImplementedError("it was replaced")  # noqa: TRY301 - fx would trace the class's
+                raise NotImplementedError("it was replaced")  # noqa: TRY301 - fx would trace the class's forward
             tracer.trace(copied.module)
         except Exception as error:  # noqa: BLE001 - as above
             tracer.note_failure("", copied.module, error)
@@ -227,7 +227,7 @@ def trace_module(
 def trace_children(
     module: nn.Module, failures: dict[nn.Module, str], record: Record, outside: str
 ) -> Iterator[Traced]:
-    """Trace the children of a module; a list of modules, which computes nothing, through its items."""
+    """Trace the children of a module; for ModuleList and ModuleDict, their items."""
     for child in module.children():
         inner = unwrap(child)
         if isinstance(inner, nn.ModuleList | nn.ModuleDict):
@@ -241,23 +241,23 @@ def trace_children(
 
 
 def explain_failure(module: nn.Module, error: Exception) -> str:
-    """Explain why a module could not be followed: the first sentence of the error."""
+    """Return why a module could not be followed: the first sentence of the error."""
     message = str(error).partition(". ")[0] or type(error).__name__
     return f"{type(module).__name__}.forward cannot be traced ({message})"
 
 
 def has_children(module: nn.Module) -> bool:
-    """Return whether a module has others inside it."""
+    """Return whether a module has children."""
     return next(module.children(), None) is not None
 
 
 def has_own_forward(module: nn.Module) -> bool:
-    """Return whether the forward of a module was replaced by one that its class does not have."""
+    """Return whether the forward of a module was replaced on the instance."""
     return "forward" in vars(module)
 
 
 def is_own(module: nn.Module) -> bool:
-    """Return whether a module runs PyTorch's own forward, and not that of a subclass.
+    """Return whether a module runs PyTorch's own forward, not that of a subclass.
 
     >>> is_own(nn.ReLU()), is_own(type("Mine", (nn.ReLU,), {"forward": lambda self, x: x})())
     (True, False)

@@ -1,4 +1,7 @@
-"""Uses: the axes and fans of a kernel, by the product that applies it."""
+"""Find the axes and fans of a kernel from the product that uses it.
+
+The letters of a layout: O outputs, I inputs, D, H, W spatial axes, B stacked kernels.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,8 +14,8 @@ from weightinit.adapters.flow.graph import BLENDING, Node, Role, find_nodes, fol
 from weightinit.torch.tracing.operands import Operand, read_operand
 from weightinit.torch.tracing.operations import ROLES
 
-# The letters of a kernel's last axes, by the product and the place of the kernel among its operands; axes
-# before these are of stacked kernels.
+# The layout of a kernel's last axes, by product and position of the kernel among its operands; axes before
+# these are of stacked kernels.
 PRODUCTS: dict[str, dict[int, str]] = {
     "addbmm": {1: "OI", 2: "IO"},
     "addmm": {1: "OI", 2: "IO"},
@@ -36,12 +39,12 @@ CONVOLUTIONS: dict[str, dict[int, str]] = {
     "convtranspose2d": {1: "IOHW"},
     "convtranspose3d": {1: "IODHW"},
 }
-# Products whose operands an argument describes: the equation of einsum, the axes of tensordot.
+# Products whose axes are given by an argument: the equation of einsum, the axes of tensordot.
 DESCRIBED = frozenset(["einsum", "tensordot"])
 MATRIX_PRODUCTS = frozenset([*PRODUCTS, *DESCRIBED]) - {"bilinear"}
-GROUPS = 6  # the place of `groups` among the arguments of convolutions
+GROUPS = 6  # the position of `groups` among the arguments of convolutions
 
-# What changes a tensor in place, beside methods that end in "_".
+# Methods that change a tensor in place, in addition to those whose names end in "_".
 ASSIGNMENTS = frozenset(["__iadd__", "__idiv__", "__imul__", "__isub__", "__itruediv__", "__setitem__"])
 
 MIXED = "Its axes are mixed before its product: its fans are those of the operand there."
@@ -52,9 +55,9 @@ FACTORS = "It is multiplied by another parameter: either may be the kernel."
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a product applies a parameter: the letters of its axes, "" where they are not known, and its fans.
+    """How a product uses a parameter: the letters of its axes, "" if unknown, and its fans.
 
-    `doubt` says what makes either a guess, and `note` what does not.
+    `doubt` is a reason why these are a guess; `note` is a remark that does not make them one.
     """
 
     letters: str
@@ -66,7 +69,7 @@ class Use:
 
 
 def find_use(product: Node, parameter: torch.Tensor) -> Use | None:
-    """Find how a product applies a parameter; None where that is not known."""
+    """Return how a product uses a parameter; None if unknown."""
     name = fold(getattr(product.call, "__name__", ""))
     operands = find_operands(name, product)
     for place, node in enumerate(operands):
@@ -83,7 +86,7 @@ def find_use(product: Node, parameter: torch.Tensor) -> Use | None:
 
 
 def find_makers(product: Node) -> list[Node]:
-    """Find the products that make the kernel of another one."""
+    """Return the products from which the kernel of another product is computed."""
     name = fold(getattr(product.call, "__name__", ""))
     if name != "linear" and name not in CONVOLUTIONS:
         return []
@@ -102,7 +105,7 @@ def find_makers(product: Node) -> list[Node]:
 
 
 def find_rewritten(node: Node) -> frozenset[Any]:
-    """Find the parameters whose values a node changes, or makes new ones of that no other node takes."""
+    """Return the parameters that a node changes in place, or whose new values are not used."""
     if not node.is_constant or not node.call or not node.arguments:
         return frozenset()
     source = node.arguments[0]
@@ -112,21 +115,21 @@ def find_rewritten(node: Node) -> frozenset[Any]:
         return node.parameters if is_lost else frozenset()
     while isinstance(source, Node) and source.tensor is None and source.arguments:
         if ROLES.get(fold(getattr(source.call, "__name__", ""))) not in {Role.MOVE, Role.SPLIT}:
-            return frozenset()  # a result of its own
+            return frozenset()  # a new tensor, not a view
         source = source.arguments[0]
     return source.parameters if isinstance(source, Node) else frozenset()
 
 
 def has_signal(operands: Sequence[Any], kernel: Node) -> bool:
-    """Return whether a product applies a kernel to anything but parameters."""
+    """Return whether a product multiplies a kernel by anything but parameters."""
     others = [one for one in operands if isinstance(one, Node) and one is not kernel]
     return any(not one.is_constant or not one.parameters for one in others)
 
 
 def make_use(operand: Operand, letters: str, shape: tuple[int, ...], groups: int) -> Use:
-    """Make the use of an operand whose axes have letters, given the shape of the parameter.
+    """Return the use of an operand whose axes have these letters, given the parameter's shape.
 
-    Where the letters of the parameter's own axes do not follow, or stand for other fans, the fans count.
+    If the letters of the parameter's own axes are unknown, or give other fans, the operand's fans are used.
     """
     fans = count_fans(letters, operand.shape, groups)
     own = trace_back(operand.axes, letters, len(shape)) if operand.axes is not None else ""
@@ -143,12 +146,12 @@ def make_use(operand: Operand, letters: str, shape: tuple[int, ...], groups: int
 
 
 def join(*sentences: str) -> str:
-    """Join sentences; empty ones leave none."""
+    """Join sentences that are not empty with spaces."""
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def count_fans(letters: str, shape: Sequence[int], groups: int) -> tuple[int, int]:
-    """Count the inputs that a unit sums, and the units that read an input.
+    """Return fan_in and fan_out of a kernel.
 
     >>> count_fans("OIHW", (8, 4, 3, 3), 2), count_fans("IOW", (8, 4, 3), 2)
     ((36, 36), (12, 12))
@@ -165,20 +168,20 @@ def count_fans(letters: str, shape: Sequence[int], groups: int) -> tuple[int, in
 
 
 def read_groups(product: Node) -> int:
-    """Read the groups of a convolution."""
+    """Return the number of groups of a convolution."""
     given = product.arguments[GROUPS] if len(product.arguments) > GROUPS else 1
     groups = product.keywords.get("groups", given)
     return groups if isinstance(groups, int) else 1
 
 
 def find_letters(product: Node, parameter: torch.Tensor) -> str:
-    """Find the letters of a parameter's axes, by the product that applies it as it is: "" for no such."""
+    """Return the letters of a parameter that a product uses unchanged; "" for other uses."""
     found = find_use(product, parameter)
     return found.letters if found and found.is_whole and not (found.doubt or found.note) else ""
 
 
 def find_operands(name: str, product: Node) -> list[Any]:
-    """Find the operands of a product: those of einsum come after its equation."""
+    """Return the operands of a product; those of einsum come after its equation."""
     if name == "einsum":
         return find_nodes(product.arguments[1:])
     named = [product.keywords[word] for word in ("weight",) if word in product.keywords]
@@ -186,7 +189,7 @@ def find_operands(name: str, product: Node) -> list[Any]:
 
 
 def spell_operand(name: str, product: Node, place: int, rank: int) -> str:
-    """Spell the letters of an operand's axes."""
+    """Return the letters of an operand's axes; "" if unknown."""
     if name == "einsum":
         return spell_einsum(product.arguments[0], place, rank)
     if name == "tensordot":
@@ -196,7 +199,7 @@ def spell_operand(name: str, product: Node, place: int, rank: int) -> str:
 
 
 def spell_tensordot(axes: Any, place: int, rank: int) -> str:  # noqa: ANN401 - a number, or lists of axes
-    """Spell the letters of an operand of tensordot.
+    """Return the letters of an operand of tensordot.
 
     >>> spell_tensordot(1, 1, 2), spell_tensordot(([2], [1]), 1, 2)
     ('IO', 'OI')
@@ -211,7 +214,7 @@ def spell_tensordot(axes: Any, place: int, rank: int) -> str:  # noqa: ANN401 - 
 
 
 def spell_einsum(equation: object, place: int, rank: int) -> str:
-    """Spell the letters of an operand of einsum.
+    """Return the letters of an operand of einsum; "" if unknown.
 
     >>> spell_einsum("ebi,eio->ebo", 1, 3), spell_einsum("oi,...i->...o", 0, 2), spell_einsum("bi,io", 1, 2)
     ('BIO', 'OI', 'IO')
@@ -219,7 +222,7 @@ def spell_einsum(equation: object, place: int, rank: int) -> str:
     if not isinstance(equation, str):
         return ""
     operands, arrow, output = equation.replace(" ", "").partition("->")
-    if not arrow:  # the output has what comes once, in the order of the alphabet
+    if not arrow:  # the implicit output has the indices that occur once, in alphabetical order
         output = "".join(axis for axis in sorted(set(operands)) if operands.count(axis) == 1 and axis != ",")
     own, *others = [
         operands.split(",")[place],
@@ -231,7 +234,7 @@ def spell_einsum(equation: object, place: int, rank: int) -> str:
         return ""
     beside = set("".join(others))
     kinds = {
-        (True, True): "B",  # in the output and beside it, or alone in both
+        (True, True): "B",  # in the output and in other operands
         (True, False): "O",
         (False, True): "I",
     }
@@ -240,7 +243,7 @@ def spell_einsum(equation: object, place: int, rank: int) -> str:
 
 
 def trace_back(axes: Sequence[frozenset[int]], letters: str, rank: int) -> str:
-    """Give each axis of a parameter the letter of the operand's axes that came from it; "" if they differ.
+    """Return a parameter's letters from those of the operand's axes derived from it; "" if they conflict.
 
     >>> first, second = frozenset([0]), frozenset([1])
     >>> trace_back([second, first], "IO", 2), trace_back([first, first, second], "BIO", 2)
