@@ -1,4 +1,4 @@
-"""Keras 3: initializers that serialize, over the client."""
+"""Initialize Keras 3 models and layers from the service, with initializers that can be serialized."""
 
 from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import (

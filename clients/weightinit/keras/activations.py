@@ -1,4 +1,7 @@
-"""Activation inference: which activation follows each kernel of a model."""
+"""Find which activation follows each kernel of a Keras model.
+
+`tracing` calls the model on symbolic tensors and records the graph; `adapters.flow` analyses it.
+"""
 
 import math
 import sys
@@ -25,33 +28,33 @@ from weightinit.spec.layouts import write_out
 if TYPE_CHECKING:
     from weightinit.keras.tracing.loops import Failures
 
-MAX_CONSTANT = 1 << 20  # elements that are looked at
+MAX_CONSTANT = 1 << 20  # elements of a constant that are compared at most
 
 
 class KerasArrays:
-    """The tensors of Keras' backend, as stand-ins for signals."""
+    """Creates and reads tensors of Keras' backend that stand in for signals."""
 
     def make(self, values: Any) -> Any:
-        """Make a tensor of an array."""
+        """Return a tensor with the values of a NumPy array."""
         return keras.ops.convert_to_tensor(np.array(values), dtype=str(np.asarray(values).dtype))
 
     def make_indices(self, count: int, shape: Sequence[int], axis: int) -> Any:
-        """Make a tensor of a shape, in which elements count from one along an axis."""
+        """Return a tensor of a shape, whose elements are their positions along an axis, counted from one."""
         lengths = [1] * len(shape)
         lengths[axis] = count
         numbers = np.arange(1.0, count + 1).reshape(lengths)
         return self.make(np.broadcast_to(numbers, tuple(shape)))
 
     def make_filled(self, value: float, shape: Sequence[int]) -> Any:
-        """Make a tensor of a shape, of one value: of integers where that is one."""
+        """Return a tensor of a shape that is filled with a value; integers if the value is an int."""
         return self.make(np.full(tuple(shape), value, dtype="int32" if isinstance(value, int) else "float64"))
 
     def read(self, array: Any) -> Any:
-        """Read a tensor as an array."""
+        """Return a tensor as a NumPy array."""
         return np.asarray(keras.ops.convert_to_numpy(array))
 
     def find_uniform(self, tensor: Any) -> float | None:
-        """Return the value that all elements have; None if there is none."""
+        """Return the value that all elements have; None if they differ or are too many."""
         if isinstance(tensor, int | float):
             return float(tensor)
         size = int(np.prod(tensor.shape))
@@ -62,12 +65,11 @@ class KerasArrays:
 
 
 class ActivationFinder:
-    """The activations that follow the kernels of a model.
+    """Finds the activations that follow the kernels of a model.
 
-    It is traced as it predicts when the first is needed; as it is trained for those that no prediction uses.
-
-    `batch` is what the model is called with; None for what it was built for. Raises ModelRejected where it
-    cannot be followed on it.
+    The model is traced on first use in inference mode, and in training mode for kernels that inference does
+    not use. `batch` is the model's inputs; None for the inputs that it was built for. Raises ModelRejected if
+    the model cannot be traced on the batch.
     """
 
     def __init__(self, root: Layer, batch: Batch = None) -> None:
@@ -75,19 +77,19 @@ class ActivationFinder:
         self._batch = batch
         self._failures: Failures = {}
         self._products: dict[int, list[Node]] = {}
-        self._constant: list[Node] = []  # products that apply what is computed of variables alone
+        self._constant: list[Node] = []  # products with a constant that was computed from variables alone
 
     def find_products(self, variable: Variable) -> list[Node]:
-        """Find the products that apply a variable."""
+        """Return the nodes of the products that use a variable."""
         return self._products.get(id(variable), []) if self._predicting or self._training else []
 
     def is_head(self, table: Variable) -> bool:
-        """Return whether a product makes logits of a table, which is looked up, too."""
-        products = self.find_products(table)  # which traces the model
+        """Return whether an embedding's table is also the kernel of a product that makes logits."""
+        products = self.find_products(table)  # traces the model
         return any(is_transposed(node, table) for node in [*products, *self._constant])
 
     def find(self, variable: Variable, layer: Layer, kernel: Kernel) -> Inference:
-        """Find what follows a kernel: the first of its uses counts, if there are several."""
+        """Return what follows a kernel; of several uses the first counts."""
         found = self._predicting.get(id(variable)) or self._training.get(id(variable))
         if not found:
             return doubt(self.explain_failure(layer) or "nothing calls it")
@@ -103,9 +105,9 @@ class ActivationFinder:
         return {} if self._failures else self._follow(training=True)
 
     def _follow(self, *, training: bool) -> dict[int, list[Inference]]:
-        """Find what follows the uses of each kernel, by the id of the variable.
+        """Return what follows each use of each kernel, by the id of the variable.
 
-        What the calls warn of is nothing that the caller did.
+        Warnings of the traced calls are suppressed, since the caller did not make them.
         """
         findings: dict[int, list[Inference]] = {}
         with keep_state(self._root) as state, warnings.catch_warnings(action="ignore"):
@@ -123,7 +125,7 @@ class ActivationFinder:
         return findings
 
     def explain_failure(self, layer: Layer) -> str:
-        """Explain why no trace came to a layer: what could not be followed around it, innermost; or ""."""
+        """Return why no trace reached a layer: the innermost failure around it, or ""."""
         around = [
             why
             for failed, why in self._failures.values()
@@ -133,7 +135,7 @@ class ActivationFinder:
 
 
 def applies_constant(node: Node) -> bool:
-    """Return whether a node is a product that applies a matrix that is no variable."""
+    """Return whether a node is a product with a constant matrix that is not a variable."""
     operands = [one for one in node.arguments if isinstance(one, Node)]
     return node.role is Role.PRODUCT and any(
         one.is_constant and not one.parameters and len(one.shape or ()) == 2 for one in operands
@@ -141,20 +143,20 @@ def applies_constant(node: Node) -> bool:
 
 
 def fit(found: Inference, kernel: Kernel, shape: tuple[int, ...]) -> Inference:
-    """Fit what was found of the parts of a kernel to its shape; one that cannot be cut stays whole."""
+    """Adapt the parts found behind a kernel to its shape; a kernel that cannot be split stays whole."""
     layout = write_out(kernel.layer.get("layout", "keras"), len(shape))
     is_cut = not found.parts or sum(length for length, _ in found.parts.values()) == shape[-1]
     if "groups" in kernel.layer or not layout.endswith("O") or not is_cut:
         parts = [inference for _, inference in found.parts.values()] or [replace(found, outputs=None)]
         return merge(parts, "parts of its outputs are used in several ways")
     if found.outputs is not None and "layout" not in kernel.layer:
-        return replace(found, outputs=found.outputs * math.prod(shape[:-2]))  # of each place in the field
+        return replace(found, outputs=found.outputs * math.prod(shape[:-2]))  # for each window position
     return found
 
 
 @contextmanager
 def evaluate() -> Iterator[None]:
-    """Evaluate operations in double precision, and assign nothing to variables."""
+    """Evaluate operations in double precision within a block, without assigning variables."""
     with keras.StatelessScope():
         if keras.backend.backend() == "jax":
             jax = sys.modules["jax"]

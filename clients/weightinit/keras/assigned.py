@@ -1,8 +1,8 @@
-"""Assigned: values that the author of a model gave its variables after their layers had initialized them.
+"""Detect variables that the author of a model assigned after their layers had initialized them.
 
-Keras' random initializers keep their seed, and draw the same values again whenever they are called. So what a
-layer made of a variable can be made again, and compared with what the variable holds. Of a large variable a
-sample is compared with the distribution instead, which costs less than to draw it.
+Keras' random initializers keep their seed and draw the same values at each call. So a variable's initial
+values can be drawn again and compared with the current ones. For a large variable, a sample is compared with
+the distribution instead, which is faster.
 """
 
 import math
@@ -21,17 +21,17 @@ from weightinit.keras.layers import Layer, find_lora, is_gated_by_forgetting
 from weightinit.keras.walk import NamedTensor, name_dtype, read_values
 from weightinit.spec.dtypes import DTYPES
 
-# Up to so many elements are drawn again; of more, a sample is compared with what the initializer draws.
+# The most elements that are drawn again, and the size of the sample of larger variables.
 MOST_DRAWN, SAMPLE = 2**14, 2**14
 # Standard deviation of a unit normal cut at ±2, as Keras' TruncatedNormal draws it (scipy.stats.truncnorm).
 TRUNCATED_UNIT_STDDEV = 0.87962566103423978
 
 
 class Assignments:
-    """What the author of a model assigned to its variables: what differs from what their layers made.
+    """Finds variables whose values differ from those of their layers' initializers.
 
-    In a trained model everything differs, and all of it starts anew. So a difference counts only where the
-    optimizer has made no step, and at least half of the constants, or of the draws, are as they were made.
+    Training changes all variables, and a trained model is initialized anew. So a difference counts only if
+    the optimizer has made no step, and at least half of the constants, or of the draws, are unchanged.
     """
 
     def __init__(self, model: Layer, variables: Sequence[NamedTensor]) -> None:
@@ -41,7 +41,7 @@ class Assignments:
         self._changes: dict[int, bool] = {}
 
     def find(self, named: NamedTensor) -> Block | None:
-        """Find what the author assigned to a variable; None where its layer made what it holds."""
+        """Return the block of a variable that the author assigned; None for an unchanged variable."""
         if self._has_stepped or not self._is_changed(named):
             return None
         is_constant = make_constant(named) is not None
@@ -59,22 +59,22 @@ class Assignments:
 
     @cached_property
     def _are_set(self) -> bool:
-        """Whether at least half of the constants are as their layers set them."""
+        """Whether at least half of the constants are unchanged."""
         return self._are_most_unchanged([one for one in self._variables if make_constant(one) is not None])
 
     @cached_property
     def _drawn(self) -> list[NamedTensor]:
-        """The variables that their layers drew, and can draw again."""
+        """The variables that can be drawn again."""
         return [one for one in self._variables if find_drawing(one) is not None]
 
     @cached_property
     def _are_drawn(self) -> bool:
-        """Whether at least half of the draws are as their layers drew them, large ones by a sample."""
+        """Whether at least half of the draws are unchanged, large ones by a sample."""
         return bool(self._drawn) and self._are_most_unchanged(self._drawn)
 
     @cached_property
     def _are_repeated(self) -> bool:
-        """Whether at least half of the draws that can be compared one by one are what their layers drew."""
+        """Whether at least half of the draws that can be compared exactly are unchanged."""
         small = [one for one in self._drawn if math.prod(one.variable.shape) <= MOST_DRAWN]
         return bool(small) and self._are_most_unchanged(small)
 
@@ -82,7 +82,7 @@ class Assignments:
         return 2 * sum(map(self._is_changed, variables)) <= len(variables)
 
     def _is_changed(self, named: NamedTensor) -> bool:
-        """Return whether a variable holds other values than its layer made; False where that is not known."""
+        """Return whether a variable differs from its initial values; False if those are unknown."""
         key = id(named.variable)
         if key not in self._changes:
             # Keras' own conversion to NumPy warns.
@@ -92,7 +92,7 @@ class Assignments:
 
 
 def is_changed(named: NamedTensor) -> bool:
-    """Return whether a variable holds other values than its layer made, all finite; False if unknown."""
+    """Return whether a variable differs from its initial values and is finite; False if those are unknown."""
     made, initializer = make_constant(named), find_drawing(named)
     if made is None and initializer is None:
         return False
@@ -108,10 +108,10 @@ def is_changed(named: NamedTensor) -> bool:
 
 
 def is_unlike(held: Any, stddev: float | None) -> bool:
-    """Return whether a sample of values is unlike draws around zero of a standard deviation; False for None.
+    """Return whether values are unlike draws with mean zero and a standard deviation; False for None.
 
-    Of n draws the mean is within 6 σ / √n of zero, and the standard deviation as near to σ: it varies by
-    σ / √(2n) at most. Next to none of them are equal. What is not finite is like any draw.
+    The mean of n draws is within 6 σ / √n of zero, and their standard deviation within 6 σ / √n of σ, since
+    its own error is at most σ / √(2n). Almost no draws are equal. Values that are not finite count as draws.
     """
     if stddev is None:
         return False
@@ -124,7 +124,7 @@ def is_unlike(held: Any, stddev: float | None) -> bool:
 
 
 def compute_stddev(initializer: Any, shape: tuple[int, ...]) -> float | None:
-    """Compute the standard deviation of what an initializer draws around zero; None if it is not known."""
+    """Return the standard deviation of an initializer with mean zero; None for others."""
     match initializer:
         case keras.initializers.VarianceScaling(scale=scale, mode=mode):
             axes = [getattr(initializer, name, None) for name in ("input_axes", "output_axes")]
@@ -143,7 +143,7 @@ def compute_stddev(initializer: Any, shape: tuple[int, ...]) -> float | None:
 
 
 def find_drawing(named: NamedTensor) -> Any:
-    """Find the initializer that drew a variable and can draw it again; None for others."""
+    """Return the initializer that drew a variable and can draw it again; None if there is none."""
     _, made = find_initializer(named.layer, named.variable.name)
     can_repeat = isinstance(made, RandomInitializer) and isinstance(made.seed, int)
     if not can_repeat or not is_filled(named) or make_constant(named) is not None:
@@ -152,7 +152,7 @@ def find_drawing(named: NamedTensor) -> Any:
 
 
 def add_axes(layer: Layer, initializer: Any) -> Any:
-    """Add the axes of an EinsumDense's kernel to an initializer, from which Keras 3.15 computes its fans."""
+    """Add to an initializer the axes of an EinsumDense kernel, from which Keras 3.15 computes the fans."""
     if not hasattr(initializer, "input_axes") or initializer.input_axes is not None:
         return initializer
     kernel, _, output = layer.equation.partition(",")[2].partition("->")
@@ -163,7 +163,7 @@ def add_axes(layer: Layer, initializer: Any) -> Any:
 
 
 def make_constant(named: NamedTensor) -> Any:
-    """Make what a layer sets a variable to without drawing; None for one that it draws, or does not train."""
+    """Return a variable's initial values if its layer sets them without drawing; else None."""
     name, shape = named.variable.name, tuple(named.variable.shape)
     is_weight = is_filled(named) and name not in STATISTICS and not find_lora(name)
     value = read_value(named.layer, name) if is_weight else None
@@ -176,6 +176,6 @@ def make_constant(named: NamedTensor) -> Any:
 
 
 def is_filled(named: NamedTensor) -> bool:
-    """Return whether a variable has elements, of a dtype that NumPy compares."""
+    """Return whether a variable has elements and a dtype that NumPy can compare."""
     dtype = name_dtype(named.variable)
     return 0 not in named.variable.shape and dtype in DTYPES and dtype != "bfloat16"

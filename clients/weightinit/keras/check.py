@@ -1,4 +1,4 @@
-"""Check: the signals and gradients of a model under its present weights, on the backends PyTorch and JAX."""
+"""`check`: measure the signals and gradients of a model with its current weights, on PyTorch and JAX."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -72,7 +72,7 @@ def _check_jax(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:
 
 
 def _check_torch(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:
-    """Check a model as a module. Its layers run no hooks of PyTorch's: `call` is wrapped."""
+    """Check a model as a PyTorch module. Keras layers do not run PyTorch hooks, so `call` is wrapped."""
     from weightinit.torch.check import measure_module  # noqa: PLC0415 - only that backend has it
     from weightinit.torch.checking.parts import Part  # noqa: PLC0415
     from weightinit.torch.checking.snapshot import keep_state as keep_module  # noqa: PLC0415
@@ -81,14 +81,14 @@ def _check_torch(model: Layer, batch: Batch, loss: Loss | None) -> SignalReport:
         layer: Part(path, type(layer).__name__, find_role(layer), isinstance(layer, keras.layers.RNN))
         for path, layer in walk_layers(model)
     }
-    walk_variables(model)  # refuses what is not built
+    walk_variables(model)  # raises for layers that are not built
     with keep_module(model):
         return measure_module(model, parts, _convert(batch), loss, wrap_calls)
 
 
 @contextmanager
 def wrap_calls(recorder: Any) -> Iterator[None]:
-    """Tell a recorder of all calls of layers."""
+    """Report all calls of layers within a block to a recorder."""
     layers = list(recorder.parts)
     try:
         for layer in layers:
@@ -101,7 +101,7 @@ def wrap_calls(recorder: Any) -> Iterator[None]:
 
 
 def wrap_call(layer: Layer, call: Callable[..., Any], recorder: Any) -> Callable[..., Any]:
-    """Wrap the call of a layer, so that a recorder sees what comes in and out."""
+    """Return a layer's call, wrapped to report its inputs and outputs to a recorder."""
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         recorder.enter(layer, args, kwargs)
@@ -113,7 +113,7 @@ def wrap_call(layer: Layer, call: Callable[..., Any], recorder: Any) -> Callable
 
 
 def find_role(layer: Layer) -> Role | None:
-    """Find what a layer is in a report; None for one that has no kernel of its own."""
+    """Return the role of a layer in a report; None if it has no kernel of its own."""
     if isinstance(layer, keras.layers.Embedding):
         return "lookup"
     if "Normalization" in type(layer).__name__:
@@ -125,7 +125,7 @@ def find_role(layer: Layer) -> Role | None:
 
 
 def _convert(batch: Batch) -> Any:
-    """Make tensors of the backend of the arrays of a batch, and leave the rest."""
+    """Convert the arrays of a batch to tensors of the backend."""
     return keras.tree.map_structure(
         lambda one: keras.ops.convert_to_tensor(one) if hasattr(one, "dtype") else one, batch
     )

@@ -1,4 +1,4 @@
-"""Constants: which variables Keras' layers set to one value, and which."""
+"""Describe variables that are not kernels: biases, norms and others that Keras' layers set to a constant."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -12,14 +12,14 @@ from weightinit.keras.layers import Layer, find_lora, is_gated_by_forgetting
 from weightinit.keras.walk import NamedTensor, name_dtype
 from weightinit.spec.dtypes import DTYPES
 
-# Keras' initializers of one value, and the value of each.
+# Keras' constant initializers, and the value of each.
 VALUES: Mapping[type, object] = {keras.initializers.Zeros: 0.0, keras.initializers.Ones: 1.0}
-# Variables whose layer has no initializer to read.
+# Constant variables whose layer has no initializer attribute.
 FIXED: Mapping[type, Mapping[str, float]] = {layers.RMSNormalization: {"scale": 1.0}}
-# What a norm keeps of the data that it has seen stays as Keras made it, unless it is published.
+# Statistics that a norm collects from data; kept unless they are published.
 STATISTICS = frozenset(["moving_mean", "moving_variance"])
 UNKNOWN = "Keras' own initializer gives its value."
-# What may be a kernel, and of which nothing says how it is initialized.
+# Reasons for variables that may be kernels and that are left as they are.
 OWN = "it stays as its own initializer made it."
 UNAPPLIED = f"No product is seen that applies it: {OWN}"
 UNSEEN = f"The product that applies it does not show its axes: {OWN}"
@@ -27,7 +27,7 @@ LSTM_GATES = ("i", "f", "g", "o")
 
 
 def describe_constant(named: NamedTensor) -> list[Block]:
-    """Describe a variable that is no kernel: set to its layer's one value, or left as Keras made it."""
+    """Describe a variable that is not a kernel: its layer's constant, or left as Keras initialized it."""
     name, shape = named.variable.name, tuple(named.variable.shape)
     if name in STATISTICS:
         return [Block(Leave(), "What a norm has seen of the data.")]
@@ -49,7 +49,7 @@ def describe_constant(named: NamedTensor) -> list[Block]:
 
 
 def read_value(layer: Layer, variable: str) -> float | None:
-    """Read the value that a layer's initializer gives a variable everywhere; None where it gives another."""
+    """Return the constant of a variable's initializer; None for other initializers."""
     if find_lora(variable) == "b":
         return 0.0
     for kind, row in FIXED.items():
@@ -63,7 +63,7 @@ def read_value(layer: Layer, variable: str) -> float | None:
 
 
 def find_initializer(layer: Layer, variable: str) -> tuple[str, Any]:
-    """Find the initializer that a layer keeps for a variable, and the argument that gives it; None for none.
+    """Return the argument and the initializer that a layer has for a variable, or "" and None.
 
     >>> find_initializer(layers.GRUCell(3), "recurrent_kernel")[0]
     'recurrent_initializer'
@@ -79,5 +79,5 @@ def find_initializer(layer: Layer, variable: str) -> tuple[str, Any]:
 
 
 def name_initializer(made: Any) -> str:
-    """Name an initializer: by its class, or a function by its own name."""
+    """Return the name of an initializer: its class, or a function's own name."""
     return str(getattr(made, "__name__", type(made).__name__))

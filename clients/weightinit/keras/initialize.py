@@ -1,4 +1,4 @@
-"""Models: every variable of a Keras model initialized at once."""
+"""`initialize` and `plan`: initialize all variables of a Keras model, or report how they would be."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -38,11 +38,11 @@ def initialize(
 ) -> Report:
     """Initialize every kernel of a built model in place; return a report of how and why.
 
-    A kernel is drawn for its layer's type and for the activation that follows, which tracing finds. Recurrent
-    kernels are drawn gate by gate. What the author of the model set is kept: a layer's initializer of
-    weightinit.keras, frozen variables, constants. Biases and norms get the constants of their layers.
-    Variables of custom layers keep their values, unless a rule or a product shows more. A published model
-    determines how all variables are initialized; its kernels are permuted to Keras' axis order.
+    A kernel is drawn for its layer's type and for the activation that follows, which is found by tracing.
+    Recurrent kernels are drawn gate by gate. What the author of the model set is kept: a layer's initializer
+    from weightinit.keras, frozen variables, constants. Biases and norms get the constants of their layers.
+    Variables of custom layers keep their values, unless a rule or a product determines more. A published
+    model determines how all variables are initialized; its kernels are permuted to Keras' axis order.
 
     Everything is checked before the first variable changes. Raises ModelRejected and the client's errors.
     After an error while weights were being fetched, call it again.
@@ -110,7 +110,7 @@ def _plan(
 
 
 def _assign(blocks: Sequence[ResolvedTensor], client: Client) -> None:
-    """Assign the variable that some blocks make up, unless all are left as they are."""
+    """Assign a variable from its blocks, unless all of them are left as they are."""
     planned = blocks[0].planned
     variable = planned.target.variable
     given = [block for block in blocks if block.spec or isinstance(block.planned.action, Constant)]

@@ -1,4 +1,4 @@
-"""Initializers: Keras' own interface, with weights from the service."""
+"""Keras initializers whose weights come from the service."""
 
 import operator
 import warnings
@@ -19,14 +19,14 @@ from weightinit.spec.layouts import spell_layout
 
 
 def take_over(weights: np.ndarray[Any, Any], dtype: str) -> Tensor:
-    """Make a tensor of an array that nobody else will read or write."""
+    """Return a tensor that owns an array, which nothing else may read or write."""
     taken: Tensor = weights
     match keras.backend.backend():
         case "jax":
             import jax  # noqa: PLC0415 - only that backend has it
 
             taken = jax.device_put(weights)
-        case "torch" if dtype != "bfloat16":  # which NumPy and PyTorch do not have in common
+        case "torch" if dtype != "bfloat16":  # NumPy and PyTorch do not share bfloat16
             import torch  # noqa: PLC0415
 
             taken = torch.from_numpy(weights)
@@ -37,7 +37,7 @@ _placeholders: ContextVar[bool] = ContextVar("weightinit.keras.placeholders", de
 
 
 class SharedWeights(UserWarning):
-    """One initializer created two tensors, which are equal because seed and name are."""
+    """One initializer created two tensors, which are equal because seed and name are equal."""
 
 
 class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # Keras has no types
@@ -79,7 +79,7 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         self.output_axes = output_axes
         self._said = layer
         self.client = client
-        # Its shape stands for the one to come. An unknown keyword raises an error here.
+        # The shape is a placeholder. An unknown keyword raises an error here.
         self._spec = Spec.of(1, seed=self.seed, name=name, **cast("LayerFields", {**self.LAYER, **layer}))
         self.uses = _Uses()
         self._kept: tuple[Spec, np.ndarray[Any, Any]] | None = None
@@ -90,8 +90,8 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         Args:
             shape: the kernel's shape.
             dtype: float32, float64, float16 or bfloat16. Default: keras.config.floatx().
-            layout: how Keras distributes the tensor over devices, on the JAX backend: each fetches its own
-                part.
+            layout: how Keras distributes the tensor over devices, on the JAX backend: each device fetches its
+                own part.
         """
         spec = self.specify(tuple(shape), keras.backend.standardize_dtype(dtype))
         if _placeholders.get():
@@ -104,7 +104,7 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
 
             return sharded(spec, layout, client=self.client)
         weights = self._fetch(spec, keep=tracing)
-        if tracing:  # the same array is handed out once more
+        if tracing:  # the same array is returned again
             return keras.ops.convert_to_tensor(weights, dtype=spec.dtype)
         return take_over(weights, spec.dtype)
 
@@ -124,18 +124,18 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
 
     @property
     def fields(self) -> LayerFields:
-        """The fields of the layer's spec that it sets."""
+        """The layer fields that this initializer sets."""
         return cast("LayerFields", {**self.LAYER, **self._said})
 
     def specify(self, shape: tuple[int, ...], dtype: str) -> Spec:
-        """Return the spec of a tensor that it makes."""
+        """Return the spec of a tensor of this shape and dtype."""
         spec = replace(self._spec, shape=shape, dtype=dtype)
         if "layout" in self._said or self.input_axes is None or self.output_axes is None:
             return spec
         return replace(spec, layout=spell_layout(len(shape), self.input_axes, self.output_axes))
 
     def _fetch(self, spec: Spec, *, keep: bool) -> np.ndarray[Any, Any]:
-        """Fetch the weights; those kept while Keras inferred shapes are handed out once more and let go."""
+        """Return the weights; those kept during shape inference are returned once more, then released."""
         if self._kept and self._kept[0] == spec:
             weights = self._kept[1]
         else:
@@ -155,16 +155,16 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
 
 
 class _Uses:
-    """How many tensors an initializer and its clones have made."""
+    """The number of tensors that an initializer and its clones have made."""
 
     def __init__(self) -> None:
         self.count = 0
 
 
 class _Config(dict[str, Any]):
-    """A configuration that, until it is serialized, knows the initializer that it came from.
+    """A configuration that refers to its initializer until it is serialized.
 
-    MultiHeadAttention clones one initializer for all its kernels, and EinsumDense one with axes: in memory.
+    MultiHeadAttention clones one initializer in memory for all its kernels, and EinsumDense to add axes.
     """
 
     def __init__(self, values: Mapping[str, Any], origin: Initializer) -> None:
@@ -217,7 +217,7 @@ class VarianceScaling(Initializer):
 
 
 def make_named_initializer(name: str) -> type[Initializer]:
-    """Make the class of a row of NAMED: Initializer with that scheme.
+    """Return the initializer class for a row of NAMED.
 
     >>> make_named_initializer("he_normal").__name__
     'HeNormal'

@@ -1,4 +1,8 @@
-"""Kept: what the author of a Keras model said of its variables, before what is known of their layers."""
+"""Decide which variables keep what the author of a Keras model chose, before the layer's own rule applies.
+
+The author is whoever wrote the model: frozen variables, our initializers, fixed initializers and assigned
+values are kept. `plan` uses this module.
+"""
 
 import inspect
 import warnings
@@ -25,15 +29,15 @@ from weightinit.spec.dtypes import DTYPES
 if TYPE_CHECKING:
     from weightinit.spec.layer import LayerFields
 
-# Keras' initializers that draw nothing, and may give a matrix.
+# Keras' initializers that do not draw, and may give a matrix.
 FIXED = (keras.initializers.Constant, keras.initializers.Identity, keras.initializers.STFT)
 FROZEN = "Frozen: trainable is False."
 
 
 class Author:
-    """What the author of a model fixed. `seed` is the one that its variables are drawn from.
+    """Finds variables that the author of a model fixed. `seed` is the seed of the initialization.
 
-    Frozen variables are kept where others are trained; where none is, they are not singled out.
+    Frozen variables are kept only if others are trained.
     """
 
     def __init__(self, model: Layer, variables: Sequence[NamedTensor], seed: int) -> None:
@@ -44,7 +48,7 @@ class Author:
         self._named = Counter((str(one.seed), one.name) for one in found if isinstance(one, Initializer))
 
     def find(self, named: NamedTensor, kernel: Kernel | None) -> Block | None:
-        """Find what a variable has to stay or become, whatever is known of its layer; None for nothing."""
+        """Return the block that replaces a variable's own blocks; None if the author did not fix it."""
         if self._singles_out and is_frozen(named):
             return Block(Leave(), FROZEN)
         argument, made = find_initializer(named.layer, named.variable.name)
@@ -61,7 +65,7 @@ class Author:
         return describe_fixed(named, argument, made)
 
     def _take_over(self, named: NamedTensor, kernel: Kernel | None, made: Initializer) -> Block:
-        """Take over what an initializer of ours says, with its seed and name unless tensors share them."""
+        """Return the block of one of our initializers, with its seed and name unless tensors share these."""
         kind = type(made).__name__
         if kernel is not None and self._named[str(made.seed), made.name] > 1:
             known = drop_scheme({"layout": "keras", **kernel.layer})
@@ -76,7 +80,7 @@ class Author:
 
 
 def describe_fixed(named: NamedTensor, argument: str, made: Any) -> Block | None:
-    """Describe a variable whose initializer draws nothing: a matrix is kept; None for other initializers."""
+    """Return the block of a variable whose initializer does not draw; None for other initializers."""
     values = None if made is None else compute_fixed(made, named)
     if values is None:
         return None
@@ -89,15 +93,15 @@ def describe_fixed(named: NamedTensor, argument: str, made: Any) -> Block | None
 
 
 def compute_fixed(made: Any, named: NamedTensor) -> Any:
-    """Compute what an initializer that draws nothing gives a variable; None for one that draws.
+    """Return the values of an initializer that does not draw; None for one that draws.
 
-    Of one that is not Keras' own, two calls tell.
+    A custom initializer is called twice to find out.
     """
     is_own = type(made).__module__.startswith("keras.")
     if (is_own and not isinstance(made, FIXED)) or name_dtype(named.variable) not in DTYPES:
         return None
     if isinstance(made, keras.initializers.Constant) and not np.ndim(made.value):
-        return None  # of one value, which is read elsewhere
+        return None  # a constant: see read_value
     shape, dtype = tuple(named.variable.shape), name_dtype(named.variable)
     try:
         with keep_generators(), warnings.catch_warnings(action="ignore"):
@@ -109,19 +113,19 @@ def compute_fixed(made: Any, named: NamedTensor) -> Any:
 
 
 def is_trained(variables: Sequence[NamedTensor]) -> bool:
-    """Return whether any variable of a model is trained, so that those which are not are singled out."""
+    """Return whether any variable of a model is trained."""
     return any(named.variable.trainable for named in variables)
 
 
 def is_frozen(named: NamedTensor) -> bool:
-    """Return whether a variable, or the layer that it belongs to, is not trained."""
+    """Return whether a variable, or its layer, is not trained."""
     is_weight = find_initializer(named.layer, named.variable.name)[1] is not None
     counts = is_weight and not named.variable.name.startswith("moving_")
     return not named.layer.trainable or (counts and not named.variable.trainable)
 
 
 def find_copies(variables: Sequence[NamedTensor]) -> dict[str, str]:
-    """Find the frozen variables that equal trained ones, in many values, and the paths of both."""
+    """Return the paths of frozen variables that equal trained ones, with the latter's paths."""
     weights = [named for named in variables if name_dtype(named.variable) in DTYPES]
     trained: dict[tuple[object, ...], list[NamedTensor]] = defaultdict(list)
     for named in weights:
@@ -140,13 +144,13 @@ def find_copies(variables: Sequence[NamedTensor]) -> dict[str, str]:
 
 
 def find_held(named: NamedTensor) -> float | None:
-    """Find the one value that a variable holds everywhere; None for others."""
+    """Return the value that all elements of a variable have; None if they differ."""
     held = read_values(named).ravel()
     return float(held[0]) if (held == held[:1]).all() else None
 
 
 def describe_unused(named: NamedTensor) -> str:
-    """Describe an initializer that the author chose, and that is not used; "" for the layer's default."""
+    """Return a sentence on the author's initializer, which is not used; "" for the layer's default."""
     argument, made = find_initializer(named.layer, named.variable.name)
     if made is None or _spell(made) == find_default(named.layer.__class__, argument):
         return ""
@@ -154,7 +158,7 @@ def describe_unused(named: NamedTensor) -> str:
 
 
 def guess(inference: Inference, why: str) -> Inference:
-    """Make a certain inference a guess, for a reason."""
+    """Return an inference with the certainty "guessed" instead of "certain", for a reason."""
     if inference.parts:
         parts = {name: (length, guess(part, why)) for name, (length, part) in inference.parts.items()}
         return replace(inference, parts=parts)
@@ -164,7 +168,7 @@ def guess(inference: Inference, why: str) -> Inference:
 
 @lru_cache
 def find_default(kind: type, argument: str) -> Any:
-    """Find the initializer that a class of Keras' has by default, spelled out."""
+    """Return the default initializer of a Keras class for an argument, as `_spell` describes it."""
     for one in kind.__mro__:
         if one.__module__.startswith("keras."):
             parameter = inspect.signature(one).parameters.get(argument)
@@ -174,7 +178,7 @@ def find_default(kind: type, argument: str) -> Any:
 
 
 def _spell(made: Any) -> Any:
-    """Spell an initializer, without its seed."""
+    """Return a comparable description of an initializer, without its seed."""
     if made is None:
         return None
     if not hasattr(made, "get_config"):

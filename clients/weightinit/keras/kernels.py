@@ -1,4 +1,4 @@
-"""Kernels: how variables are initialized, by their layers or by the products that apply them."""
+"""Describe how a variable is initialized, by its layer or by the products that use it."""
 
 import math
 from dataclasses import replace
@@ -20,12 +20,12 @@ from weightinit.spec.dtypes import DTYPES
 if TYPE_CHECKING:
     from weightinit.spec.layer import LayerFields
 
-# How far rounding may take a draw beyond its limit. Of so many elements, one is this near to it.
+# The largest value of a uniform draw of at least ENOUGH elements is between NEAR and ROUNDING of its limit.
 ROUNDING, NEAR, ENOUGH = 1.01, 0.8, 32
 
 
 def find_used(finder: ActivationFinder, named: NamedTensor) -> Kernel | None:
-    """Find what a variable is, by its layer or else by the products that apply it; None for no kernel."""
+    """Return what kernel a variable is, by its layer or by the products that use it; None for no kernel."""
     known = find_kernel(named.layer, named.variable.name)
     if is_table(named) and finder.is_head(named.variable):
         return make_head(*named.variable.shape)
@@ -44,7 +44,7 @@ def is_table(named: NamedTensor) -> bool:
 
 
 def is_own_matrix(named: NamedTensor) -> bool:
-    """Return whether a variable is a matrix that a layer of the author's own trains."""
+    """Return whether a variable is a trainable matrix without an initializer, as in custom layers."""
     variable = named.variable
     if len(variable.shape) < 2 or not variable.trainable or name_dtype(variable) not in DTYPES:
         return False
@@ -52,11 +52,11 @@ def is_own_matrix(named: NamedTensor) -> bool:
 
 
 def describe_author(named: NamedTensor) -> str:
-    """Describe what the author chose to draw a kernel, and is not used; "" for what Keras has by default."""
+    """Return a sentence on the author's initial values, which are not used; "" for Keras' defaults."""
     if not is_own_matrix(named):
         return describe_unused(named)
     held = read_values(named)
-    limit = math.sqrt(6 / sum(compute_fans(held.shape)))  # of Glorot's uniform draws
+    limit = math.sqrt(6 / sum(compute_fans(held.shape)))  # of Glorot uniform
     is_default = NEAR * limit < np.abs(held).max() <= ROUNDING * limit
     if is_default or held.size < ENOUGH:
         return ""
@@ -64,7 +64,7 @@ def describe_author(named: NamedTensor) -> str:
 
 
 def describe_rest(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
-    """Describe a variable that is no kernel, or that may be one and is left as it is."""
+    """Describe a variable that is not a kernel, or that may be one and is left as it is."""
     if not is_own_matrix(named) or find_held(named) is not None:
         return describe_constant(named)
     if finder.find_products(named.variable):
@@ -75,14 +75,14 @@ def describe_rest(finder: ActivationFinder, named: NamedTensor) -> list[Block]:
 
 
 def describe_kernel(named: NamedTensor, kernel: Kernel, unused: str) -> list[Block]:
-    """Describe the blocks of a kernel: the gates that its last axis packs, each a separate kernel."""
+    """Return the blocks of a kernel: one, or one for each gate packed along its last axis."""
     shape = tuple(named.variable.shape)
     fields: LayerFields = {"layout": "keras", **kernel.layer}
     if not kernel.activated:
         fields["activation"] = None
     reason = kernel.reason
     certainty: Certainty = "certain"
-    if unused and not kernel.activated:  # else what follows is not certain, and why
+    if unused and not kernel.activated:  # if activated, `infer` adds this to its reason
         reason, certainty = f"{reason} {unused}".strip(), "guessed"
     if not kernel.gates:
         return [Block(Draw(fields), reason, certainty=certainty)]

@@ -1,4 +1,4 @@
-"""Kernels: which variables of Keras' layers are kernels, and which axis of each is which."""
+"""Tables of the kernels of Keras' layers, with the layout of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,19 +10,19 @@ from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 from weightinit.adapters.actions import TIED, draw_head
 from weightinit.spec.layer import LayerFields
 
-# Keras is published without types.
+# Keras has no type annotations.
 Layer = Any  # a keras.Layer; models are layers
 Operation = Any  # a keras.Operation: a layer, or a function of keras.ops in a model's graph
 Variable = Any  # a keras.Variable
-Tensor = Any  # of the backend, or symbolic
+Tensor = Any  # a tensor of the backend, or a symbolic one
 Activation = Any  # a function, a layer or None
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel: what there is to say of its layer, and the gates that its last axis packs, each a kernel.
+    """A kernel: the fields of its layer, and the gates packed along its last axis, each a kernel of its own.
 
-    One that is not `activated` feeds no activation, for the `reason` given.
+    No activation follows one that is not `activated`, for the given `reason`.
     """
 
     layer: LayerFields = field(default_factory=LayerFields)
@@ -33,9 +33,9 @@ class Kernel:
 
 ORDINARY = Kernel()
 TRANSPOSED = {1: Kernel({"layout": "WOI"}), 2: Kernel({"layout": "HWOI"}), 3: Kernel({"layout": "DHWOI"})}
-# One kernel for each input channel: (..., channels, multiplier). Its units sum a field, and nothing more.
+# One kernel for each input channel: (..., channels, multiplier). A unit sums only over the window.
 DEPTHWISE = {1: Kernel({"layout": "WGO"}), 2: Kernel({"layout": "HWGO"})}
-# The depthwise half feeds the pointwise one, without an activation.
+# The pointwise half follows the depthwise one without an activation.
 SEPARABLE = {
     rank: {
         "depthwise_kernel": Kernel(kernel.layer, activated=False, reason="The pointwise kernel follows."),
@@ -60,12 +60,12 @@ REVERSE = Kernel({"layout": "IO"}, activated=False, reason="The way back from an
 
 
 def make_head(rows: int, width: int) -> Kernel:
-    """Make the kernel that a table is which is a head, too."""
+    """Return the kernel of an embedding's table that is also the output layer's kernel."""
     return Kernel(draw_head(rows, width).layer, activated=False, reason=TIED)
 
 
 def pack(*gates: str) -> dict[str, Kernel]:
-    """Describe a recurrent cell, whose kernels pack its gates. They end in sigmoid or tanh: Glorot's case."""
+    """Return the kernels of a recurrent cell, which pack gates. Sigmoid or tanh follows: Glorot's case."""
     kernel = Kernel(gates=gates, activated=False)
     return {"kernel": kernel, "recurrent_kernel": kernel}
 
@@ -97,7 +97,7 @@ KERNELS: dict[type, Mapping[str, Kernel]] = {
 
 
 def find_kernel(layer: Layer, variable: str) -> Kernel | None:
-    """Find what a variable is, by the type of its layer or the nearest base; None for no kernel."""
+    """Return the kernel that a variable is, by its layer's most derived known class; None for no kernel."""
     adapted = variable.removeprefix("lora_").removesuffix("_a") if find_lora(variable) == "a" else variable
     rows = (KERNELS.get(kind, {}) for kind in type(layer).__mro__)
     found = next((row[adapted] for row in rows if adapted in row), None)
@@ -110,7 +110,7 @@ def find_kernel(layer: Layer, variable: str) -> Kernel | None:
 
 
 def find_lora(variable: str) -> str:
-    """Tell which factor of LoRA a variable is: "a", "b", which starts at zero (Hu et al. 2022), or "".
+    """Return which factor of LoRA a variable is: "a", "b" (zero at first, Hu et al. 2022), or "".
 
     >>> find_lora("lora_kernel_a"), find_lora("lora_embeddings_b"), find_lora("kernel")
     ('a', 'b', '')
@@ -121,22 +121,22 @@ def find_lora(variable: str) -> str:
 
 
 def is_gated_by_forgetting(layer: Layer) -> bool:
-    """Return whether the biases of a layer open its forget gate."""
+    """Return whether the bias of a layer sets its forget gate to one."""
     return isinstance(layer, layers.LSTMCell | ConvLSTMCell) and bool(layer.unit_forget_bias)
 
 
 def is_known(layer: Layer) -> bool:
-    """Return whether a layer's type has a row."""
+    """Return whether a layer's type is in the table."""
     return any(kind in KERNELS for kind in type(layer).__mro__)
 
 
 def is_cell(layer: Layer) -> bool:
-    """Return whether a layer is the cell of a recurrent one."""
+    """Return whether a layer is the cell of a recurrent layer."""
     return hasattr(layer, "state_size") and not isinstance(layer, layers.RNN)
 
 
 def spell_equation(equation: str) -> str:
-    """Spell the layout of an einsum layer's kernel: O and B are in the output too, B also in the input.
+    """Return the layout of an einsum layer's kernel: axes not in the output are I, batch axes B, others O.
 
     >>> spell_equation("abc,cde->abde"), spell_equation("...x,xy->...y"), spell_equation("bnd,ndh->bnh")
     ('IOO', 'IO', 'BIO')

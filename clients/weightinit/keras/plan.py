@@ -1,4 +1,4 @@
-"""Plans of models: how each variable is initialized, from its layer, the graph and the rules."""
+"""Plan how each variable of a Keras model is initialized, from its layer, the graph and the rules."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ from weightinit.keras.walk import NamedTensor, name_dtype, walk_variables
 from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
 from weightinit.spec.layouts import write_out
 
-# Why a variable is left that may be a kernel.
+# The reasons of variables that are left and may be kernels.
 LEFT = (UNKNOWN, OWN)
 
 
@@ -61,13 +61,13 @@ def plan_variables(
 
 
 def infer(finder: ActivationFinder, named: NamedTensor, kernel: Kernel, unused: str) -> Inference:
-    """Infer what follows a kernel; a guess, where its layer has an initializer that is not used."""
+    """Return what follows a kernel; a guess if its layer has an initializer that is not used."""
     found = finder.find(named.variable, named.layer, kernel)
     return guess(found, unused) if unused else found
 
 
 def check_left(tensors: Sequence[PlannedTensor]) -> None:
-    """Check what a model has of which no kernel is known. Raises ModelRejected for possible kernels."""
+    """Check that a model without known kernels has no possible ones either. Raises ModelRejected."""
     left = [tensor.name for tensor in tensors if len(tensor.shape) > 1 and tensor.reason.endswith(LEFT)]
     if left:
         raise ModelRejected(
@@ -89,7 +89,7 @@ def plan_published(
 ) -> tuple[list[PlannedTensor], PublishedModel]:
     """Return the plan by which a published model initializes a model, and the published model.
 
-    Raises ModelRejected, which lists all that does not match, and the client's errors.
+    Raises ModelRejected, which lists all mismatches, and the client's errors.
     """
     variables = [named for named in walk_variables(model) if name_dtype(named.variable) in TENSOR_DTYPES]
     patterns = Patterns("rules", rules)
@@ -116,7 +116,7 @@ def plan_published(
 
 
 def find_parts(named: NamedTensor, finder: ActivationFinder) -> tuple[str, ...]:
-    """Find the kernels of one size that a kernel is seen to pack, each published under its own name."""
+    """Return the names of equally large kernels packed in one, each published under its own name."""
     kernel = find_used(finder, named)
     if kernel is None or not kernel.activated:
         return ()
@@ -127,9 +127,9 @@ def find_parts(named: NamedTensor, finder: ActivationFinder) -> tuple[str, ...]:
 def make_target(
     finder: ActivationFinder, named: NamedTensor, rules: Patterns[Rule], *, is_kept: bool = False
 ) -> Target | None:
-    """Make the target that a variable is; None if a rule keeps it. Raises ModelRejected.
+    """Return the target for a variable; None if a rule keeps it. Raises ModelRejected.
 
-    A kept one need not be published.
+    One with `is_kept` need not be published.
     """
     kernel = find_used(finder, named)
     shape = tuple(named.variable.shape)
@@ -143,6 +143,6 @@ def make_target(
 
 
 def make_planned(named: NamedTensor, block: Block) -> PlannedTensor:
-    """Make the planned tensor of a block of a variable."""
+    """Return the planned tensor for a block of a variable."""
     variable = named.variable
     return PlannedTensor.of([named.path], tuple(variable.shape), name_dtype(variable), block, named)

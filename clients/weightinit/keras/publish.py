@@ -1,4 +1,4 @@
-"""Publishing: a Keras model and a seed as a model that anyone can initialize from."""
+"""`publish`: publish how a Keras model is initialized from a seed, so that others can initialize from it."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -34,13 +34,13 @@ def publish(
     client: Client | None = None,
     **naming: Unpack[Naming],
 ) -> Publication:
-    """Publish how `initialize` would initialize a built model from a seed, and what Keras sets to one value.
+    """Publish how `initialize` would initialize a built model from a seed, and Keras' own constants.
 
     The published tensors are the variables, under their paths and in Keras' axis order; each gate of a
     recurrent kernel is one tensor. `name`, `author` and `note` are those of Client.publish, the other
     arguments those of `initialize`.
 
-    Raises ModelRejected, which lists the variables that nothing determines how to initialize.
+    Raises ModelRejected, which lists the variables whose initialization is unknown.
     """
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
@@ -63,7 +63,7 @@ def publish(
 
 
 def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> list[TensorSpec]:
-    """Describe a variable: as one tensor, as one for each gate, or as none if it is integers of many values.
+    """Return the specs of a variable: one, one for each gate, or none for integers that are not constant.
 
     Raises ModelRejected.
     """
@@ -114,9 +114,9 @@ def is_random_state(named: NamedTensor, dtype: str) -> bool:
 
 
 def find_integer(named: NamedTensor, dtype: str) -> float | None:
-    """Find the one value of a variable of integers, such as a counter; None where it has more.
+    """Return the value of a constant integer variable, such as a counter; None if it is not constant.
 
-    What may be the state of a random generator has none, whatever it is.
+    A possible state of a random generator has no value.
     """
     if is_random_state(named, dtype):
         return None
@@ -127,19 +127,19 @@ def find_integer(named: NamedTensor, dtype: str) -> float | None:
 
 
 def find_part(block: PlannedTensor, spec: Spec | None) -> Part:
-    """Find the part that a block is. Raises ModelRejected for one that is left as it is."""
+    """Return the part for a block. Raises ModelRejected if it is kept and its values are unknown."""
     return Part.of(spec) if spec else Part.constant(block.shape, find_value(block))
 
 
 def find_value(planned: PlannedTensor) -> float:
-    """Find the value of what is not drawn. Raises ModelRejected where none is known."""
+    """Return the constant of a block that is not drawn. Raises ModelRejected if it is unknown."""
     named, action = planned.target, planned.action
     if isinstance(action, Constant):
         return action.value
     if isinstance(action, Leave) and action.by_rule:
         raise ModelRejected("is kept by a rule, so its values are unknown")
     is_frozen = planned.reason == FROZEN
-    is_kept = is_frozen or planned.certainty == "guessed"  # and may hold anything by now
+    is_kept = is_frozen or planned.certainty == "guessed"  # its values may have changed
     value = find_held(named) if is_kept else read_value(named.layer, named.variable.name)
     if value is None:
         kind, shape = type(named.layer).__name__, list(planned.shape)
@@ -149,7 +149,7 @@ def find_value(planned: PlannedTensor) -> float:
 
 
 def check_seed(spec: Spec, seed: int) -> None:
-    """Check that what a layer's own initializer draws has the seed of the model. Raises ModelRejected."""
+    """Check that the seed of a layer's own initializer is the model's. Raises ModelRejected."""
     if spec.seed is not None and int(spec.seed) != seed:
         raise ModelRejected(
             f"is drawn from the seed {spec.seed} of its layer: publish with that seed, or set a rule"
@@ -157,10 +157,7 @@ def check_seed(spec: Spec, seed: int) -> None:
 
 
 def check_layout(place: NamedTensor, spec: Spec) -> None:
-    """Check that a kernel has its layer's axes: whoever initializes from it takes them for these.
-
-    Raises ModelRejected.
-    """
+    """Check that a kernel has its layer's axes, which consumers of the model use. Raises ModelRejected."""
     kernel = find_kernel(place.layer, place.variable.name)
     layout, rank = write_out(spec.layout, len(spec.shape)), len(spec.shape)
     own = write_out(kernel.layer.get("layout", "keras"), rank) if kernel else layout

@@ -1,4 +1,4 @@
-"""Walk: the variables of a model, at paths that do not depend on what Keras has built before."""
+"""List the variables of a model, under paths that do not depend on what was built before."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ import keras
 from weightinit.adapters.rules import ModelRejected
 from weightinit.keras.layers import Layer, Variable, is_known
 
-# Keras names an unnamed layer by its type and a number; Bidirectional puts a word before.
+# Keras names an unnamed layer by its type and a number; Bidirectional adds a prefix.
 NUMBER = re.compile(r"_[0-9]+\Z")
 
 
@@ -25,11 +25,11 @@ class NamedTensor:
 
 
 def walk_variables(root: Layer) -> list[NamedTensor]:
-    """Walk the variables of a model, each once, at paths that depend on nothing but the model.
+    """Return the variables of a model, each once, with paths that depend only on the model.
 
-    Keras numbers unnamed layers across the whole process. Here each model, and each layer
-    with layers inside, counts its own: the first Dense is `dense`, whatever was built before. Raises
-    ModelRejected for a layer that is not built, and where two variables come to one path.
+    Keras numbers unnamed layers across the whole process. Here each model, and each layer with layers inside,
+    has its own counters: the first Dense is `dense`, whatever was built before. Raises ModelRejected for a
+    layer that is not built, and if two variables have the same path.
     """
     places = list(_walk(root, "", set()))
     for path, count in Counter(place.path for place in places).items():
@@ -52,7 +52,7 @@ def _walk(layer: Layer, prefix: str, seen: set[int]) -> Iterator[NamedTensor]:
 
 
 def walk_layers(root: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Walk a model and the layers inside it, at the same paths."""
+    """Yield a model and the layers inside it, with the same paths."""
     yield prefix.removesuffix("/"), root
     for child, called in _name_children(root):
         yield from walk_layers(child, f"{prefix}{called}/")
@@ -76,5 +76,5 @@ def name_dtype(variable: Variable) -> str:
 
 
 def read_values(named: NamedTensor) -> Any:
-    """Read a variable as an array of NumPy's."""
+    """Return a variable's values as a NumPy array."""
     return keras.ops.convert_to_numpy(named.variable.value)

@@ -1,1 +1,1 @@
-"""Tracing: the graphs of Keras' models, by calls of their layers on symbolic tensors."""
+"""Build the graph of a Keras model by calling it on symbolic tensors."""

@@ -1,4 +1,4 @@
-"""Inputs: symbolic tensors that a model may be called on, and the graph that it may have already."""
+"""Create symbolic inputs for a model, and find the graph that a functional model already has."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ VARIADIC = frozenset([inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KE
 
 
 def find_functional(layer: Layer) -> Layer | None:
-    """Find the graph that a functional or sequential model has; None for others, or with its own call."""
+    """Return the graph of a functional or sequential model without its own `call`; None for others."""
     if not isinstance(layer, keras.Model) or not is_own(layer):
         return None
     model = getattr(layer, "_functional", layer)
@@ -23,7 +23,7 @@ def find_functional(layer: Layer) -> Layer | None:
 
 
 def order_inputs(model: Operation, inputs: Any) -> list[Tensor]:
-    """Put the inputs of a functional model in its own order."""
+    """Return the inputs of a functional model in its own order."""
     struct = model._inputs_struct  # noqa: SLF001 - no public way
     if isinstance(inputs, Mapping) and isinstance(struct, Mapping):
         inputs = {key: inputs[key] for key in struct}
@@ -31,24 +31,24 @@ def order_inputs(model: Operation, inputs: Any) -> list[Tensor]:
 
 
 def copy_shape(value: Any) -> Any:
-    """Make a symbolic tensor of the shape and dtype of an array; what is none is returned."""
+    """Return a symbolic tensor of an array's shape and dtype; other values are returned unchanged."""
     if not hasattr(value, "dtype") or not hasattr(value, "shape"):
         return value
     return make_tensor(value.shape, keras.backend.standardize_dtype(value.dtype))
 
 
 def copy_tensor(tensor: Tensor) -> Tensor:
-    """Make another symbolic tensor of the same shape."""
+    """Return a new symbolic tensor of the same shape and dtype."""
     return make_tensor(tensor.shape, tensor.dtype)
 
 
 def fill_tensor(tensor: Tensor) -> Tensor:
-    """Make another symbolic tensor, all of whose lengths are known: what is called with it may ask."""
+    """Return a new symbolic tensor whose lengths are all known, since a callee may read them."""
     return make_tensor(fill_shape(tensor.shape), tensor.dtype)
 
 
 def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
-    """Infer what an EinsumDense returns: it forgets the lengths that its kernel does not have."""
+    """Return the output of an EinsumDense, with lengths that Keras' own inference loses."""
     given, _, output = layer.equation.replace(" ", "").partition("->")
     letters, _, kernel = given.partition(",")
     if "." in layer.equation:
@@ -60,7 +60,7 @@ def infer_einsum(layer: Layer, inputs: Tensor) -> Tensor:
 
 
 def arrange_batch(layer: Layer, batch: Batch) -> Batch:
-    """Arrange a batch as arguments: several inputs by name, or in a tuple, are the one that a model takes.
+    """Convert a batch to arguments: several inputs, by name or in a tuple, may be a model's one argument.
 
     >>> class Join(keras.Model):
     ...     def call(self, inputs): ...
@@ -78,7 +78,7 @@ def arrange_batch(layer: Layer, batch: Batch) -> Batch:
 
 
 def list_inputs(layer: Layer, batch: Batch = None) -> list[Arguments]:
-    """List the inputs that a layer may be called on: of a batch, of its graph, or of how it was built."""
+    """Return possible inputs of a layer: from a batch, its graph, or the shapes that it was built for."""
     if batch is not None:
         return [read_batch(map_batch(arrange_batch(layer, batch), copy_shape))]
     functional = find_functional(layer)
@@ -89,8 +89,8 @@ def list_inputs(layer: Layer, batch: Batch = None) -> list[Arguments]:
 
 
 def make_inputs(layer: Layer) -> Iterator[Arguments]:
-    """Make inputs of the shapes that a layer was built for: of numbers, or of indexes."""
-    # A model that is not built by a call has layers that are: the first is likely to have its inputs.
+    """Yield inputs of the shapes that a layer was built for: floating-point numbers, then indices."""
+    # A model that was not built by a call contains layers that were; the first likely has the model's inputs.
     built = (getattr(one, "_build_shapes_dict", None) or {} for one in layer._flatten_layers())  # noqa: SLF001
     known = ({name: shape for name, shape in one.items() if shape is not None} for one in built)
     shapes = next((found for found in known if found), {})

@@ -1,4 +1,8 @@
-"""Interception: the calls of layers and operations, taken over while a model is traced, and put back."""
+"""Intercept calls of Keras' layers and operations while a model is traced, and restore the state after it.
+
+Within `intercept`, methods of Keras are patched to pass calls with symbolic tensors to a listener (the
+tracer). `keep_state` restores what the calls changed in the model and in global state.
+"""
 
 import operator
 import random
@@ -19,14 +23,14 @@ from keras.src.backend.common.variables import Variable
 from weightinit.keras.layers import Layer, Operation, Tensor
 
 _LOCK = RLock()
-# How Keras numbers unnamed layers, and its generator if no seed is given.
+# Keras' global attributes: the counters of unnamed layers, and the generator used when no seed is given.
 COUNTERS = "object_name_uids"
 GENERATOR = "global_seed_generator"
-# Functions of random numbers that drop or move elements of a tensor.
+# Random functions that drop or move elements of a tensor.
 KEEPING = ("dropout", "shuffle")
-# How deep collections in collections are looked into.
+# The depth to which nested collections are searched.
 MAX_DEPTH = 4
-# The operators of a variable that may meet a symbolic tensor on the right, and the function that each is.
+# Operators of a variable that may get a symbolic tensor as right operand, and the function of each.
 OPERATORS = {
     "__add__": "add",
     "__sub__": "subtract",
@@ -40,14 +44,14 @@ OPERATORS = {
 
 
 class Listener(Protocol):
-    """What is called instead of a layer or an operation that is given symbolic tensors."""
+    """The object that receives calls of layers and operations with symbolic tensors."""
 
     def call_layer(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Call a layer."""
+        """Handle a layer's call."""
         ...
 
     def call_operation(self, operation: Operation, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Call an operation of Keras' functions."""
+        """Handle a call of an operation of keras.ops."""
         ...
 
 
@@ -56,7 +60,7 @@ _listener: ContextVar[Listener | None] = ContextVar("weightinit.keras.listener",
 
 @contextmanager
 def intercept(listener: Listener) -> Iterator[None]:
-    """Let a listener have the calls with symbolic tensors in this context."""
+    """Pass calls with symbolic tensors to a listener within a block."""
     with _LOCK, keras.StatelessScope(), _replace_methods():
         token = _listener.set(listener)
         try:
@@ -67,7 +71,7 @@ def intercept(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def _replace_methods() -> Iterator[None]:
-    """Replace methods of Keras' by ones that ask for a listener; elsewhere they do what they did."""
+    """Patch Keras' methods to use the active listener; without one they work as before."""
     rows: list[tuple[Any, str, Callable[[Any], Any]]] = [
         (keras.Layer, "__call__", ask_for_layer),
         (keras.Operation, "symbolic_call", ask_for_operation),
@@ -80,7 +84,7 @@ def _replace_methods() -> Iterator[None]:
     refusal = vars(keras.KerasTensor).get("__jax_array__")
     for owner, name, replace in rows:
         setattr(owner, name, replace(getattr(owner, name)))
-    # So that arrays of JAX and NumPy on the left leave arithmetic to the symbolic tensor.
+    # With this, arrays of JAX and NumPy as left operands leave the operation to the symbolic tensor.
     keras.KerasTensor.__array_ufunc__ = None
     if refusal is not None:
         del keras.KerasTensor.__jax_array__
@@ -95,7 +99,7 @@ def _replace_methods() -> Iterator[None]:
 
 
 def ask_for_layer(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask a listener for what a layer makes of symbolic tensors."""
+    """Return a patched Layer.__call__ that passes symbolic tensors to the listener."""
 
     def call_layer(layer: Layer, *args: Any, **keywords: Any) -> Any:
         active = _listener.get()
@@ -107,7 +111,7 @@ def ask_for_layer(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def ask_for_operation(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask a listener for what an operation makes of symbolic tensors."""
+    """Return a patched Operation.symbolic_call that calls the listener."""
 
     def call_operation(operation: Operation, *args: Any, **keywords: Any) -> Any:
         active = _listener.get()
@@ -119,7 +123,7 @@ def ask_for_operation(compute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def skip_losses(add_loss: Callable[..., Any]) -> Callable[..., Any]:
-    """Skip losses that are symbolic tensors: they are none."""
+    """Return a patched add_loss that ignores symbolic tensors, which are not losses."""
 
     def add(layer: Layer, loss: Any) -> None:
         if not find_tensors(loss):
@@ -129,7 +133,7 @@ def skip_losses(add_loss: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def skip_assignments(assign: Callable[..., Any]) -> Callable[..., Any]:
-    """Skip assignments of symbolic tensors, which no variable could hold."""
+    """Return a patched assign that ignores symbolic tensors, which a variable cannot store."""
 
     def assign_value(variable: Variable, value: Any) -> Any:
         return value if isinstance(value, keras.KerasTensor) else assign(variable, value)
@@ -138,7 +142,7 @@ def skip_assignments(assign: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def admit_tensors(method: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Admit symbolic tensors as the right operand of a variable, which Keras hands to its backend."""
+    """Return a patched operator of variables that accepts symbolic tensors, which Keras' backend does not."""
 
     def operate(variable: Variable, other: Any) -> Any:
         if isinstance(other, keras.KerasTensor):
@@ -149,7 +153,7 @@ def admit_tensors(method: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def pass_tensors(draw: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass symbolic tensors by a function of random numbers, which leaves them what they are."""
+    """Return a patched random function that returns symbolic tensors unchanged."""
 
     def operate(inputs: Any, *args: Any, **keywords: Any) -> Any:
         return inputs if isinstance(inputs, keras.KerasTensor) else draw(inputs, *args, **keywords)
@@ -158,7 +162,7 @@ def pass_tensors(draw: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def find_tensors(value: Any) -> list[Tensor]:
-    """Find the symbolic tensors in something."""
+    """Return the symbolic tensors in nested lists, tuples and dictionaries."""
     if isinstance(value, keras.KerasTensor):
         return [value]
     if isinstance(value, dict):
@@ -169,14 +173,14 @@ def find_tensors(value: Any) -> list[Tensor]:
 
 
 def has_others(value: Any) -> bool:
-    """Return whether there is something in a structure that is no symbolic tensor."""
+    """Return whether a structure contains anything but symbolic tensors and None."""
     return any(not isinstance(one, keras.KerasTensor | None) for one in keras.tree.flatten(value))
 
 
 class State:
-    """What calls of a model's layers may change: attributes, and the collections that they are.
+    """Saves and restores what calls of a model's layers may change: attributes and collections in them.
 
-    Most models call none that changes anything: it is noted when the first comes that may.
+    Most models call no layer that may change anything, so the state is saved only before the first that may.
     """
 
     def __init__(self, root: Layer) -> None:
@@ -186,7 +190,7 @@ class State:
         self._sets: list[tuple[set[Any], set[Any]]] = []
 
     def note(self) -> None:
-        """Note what everything is, unless that was done."""
+        """Save the state, unless it is already saved."""
         if self._mappings:
             return
         seen: set[int] = set()
@@ -196,7 +200,7 @@ class State:
                 self._note_collection(value, seen)
 
     def _note_collection(self, value: Any, seen: set[int], depth: int = 0) -> None:
-        """Note what a collection holds, and what those in it do."""
+        """Save the items of a collection and of the collections in it."""
         if not isinstance(value, dict | list | set) or id(value) in seen or depth > MAX_DEPTH:
             return
         seen.add(id(value))
@@ -211,10 +215,10 @@ class State:
             self._note_collection(item, seen, depth + 1)
 
     def put_back(self) -> None:
-        """Put everything back that was noted."""
+        """Restore the saved state."""
         for value, items in self._lists:
             if len(value) != len(items) or any(map(operator.is_not, value, items)):
-                list.__setitem__(value, slice(None), items)  # past what Keras does with lists of layers
+                list.__setitem__(value, slice(None), items)  # bypasses Keras' tracking of lists of layers
         for members, kept in self._sets:
             if members != kept:
                 set.clear(members)
@@ -226,7 +230,7 @@ class State:
 
 @contextmanager
 def keep_state(root: Layer) -> Iterator[State]:
-    """Put back what calls may change: the state of a model, once noted, and what is global."""
+    """Restore a model's state, if saved, and global state after a block."""
     state = State(root)
     with _LOCK, keep_generators():
         try:
@@ -236,7 +240,7 @@ def keep_state(root: Layer) -> Iterator[State]:
 
 
 def put_back(mapping: dict[Any, Any], entries: dict[Any, Any]) -> None:
-    """Put back the entries of a dictionary, in order; one that did not change is not touched."""
+    """Restore the entries of a dictionary and their order, if they have changed."""
     if list(mapping) == list(entries) and all(map(operator.is_, mapping.values(), entries.values())):
         return
     dict.clear(mapping)
@@ -245,7 +249,7 @@ def put_back(mapping: dict[Any, Any], entries: dict[Any, Any]) -> None:
 
 @contextmanager
 def keep_generators() -> Iterator[None]:
-    """Put back the global generators, and how far Keras has counted names."""
+    """Restore the global random generators and Keras' name counters after a block."""
     counters = dict(global_state.get_global_attribute(COUNTERS, {}))
     generator = global_state.get_global_attribute(GENERATOR)
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what a call may use

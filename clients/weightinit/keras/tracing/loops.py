@@ -1,4 +1,7 @@
-"""Loops: what a model calls several times, moment by moment or element by element, called once."""
+"""Trace layers and functions that a model calls repeatedly, over time steps or elements, by one call.
+
+The output of a step has a MOVE node to the output of the whole; a state ends at "the next step".
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,16 +24,16 @@ from weightinit.keras.tracing.recording import (
     name_operation,
 )
 
-# Layers by the id, and why they could not be followed.
+# Layers that could not be followed and the reasons, by id of the layer.
 Failures = dict[int, tuple[Layer, str]]
 
 
-# Operations that are given functions, and call each once for each element, or one of them.
+# Operations that call functions for each element, or call one of several functions.
 CALLING = frozenset(["cond", "foriloop", "map", "scan", "switch", "vectorizedmap", "whileloop"])
 
 
 class Unroller(Recorder, ABC):
-    """Calls once what goes along an axis or is called in a loop. `opaque` are layers that do not show it."""
+    """Traces a single step of loops. `opaque` has the layers that could not be followed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,12 +43,12 @@ class Unroller(Recorder, ABC):
     def call_layer(
         self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
     ) -> Any:
-        """Call a layer on symbolic tensors. `known` are its outputs where a model's graph has them."""
+        """Call a layer on symbolic tensors. `known` are its outputs if a model's graph has them."""
 
     def call_functions(self, operation: Operation, args: tuple[Any, ...]) -> Any:  # noqa: PLR0911 - a case each
-        """Call once each function that an operation of control flow is given.
+        """Call once each function that a control flow operation takes.
 
-        A loop that calls one again on what it has made calls it twice: what follows then is seen, too.
+        The body of a loop is called twice, so that what follows in the next iteration is seen.
         """
         match name_operation(operation), args:
             case "cond", (_, *branches):
@@ -70,28 +73,28 @@ class Unroller(Recorder, ABC):
                 raise TypeError(f"{describe(operation)} is not known")
 
     def _choose(self, results: list[Any], label: str) -> Any:
-        """Go on with the first of several results: where the others end is no place that is seen."""
+        """Continue with the first of several results; the others end at an unseen place."""
         self.add_end(find_tensors(results[1:]), Role.PRODUCT, f"another branch of {label}")
         return results[0]
 
     def _unstack(self, elements: Any) -> Any:
-        """Take one element along the first axis."""
+        """Return one element along the first axis."""
         return self._move(lambda one: make_tensor(one.shape[1:], one.dtype), elements)
 
     def _stack(self, outputs: Any, elements: Any) -> Any:
-        """Put as many outputs as there are elements along the first axis."""
+        """Return as many outputs along the first axis as there are elements."""
         length = find_tensors(elements)[0].shape[0]
         return self._move(lambda one: make_tensor((length, *one.shape), one.dtype), outputs)
 
     def _move(self, make: Callable[[Tensor], Tensor], tensors: Any) -> Any:
-        """Make other tensors of some, and note that their elements were moved there."""
+        """Return new tensors for given ones, connected by MOVE nodes."""
         moved = map_tensors(make, tensors)
         for source, made in zip(find_tensors(tensors), find_tensors(moved), strict=True):
             self.link(Role.MOVE, [source], [made], "a part along the first axis")
         return moved
 
     def call_in_time(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
-        """Call a layer that goes along the second axis, moment by moment."""
+        """Call a layer over time steps (the second axis) for a single step."""
         if isinstance(layer, layers.TimeDistributed):
             return self._call_distributed(layer, args[0])
         outputs = layer.compute_output_spec(*args, **keywords) if known is None else known
@@ -103,7 +106,7 @@ class Unroller(Recorder, ABC):
         return outputs
 
     def _call_directions(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
-        """Call both layers of Bidirectional."""
+        """Call both layers of a Bidirectional layer."""
         half = len(given) // 2
         ways = [(layer.forward_layer, given[1 : half + 1]), (layer.backward_layer, given[half + 1 :])]
         found = [
@@ -122,7 +125,7 @@ class Unroller(Recorder, ABC):
             self.link(Role.MOVE, inputs, [output], describe(layer))
 
     def _call_distributed(self, layer: Layer, inputs: Tensor) -> Tensor:
-        """Call the layer inside of TimeDistributed on one moment of what that is called on."""
+        """Call the layer inside TimeDistributed on a single time step."""
         moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
         self.link(Role.MOVE, [inputs], [moment], describe(layer))
         output = find_tensors(self.call_layer(layer.layer, (moment,), {}))[0]
@@ -131,7 +134,7 @@ class Unroller(Recorder, ABC):
         return made
 
     def _call_recurrent(self, layer: Layer, given: list[Tensor], made: list[Tensor]) -> None:
-        """Call the cell of a recurrent layer on one moment; its states go to the next one."""
+        """Call the cell of a recurrent layer on one time step; its states end at the next one."""
         inputs = given[0]
         moment = make_tensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
         self.link(Role.MOVE, [inputs], [moment], describe(layer))
@@ -156,12 +159,12 @@ class Unroller(Recorder, ABC):
 
 
 def repeat(body: Callable[[Any], Any], state: Any) -> Any:
-    """Call the body of a loop twice: what follows in the next round is seen then."""
+    """Call the body of a loop twice, so that what follows in the next iteration is seen."""
     return body(body(state))
 
 
 def map_tensors(make: Callable[[Tensor], Tensor], tensors: Any) -> Any:
-    """Make a tensor of each tensor in a structure. Raises TypeError where it holds something else."""
+    """Apply `make` to each tensor of a structure. Raises TypeError for anything else in it."""
 
     def convert(one: Any) -> Tensor:
         if not hasattr(one, "shape") or not hasattr(one, "dtype"):

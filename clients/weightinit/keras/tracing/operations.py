@@ -1,8 +1,8 @@
-"""Operations: what each of Keras' does to a signal on its way from a kernel to the next one.
+"""Tables of Keras' operations: the role of each in a graph (see `adapters.flow.graph.Role`).
 
-Functions of keras.ops, their classes and layers go by one name, that of the class, folded. A test holds the
-table to all operations and layers that Keras has, so that a new one is not forgotten. What the table has not
-is opened, if it is a layer, and else unknown, not nothing.
+Functions of keras.ops, their classes and layers share one normalized name, that of the class. A test compares
+the table with all operations and layers of Keras, so that a new one is not missed. A layer that is not in the
+table is traced by its call; an operation that is not has the role UNKNOWN.
 """
 
 import re
@@ -80,7 +80,7 @@ _ROWS: dict[Role, str] = {
         isin lcm linspace logspace multihot nanargmax nanargmin ndim nonzero onehot searchsorted size
         stringlookup textvectorization unique unravelindex
     """,
-    # Nobody can say in general what becomes of a signal here.
+    # The effect on a signal is not known in general.
     Role.UNKNOWN: """
         associativescan augmix autocontrast cholesky choleskyinverse cond
         contrastlimitedadaptivehistogramequalization cumprod det eig eigh equalization flaxlayer foriloop
@@ -95,7 +95,7 @@ _ROWS: dict[Role, str] = {
 
 ROLES: dict[str, Role] = {name: role for role, names in _ROWS.items() for name in names.split()}
 
-# Operations that are activations by themselves, and the service's name for each.
+# Operations that are activations, and the service's name for each.
 ACTIVATIONS = {
     "celu": "celu",
     "elu": "elu",
@@ -126,13 +126,13 @@ ACTIVATIONS = {
     "tanhshrink": "tanh_shrink",
     "threshold": "threshold",
 }
-# What else a ReLU of Keras may be: a leaky one, or one with an upper end.
+# Arguments of Keras' ReLU that make it a leaky one, or one with an upper limit, with their defaults.
 RELU_ARGUMENTS = {"negative_slope": 0.0, "max_value": None, "threshold": 0.0}
 
-# Products that add up elements of one operand, weighed by the other.
+# Products that sum elements of one operand, weighted by the other.
 MIXES = frozenset(["conv", "convtranspose", "depthwiseconv", "dot", "einsum", "inner", "matmul", "tensordot"])
 
-# What makes tensors of one value, and the value.
+# Functions that return constant tensors, and the value.
 FILLS = {"zeroslike": 0.0, "oneslike": 1.0}
 
 
@@ -143,13 +143,13 @@ def make_node(
     arguments: tuple[Structure, ...],
     keywords: dict[str, Structure],
 ) -> Node:
-    """Make the node of an operation of a folded name; in its arguments nodes stand for tensors."""
+    """Return the node of an operation, by its normalized name; nodes in the arguments stand for tensors."""
     inputs = tuple(dict.fromkeys(find_nodes((arguments, keywords))))
     role = ROLES.get(name, Role.UNKNOWN)
     tensor: Any = None
     if name == "einsum" and len(inputs) == 1:
         role = Role.MOVE  # it only permutes or sums
-    if name in FILLS or name == "fulllike":  # of the shape of another, and not of its values
+    if name in FILLS or name == "fulllike":  # it uses the shape of an input, but not its values
         value = next(
             (one for one in (*arguments[1:], *keywords.values()) if isinstance(one, int | float)), None
         )
@@ -158,7 +158,7 @@ def make_node(
     if role is Role.PRODUCT:
         parameters = collect_parameters(inputs)
         if name in MIXES and not any(source.is_constant for source in inputs):
-            role = Role.MIX  # what a constant was computed from is not known: from a kernel, perhaps
+            role = Role.MIX  # a constant may have been computed from a kernel
     elif inputs and all(source.role is Role.IGNORED for source in inputs):
         role = Role.IGNORED  # arithmetic with sizes
     elif inputs and all(source.is_constant or source.role is Role.IGNORED for source in inputs):
@@ -177,7 +177,7 @@ def make_node(
 
 
 def name_activation(operation: Operation, name: str) -> str | None:
-    """Name the activation that an operation is; None where its values have to tell, or it is none.
+    """Return the name of an operation's activation; None if its values determine it, or it is none.
 
     >>> import keras
     >>> name_activation(keras.layers.ELU(), "elu"), name_activation(keras.layers.ReLU(6.0), "relu")
@@ -191,7 +191,7 @@ def name_activation(operation: Operation, name: str) -> str | None:
 
 
 def spell(name: str) -> str:
-    """Spell the name of a class as that of a function.
+    """Convert the name of a class to that of a function.
 
     >>> spell("HardSigmoid"), spell("ReLU"), spell("Conv2D")
     ('hard_sigmoid', 'relu', 'conv2d')

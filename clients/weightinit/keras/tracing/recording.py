@@ -1,4 +1,4 @@
-"""Recording: the graph of a model, made of what is called on symbolic tensors."""
+"""Record the graph of a model from calls on symbolic tensors."""
 
 import inspect
 import re
@@ -14,26 +14,26 @@ from weightinit.keras.tracing.interception import find_tensors
 from weightinit.keras.tracing.operations import make_node, spell
 from weightinit.keras.tracing.uses import find_axis
 
-# What a length is taken for that is not known until the model is called.
+# The length used for an unknown length, and for an unknown batch size.
 UNKNOWN_LENGTH = 8
 BATCH = 2
 
 
 class Recorder:
-    """The nodes of a graph, in order, and the symbolic tensors that they stand for."""
+    """The nodes of a graph, in order of execution, and the symbolic tensors that they represent."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.place = ""  # that of what is called, for people
-        self._tensors: dict[int, tuple[Node, Tensor]] = {}  # the tensor is kept, so that its id is
+        self.place = ""  # where the current call is, for messages
+        self._tensors: dict[int, tuple[Node, Tensor]] = {}  # keeps the tensor, and so its id, alive
 
     def add_inputs(self, tensors: Sequence[Tensor]) -> None:
-        """Add tensors that come from outside."""
+        """Add nodes for tensors from outside the graph."""
         for tensor in tensors:
             self.add(Node(0, Role.INPUT, "an input"), [tensor])
 
     def add_end(self, tensors: Sequence[Tensor], role: Role, label: str) -> None:
-        """Add a place where tensors end."""
+        """Add a node at which tensors end."""
         inputs = tuple(dict.fromkeys(map(self.find, tensors)))
         self._append(Node(0, role, label, inputs=inputs))
 
@@ -45,7 +45,7 @@ class Recorder:
         outputs: Any,
         call: Callable[..., Any] | None = None,
     ) -> Any:
-        """Record an operation or a layer that is one, and return its outputs. `call` computes them."""
+        """Record an operation or layer as a node, and return its outputs. `call` computes them."""
         name = name_operation(operation)
         arguments, named = self.replace(args), self.replace(keywords)
         made = find_tensors(outputs)
@@ -65,13 +65,13 @@ class Recorder:
     def link(
         self, role: Role, sources: Sequence[Tensor], outputs: Sequence[Tensor], label: str, why: str = ""
     ) -> None:
-        """Add tensors that come of others in some way that a role says."""
+        """Add nodes with a given role for tensors derived from others."""
         inputs = tuple(dict.fromkeys(map(self.find, sources)))
         for tensor in outputs:
             self.add(Node(0, role, label, inputs=inputs, why=why), [tensor])
 
     def add(self, node: Node, tensors: Sequence[Tensor]) -> None:
-        """Add a node that stands for tensors."""
+        """Add a node that represents tensors."""
         self._append(node)
         for tensor in tensors:
             node.shape = fill_shape(tensor.shape)
@@ -80,13 +80,13 @@ class Recorder:
             self._tensors[id(tensor)] = node, tensor
 
     def find(self, tensor: Tensor) -> Node:
-        """Find the node of a tensor; one that is new comes from outside."""
+        """Return the node of a tensor; a tensor without a node becomes an input."""
         if id(tensor) not in self._tensors:
             self.add_inputs([tensor])
         return self._tensors[id(tensor)][0]
 
     def forget(self, count: int) -> None:
-        """Forget all but the first nodes: what was recorded of a call that failed."""
+        """Remove all nodes after the first `count`, which a failed call recorded."""
         gone = set(self.nodes[count:])
         del self.nodes[count:]
         for node in self.nodes:
@@ -95,7 +95,7 @@ class Recorder:
         self._tensors = {key: kept for key, kept in self._tensors.items() if kept[0] not in gone}
 
     def replace(self, value: Any) -> Structure:
-        """Replace the tensors of an argument by nodes, those of the backend by constants."""
+        """Replace the symbolic tensors of an argument by nodes, and the backend's tensors by constants."""
         if isinstance(value, keras.KerasTensor):
             return self.find(value)
         if isinstance(value, tuple | list):
@@ -128,7 +128,7 @@ class Recorder:
 
 
 def fill_shape(shape: Sequence[int | None]) -> tuple[int, ...]:
-    """Fill a shape with lengths where they are not known.
+    """Return a shape with numbers for unknown lengths.
 
     >>> fill_shape((None, None, 3))
     (2, 8, 3)
@@ -138,12 +138,12 @@ def fill_shape(shape: Sequence[int | None]) -> tuple[int, ...]:
 
 
 def make_tensor(shape: Sequence[int | None], dtype: str) -> Tensor:
-    """Make a symbolic tensor. Its name is not one that Keras counts."""
+    """Return a symbolic tensor, with a name that does not change Keras' counters."""
     return keras.KerasTensor(tuple(shape), dtype, name="tensor")
 
 
 def call_completed(layer: Layer, training: bool, /, *args: Any, **keywords: Any) -> Any:  # noqa: FBT001
-    """Call a layer, with the keywords that Keras gives by itself."""
+    """Call a layer with the arguments that Keras adds itself: `training` and masks."""
     signature = inspect.signature(layer.call)
     given = signature.bind_partial(*args, **keywords).arguments
     if "training" in signature.parameters and given.get("training") is None:
@@ -155,12 +155,12 @@ def call_completed(layer: Layer, training: bool, /, *args: Any, **keywords: Any)
 
 
 def find_owner(layer: Operation) -> type:
-    """Find the class that a layer or an operation has its `call` from."""
+    """Return the class that defines the `call` of a layer or operation."""
     return next((kind for kind in type(layer).__mro__ if "call" in vars(kind)), type(layer))
 
 
 def is_own(operation: Operation) -> bool:
-    """Return whether a layer or an operation computes what one of Keras' own does: its call is of Keras."""
+    """Return whether the `call` of a layer or operation is Keras' own."""
     return is_from_keras(find_owner(operation))
 
 
@@ -170,7 +170,7 @@ def is_from_keras(kind: type) -> bool:
 
 
 def name_operation(operation: Operation) -> str:
-    """Return the folded name of an operation: for a layer, of the class that it has its `call` from.
+    """Return the normalized name of an operation; for a layer, that of the class with its `call`.
 
     >>> class Mine(keras.layers.Dropout): pass
     >>> name_operation(Mine(0.1)), name_operation(keras.layers.MaxPooling2D())
@@ -180,13 +180,13 @@ def name_operation(operation: Operation) -> str:
         return ""
     owner = find_owner(operation)
     kinds = type(operation).__mro__
-    # A class of Keras' own may have its call from a base that stands for several of them.
+    # Several Keras classes may share the `call` of a base class.
     first = next((kind for kind in kinds[: kinds.index(owner) + 1] if is_from_keras(kind)), owner)
     return fold(first.__name__)
 
 
 def name_function(function: Any) -> str:
-    """Return the folded name of an activation function of Keras' own; "" for others.
+    """Return the normalized name of a Keras activation function; "" for others.
 
     >>> name_function(keras.activations.hard_silu), name_function(lambda x: x)
     ('hardsilu', '')
@@ -196,7 +196,7 @@ def name_function(function: Any) -> str:
 
 
 def describe(operation: Operation) -> str:
-    """Describe an operation or a layer for people."""
+    """Return the label of an operation or layer for messages."""
     if isinstance(operation, keras.Layer):
         return f"{operation.name} ({type(operation).__name__})"
     if isinstance(operation, keras.Operation):
@@ -205,7 +205,7 @@ def describe(operation: Operation) -> str:
 
 
 def is_elementwise(function: Any, shape: Sequence[int]) -> bool:
-    """Return whether a function works on each element by itself, and on all alike, by trying it."""
+    """Return whether a function is elementwise and the same for all elements, by evaluating it."""
     draws = np.random.default_rng(0)
     first = draws.normal(size=shape).astype("float32")
     some = draws.random(size=shape) < 1 / 2
@@ -225,12 +225,12 @@ def is_elementwise(function: Any, shape: Sequence[int]) -> bool:
 
 
 def explain_failure(layer: Operation, error: Exception) -> str:
-    """Explain why a layer could not be followed: the first sentence of its own error."""
+    """Return why a layer could not be followed: the first sentence of its own error."""
     own = re.split(r"(?:Error|Exception) encountered[^\n]*\n\n", str(error))[-1]
     message = own.strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
     return f"{type(layer).__name__}.call cannot be traced ({message})"
 
 
 def has_layers(layer: Layer) -> bool:
-    """Return whether a layer has others inside it."""
+    """Return whether a layer contains other layers."""
     return next(iter(layer._flatten_layers(include_self=False, recursive=False)), None) is not None  # noqa: SLF001

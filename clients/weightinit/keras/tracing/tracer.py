@@ -1,4 +1,4 @@
-"""Tracing: the graph of a model and of what its layers do inside, by calls on symbolic tensors."""
+"""Trace a model and its layers by calls on symbolic tensors."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -40,7 +40,7 @@ from weightinit.keras.tracing.recording import (
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """The graph of a model. `outside` is the reason that nothing is known of what comes after it, if so."""
+    """The graph of a model. `outside` is the reason why what comes after it is unknown, if it is."""
 
     nodes: list[Node]
     outside: str
@@ -55,9 +55,10 @@ def trace_model(
     batch: Batch = None,
     training: bool = False,
 ) -> Iterator[Traced]:
-    """Trace a built model, then each layer inside of what could not be followed; note that, and why.
+    """Trace a built model, then each layer inside those that could not be followed.
 
-    Raises ModelRejected where the model cannot be called on a batch.
+    `failures` receives the latter, with the reasons. Raises ModelRejected if the model cannot be called on a
+    batch.
     """
     tracer = Tracer(state, training=training)
     with intercept(tracer):
@@ -73,9 +74,9 @@ def trace_model(
 
 
 class Tracer(Unroller):
-    """Calls layers on symbolic tensors, and records what they do; `opaque` are those that do not show it.
+    """Calls layers on symbolic tensors and records a graph; `opaque` has layers that cannot be followed.
 
-    The state of the model is noted before code of its author's runs.
+    The state of the model is saved before custom code runs.
     """
 
     def __init__(self, state: State, *, training: bool) -> None:
@@ -84,7 +85,7 @@ class Tracer(Unroller):
         self._training = training
 
     def call_root(self, root: Layer, batch: Batch = None) -> None:
-        """Call a model on inputs like those of a batch, or of the shapes that it was built for."""
+        """Call a model on inputs like a batch, or of the shapes that it was built for."""
         why = f"the inputs of {type(root).__name__} are not known"
         for args, keywords in list_inputs(root, batch):
             self.forget(0)
@@ -107,7 +108,7 @@ class Tracer(Unroller):
     def call_layer(
         self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
     ) -> Any:
-        """Call a layer on symbolic tensors. `known` are its outputs where a model's graph has them."""
+        """Call a layer on symbolic tensors. `known` are its outputs if a model's graph has them."""
         if not is_from_keras(type(layer)):
             self._state.note()
         functional = find_functional(layer)
@@ -118,7 +119,7 @@ class Tracer(Unroller):
         return self._open(layer, args, keywords, known)
 
     def _call_own(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
-        """Call a layer of Keras' own."""
+        """Call one of Keras' own layers."""
         if isinstance(layer, layers.Activation):
             return self._activate(layer.activation, args[0], describe(layer))
         if isinstance(layer, layers.TimeDistributed | layers.Bidirectional | layers.RNN):
@@ -135,7 +136,7 @@ class Tracer(Unroller):
     def call_operation(
         self, operation: Operation, args: tuple[Any, ...], keywords: dict[str, Any], known: Any = None
     ) -> Any:
-        """Call an operation that is no layer."""
+        """Call an operation that is not a layer."""
         if hasattr(operation, "_nodes_by_depth"):
             return self._run_functional(operation, args[0])
         if not is_own(operation):
@@ -154,7 +155,7 @@ class Tracer(Unroller):
         return operation.compute_output_spec(*args, **keywords) if known is None else known
 
     def _open(self, layer: Operation, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
-        """Follow the call of a layer; where that fails, take it as one operation, and note why."""
+        """Follow a layer's call; if that fails, add it as one node and record why."""
         count = len(self.nodes)
         self._state.note()
         call = partial(call_completed, layer, self._training)
@@ -180,7 +181,7 @@ class Tracer(Unroller):
         return outputs
 
     def _try(self, function: Any, label: str, tensor: Tensor, why: str) -> Tensor:
-        """Try by its values whether a function that takes no symbolic tensors works on each element."""
+        """Add a node for a function that fails on symbolic tensors; ELEMENTWISE if its values show that."""
         made = copy_tensor(tensor)
         if not is_elementwise(function, fill_shape(tensor.shape)):
             self.link(Role.UNKNOWN, [tensor], [made], label, why)
@@ -190,7 +191,7 @@ class Tracer(Unroller):
         return made
 
     def _activate(self, activation: Activation, tensor: Tensor, label: str = "") -> Tensor:
-        """Apply an activation, a function or a layer, to a tensor."""
+        """Apply an activation, a function or layer, to a tensor."""
         if activation is None or activation is keras.activations.linear:
             return tensor
         if isinstance(activation, keras.Layer):
@@ -218,7 +219,7 @@ class Tracer(Unroller):
         return found
 
     def _call_kernel(self, layer: Layer, args: tuple[Any, ...], keywords: dict[str, Any], known: Any) -> Any:
-        """Record a layer that has kernels, and apply the activation that it keeps."""
+        """Add a node for a layer with kernels, and apply its activation."""
         given = find_tensors((args, keywords))
         if known is not None:
             made = find_tensors(known)[0]
@@ -228,7 +229,7 @@ class Tracer(Unroller):
             made = copy_tensor(find_tensors(layer.compute_output_spec(*args, **keywords))[0])
         kernels = ((one, find_kernel(layer, one.name)) for one in layer.weights)
         keys = frozenset(id(one) for one, kernel in kernels if kernel is not None and kernel.activated)
-        # The table is the kernel of the way back.
+        # In reverse, the table is the kernel.
         if keywords.get("reverse") and isinstance(layer, layers.ReversibleEmbedding) and layer.tie_weights:
             keys |= {id(one) for one in layer.weights if one.name == "embeddings"}
         inputs = tuple(dict.fromkeys(map(self.find, given)))
@@ -237,7 +238,7 @@ class Tracer(Unroller):
         return self._activate(getattr(layer, "activation", None), made)
 
     def _run_functional(self, model: Operation, inputs: Any) -> Any:
-        """Run the graph of a functional model on tensors of its own shapes."""
+        """Run the graph of a functional model on new tensors of its own shapes."""
         known = dict(zip(map(id, model.inputs), order_inputs(model, inputs), strict=True))
         for depth in sorted(model._nodes_by_depth, reverse=True):  # noqa: SLF001 - no public way
             for node in model._nodes_by_depth[depth]:  # noqa: SLF001

@@ -1,4 +1,7 @@
-"""Uses: the axes of a kernel that no known layer has, by the product that applies it."""
+"""Find the axes of a kernel that no known layer has, from the product that uses it.
+
+The letters of a layout: O outputs, I inputs, G groups, D, H, W spatial axes, B stacked kernels.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,17 +12,17 @@ import numpy as np
 from weightinit.adapters.flow.graph import Node
 from weightinit.keras.layers import Operation, Variable
 
-# The letters of the axes of a convolution's field, by their number.
+# The letters of a convolution's spatial axes, by their number.
 FIELDS = {1: "W", 2: "HW", 3: "DHW"}
 # The letters of a convolution's last axes.
 CONVOLUTIONS = {"Conv": "IO", "ConvTranspose": "OI", "DepthwiseConv": "GO"}
 
-# How far a cast to bfloat16 takes a number, in proportion.
+# The relative error of a cast to bfloat16.
 CAST = 2**-8
 
 
 def find_letters(product: Node, variable: Variable) -> str:
-    """Find the letters of a variable's axes, by the product that applies it: "" where they are not known."""
+    """Return the letters of a variable's axes, from the product that uses it; "" if unknown."""
     operation = getattr(product.call, "__self__", None)
     for place, operand in enumerate(product.arguments):
         if isinstance(operand, Node) and operand.tensor is variable:
@@ -30,9 +33,9 @@ def find_letters(product: Node, variable: Variable) -> str:
 
 
 def is_transposed(product: Node, variable: Variable) -> bool:
-    """Return whether a product applies a matrix by its columns, so that it sums over the last axis.
+    """Return whether a product sums over the last axis of a matrix.
 
-    What Keras computes of a variable alone, such as its transpose, is a constant that its values tell.
+    A value computed from a variable alone, such as its transpose, is a constant, recognized by its values.
     """
     if id(variable) in product.parameters:
         return product.call is None or find_letters(product, variable) == "OI"
@@ -53,12 +56,12 @@ def is_transposed(product: Node, variable: Variable) -> bool:
 
 
 def is_computed(operand: Node, shape: tuple[int, int]) -> bool:
-    """Return whether an operand is a constant of the shape of a matrix, or of its transpose."""
+    """Return whether an operand is a constant of the shape of a matrix or its transpose."""
     return operand.is_constant and operand.tensor is not None and operand.shape in (shape, shape[::-1])
 
 
 def spell_operand(operation: Operation, place: int, rank: int, others: Sequence[Any]) -> str:
-    """Spell the letters of the operand of an operation at a place; "" where the operation is not known."""
+    """Return the letters of an operation's operand at a position; "" if the operation is not known."""
     other = others[0].shape if len(others) == 1 and isinstance(others[0], Node) else None
     match type(operation).__name__:
         case "Matmul" if other is not None and rank >= 2:
@@ -76,7 +79,7 @@ def spell_operand(operation: Operation, place: int, rank: int, others: Sequence[
 
 
 def spell_einsum(equation: str, place: int) -> str:
-    """Spell the letters of an operand of einsum.
+    """Return the letters of an operand of einsum; "" if unknown.
 
     >>> spell_einsum("ebi,eio->ebo", 1), spell_einsum("oi,...i->...o", 0), spell_einsum("...i,i...->...", 1)
     ('BIO', 'OI', '')
@@ -90,7 +93,7 @@ def spell_einsum(equation: str, place: int) -> str:
 
 
 def spell_contraction(axes: Any, place: int, rank: int) -> str:
-    """Spell the letters of an operand of tensordot, whose axes are summed over or not.
+    """Return the letters of an operand of tensordot: I for summed axes, O for others.
 
     >>> spell_contraction(1, 1, 3), spell_contraction([[2], [1]], 1, 2)
     ('IOO', 'OI')
@@ -104,7 +107,7 @@ def spell_contraction(axes: Any, place: int, rank: int) -> str:
 
 
 def find_axis(product: Node) -> int:
-    """Find the axis of a product along which the outputs of its kernel lie."""
+    """Return the axis of a product's result along which the outputs of its kernel lie."""
     operation: Operation = getattr(product.call, "__self__", None)
     operands = [one for one in product.arguments if isinstance(one, Node)]
     place = next((at for at, one in enumerate(operands) if one.is_constant and one.parameters), 1)
