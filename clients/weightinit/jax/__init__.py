@@ -1,4 +1,4 @@
-"""JAX: initializers with JAX's signature, arrays over devices, and pytrees, over the client."""
+"""Initialize JAX arrays and pytrees from the service, on any devices, and with JAX's own interface."""
 
 from weightinit.adapters.report import Report, Row
 from weightinit.adapters.rules import ModelRejected

@@ -1,4 +1,8 @@
-"""Activations: a model is traced, at inputs that are given or guessed, and followed from its kernels."""
+"""Find how a model uses its kernels, and which activation follows each.
+
+The model is traced by JAX, with inputs that are given or guessed; `tracing` records the graph, and
+`adapters.flow` analyses it.
+"""
 
 import itertools
 import math
@@ -22,13 +26,13 @@ from weightinit.jax.tracing.recording import Traced, record
 from weightinit.jax.tracing.uses import Application, Use, Uses
 from weightinit.jax.walk import Leaf, is_abstract
 
-# The lengths of images and sequences that are tried, where the inputs are guessed.
+# Lengths of images and sequences that are tried when inputs are guessed.
 LENGTHS = (32, 28, 224)
 MAX_TRIALS = 200
 
 
 class ActivationFinder:
-    """How the kernels of a model are used, and which activations follow. It is traced when that is needed."""
+    """Finds how the kernels of a model are used and which activations follow. Traces on first use."""
 
     def __init__(self, opened: OpenedModel) -> None:
         self._opened = opened
@@ -36,10 +40,10 @@ class ActivationFinder:
 
     @cached_property
     def uses(self) -> Uses | None:
-        """How a model uses its leaves; None where it is a bare tree, or its inputs cannot be guessed.
+        """The uses of a model's leaves; None for a bare tree, or if its inputs cannot be guessed.
 
-        Of guessed inputs those count under which most kernels are used. Raises ModelRejected where it cannot
-        be traced at inputs that were given.
+        Of the guessed inputs, those under which most kernels are used count. Raises ModelRejected if the
+        model cannot be traced with inputs that were given.
         """
         opened = self._opened
         if opened.function is None:
@@ -66,14 +70,14 @@ class ActivationFinder:
         return best if best is not None and best.layouts else None
 
     def find_use(self, path: str) -> tuple[Use, str] | None:
-        """Find how a kernel is used, and what is not certain of that, if anything; None for no kernel."""
+        """Return how a kernel is used, and a doubt about that or ""; None for a leaf that is not a kernel."""
         use = self.uses.layouts.get(path) if self.uses else None
         if use is None:
             return None
         return self._opened.declarations.settle(path, use, tuple(self._opened.leaves[path].shape))
 
     def find(self, path: str) -> Inference:
-        """Find the activation that follows a kernel: the first of its uses counts, if there are several."""
+        """Return the activation that follows a kernel; of several uses the first counts."""
         if self.uses is None:
             is_bare = self._opened.is_bare
             why = "a tree does not show how it is used" if is_bare else "its inputs could not be guessed"
@@ -97,7 +101,7 @@ class ActivationFinder:
         return fit(each[0], outputs, use[0].groups)
 
     def _infer(self, application: Application, outputs: int) -> Inference:
-        """Infer what follows the outputs of a product that are those of one kernel, or of stacked ones."""
+        """Return what follows the outputs of a product that belong to one kernel, or to stacked ones."""
         node, start, stop = application.node, application.start, application.stop
         count = node.shape[node.axis] if node.shape else 0
         is_stack = stop - start == count and count % outputs == 0
@@ -118,12 +122,12 @@ class ActivationFinder:
 
 
 def join(parts: Sequence[tuple[int, Inference]]) -> list[tuple[int, Inference]]:
-    """Join the parts that parts have themselves."""
+    """Replace parts that consist of parts by these."""
     return [inner for length, one in parts for inner in (one.parts.values() or [(length, one)])]
 
 
 def fit(found: Inference, outputs: Sequence[int], groups: int) -> Inference:
-    """Fit the parts of a kernel to its axes of outputs; one that cannot be cut stays whole."""
+    """Adapt the parts found behind a kernel to its output axes; a kernel that cannot be split stays whole."""
     lengths = [length for length, _ in found.parts.values()]
     inferences = [inference for _, inference in found.parts.values()]
     if not inferences or (groups == 1 and outputs == [sum(lengths)]):
@@ -134,13 +138,13 @@ def fit(found: Inference, outputs: Sequence[int], groups: int) -> Inference:
 
 
 def trace_model(opened: OpenedModel, inputs: tuple[Any, ...]) -> Traced:
-    """Trace a model at inputs."""
+    """Trace a model with inputs, and record its graph."""
     program, paths = trace(opened, inputs)
     return record(program, paths, opened.leaves, read_slope)
 
 
 def read_slope(path: str, leaf: Leaf) -> float | None:
-    """Read a number that the function of a layer depends on: a scalar, or the slopes of a PReLU."""
+    """Return a number that a layer's function depends on: a scalar, or the slopes of a PReLU."""
     is_slope = "slope" in path.rpartition("/")[2]
     if is_abstract(leaf):
         return 0.01 if is_slope else None
@@ -148,7 +152,7 @@ def read_slope(path: str, leaf: Leaf) -> float | None:
 
 
 def guess_inputs(opened: OpenedModel) -> Iterator[jax.ShapeDtypeStruct]:
-    """Guess what a model may be called with, from the modules and the kernels that may be its first."""
+    """Yield possible inputs of a model, from its modules and the kernels that may be its first."""
     shapes: dict[tuple[tuple[int, ...], str], None] = {}
     kernels = {path: tuple(leaf.shape) for path, leaf in opened.leaves.items() if len(leaf.shape) > 1}
     ranks = sorted({len(shape) for shape in kernels.values()}, reverse=True)

@@ -1,4 +1,4 @@
-"""Arrays: weights on the devices of a sharding, each of which gets its own part."""
+"""Create arrays on the devices of a sharding, each of which fetches its own part."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
@@ -24,15 +24,16 @@ def sharded(
     client: Client | None = None,
     **spec: Unpack[SpecFields],
 ) -> jax.Array:
-    """Fetch a tensor onto the devices of a sharding: for each device of this process its part, and no more.
+    """Fetch a tensor onto the devices of a sharding; each device of this process fetches only its part.
 
-    Parts that several devices hold are fetched once. Bits depend on neither devices nor sharding. A
-    PartitionSpec is for the mesh of jax.set_mesh. A sharding must cut axes evenly, or JAX raises ValueError.
+    Parts that several devices hold are fetched once. The bits depend on neither devices nor sharding. A
+    PartitionSpec refers to the mesh of jax.set_mesh. Raises ValueError, from JAX, if the sharding does not
+    divide axes evenly.
 
     Args:
-        shape: the whole tensor's.
-        sharding: where its parts go.
-        client: of the service. Default: the one that the environment configures.
+        shape: the shape of the whole tensor.
+        sharding: the placement of its parts.
+        client: the client that sends the requests. Default: one that the environment configures.
         **spec: seed, name, dtype and layer, as for Client.weights.
     """
     layer = Spec.of(shape, **spec)
@@ -47,7 +48,7 @@ def distribute(
     sharding: Sharding | PartitionSpec,
     read: Callable[[AxisSlices], np.ndarray[Any, Any]],
 ) -> jax.Array:
-    """Make an array over the devices of a sharding of the slices that they hold, each read once."""
+    """Return an array over the devices of a sharding; each of its slices is read once."""
     parts: dict[tuple[tuple[int, int], ...], np.ndarray[Any, Any]] = {}
 
     def fetch(slices: tuple[slice, ...] | None) -> np.ndarray[Any, Any]:
@@ -68,7 +69,7 @@ def is_left(tensor: PlannedTensor) -> bool:
 
 
 def make_leaf(blocks: Sequence[ResolvedTensor], leaf: Leaf, client: Client) -> jax.Array:
-    """Make the array that blocks make up, on the devices of the leaf that it replaces."""
+    """Return the array for the blocks of a leaf, on the devices of the leaf that it replaces."""
     shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
     segments = [block.planned.make_segment(block.spec) for block in blocks]
     kept = [block.planned.make_segment(None) for block in blocks if is_left(block.planned)]
@@ -89,20 +90,20 @@ def make_leaf(blocks: Sequence[ResolvedTensor], leaf: Leaf, client: Client) -> j
 
 
 def take_over(weights: np.ndarray[Any, Any]) -> jax.Array:
-    """Make an array of one that nobody else will write to, of its own memory where the device allows."""
+    """Return a JAX array with the memory of a NumPy array, which must not change, if the device allows it."""
     taken: jax.Array = jax.device_put(weights)
     return taken
 
 
 def name_dtype(dtype: DTypeLike | None) -> str:
-    """Name the dtype that JAX makes of one: its default for None, and no 64 bits unless they are enabled."""
+    """Return the dtype that JAX uses for one: its default for None, and 64 bits only if enabled."""
     wanted = jnp.result_type(float) if dtype is None else dtype
     # Random keys have an extended dtype.
     return str(jax.dtypes.canonicalize_dtype(wanted, allow_extended_dtype=True))
 
 
 def _find_devices(sharding: Sharding | PartitionSpec) -> Sharding:
-    """Return a sharding over the devices of the context's mesh, where it has none of its own."""
+    """Return a sharding; one without devices gets those of the context's mesh."""
     if isinstance(sharding, PartitionSpec):
         return NamedSharding(jax.sharding.get_mesh(), sharding)
     if isinstance(sharding, NamedSharding) and isinstance(sharding.mesh, AbstractMesh):

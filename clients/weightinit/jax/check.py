@@ -1,4 +1,4 @@
-"""Check: the signals and gradients of a model under its present weights, forward and backward."""
+"""`check`: measure the signals and gradients of a model with its current weights."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -27,10 +27,10 @@ Loss = Callable[..., Any]
 def check(model: PyTree, batch: Batch, *, loss: Loss | None = None) -> SignalReport:
     """Run a model forward and backward; return the variances of signals and gradients by layer.
 
-    Every product of a signal and a kernel has a row, named by the kernel's path, and so has every activation
+    Every product of a signal and a kernel has a row, named by the kernel's path, and so does every activation
     that JAX calls by name, in the order of execution. The model and the random generators do not change. A
-    scan with kernels inside is followed step by step. `check` needs no service. Raises ModelRejected if there
-    is nothing to measure, and what the model raises.
+    scan that contains kernels is followed step by step. `check` needs no service. Raises ModelRejected if
+    there is nothing to measure, and what the model raises.
 
     Args:
         model: an NNX module; a Linen module, bound or as (module, variables); an Equinox module, which takes
@@ -58,7 +58,7 @@ def _measure(
     batch: Batch,
     loss: Loss | None,
 ) -> SignalReport:
-    """Interpret the program of a model: once for its signals, and once for their gradients."""
+    """Interpret the traced program of a model, once for its signals and once for their gradients."""
     leaves, treedef = tree_flatten_with_path(opened.tree)
     places = [place for place, (_, leaf) in enumerate(leaves) if hasattr(leaf, "dtype")]
     given, batchdef = jax.tree.flatten(batch)
@@ -94,7 +94,7 @@ def _measure(
     try:
         _, pull = jax.vjp(derive, [jnp.zeros(signal.shape, dtype) for signal, dtype in first.list_probes()])
         (gradients,) = pull(seeds)
-    except Exception as error:  # it ran forward: JAX cannot derive a while_loop, or what has no rule for it
+    except Exception as error:  # an operation without a derivative, such as while_loop
         why = next(iter(str(error).splitlines()), "")
         raise ModelRejected(f"the model cannot be differentiated: {type(error).__name__}: {why}") from error
     for (signal, _), gradient in zip(first.list_probes(), gradients, strict=True):
@@ -106,9 +106,9 @@ def _measure(
 
 
 def excuse(report: SignalReport, interpreter: Interpreter) -> SignalReport:
-    """Return a report without the flags of what is zero by how the model is made, whatever its weights.
+    """Return a report without the flags of values that are zero by construction, whatever the weights.
 
-    The state of a recurrent layer starts at zero: no gradient comes back to what it is multiplied by.
+    The state of a recurrent layer starts at zero, so the kernel that it multiplies gets no gradient.
     """
 
     def is_silent(signal: Signal) -> bool:
@@ -126,9 +126,9 @@ def excuse(report: SignalReport, interpreter: Interpreter) -> SignalReport:
 
 
 def find_axes(program: Program, run: Loss, arrays: list[Any], data: list[Any]) -> Mapping[Any, int]:
-    """Find the axis of samples of what a program makes: that which is longer where there is one sample more.
+    """Return the axis of samples of each variable of a program: the axis that grows with one more sample.
 
-    A function of one sample that is mapped over many may have it anywhere.
+    A function mapped over samples may have it at any position.
     """
     count = next((one.shape[0] for one in data if one.ndim), 0)
     more = [
@@ -146,7 +146,7 @@ def find_axes(program: Program, run: Loss, arrays: list[Any], data: list[Any]) -
 
 
 def compare(program: Program, other: Program, axes: dict[Any, int]) -> None:
-    """Note the axes in which a program has other lengths than one that does the same with more samples."""
+    """Record the axes in which the variables of two otherwise equal programs differ in length."""
     pairs = zip(get_body(program).eqns, get_body(other).eqns, strict=True)
     for equation, alike in pairs:
         for variable, grown in zip(equation.outvars, alike.outvars, strict=True):
@@ -160,7 +160,7 @@ def compare(program: Program, other: Program, axes: dict[Any, int]) -> None:
 
 
 def _make_seeds(outputs: list[Any], outdef: Any, loss: Loss | None) -> list[Any]:  # noqa: ANN401
-    """Make the gradient with respect to each output; of integers there is none."""
+    """Return the gradient with respect to each output; integers have none."""
     places = [place for place, one in enumerate(outputs) if jnp.issubdtype(one.dtype, jnp.inexact)]
     if not places:
         raise ModelRejected("the model returns no floating-point array: there is nothing to differentiate")
@@ -186,7 +186,7 @@ def _make_seeds(outputs: list[Any], outdef: Any, loss: Loss | None) -> list[Any]
 
 @contextmanager
 def _keep_generators() -> Iterator[None]:
-    """Put back the global generators of random and NumPy; JAX has none."""
+    """Restore the global generators of random and NumPy after a block; JAX has none."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's, not ours
     try:
         yield

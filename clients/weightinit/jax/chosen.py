@@ -1,4 +1,4 @@
-"""Chosen: the initializers that the layers of a model were made with, and which of them are defaults."""
+"""Find the initializer of each parameter in a model's layers, and whether it is the library's default."""
 
 import dataclasses
 import inspect
@@ -15,15 +15,15 @@ from weightinit.jax.walk import Leaf, is_abstract
 
 Made = Any  # an initializer, or a number
 
-# Where an argument of a layer ends so, it initializes the parameter that the rest of it names.
+# The suffix of an argument that initializes the parameter named by the rest.
 SUFFIX = "_init"
-# The functions of jax.nn.initializers that give one value.
+# The constant functions of jax.nn.initializers.
 UNIFORM = frozenset(["zeros", "ones", "constant.<locals>.init"])
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A module of Flax: its class, and the initializers that it was made with, by argument."""
+    """A Flax module: its class, and the initializers that it was created with, by argument."""
 
     kind: type
     initializers: Mapping[str, Made]
@@ -31,9 +31,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The initializer of a parameter, and the argument of its layer that has it: `flattened` before it calls.
+    """The initializer of a parameter and the argument of its layer.
 
-    `is_default` says that a library made that choice, and not the author of the model.
+    `is_default` if the library chose it rather than the model's author; `flattened` if the layer flattens the
+    shape before it calls the initializer.
     """
 
     argument: str
@@ -43,14 +44,14 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """What the initializer is called."""
+        """The name of the initializer."""
         if isinstance(self.made, int | float):
             return f"{self.made:g}"
         own = getattr(self.made, "__qualname__", type(self.made).__name__)
         return str(own).split(".<locals>", maxsplit=1)[0]
 
     def read_value(self) -> float | None:
-        """Read the one value that the initializer gives; None where it draws, or gives several."""
+        """Return the constant that the initializer gives; None if it draws or gives several values."""
         if isinstance(self.made, int | float):
             return float(self.made)
         made = inspect.unwrap(self.made) if callable(self.made) else self.made
@@ -63,7 +64,7 @@ class Choice:
 
 @dataclass(slots=True)
 class Choices:
-    """The layers of a model by their paths, as far as these were seen."""
+    """The layers of a model by path, as far as they are known."""
 
     layers: dict[str, Layer] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ class Choices:
         self.layers[path] = Layer(type(module), found)
 
     def find(self, path: str, leaf: Leaf) -> Choice | None:
-        """Find the initializer of a leaf; None where it is not seen."""
+        """Return the initializer of a leaf; None if it is unknown."""
         owner, _, name = path.rpartition("/")
         owners = [owner, owner.removeprefix("params").lstrip("/")]
         layers = [self.layers[one] for one in owners if one in self.layers]
@@ -85,7 +86,7 @@ class Choices:
             if (made := layer.initializers.get(argument)) is not None:
                 made = inspect.unwrap(made) if callable(made) else made
                 return Choice(argument, made, self._is_default(owners, made), flattened)
-        # Layers of NNX do not keep theirs; what it gave them can still be told.
+        # NNX layers do not keep their initializers; ours are recognized by the values.
         remembered = None if is_abstract(leaf) else recall(leaf)
         if remembered is not None:
             return Choice(argument, remembered)
@@ -93,7 +94,7 @@ class Choices:
         return None if default is None else Choice(argument, default, is_default=True)
 
     def _is_default(self, owners: list[str], made: Made) -> bool:
-        """Return whether a layer, or one that it is a part of, has an initializer by default."""
+        """Return whether a layer, or a layer around it, has an initializer as a default."""
         for owner in owners:
             parts = owner.split("/")
             ends = ["/".join(parts[:stop]) for stop in range(len(parts), 0, -1)] + [""]
@@ -104,28 +105,28 @@ class Choices:
 
 
 def list_defaults(kind: type) -> Iterator[Made]:
-    """List the initializers that a class of Flax has by default."""
+    """Yield the default initializers of a Flax class."""
     for name, parameter in list_arguments(kind):
         if name.endswith(SUFFIX) and parameter.default not in {parameter.empty, None}:
             yield parameter.default
 
 
 def list_arguments(kind: type) -> Iterator[tuple[str, inspect.Parameter]]:
-    """List the arguments that a class is made with, as far as Flax says them."""
+    """Yield the arguments of a class's constructor that Flax defines."""
     for one in kind.__mro__:
         if one.__module__.startswith("flax.") and "__init__" in vars(one):
             yield from inspect.signature(vars(one)["__init__"]).parameters.items()
 
 
 def find_number(kind: type, argument: str) -> float | None:
-    """Find the number that a class of Flax has by default, as a PReLU has; None where it is none."""
+    """Return the default number of an argument of a Flax class, as in PReLU; None if it is not a number."""
     found = (parameter.default for name, parameter in list_arguments(kind) if name == argument)
     default = next(found, None)
     return float(default) if isinstance(default, int | float) else None
 
 
 def spell(made: Made) -> object:
-    """Spell an initializer: two that are made alike are spelled alike."""
+    """Return a description of an initializer, equal for initializers created with equal arguments."""
     if not inspect.isfunction(made):
         return made if isinstance(made, int | float | Initializer) else id(made)
     held = inspect.getclosurevars(made).nonlocals
@@ -134,7 +135,7 @@ def spell(made: Made) -> object:
 
 @contextmanager
 def watch(choices: Choices) -> Iterator[None]:
-    """Watch the modules of Linen while they are traced: they are made anew by each call."""
+    """Record the Linen modules that are called within a block; each call creates them anew."""
     linen = sys.modules.get("flax.linen")
 
     def note(call: Callable[..., Any], args: Any, keywords: Any, context: Any) -> Any:  # noqa: ANN401

@@ -1,4 +1,7 @@
-"""Declarations: the shapes that layers have for their own kernels, where those of a model are stacked."""
+"""Read the kernel shapes that layers declare, to recognize the axes of stacked kernels.
+
+A leaf may hold the kernels of several equal layers (vmap, scan). A declaration is the shape of one of them.
+"""
 
 import itertools
 import sys
@@ -20,7 +23,7 @@ AMBIGUOUS = "One of its axes may be of stacked kernels or of outputs, which a pr
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """The shape that a layer has for a kernel. `is_own` says that the library defines its axes."""
+    """The declared shape of a kernel. `is_own` if the library defines the meaning of its axes."""
 
     shape: Shape
     is_own: bool = False
@@ -28,20 +31,20 @@ class Declaration:
 
 @dataclass(slots=True)
 class Declarations:
-    """What the layers of a model declare, by the paths of their kernels, or by the ends of these."""
+    """The declarations of a model's layers, by the paths of their kernels or by the ends of paths."""
 
     known: dict[str, set[Declaration]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, Declaration]]) -> Self:
-        """Make the declarations of paths."""
+        """Return the declarations for pairs of path and declaration."""
         made = cls()
         for path, declaration in pairs:
             made.add(path, declaration)
         return made
 
     def add(self, path: str, declaration: Declaration) -> None:
-        """Add what a layer declares: where a lifted one calls itself, the innermost counts."""
+        """Add a declaration; of nested calls of a lifted layer, the innermost counts."""
         found = self.known.setdefault(path, set())
         if all(len(one.shape) > len(declaration.shape) for one in found):
             found.clear()
@@ -49,17 +52,18 @@ class Declarations:
             found.add(declaration)
 
     def find(self, path: str) -> Declaration | None:
-        """Find what is declared for a leaf: by the longest end of its path; None where two disagree."""
+        """Return the declaration for a leaf, by the longest matching end of its path; None if two differ."""
         parts = path.split("/")
         ends = ("/".join(parts[first:]) for first in range(len(parts)))
         found = next((self.known[end] for end in ends if end in self.known), set[Declaration]())
         return next(iter(found)) if len(found) == 1 else None
 
     def settle(self, path: str, use: Use, shape: Shape) -> tuple[Use, str]:
-        """Settle which axes of a kernel are of stacked ones; with the doubt that is left, if any.
+        """Return a kernel's use with the axes of stacked kernels marked B, and a doubt about them or "".
 
-        A product with an input that the kernels of a stack share shows their axis as one of outputs. Where
-        nothing is declared, it is taken for that of a stack in front of the inputs, and for outputs behind.
+        In a product with an input that all kernels of a stack share, their axis looks like one of outputs.
+        Without a declaration, it is assumed to be of a stack if it is in front of the inputs, and of outputs
+        otherwise.
         """
         letters, declared = use.layout, self.find(path)
         if declared is not None and (stacked := find_stacked(shape, declared.shape, letters)) is not None:
@@ -75,7 +79,7 @@ class Declarations:
 
 
 def find_stacked(shape: Shape, inner: Shape, letters: str) -> tuple[int, ...] | None:
-    """Find the axes of a stack: without them the shape is that of one kernel. None where that cannot be.
+    """Return the axes of a stack, without which a shape is that of one kernel; None if there are none such.
 
     >>> find_stacked((12, 5, 7), (5, 7), "OIO"), find_stacked((5, 5, 7), (5, 7), "IOO")
     ((0,), (1,))
@@ -90,18 +94,18 @@ def find_stacked(shape: Shape, inner: Shape, letters: str) -> tuple[int, ...] | 
     return None
 
 
-# --- where layers say it --------------------------------------------------------------------------
+# --- declarations of each library ----------------------------------------------------------------
 
 
 def read_nnx(modules: Mapping[str, Module]) -> Iterator[tuple[str, Declaration]]:
-    """Read the shapes that layers of NNX declare, by the paths of their kernels."""
+    """Yield the kernel shapes that NNX layers declare, with the paths of the kernels."""
     for path, module in modules.items():
         if shape := read_kernel_shape(module):
             yield f"{path}/kernel".lstrip("/"), Declaration(shape, is_own(module))
 
 
 def read_kernel_shape(module: Module) -> Shape:
-    """Read the shape of the kernel that a layer of NNX declares; () where it declares none."""
+    """Return the kernel shape that an NNX layer declares; () if it declares none."""
     found = getattr(module, "kernel_shape", None)
     inputs, outputs = getattr(module, "in_features", None), getattr(module, "out_features", None)
     if found is None and inputs is not None and outputs is not None:
@@ -112,14 +116,14 @@ def read_kernel_shape(module: Module) -> Shape:
 
 
 def read_equinox(model: PyTree) -> Iterator[tuple[str, Declaration]]:
-    """Read the shapes that layers of Equinox declare, in fields that stay the same in a stack."""
+    """Yield the shapes that Equinox layers declare, in fields that do not change in a stack."""
     for path, module in tree_flatten_with_path(model, is_leaf=lambda node: bool(dict(list_equinox(node))))[0]:
         for name, shape in list_equinox(module):
             yield "/".join(filter(None, [name_path(path), name])), Declaration(shape, is_own(module))
 
 
 def list_equinox(module: Module) -> Iterator[tuple[str, Shape]]:
-    """List the kernels of a layer of Equinox, each with its shape."""
+    """Yield the kernels of an Equinox layer with their shapes."""
     if not type(module).__module__.startswith("equinox."):
         return
     said = {name: getattr(module, name, None) for name in ("in_features", "in_channels", "input_size")}
@@ -137,9 +141,9 @@ def list_equinox(module: Module) -> Iterator[tuple[str, Shape]]:
 
 @contextmanager
 def watch(declarations: Declarations) -> Iterator[None]:
-    """Watch the modules of Linen and Haiku while they are traced: inside of vmap and scan each sees its own.
+    """Record declarations of Linen and Haiku modules within a block; within vmap and scan, of one layer.
 
-    What they have there is the kernel of one of stacked layers.
+    There, a module has the parameters of one of the stacked layers.
     """
     linen, haiku = sys.modules.get("flax.linen"), sys.modules.get("haiku")
 
@@ -150,15 +154,15 @@ def watch(declarations: Declarations) -> Iterator[None]:
             if not isinstance(value, Mapping) and hasattr(leaf := getattr(value, "value", value), "shape"):
                 path, declaration = (*module.path, name), Declaration(tuple(leaf.shape), is_own(module))
                 declarations.add("/".join(("params", *path)), declaration)
-                if module.path:  # a function may apply modules to parameters from anywhere in a tree
+                if module.path:  # a function may pass parameters from anywhere in a tree
                     declarations.add("/".join(path), declaration)
         return result
 
     def watch_haiku(call: Callable[..., Any], args: Any, keywords: Any, context: Any) -> Any:  # noqa: ANN401
         result = call(*args, **keywords)
-        is_asked = context.method_name == "params_dict"  # by this function
+        is_asked = context.method_name == "params_dict"  # called by this function
         for path, leaf in () if is_asked else context.module.params_dict().items():
-            if path.rpartition("/")[0] == context.module.module_name:  # and not of a module inside
+            if path.rpartition("/")[0] == context.module.module_name:  # not those of a submodule
                 declarations.add(path, Declaration(tuple(leaf.shape), is_own(context.module)))
         return result
 
@@ -171,6 +175,6 @@ def watch(declarations: Declarations) -> Iterator[None]:
 
 
 def is_own(module: Module) -> bool:
-    """Return whether a library's own layer says what its axes are; an Einsum of Flax does not."""
+    """Return whether a library's own layer defines the meaning of its axes; Flax's Einsum does not."""
     kind = type(module)
     return kind.__module__.startswith(("flax.", "equinox.", "haiku.")) and kind.__name__ != "Einsum"

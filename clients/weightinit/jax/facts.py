@@ -1,4 +1,4 @@
-"""Facts: what is known of the arrays of a program that is interpreted: parameters, signals and scales."""
+"""What the interpreter knows of the arrays of a program: parameters, signals and scales."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ Array = Any
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is known of an array. `path` is that of a parameter that it is made of, unless it is a signal.
+    """What is known of an array. `path` is that of a parameter that it derives from, unless it is a signal.
 
-    `sources` are the layers that a signal comes from, `output` is the one whose output it is. `is_scale`
-    tells that it divides by the scale of something, as a norm does, `is_square` that it measures one.
-    `is_empty` tells that it is zero whatever the weights, as the first state of a recurrent layer.
+    `sources` are the layers that a signal derives from; `output` is the layer whose output it is. `is_scale`
+    if it is a standard deviation or its inverse, as in a norm, `is_square` if it is a square of a signal.
+    `is_empty` if it is zero whatever the weights, such as the initial state of a recurrent layer.
     """
 
     path: str | None = None
@@ -31,7 +31,7 @@ class Fact:
 
 
 def combine(name: str, pairs: Sequence[tuple[Array, Fact]]) -> Fact:
-    """Say what is known of what an operation makes of arrays."""
+    """Return the fact of an operation's result, given its operands."""
     fact = merge([one for _, one in pairs])
     if name == "square" or (name in {"mul", "integer_pow"} and all(one[0] is pairs[0][0] for one in pairs)):
         fact = replace(fact, is_square=fact.is_signal)
@@ -41,7 +41,7 @@ def combine(name: str, pairs: Sequence[tuple[Array, Fact]]) -> Fact:
 
 
 def merge(facts: Sequence[Fact]) -> Fact:
-    """Say what is known of what is made of several arrays."""
+    """Return the fact of a value derived from several arrays."""
     is_signal = any(fact.is_signal for fact in facts)
     path = None if is_signal else next((fact.path for fact in facts if fact.path is not None), None)
     sources = frozenset[Signal]().union(*(fact.sources for fact in facts))
@@ -54,17 +54,17 @@ def merge(facts: Sequence[Fact]) -> Fact:
 
 
 def is_one(value: Array) -> bool:
-    """Return whether running statistics are still those that a norm was made with, but for its epsilon."""
+    """Return whether running statistics, up to an epsilon, still have their initial value of one."""
     return bool(np.allclose(to_numpy(value), 1, atol=2e-3))
 
 
 def is_zero(value: Array) -> bool:
-    """Return whether all of an array of real or complex numbers is zero."""
+    """Return whether an array of real or complex numbers is all zeros."""
     return bool(jnp.issubdtype(value.dtype, jnp.inexact)) and not np.any(to_numpy(value))
 
 
 def name_layer(path: str) -> str:
-    """Name a layer by the path of its kernel.
+    """Return the name of a layer, from its kernel's path.
 
     >>> name_layer("params/hidden1/kernel"), name_layer("layers/0/weight")
     ('hidden1', 'layers/0')
@@ -73,6 +73,6 @@ def name_layer(path: str) -> str:
 
 
 def to_numpy(value: Array) -> Any:  # noqa: ANN401
-    """Return the numbers of an array, those of half precision as float32."""
+    """Return an array as a NumPy array, half precision as float32."""
     array = jnp.asarray(value)
     return np.asarray(array.astype(jnp.promote_types(array.dtype, jnp.float32)))

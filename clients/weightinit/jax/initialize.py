@@ -1,4 +1,4 @@
-"""Models: every kernel of a pytree of parameters, named by its path, initialized at once."""
+"""`initialize` and `plan`: initialize the kernels of a pytree by path, or report how they would be."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -50,8 +50,8 @@ def initialize(
 ) -> PyTree:
     """Return a model with its kernels drawn, and biases and norms at their modules' constants.
 
-    An NNX module is updated in place and returned; any other model is returned anew. `plan` returns the
-    report. Modules are traced with inputs that are guessed from their kernels, or given by `Applied` or
+    An NNX module is updated in place and returned; for any other model a new one is returned. `plan` returns
+    the report. Modules are traced with inputs that are guessed from their kernels, or given by `Applied` or
     `batch`: tracing shows the axes of each kernel and the activation that follows. A bare tree shows neither:
     its kernels are recognized by name, other leaves keep their values, and rules set the activations.
 
@@ -93,7 +93,7 @@ def initialize(
         if all(is_left(block.planned) for block in found):
             return leaf
         made, initializer = make_leaf(found, leaf, source), None if is_abstract(leaf) else recall(leaf)
-        if initializer is not None:  # which this is from as well
+        if initializer is not None:  # the new array is from this initializer too
             remember(made, initializer)
         return made
 
@@ -162,7 +162,7 @@ def plan_leaves(
 
 
 def check_drawn(names: Sequence[str], *, known: bool) -> None:
-    """Check that a kernel is known, or a rule matches a leaf. Raises ModelRejected."""
+    """Check that at least one kernel is known or one rule matches a leaf. Raises ModelRejected."""
     if names and not known:
         raise ModelRejected(
             f"no kernel is recognized among {shorten(names)}: "
@@ -172,7 +172,7 @@ def check_drawn(names: Sequence[str], *, known: bool) -> None:
 
 
 def warn_unused(names: Sequence[str], *, strict: bool | None) -> None:
-    """Warn of what may be kernels, and is not seen to be used; if strict, raise ModelRejected."""
+    """Warn of possible kernels whose use is unknown; if strict, raise ModelRejected."""
     if not names:
         return
     message = (
@@ -185,7 +185,7 @@ def warn_unused(names: Sequence[str], *, strict: bool | None) -> None:
 
 
 def check_filled(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -> None:
-    """Check that no leaf stays abstract, unless a rule keeps it. Raises ModelRejected."""
+    """Check that no abstract leaf is left without values, except by a rule. Raises ModelRejected."""
     empty = [
         tensor.name
         for tensor in tensors
@@ -206,9 +206,9 @@ def plan_published(
     *,
     strict: bool | None,
 ) -> tuple[list[PlannedTensor], PublishedModel]:
-    """Plan how a published model initializes the leaves of a tree; return the plan and the published model.
+    """Return the plan by which a published model initializes a tree's leaves, and the published model.
 
-    Raises ModelRejected, which lists all that does not match, and the client's errors.
+    Raises ModelRejected, which lists all mismatches, and the client's errors.
     """
     leaves, patterns = opened.leaves, Patterns("rules", rules)
     finder = ActivationFinder(opened)
@@ -241,9 +241,9 @@ def plan_published(
 
 
 def make_planned(path: str, leaf: Leaf, block: Block) -> PlannedTensor:
-    """Make the planned tensor of a block of a leaf."""
+    """Return the planned tensor for a block of a leaf."""
     shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))
-    if block.rows is not None:  # which may be numbers of NumPy's, unknown to JSON
+    if block.rows is not None:  # may be NumPy integers, which JSON does not support
         block = replace(block, rows=slice(int(block.rows.start), int(block.rows.stop)))
     return PlannedTensor.of([path], shape, dtype, block, path)
 
@@ -270,9 +270,9 @@ def is_left_by_rule(tensor: PlannedTensor) -> bool:
 
 
 def check_values(tensors: Sequence[PlannedTensor], leaves: Mapping[str, Leaf]) -> None:
-    """Check that parts which are left as they are have values beside others that are drawn.
+    """Check that a leaf that is drawn in part has values for its other parts.
 
-    Raises ModelRejected, which lists those that have none.
+    Raises ModelRejected, which lists the parts without values.
     """
     filled = {tensor.target for tensor in tensors if not is_left(tensor)}
     empty = [

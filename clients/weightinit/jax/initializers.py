@@ -1,4 +1,4 @@
-"""Initializers: JAX's own interface, with weights from the service."""
+"""Initializers with JAX's interface whose weights come from the service."""
 
 import hashlib
 from collections import OrderedDict
@@ -31,7 +31,7 @@ class Initializer:
     Equal arguments make equal initializers, so they can be static arguments.
     """
 
-    spec: Spec  # its shape stands for the one to come
+    spec: Spec  # the shape is a placeholder
     dtype: DTypeLike | None = None
     axes: tuple[Axes, Axes, Axes] | None = None
     client: Client | None = field(default=None, compare=False)
@@ -49,8 +49,8 @@ class Initializer:
             key: a key of jax.random if there is no seed; otherwise ignored.
             shape: the kernel's shape.
             dtype: float32, float64, float16 or bfloat16. Default: the initializer's, or JAX's.
-            out_sharding: where the parts go. Each device fetches its own part; under jit the whole is
-                fetched.
+            out_sharding: the placement of the parts. Each device fetches its own part; under jit the whole
+                tensor is fetched.
         """
         spec = self.specify(tuple(shape), dtype)
         words = _read_words(key) if spec.seed is None else jnp.zeros(2, jnp.uint32)
@@ -65,7 +65,7 @@ class Initializer:
         return weights
 
     def specify(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> Spec:
-        """Return the spec of a kernel of a shape, without a seed where the key gives it."""
+        """Return the spec of a kernel of this shape, without a seed if the key determines it."""
         spec = replace(self.spec, shape=shape, dtype=name_dtype(self.dtype if dtype is None else dtype))
         return spec if self.axes is None else replace(spec, layout=spell_layout(len(shape), *self.axes))
 
@@ -88,7 +88,7 @@ def initializer(
     client: Client | None = None,
     **layer: Unpack[LayerFields],
 ) -> Initializer:
-    """Make an initializer; without keywords of a layer, it is Glorot uniform.
+    """Return an initializer; without layer keywords, it is Glorot uniform.
 
     Args:
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text. Default: the key of each call.
@@ -101,13 +101,13 @@ def initializer(
     return Initializer(make_spec(seed, name, layer), dtype, client=client)
 
 
-# The initializers of recent weights, by their first values: some layers do not keep their initializer.
+# The initializers of recent weights, by their size and first values; some layers do not keep theirs.
 _REMEMBERED: OrderedDict[tuple[int, bytes], Initializer] = OrderedDict()
 MAX_REMEMBERED, COUNT = 4096, 16
 
 
 def remember(weights: jax.Array, made: Initializer) -> None:
-    """Remember which initializer gave some weights: their first 16 are the ones of no other."""
+    """Store the initializer of some weights, which are identified by their size and first 16 values."""
     if weights.size >= COUNT // 4:
         _REMEMBERED[identify(weights)] = made
     while len(_REMEMBERED) > MAX_REMEMBERED:
@@ -115,26 +115,26 @@ def remember(weights: jax.Array, made: Initializer) -> None:
 
 
 def recall(leaf: Any) -> Initializer | None:  # noqa: ANN401 - an array of JAX or NumPy
-    """Return the initializer that gave a leaf what it holds, in any shape; None where it is not known."""
+    """Return the initializer that made the values of a leaf, in any shape; None if it is unknown."""
     devices = getattr(getattr(leaf, "sharding", None), "device_set", ())
     is_readable = leaf.size and len(devices) < 2 and jnp.issubdtype(leaf.dtype, jnp.floating)
     return _REMEMBERED.get(identify(leaf)) if _REMEMBERED and is_readable else None
 
 
 def identify(weights: Any) -> tuple[int, bytes]:  # noqa: ANN401 - as above
-    """Return what tells weights from others."""
+    """Return a key of weights: their size and first values."""
     return weights.size, np.asarray(weights.ravel()[:COUNT]).tobytes()
 
 
 def make_spec(seed: int | str | None, name: str | None, layer: LayerFields) -> Spec:
-    """Make the spec of a tensor whose shape is still to come."""
+    """Return the spec of a tensor with a placeholder for the shape."""
     if seed is not None and name is None:
         raise TypeError("an initializer with a seed needs a name, which identifies the tensor")
     return Spec.of(1, seed=seed, name=name or "", **layer)
 
 
 def derive_seed(words: np.ndarray[Any, Any]) -> int:
-    """Derive a seed from the data of a key: its two words as one number; of more words, the start of SHA-256.
+    """Derive a seed from the data of a key: two words as one number; of more words, the start of SHA-256.
 
     >>> derive_seed(np.array([0, 42], np.uint32)), derive_seed(np.array([1, 0], np.uint32))
     (42, 4294967296)
@@ -157,7 +157,7 @@ def _read_words(key: ArrayLike | None) -> jax.Array:
 
 
 class Options(TypedDict, total=False):
-    """Which tensor it is, and which client requests it: as for `initializer`."""
+    """The tensor's seed and name, and the client, as for `initializer`."""
 
     seed: int | str | None
     name: str | None
@@ -165,7 +165,7 @@ class Options(TypedDict, total=False):
 
 
 class NamedInitializer(Protocol):
-    """A function that makes initializers, with the arguments of those in jax.nn.initializers."""
+    """A function that returns initializers, with the arguments of those in jax.nn.initializers."""
 
     def __call__(
         self,
@@ -175,7 +175,7 @@ class NamedInitializer(Protocol):
         dtype: DTypeLike | None = None,
         **options: Unpack[Options],
     ) -> Initializer:
-        """Make an initializer."""
+        """Return an initializer."""
 
 
 def variance_scaling(
@@ -188,7 +188,7 @@ def variance_scaling(
     dtype: DTypeLike | None = None,
     **options: Unpack[Options],
 ) -> Initializer:
-    """Make an initializer with variance σ² = scale / fan, with JAX's arguments and the service's defaults.
+    """Return an initializer of variance σ² = scale / fan, with JAX's arguments and the service's defaults.
 
     Args:
         scale: positive.
@@ -207,7 +207,7 @@ def variance_scaling(
 
 
 def make_named_initializer(name: str) -> NamedInitializer:
-    """Make the function of a row of NAMED: its initializers have that scheme.
+    """Return the function for a row of NAMED, whose initializers have that scheme.
 
     >>> make_named_initializer("he_normal").__name__
     'he_normal'

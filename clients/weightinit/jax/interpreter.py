@@ -1,4 +1,4 @@
-"""Interpreter: a traced program run one operation after the other, to measure what its layers put out."""
+"""Interpret a traced program operation by operation, to measure the outputs of its layers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ Array = Any
 Pairs = list[tuple[Array, Fact]]
 
 KERNELS = {"dot_general": "dot", "conv_general_dilated": "conv"}
-# What JAX calls its activations, as primitives and as functions, and the service's name for each.
+# JAX's names of activations, as primitives and as functions, and the service's name for each.
 ACTIVATIONS = {
     "celu": "celu",
     "elu": "elu",
@@ -39,17 +39,17 @@ ACTIVATIONS = {
     "swish": "silu",
     "tanh": "tanh",
 }
-# These do nothing but call another program.
+# Operations that only call another program.
 CALLS = frozenset(["closed_call", "core_call", "jit", "pjit"])
-# A bias is added to what a kernel puts out, perhaps in another shape or precision.
+# A bias may be added to a kernel's output in another shape or precision.
 MOVES = frozenset(["convert_element_type", "reshape", "squeeze", "transpose", "broadcast_in_dim", "copy"])
 
 
 class Interpreter:
-    """Runs a program, and records its signals; or adds probes where it would, in the same order.
+    """Runs a program and records its signals, or adds probes at the same places to get gradients.
 
-    `axes` are those of samples, by variable. `silent` are the layers whose outputs are multiplied by a state
-    that starts at zero, `empty` those that receive one.
+    `axes` are the axes of samples, by variable. `silent` are the layers whose outputs are multiplied by a
+    state that starts at zero; `empty` are those that receive such a state.
     """
 
     def __init__(self, axes: Mapping[Any, int] | None = None, probes: Sequence[Array] | None = None) -> None:
@@ -63,7 +63,7 @@ class Interpreter:
         self._formulas: set[Any] = set()
 
     def list_probes(self) -> list[tuple[Signal, Any]]:
-        """List the signals, each with the dtype of its array."""
+        """Return the recorded signals, each with the dtype of its array."""
         return list(zip(self.signals, self._dtypes, strict=True))
 
     def start(self, program: Program, values: Sequence[Array], facts: Sequence[Fact]) -> list[Array]:
@@ -103,7 +103,7 @@ class Interpreter:
         name, facts = equation.primitive.name, [fact for _, fact in pairs]
         called = ACTIVATIONS.get(str(equation.params.get("name", name)))
         inner = find_inner(equation)
-        is_own = name.startswith("custom_vjp")  # its gradient is not that of its operations
+        is_own = name.startswith("custom_vjp")  # it has a gradient of its own
         if (
             inner is not None
             and not called
@@ -142,7 +142,7 @@ class Interpreter:
         return [(value, fact) for value in results]
 
     def _mark(self, equation: Equation, pairs: Pairs, results: Pairs) -> Pairs:
-        """Mark results that are zero whatever the weights; note the layers that such zeros silence."""
+        """Mark results that are zero whatever the weights, and record the layers that these zeros silence."""
         facts = [fact for _, fact in pairs] if self._probes is None else []
         is_after = any(fact.is_empty for fact in facts)
         if is_after and equation.primitive.name == "mul":
@@ -159,7 +159,7 @@ class Interpreter:
         return made
 
     def _multiply(self, kind: str, value: Array, pairs: Pairs, fact: Fact) -> tuple[Array, Fact]:
-        """Record what a kernel puts out; a product of two signals is a signal."""
+        """Record a kernel's output; a product of two signals is a signal and is not recorded."""
         paths = [one.path for _, one in pairs if not one.is_signal and one.path is not None]
         if not paths:
             return value, replace(fact, output=None)
@@ -175,7 +175,7 @@ class Interpreter:
         fact: Fact,
         called: str | None,
     ) -> tuple[Array, Fact]:
-        """Record an activation or a norm, or measure a layer again with its bias."""
+        """Record an activation or a norm, or measure a layer again after its bias."""
         name, facts = equation.primitive.name, [one for _, one in pairs]
         output = next((one.output for one in facts if one.output), None)
         if name == "add" and output and any(one.path is not None for one in facts):
@@ -248,26 +248,26 @@ class Interpreter:
 
 
 def is_input(value: Array, fact: Fact) -> bool:
-    """Return whether an array is an input that a gradient comes back to."""
+    """Return whether an array is an input that gets a gradient."""
     return fact.is_signal and bool(jnp.issubdtype(value.dtype, jnp.inexact))
 
 
 def find_inner(equation: Equation) -> Program | None:
-    """Return the program that an operation calls; None if it is none, or one of several."""
+    """Return the program that an operation calls; None if it calls none, or one of several."""
     params = equation.params
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     return next((params[name] for name in names if hasattr(params.get(name), "eqns")), None)
 
 
 def has_kernels(program: Program) -> bool:
-    """Return whether a program multiplies by kernels."""
+    """Return whether a program contains products or convolutions."""
     equations = get_body(program).eqns
     inner = [one for equation in equations if (one := find_inner(equation)) is not None]
     return any(equation.primitive.name in KERNELS for equation in equations) or any(map(has_kernels, inner))
 
 
 def has_rows(program: Program) -> bool:
-    """Return whether there are kernels, activations or norms in a program."""
+    """Return whether a program contains kernels, activations or norms."""
     for equation in get_body(program).eqns:
         name = equation.primitive.name
         inner = find_inner(equation)
@@ -289,7 +289,7 @@ def get_body(program: Program) -> Program:
 
 
 def find_formulas(body: Program) -> set[Any]:
-    """Find what one is added to: the tanh of a GELU, which may well be at its bounds, is no activation."""
+    """Return variables that one is added to: the tanh in a GELU is not an activation of its own."""
     adding = [equation.invars for equation in body.eqns if equation.primitive.name == "add"]
     ones = [
         atoms

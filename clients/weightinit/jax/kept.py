@@ -1,4 +1,8 @@
-"""Kept: what the author of a model fixed among its leaves, before what is known of how these are used."""
+"""Decide which leaves keep what the author of a model chose, before their traced use is considered.
+
+The author is whoever wrote the model: leaves that are not trained, our initializers, constant initializers
+and constant values are kept. `plan` uses this module.
+"""
 
 from collections import Counter
 from dataclasses import fields, replace
@@ -39,9 +43,9 @@ HIDDEN = f"{UNTRAINED}, as far as the outputs show: stop_gradient is behind all 
 
 
 class Author:
-    """What the author of a model fixed, beside what its traced uses say of each leaf.
+    """Finds leaves that the author of a model fixed.
 
-    What is not trained is kept where others are trained; where none is, it is not singled out.
+    Leaves that are not trained are kept only if others are trained.
     """
 
     def __init__(self, opened: OpenedModel, finder: ActivationFinder) -> None:
@@ -55,7 +59,7 @@ class Author:
         self._named = Counter((str(spec.seed), spec.name) for spec in specs)
 
     def find(self, path: str) -> Block | None:
-        """Find what a leaf has to stay or become, whatever is known of its use; None for nothing."""
+        """Return the block that replaces a leaf's own block; None if the author did not fix it."""
         leaf, known, choice = self._opened.leaves[path], self._known[path], self._choices[path]
         if 0 in leaf.shape:
             return None
@@ -75,7 +79,7 @@ class Author:
         return None
 
     def describe(self, path: str) -> Block:
-        """Describe a leaf as it is known; as a guess, where its layer has an initializer that is not used."""
+        """Return a leaf's block from its use; a guess if its layer has an initializer that is not used."""
         known, choice = self._known[path], self._choices[path]
         is_used = choice is None or choice.is_default or choice.read_value() is not None
         if choice is None or is_used or not isinstance(known.action, Draw):
@@ -85,16 +89,16 @@ class Author:
         return replace(known, reason=f"{known.reason} {unused}".strip(), certainty=certainty)
 
     def find_axes(self, path: str) -> str:
-        """Find the axes of a leaf, "" if they are unknown."""
+        """Return the layout of a leaf; "" if it is unknown."""
         kept = self.find(path)
         if kept is not None and isinstance(kept.action, PublishedDraw):
             return write_out(kept.action.spec.layout, len(kept.action.spec.shape))
         return find_layout([self._known[path]])
 
     def _find_untrained(self, path: str, leaf: Leaf, known: Block) -> Block | None:
-        """Find what to do with a leaf that is not trained; None for one that is.
+        """Return the block of a leaf that is not trained; None for others.
 
-        Constants that norms start with stay constants.
+        Leaves of norms that are set to a constant are not kept.
         """
         is_drawn = isinstance(known.action, Draw | Unknown)
         untrained, statistics = self._opened.untrained, self._opened.statistics
@@ -109,7 +113,7 @@ class Author:
 
     @cached_property
     def _gradients(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        """The paths of what is trained, frozen and hidden, under any inputs that the model was traced at."""
+        """The paths of trained, frozen and hidden leaves, over all inputs that the model was traced with."""
         found: list[set[str]] = [set(), set(), set()]
         for program, paths in self._opened.traces:
             gradients = find_gradients(program, len(paths))
@@ -131,7 +135,7 @@ class Author:
         return hidden if trained else frozenset()
 
     def _take_over(self, leaf: Leaf, known: Block, choice: Choice, made: Initializer) -> Block:
-        """Take over what an initializer of ours says, with its seed and name unless leaves share them."""
+        """Return the block of one of our initializers, with its seed and name unless leaves share these."""
         spec, layout = made.specify(tuple(leaf.shape), name_dtype(leaf.dtype)), find_layout([known])
         if layout and (choice.flattened or "B" in layout):
             spec = replace(spec, layout=layout)
@@ -146,7 +150,7 @@ class Author:
         )
 
     def _is_chosen(self, path: str, value: float) -> bool:
-        """Return whether it was the author who set a leaf to one value."""
+        """Return whether the author set a leaf to one value."""
         known, leaf = self._known[path], self._opened.leaves[path]
         if isinstance(known.action, Draw):
             return value == 0 and self._is_initialized
@@ -158,14 +162,14 @@ class Author:
 
     @cached_property
     def _is_initialized(self) -> bool:
-        """Whether the model looks initialized: there is a kernel of several values."""
+        """Whether the model looks initialized: at least one kernel is not constant."""
         known = ((block, self._opened.leaves[path]) for path, block in self._known.items())
         drawn = (leaf for block, leaf in known if isinstance(block.action, Draw))
         return any(is_readable(leaf) and leaf.size > 1 and find_uniform(leaf) is None for leaf in drawn)
 
 
 def read_layer(spec: Spec) -> LayerFields:
-    """Read the fields of a layer that a spec says, and the activation, so that none is inferred."""
+    """Return the layer fields that a spec sets, always with the activation, so that none is inferred."""
     known = {row.name: row.default for row in fields(Spec)}
     said = {name: getattr(spec, name) for name in LayerFields.__annotations__}
     kept = {"layout", "activation"}
@@ -174,18 +178,18 @@ def read_layer(spec: Spec) -> LayerFields:
 
 
 def is_readable(leaf: Leaf) -> bool:
-    """Return whether a leaf has values that are numbers, and all of them in this process."""
+    """Return whether all values of a leaf are floating-point numbers in this process's memory."""
     if is_abstract(leaf) or not jnp.issubdtype(leaf.dtype, jnp.floating) or 0 in leaf.shape:
         return False
     return not isinstance(leaf, jax.Array) or (leaf.is_fully_addressable and not leaf.is_deleted())
 
 
 def find_uniform(leaf: Leaf) -> float | None:
-    """Return the value that all elements of a leaf have; None if there is none, or it cannot be read."""
+    """Return the value that all elements of a leaf have; None if they differ or cannot be read."""
     if not is_readable(leaf):
         return None
     if isinstance(leaf, jax.Array) and any(device.platform != "cpu" for device in leaf.devices()):
-        array: Any = leaf  # two numbers come here, and not the whole
+        array: Any = leaf  # only two numbers are copied from the device
     else:
         array = np.asarray(leaf)
         if array.flat[0] != array.flat[-1]:

@@ -1,4 +1,4 @@
-"""Layers: which leaves of a pytree are kernels, and which axis of each is which, by Flax' names."""
+"""Describe how a leaf is initialized: by its traced use, or by the name that Flax or Haiku gives it."""
 
 from fnmatch import fnmatchcase
 
@@ -13,7 +13,7 @@ from weightinit.jax.walk import Leaf, is_abstract
 from weightinit.spec.layer import LayerFields
 from weightinit.spec.layouts import write_out
 
-# Flax' embeddings have σ² = 1 / features.
+# Flax embeddings have σ² = 1 / features.
 LOOKUP: LayerFields = {
     "layout": "IO",
     "scheme": "variance_scaling",
@@ -21,8 +21,8 @@ LOOKUP: LayerFields = {
     "distribution": "normal",
 }
 UNUSED = "It may be a kernel, and {}: its own value stays."
-# By glob of the path and rank: what a bare tree is known by. The kernels of attention have heads; others are
-# taken to be in Keras' order. Haiku calls kernels w, and tables embeddings.
+# The kernels of a bare tree, by pattern of the path and rank. Attention kernels have an axis of heads; others
+# are assumed to be in Keras' order. Haiku names kernels w, and tables embeddings.
 KERNELS: tuple[tuple[str, int | None, LayerFields], ...] = (
     ("*query/kernel", 3, {"layout": "IOO"}),
     ("*key/kernel", 3, {"layout": "IOO"}),
@@ -36,7 +36,7 @@ KERNELS: tuple[tuple[str, int | None, LayerFields], ...] = (
 
 
 def find_kernel(path: str, rank: int) -> LayerFields | None:
-    """Find what a kernel of a bare tree is, by its path; None for no kernel.
+    """Return the layer fields of a kernel of a bare tree, by its path; None for no kernel.
 
     >>> find_kernel("attention/query/kernel", 3), find_kernel("attention/query/bias", 2)
     ({'layout': 'IOO'}, None)
@@ -46,7 +46,7 @@ def find_kernel(path: str, rank: int) -> LayerFields | None:
 
 
 def describe_leaf(path: str, leaf: Leaf, opened: OpenedModel, finder: ActivationFinder) -> Block:
-    """Describe how a leaf is initialized: by the use that its model makes of it, else by its name."""
+    """Return the block of a leaf, from its use in the traced model, or else from its name."""
     rank, name, uses = len(leaf.shape), path.rpartition("/")[2], finder.uses
     if rank == 2 and uses and path in uses.lookups:
         return Block(Draw(LOOKUP), "Its rows are looked up: σ² = 1 / features, as in Flax.")
@@ -66,7 +66,7 @@ def describe_leaf(path: str, leaf: Leaf, opened: OpenedModel, finder: Activation
 
 
 def describe_other(path: str, leaf: Leaf, opened: OpenedModel, uses: Uses | None) -> Block:
-    """Describe a leaf that is not known to be a kernel."""
+    """Return the block of a leaf that is not known to be a kernel."""
     value = CONSTANTS.get(path.rpartition("/")[2])
     is_unused = path in uses.lost or path not in uses.touched if uses else not opened.is_bare
     is_wide = len(leaf.shape) > 1 or (uses is not None and uses.lost.get(path) == MIXED)
@@ -86,17 +86,17 @@ def describe_other(path: str, leaf: Leaf, opened: OpenedModel, uses: Uses | None
 
 
 def find_value(leaf: Leaf, default: float) -> float:
-    """Find the constant that a bias or a norm was made with: its own where all elements are the same."""
+    """Return the constant of a bias or norm: its current value if that is constant, or a default."""
     found = read_number(leaf)
     return default if found is None else found
 
 
-# The constants that Flax initializes other parameters to, by the last part of their path.
+# The constants of other parameters, by the last component of their path.
 CONSTANTS = {"bias": 0.0, "b": 0.0, "offset": 0.0, "scale": 1.0, "mean": 0.0, "var": 1.0}
 
 
 def find_constant(path: str) -> float | None:
-    """Return the constant that Flax initializes a parameter to, by its path; None where there is none.
+    """Return the constant that Flax initializes a parameter to, by its path; None if there is none.
 
     >>> find_constant("norm/scale"), find_constant("table")
     (1.0, None)

@@ -1,4 +1,4 @@
-"""Models: what initialize takes, opened to the leaves that are parameters and the function that uses them."""
+"""Open a model of any JAX library as a tree of parameters and the function that uses them."""
 
 import dataclasses
 import sys
@@ -35,12 +35,12 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class OpenedModel:
-    """A model as a tree: `leaves` are its parameters by path, `statistics` those that norms count.
+    """A model as a tree: `leaves` are its parameters by path, `statistics` those that norms collect.
 
     `widths` are the numbers of inputs that its modules declare, `declarations` the shapes of their kernels,
-    `choices` their initializers. `function` takes the tree and inputs; None for a bare tree. `close` makes a
-    model of another tree. `untrained` are those that are no parameters, and what they are; `traces` the
-    programs that were seen, each with the paths of its first arguments. It `takes_numbers` if it has tables.
+    `choices` their initializers. `function` takes the tree and inputs; None for a bare tree. `close` converts
+    a tree back to a model. `untrained` maps leaves that are not parameters to their kind; `traces` are the
+    traced programs, each with the paths of its first arguments. `takes_numbers` if the model has embeddings.
     """
 
     tree: PyTree
@@ -58,14 +58,14 @@ class OpenedModel:
 
     @property
     def is_bare(self) -> bool:
-        """Whether nothing shows how the leaves are used."""
+        """Whether there is no function that shows how the leaves are used."""
         return self.function is None
 
 
 def open_model(model: PyTree, batch: Batch = None) -> OpenedModel:
-    """Open a model: of Flax NNX, a bound one of Linen, a callable pytree such as Equinox', or a bare tree.
+    """Open a model: an NNX module, a bound Linen module, a callable pytree such as Equinox's, or a bare tree.
 
-    `batch` is what it is called with. Raises ModelRejected for one and a bare tree.
+    `batch` is the model's inputs. Raises ModelRejected for a batch with a bare tree.
     """
     if batch is None:
         return _open(model)
@@ -82,7 +82,7 @@ def open_model(model: PyTree, batch: Batch = None) -> OpenedModel:
 
 
 def open_batched(model: PyTree) -> OpenedModel:
-    """Open a model that is called on many samples: one of Equinox' takes a single one."""
+    """Open a model for many samples; an Equinox model, which takes one, is mapped over them."""
     equinox, linen = sys.modules.get("equinox"), sys.modules.get("flax.linen")
     if equinox is not None and isinstance(model, equinox.Module):
         return _open(Applied(partial(map_equinox, equinox), model))
@@ -92,7 +92,7 @@ def open_batched(model: PyTree) -> OpenedModel:
 
 
 def map_equinox(equinox: Any, tree: PyTree, *args: Any, **named: Any) -> Any:  # noqa: ANN401
-    """Call a model of Equinox on each sample of its arguments: states and random keys are those of all."""
+    """Map an Equinox model over the samples of its arguments; states and random keys are not mapped."""
 
     def is_state(value: Any) -> bool:  # noqa: ANN401
         return isinstance(value, equinox.nn.State)
@@ -110,7 +110,7 @@ def map_equinox(equinox: Any, tree: PyTree, *args: Any, **named: Any) -> Any:  #
 
 
 def find_modules(tree: PyTree, equinox: Any, kind: Any = object) -> Iterator[Any]:  # noqa: ANN401
-    """Find the modules of Equinox in a tree of them that are of a kind."""
+    """Yield the Equinox modules of a type in a tree of modules."""
     if isinstance(tree, equinox.Module):
         if isinstance(tree, kind):
             yield tree
@@ -122,10 +122,10 @@ def find_modules(tree: PyTree, equinox: Any, kind: Any = object) -> Iterator[Any
 
 
 def call_equinox(equinox: Any, tree: PyTree, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
-    """Call a model of Equinox; in inference mode if its dropout needs random keys that are not given."""
+    """Call an Equinox model, in inference mode if its dropout needs random keys that are not given."""
     if any(getattr(module, "inference", None) is False for module in find_modules(tree, equinox)):
-        args, names = jax.tree.map(lambda leaf: leaf, (inputs, named))  # a state is used but once
-        try:  # nothing of this is to be traced where it fails
+        args, names = jax.tree.map(lambda leaf: leaf, (inputs, named))  # a state can be used only once
+        try:  # eval_shape, so that a failed call leaves nothing in the trace
             jax.eval_shape(lambda: jax.tree.leaves(equinox.filter(tree(*args, **names), equinox.is_array)))
         except RuntimeError:
             tree = equinox.nn.inference_mode(tree)
@@ -168,7 +168,7 @@ def call(tree: PyTree, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
 
 
 def find_leaves(tree: PyTree) -> dict[str, Leaf]:
-    """Find the arrays of a tree, abstract ones too, by their paths: not the functions that modules keep."""
+    """Return the arrays of a tree by path, abstract ones included, without functions and other values."""
     leaves, _ = tree_flatten_with_path(tree)
     return {
         name_path(path): leaf for path, leaf in leaves if hasattr(leaf, "dtype") and hasattr(leaf, "shape")
@@ -176,14 +176,14 @@ def find_leaves(tree: PyTree) -> dict[str, Leaf]:
 
 
 def find_untrained(tree: PyTree, leaves: Mapping[str, Leaf]) -> dict[str, str]:
-    """Find the leaves that are no parameters of a module of Linen: those in its other collections."""
+    """Return the leaves of a Linen module that are not parameters: those in other collections."""
     if not isinstance(tree, Mapping) or "params" not in tree:
         return {}
     return {path: f"it is in {path.partition('/')[0]}" for path in leaves if not path.startswith("params/")}
 
 
 def find_widths(model: Any) -> Iterator[int]:  # noqa: ANN401
-    """Find the numbers of inputs that the modules in a tree of them declare, in order."""
+    """Yield the numbers of inputs that the modules in a tree declare, in order."""
     if isinstance(model, list | tuple):
         children: Iterable[Any] = model
     else:
@@ -194,7 +194,7 @@ def find_widths(model: Any) -> Iterator[int]:  # noqa: ANN401
 
 
 def read_widths(module: Any) -> Iterator[int]:  # noqa: ANN401
-    """Read the number of inputs that a module declares, by the names that Flax and Equinox have for it."""
+    """Yield the number of inputs that a module declares, by the attributes of Flax and Equinox."""
     for name in ("in_features", "in_channels", "in_size", "query_size"):
         found = getattr(module, name, None)
         widths = found if isinstance(found, tuple) else (found,)
@@ -202,7 +202,7 @@ def read_widths(module: Any) -> Iterator[int]:  # noqa: ANN401
 
 
 def trace(opened: OpenedModel, inputs: tuple[Any, ...]) -> tuple[Any, list[str]]:
-    """Trace a model at inputs; return the program, and the paths of its first arguments."""
+    """Trace a model with inputs; return the program and the paths of its first arguments."""
     leaves, treedef = tree_flatten_with_path(opened.tree)
     paths = [name_path(path) for path, leaf in leaves if hasattr(leaf, "dtype")]
     arrays = [leaf for _, leaf in leaves if hasattr(leaf, "dtype")]
@@ -239,10 +239,10 @@ def _find_statistics(opened: OpenedModel) -> frozenset[str]:
 
 
 def _open_nnx(model: Any, nnx: Any) -> OpenedModel:  # noqa: ANN401
-    """Open a module of NNX, which is updated in place: only its parameters are drawn.
+    """Open an NNX module, which is updated in place; only its parameters are drawn.
 
-    Other variables, and arrays that are none, as the scales of nnx.WeightNorm, are not trained; the state of
-    random numbers is not one of the model's tensors.
+    Other variables, and arrays that are not variables, such as the scales of nnx.WeightNorm, are not trained;
+    the state of random generators is not a tensor of the model.
     """
     graph, state = nnx.split(model)
     kinds = {"/".join(map(str, path)): type(one) for path, one in nnx.to_flat_state(state)}

@@ -1,4 +1,4 @@
-"""Publishing: a pytree and a seed as a model that anyone can initialize from."""
+"""`publish`: publish how a pytree is initialized from a seed, so that others can initialize from it."""
 
 from itertools import groupby
 from typing import Unpack
@@ -31,10 +31,10 @@ def publish(
 ) -> Publication:
     """Publish how `initialize` would initialize a tree from a seed, with the constants of biases and norms.
 
-    The published tensors are the leaves, under their paths and in Flax' axis order; leaves may be abstract.
+    The published tensors are the leaves, under their paths and in Flax's axis order; leaves may be abstract.
     `name`, `author` and `note` are those of Client.publish, the other arguments those of `initialize`.
 
-    Raises ModelRejected, which lists the leaves that nothing determines how to initialize.
+    Raises ModelRejected, which lists the leaves whose initialization is unknown.
     """
     number = read_seed(seed)
     tensors: list[TensorSpec] = []
@@ -43,7 +43,7 @@ def publish(
     for path, group in groupby(plan_leaves(opened, rules), key=lambda tensor: tensor.target):
         blocks = list(group)
         if path in opened.untrained and blocks[0].reason.startswith(UNTRAINED):
-            continue  # it is no parameter
+            continue  # not a parameter
         try:
             tensors += describe_leaf(path, opened.leaves[path], blocks, number, rename)
         except ModelRejected as error:
@@ -56,7 +56,7 @@ def publish(
 def describe_leaf(
     path: str, leaf: Leaf, blocks: list[PlannedTensor], seed: int, rename: Rename
 ) -> list[TensorSpec]:
-    """Describe a leaf: as one tensor, one for each of its parts, or none where it is no weight of one value.
+    """Return the specs of a leaf: one, one for each of its parts, or none for integers that are not constant.
 
     Raises ModelRejected.
     """
@@ -79,9 +79,9 @@ def describe_leaf(
 
 
 def find_integer(leaf: Leaf, dtype: str) -> float | None:
-    """Find the one value of a leaf of integers, such as a counter; None where it has more, or is abstract.
+    """Return the value of a constant integer leaf, such as a counter; None if it varies or is abstract.
 
-    What may be the words of a random key has none, whatever they are.
+    A possible random key has no value.
     """
     is_key = dtype == "uint32" and leaf.shape[-1:] in {(2,), (4,)}
     value, limits = None if is_key or is_abstract(leaf) else read_number(leaf), find_range(dtype)
@@ -89,7 +89,7 @@ def find_integer(leaf: Leaf, dtype: str) -> float | None:
 
 
 def find_part(path: str, leaf: Leaf, block: PlannedTensor, seed: int, rename: Rename) -> Part:
-    """Find the part that a block is. Raises ModelRejected where no value is known."""
+    """Return the part for a block. Raises ModelRejected if its value is unknown."""
     shape = block.shape
     if spec := block.make_spec(seed, rename):
         if spec.seed is not None and int(spec.seed) != seed:

@@ -1,4 +1,4 @@
-"""Walk: the leaves of a pytree of parameters, by their paths."""
+"""List the leaves of a pytree of parameters by path."""
 
 from typing import Any
 
@@ -10,23 +10,23 @@ Leaf = Any  # a jax.Array, or a jax.ShapeDtypeStruct
 
 
 def walk_leaves(params: PyTree) -> dict[str, Leaf]:
-    """Return the leaves of a pytree by their paths."""
+    """Return the leaves of a pytree by path."""
     return {name_path(path): leaf for path, leaf in tree_leaves_with_path(params)}
 
 
 def is_abstract(leaf: Leaf) -> bool:
-    """Return whether a leaf has a shape and no values."""
+    """Return whether a leaf has a shape but no values."""
     return isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def check_untraced(params: PyTree) -> None:
-    """Check that leaves are not traced: nothing could be fetched for them. Raises TypeError."""
+    """Check that no leaf is traced, since nothing can be fetched for it. Raises TypeError."""
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(params)):
         raise TypeError("initialize cannot be traced: call it outside of jit, or give layers an initializer")
 
 
 def name_path(path: tuple[Any, ...]) -> str:
-    """Name a path of a pytree as Flax names modules. What boxes a leaf, as nnx.Param does, is no part of it.
+    """Return a pytree path in Flax's form, without the attribute of a box such as nnx.Param.
 
     >>> from jax.tree_util import DictKey, GetAttrKey
     >>> name_path((DictKey("hidden1"), DictKey("kernel"), GetAttrKey("value")))

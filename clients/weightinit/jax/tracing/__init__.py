@@ -1,1 +1,1 @@
-"""Traced programs: how each kernel is used in one, and which function follows it."""
+"""Build the graph of a traced JAX program, and find how it uses each leaf of the model."""

@@ -1,7 +1,7 @@
-"""Changes: what is done to the numbers of a kernel before its product, so that its own scale may not count.
+"""Follow changes of a kernel's values before its product, which change the σ that it needs.
 
-A kernel that is divided by a norm of its own has no scale that counts, and a sum of kernels has another
-variance than each; what `exp` makes of a kernel is none that its scheme is for.
+The scale of a kernel that is divided by its own norm has no effect; a sum of kernels has another variance
+than each; a function such as `exp` of a kernel is not what a scheme is made for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,17 @@ from weightinit.jax.tracing.weights import Change, Effect, Weight
 
 Equation = Any  # a jax.extend.core.JaxprEqn
 
-# What these make of small numbers has their sign, and about their size.
+# Functions that are odd, and near the identity or a multiple of it for small numbers.
 ODD = frozenset(["asinh", "atan", "erf", "round", "sign", "sin", "sinh", "tan", "tanh"])
 PLAIN = frozenset(["conj", "neg", "real"])
 COMPARING = frozenset(["and", "eq", "ge", "gt", "is_finite", "le", "lt", "ne", "not", "or", "xor"])
-SMALL = 1e-3  # what is added to keep numbers from zero
+SMALL = 1e-3  # a number added to avoid division by zero
 MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A weight that an operation changes: the operand that it is, and the others."""
+    """A kernel that an operation changes: its node among the operands, and the other operands."""
 
     graph: Graph
     name: str
@@ -35,11 +35,11 @@ class Changed:
 
     @property
     def paths(self) -> frozenset[str]:
-        """The leaves that it is made of."""
+        """The paths of the leaves that the kernel consists of."""
         return frozenset(piece.path for piece in self.weight.pieces)
 
     def apply(self) -> Weight | None:
-        """Return what comes out; None for no kernel."""
+        """Return the weight after the operation; None if the result is not a kernel."""
         name, role = self.name, ROLES.get(self.name)
         if name in COMPARING:
             return None
@@ -55,7 +55,7 @@ class Changed:
         return self.weight.change(Change(name, Effect.FUNCTION if is_odd else Effect.BEND))
 
     def _is_clipped(self) -> bool:
-        """Return whether small numbers stay what they are between bounds."""
+        """Return whether clipping leaves small numbers unchanged."""
         numbers = [other.tensor for other in self.others]
         if self.name == "clamp":
             return None not in numbers and numbers[0] < 0 < numbers[-1]
@@ -79,12 +79,12 @@ class Changed:
         if other is None or (other.is_constant and self.find_whole(other) is not None):
             return self._join(other)
         is_small = other.tensor is not None and abs(other.tensor) < SMALL
-        if is_small or self.measures(other):  # a mean of its own
+        if is_small or self.measures(other):  # the kernel's own mean
             return weight
         return weight.change(Change(self.name, Effect.JOIN))
 
     def _join(self, other: Node | None) -> Weight:
-        """Join a kernel with another of its shape, or with itself."""
+        """Return the kernel combined with another one of its shape, or with itself."""
         weight = self.weight
         added = self.find_whole(other) if other is not None else weight
         if added is None or self.paths & {piece.path for piece in added.pieces}:
@@ -100,7 +100,7 @@ class Changed:
         return joined.change(Change(self.name, Effect.JOIN))
 
     def _select(self) -> Weight:
-        """Select elements by a mask: a dropped connection, or a function of the kernel itself."""
+        """Return the kernel after a selection by a mask: dropped connections, or a function of the kernel."""
         mask = next((other for other in self.others if other.is_mask), None)
         if mask is not None and any(map(self._compares, self._trace(mask))):
             return self.weight.change(Change("select_n", Effect.BEND))
@@ -110,7 +110,7 @@ class Changed:
         return self.weight.change(Change("a mask", Effect.SCALE))
 
     def _inverts(self, node: Node) -> bool:
-        """Return whether a node divides by what was measured of this kernel."""
+        """Return whether a node is the inverse of a quantity computed from this kernel."""
         is_divisor = node.label == "rsqrt" or (node.label == "div" and self.measures(node.inputs[-1]))
         return is_divisor and self.find_whole(node) is None
 
@@ -119,18 +119,18 @@ class Changed:
         return node.label in COMPARING and any(self.find_whole(source) for source in node.inputs)
 
     def find_whole(self, node: Node) -> Weight | None:
-        """Find a kernel as large as this one that a node is."""
+        """Return the weight of a node, if it is a kernel of at least this one's rank; else None."""
         found = self.graph.weights.get(node)
         return found if found and found.pieces and found.rank >= self.weight.rank else None
 
     def measures(self, node: Node) -> bool:
-        """Return whether a node was measured of this kernel."""
+        """Return whether a node is a quantity, such as a norm, computed from this kernel."""
         if node.is_constant:
             return bool(self.paths & node.parameters) and self.find_whole(node) is None
         return any(one is self.node or self.paths & one.parameters for one in self._trace(node))
 
     def _drop_norm(self, divisor: Node) -> None:
-        """Drop the products that only measure a norm, as power iteration does: no signal goes on there."""
+        """Mark products that only measure a norm, as in power iteration, which are not uses of the kernel."""
         if divisor.is_constant or any(size > 1 for size in divisor.shape or ()):
             return
         for node in self._trace(divisor):
@@ -138,7 +138,7 @@ class Changed:
                 self.graph.uses.measured.add(node)
 
     def _trace(self, node: Node) -> Iterator[Node]:
-        """List the nodes that a node is made of, itself too."""
+        """Yield a node and the nodes that it derives from."""
         seen, pending = {node}, [node]
         while pending and len(seen) < MAX_DEPTH:
             one = pending.pop()
@@ -149,7 +149,7 @@ class Changed:
 
 
 def change_weight(graph: Graph, equation: Equation, sources: Sequence[Node]) -> Weight | None:
-    """Return what a function of each element makes of the largest kernel among its operands."""
+    """Return the result of an elementwise function for the largest kernel among its operands."""
     known = [(weight, node) for node in sources if (weight := graph.weights.get(node)) is not None]
     if not known:
         return None

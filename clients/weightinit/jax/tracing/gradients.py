@@ -1,4 +1,4 @@
-"""Gradients: which parameters of a traced program get none, because something stops it on every way."""
+"""Find parameters of a traced program that get no gradient because of stop_gradient on every path."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 Equation = Any  # a jax.extend.core.JaxprEqn
 Program = Any  # a jax.extend.core.Jaxpr or ClosedJaxpr
 
-# Through these an array stays what it is.
+# Operations that do not change values.
 MOVES = frozenset(
     [
         *("broadcast_in_dim", "convert_element_type", "copy", "reshape", "slice", "squeeze"),
@@ -18,9 +18,9 @@ MOVES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which parameters an array is made of: in any way, in a way that a gradient takes, and alone.
+    """The parameters that an array derives from: by any path, and by differentiable ones (`trained`).
 
-    `held` is the parameter that the array is, moved perhaps.
+    `held` is the parameter that the array is, perhaps reshaped.
     """
 
     used: frozenset[int] = frozenset()
@@ -30,9 +30,10 @@ class Origin:
 
 @dataclass(slots=True)
 class Gradients:
-    """The parameters of a program: those that get a gradient, and those that are used without one.
+    """The parameters of a program that get a gradient, and those that are used without one.
 
-    Of these `frozen` are stopped as they are, `hidden` behind what is done with them.
+    For `frozen` ones stop_gradient is applied to the parameter itself, for `hidden` ones to values derived
+    from it.
     """
 
     trained: frozenset[int]
@@ -41,7 +42,7 @@ class Gradients:
 
 
 def find_gradients(program: Program, count: int) -> Gradients:
-    """Find which of the first `count` arguments of a program get gradients, of those that it uses."""
+    """Return which of the first `count` arguments of a program get gradients, among those that it uses."""
     walk = Walk()
     own = [Origin(one, one, one) for one in (frozenset([index]) for index in range(count))]
     rest = len(get_body(program).invars) - count
@@ -53,14 +54,14 @@ def find_gradients(program: Program, count: int) -> Gradients:
 
 
 class Walk:
-    """Walks through a program; notes what is stopped as it is, and what is used in another way."""
+    """Walks through a program; records parameters that are stopped directly, and those used in other ways."""
 
     def __init__(self) -> None:
         self.stopped: frozenset[int] = frozenset()
         self.applied: frozenset[int] = frozenset()
 
     def call(self, program: Program, arguments: Sequence[Origin]) -> list[Origin]:
-        """Follow what arrays are made of through a program."""
+        """Return the origins of a program's results, given those of its arguments."""
         inner = get_body(program)
         known: dict[Any, Origin] = dict(zip(inner.invars, arguments, strict=True))
 
@@ -98,7 +99,7 @@ class Walk:
         return [Origin(whole.used, whole.trained)] * len(equation.outvars)
 
     def _repeat(self, body: Program, origins: list[Origin], count: int, carried: int) -> list[Origin]:
-        """Follow a loop until what is carried stays the same."""
+        """Follow a loop until the origins of its state no longer change."""
         constants, state, rest = origins[:count], origins[count : count + carried], origins[count + carried :]
         while True:
             results = self.call(body, [*constants, *state, *rest])
@@ -109,7 +110,7 @@ class Walk:
 
 
 def join(origins: Sequence[Origin]) -> Origin:
-    """Say what an array is made of that is made of several."""
+    """Return the origin of an array that derives from several."""
     used = frozenset[int]().union(*(one.used for one in origins))
     trained = frozenset[int]().union(*(one.trained for one in origins))
     held = origins[0].held if origins else frozenset[int]()

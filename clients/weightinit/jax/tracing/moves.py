@@ -1,4 +1,4 @@
-"""Moves: what JAX's operations that only move elements make of an array, in NumPy."""
+"""NumPy versions of JAX's operations that only move elements."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,7 +59,7 @@ MOVES: dict[str, Callable[..., Any]] = {
 
 
 def make_move(equation: Equation) -> Callable[..., Any]:
-    """Make the function of NumPy that moves elements as an operation does: others run as JAX has them."""
+    """Return a NumPy function for an operation that moves elements; others are evaluated by JAX."""
     name = equation.primitive.name
     if name in KEEPING:
         return lambda array, *_: array
@@ -70,7 +70,7 @@ def make_move(equation: Equation) -> Callable[..., Any]:
 
 
 def overlay(*arrays: Array) -> Array:
-    """Lay arrays over each other: what is 0 in one is what the others have there.
+    """Combine arrays by their maximum, so that zeros of one are replaced by values of the others.
 
     >>> overlay(np.array([1, 0]), np.array([0, 2])).tolist()
     [1, 2]

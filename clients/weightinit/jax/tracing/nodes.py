@@ -1,4 +1,4 @@
-"""Nodes: the graph of a traced program while it is recorded, with what is known of the leaves in it."""
+"""The graph of a traced program during recording, with the kernels in it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from weightinit.jax.tracing.moves import overlay
 from weightinit.jax.tracing.uses import Uses
 from weightinit.jax.tracing.weights import Weight
 
-Form = Any  # what has a shape and a dtype
+Form = Any  # an object with a shape and a dtype
 Array = Any  # a jax.Array, or a number
 
 
 class Graph:
     """The nodes of a program in order, the `weights` that some of them are, and the uses of leaves.
 
-    Those that are `fed` come of the output of a kernel.
+    Nodes in `fed` derive from a kernel's output.
     """
 
     def __init__(self, shapes: Mapping[str, Sequence[int]]) -> None:
@@ -39,13 +39,13 @@ class Graph:
         return node
 
     def add_leaf(self, path: str, form: Form, number: float | None) -> Node:
-        """Add a leaf of the model."""
+        """Add a node for a leaf of the model."""
         node = self.add(form, Role.CONSTANT, parameters=frozenset([path]), tensor=number)
         self.weights[node] = Weight.of(path, form.shape)
         return node
 
     def add_constant(self, value: Array) -> Node:
-        """Add an array that the program holds."""
+        """Add a node for a constant array of the program."""
         return self.add(
             np.asarray(value) if np.isscalar(value) else value, Role.CONSTANT, tensor=read_number(value)
         )
@@ -58,7 +58,7 @@ class Graph:
         weight: Weight | None = None,
         label: str = "",
     ) -> Node:
-        """Add a constant that is made of others."""
+        """Add a constant that is computed from others."""
         fields = {"inputs": tuple(dict.fromkeys(sources)), "parameters": collect_parameters(sources)}
         node = self.add(form, Role.CONSTANT, label=label, tensor=number, **fields)
         if weight is not None:
@@ -68,13 +68,13 @@ class Graph:
     def move(
         self, form: Form, role: Role, call: Callable[..., Any] | None, sources: Sequence[Node], label: str
     ) -> Node:
-        """Add what moves elements of its sources, of which masks only say where to."""
+        """Add a node that moves the elements of its sources; masks among these only select positions."""
         moved = [source for source in sources if not source.is_mask] or list(sources)
         inputs = tuple(dict.fromkeys(source for source in moved if not source.is_constant))
         return self.add(form, role, label=label, call=call, arguments=tuple(sources), inputs=inputs)
 
     def merge(self, nodes: Sequence[Node], form: Form) -> Node:
-        """Merge nodes of which one is taken, or one after the other."""
+        """Return a node for several alternatives, such as branches or iterations."""
         several = tuple(dict.fromkeys(nodes))
         signals = [node for node in several if not node.is_constant]
         if len(several) == 1 or len(signals) == 1:
@@ -85,7 +85,7 @@ class Graph:
         return weights[0] if weights else self.derive(form, several)
 
     def end(self, nodes: Iterable[Node]) -> None:
-        """Add the end of the program, and note the leaves from which anything is computed."""
+        """Add the output of the program, and record the leaves that anything is computed from."""
         inputs = tuple(dict.fromkeys(nodes))
         self.add(np.zeros(()), Role.OUTPUT, label="the output", inputs=inputs)
         self.uses.touched |= {key for node in self.nodes if node.users for key in node.parameters}
@@ -93,12 +93,12 @@ class Graph:
 
 
 def is_inexact(form: Form) -> bool:
-    """Return whether an array is of floating or complex numbers, and may be a signal."""
+    """Return whether an array is floating-point or complex, and so may be a signal."""
     return bool(jnp.issubdtype(form.dtype, jnp.inexact))
 
 
 def read_number(array: Array) -> float | None:
-    """Read the one number that all elements of an array are; None where they differ, or are no numbers.
+    """Return the number that all elements of an array equal; None if they differ or are not real.
 
     >>> read_number(np.ones(3)), read_number(np.arange(3))
     (1.0, None)

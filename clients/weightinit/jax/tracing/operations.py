@@ -1,4 +1,4 @@
-"""Operations: the nodes of equations, but for products and calls of other programs."""
+"""Add the nodes of equations, except products and calls of other programs."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from weightinit.jax.tracing.weights import Weight, join, move_weight
 Equation = Any  # a jax.extend.core.JaxprEqn
 DType = Any
 
-MATRIX = 2  # axes of inputs and of outputs
+MATRIX = 2  # an axis of inputs and an axis of outputs
 
 
 def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
@@ -39,7 +39,7 @@ def apply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
 
 
 def _add(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> list[Node]:
-    """Add the nodes of what computes with signals."""
+    """Add the nodes of an operation on signals."""
     name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
     fields: dict[str, Any] = {"inputs": tuple(dict.fromkeys(sources)), "label": name}
     if role is Role.UNKNOWN and name in ROLES:
@@ -50,7 +50,7 @@ def _add(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> l
         role = Role.ACTIVATION
         fields |= {"inputs": exponential.inputs, "activation": "softmax"}
     if role is Role.PRODUCT:
-        fields["is_mask"] = False  # the positions of the largest: what they were found in ends here
+        fields["is_mask"] = False  # argmax: positions, at which the signal ends
     made = [graph.add(form, role, **fields) for form in forms]
     if role is Role.MULTIPLY:
         _modulate(graph, equation, sources, made[0])
@@ -58,17 +58,17 @@ def _add(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> l
 
 
 def _find_role(equation: Equation, sources: Sequence[Node]) -> Role:
-    """Find what an operation does to signals."""
+    """Return the role of an operation."""
     name = equation.primitive.name
     if all(source.is_constant or source.role is Role.IGNORED for source in sources):
-        return Role.IGNORED  # random numbers, and what is made of them
+        return Role.IGNORED  # random numbers, and values derived from them
     if name == "reduce_max" and _is_maxout(equation, sources[0]):
         return Role.UNKNOWN
     return ROLES.get(name, Role.UNKNOWN)
 
 
 def _modulate(graph: Graph, equation: Equation, sources: list[Node], made: Node) -> None:
-    """Note a kernel that is scaled by what depends on inputs: by one number, or by one for each channel."""
+    """Record a kernel that is scaled by a function of the inputs: one factor, or one per channel."""
     for node, factor in (sources, sources[::-1]):
         weight = graph.weights.get(node)
         if weight is None or weight.rank < MATRIX:
@@ -81,7 +81,7 @@ def _modulate(graph: Graph, equation: Equation, sources: list[Node], made: Node)
 
 
 def _derive(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]:
-    """Compute with numbers, and with parameters, which stay what they are."""
+    """Add constants computed from numbers and parameters, following the parameters' axes."""
     name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
     numbers, weights = [source.tensor for source in sources], [graph.weights.get(one) for one in sources]
     known = [weight for weight in weights if weight is not None]
@@ -102,7 +102,7 @@ def _derive(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node]
 
 
 def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> list[Node]:
-    """Move elements. What stays in its place is the same node."""
+    """Add nodes that move elements. An operation that keeps all in place returns its sources."""
     name, forms = equation.primitive.name, [atom.aval for atom in equation.outvars]
     if name in KEEPING and all(
         source.is_mask is not is_inexact(form) for source, form in zip(sources, forms, strict=False)
@@ -117,9 +117,9 @@ def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> 
             weight = graph.weights.get(sources[0])
             if weight is not None and weight.pieces and not sources[0].is_constant:
                 graph.weights[node] = move_weight(equation, weight)[place] or Weight.lose(form.shape)
-        elif name in {"sort", "top_k"}:  # the places where the elements were
+        elif name in {"sort", "top_k"}:  # the original positions of the elements
             node = graph.add(form, Role.IGNORED, label=name, inputs=tuple(dict.fromkeys(sources)))
-        else:  # a mask, or whole numbers of a signal
+        else:  # a mask, or a signal rounded to integers
             inputs = tuple(dict.fromkeys(source for source in sources if not source.is_constant))
             call = partial(_truncate, form.dtype)
             node = graph.add(form, Role.ELEMENTWISE, label=name, call=call, arguments=inputs, inputs=inputs)
@@ -128,7 +128,7 @@ def _move(graph: Graph, equation: Equation, sources: list[Node], role: Role) -> 
 
 
 def _note_hidden(graph: Graph, equation: Equation, source: Node) -> None:
-    """Note a kernel in a product that is written as a sum of what was multiplied element by element."""
+    """Record a kernel in a product that is written as an elementwise multiplication and a sum."""
     for factor in source.arguments if source.role is Role.MULTIPLY else ():
         weight = graph.weights.get(factor)
         summed = [weight.dims[axis] for axis in equation.params["axes"]] if weight else []
@@ -137,7 +137,7 @@ def _note_hidden(graph: Graph, equation: Equation, source: Node) -> None:
 
 
 def _look_up(graph: Graph, equation: Equation, sources: list[Node]) -> Node:
-    """Read rows of a table, or one of stacked kernels, at places that depend on inputs."""
+    """Add a lookup, by input-dependent indices, of rows of a table or of one of several stacked kernels."""
     form, weight = equation.outvars[0].aval, graph.weights.get(sources[0])
     role = Role.PRODUCT if is_inexact(form) else Role.IGNORED
     node = graph.add(form, role, label=equation.primitive.name, inputs=tuple(dict.fromkeys(sources)))
@@ -158,19 +158,19 @@ def _truncate(dtype: DType, array: Array, *_: Array) -> Array:
 
 
 def _share_kernel(mask: Node, cases: Sequence[Node]) -> bool:
-    """Return whether a mask may be a function of what it selects from."""
+    """Return whether a mask may depend on the values that it selects from."""
     kernels = {source for source in find_sources(mask) if source.parameters}
     return any(source in kernels for case in cases for source in find_sources(case))
 
 
 def _is_maxout(equation: Equation, source: Node) -> bool:
-    """Return whether the largest of some outputs of a kernel is taken, and not of places."""
+    """Return whether the maximum is over some axes of a kernel's outputs, rather than over positions."""
     axes, taken = find_output_axes(source) or frozenset(), frozenset(equation.params["axes"])
     return bool(axes & taken) and not axes <= taken
 
 
 def _find_softmax(sources: Sequence[Node]) -> Node | None:
-    """Find the exponential that is divided by its own sum; None where it is not."""
+    """Return the exponential that is divided by its own sum; None if there is none."""
     exponential, divisor = sources
     while divisor.role is Role.MOVE and len(divisor.inputs) == 1:
         divisor = divisor.inputs[0]

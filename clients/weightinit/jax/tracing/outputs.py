@@ -1,4 +1,4 @@
-"""Outputs: along which axes of an array the outputs of the kernel lie that it comes of."""
+"""Find the axes of an array along which the outputs of its kernel lie."""
 
 import contextlib
 from typing import Any
@@ -12,7 +12,7 @@ MAX_ELEMENTS = 2**22
 
 
 def find_output_axes(node: Node) -> frozenset[int] | None:
-    """Find the axes of an array along which outputs of one kernel lie; None where that is not seen."""
+    """Return the axes along which the outputs of one kernel lie; None if they are unknown."""
     with contextlib.suppress(Exception):  # any operation of JAX, on numbers of outputs
         numbers = _number(node, {})
         if numbers is not None:
@@ -22,7 +22,7 @@ def find_output_axes(node: Node) -> frozenset[int] | None:
 
 
 def _number(node: Node, known: dict[Node, Array]) -> Array:
-    """Number the outputs that an array holds, of the kernel that it comes of; None where it comes of none."""
+    """Return the index of the kernel's output for each element; None if the node derives from no kernel."""
     if node in known:
         return known[node]
     shape = node.shape or ()
@@ -48,5 +48,5 @@ def _number(node: Node, known: dict[Node, Array]) -> Array:
 
 
 def _fill(source: Node, numbers: Array) -> Array:
-    """Return the numbers of an argument, or what stands for none."""
+    """Return the indices of an argument, or an array of a placeholder if it has none."""
     return np.full(source.shape or (), 0 if source.is_mask else -1) if numbers is None else numbers

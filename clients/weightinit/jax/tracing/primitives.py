@@ -1,4 +1,4 @@
-"""Primitives: what JAX's operations do to a signal, and what they compute of it, in NumPy."""
+"""Tables of JAX's primitives: the role of each in a graph, and NumPy functions to evaluate them."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ def _logistic(x: Array) -> Array:
 
 
 def _select(which: Array, *cases: Array) -> Array:
-    """Select from cases; by a mask that is not known, and stands for all, the one that is no constant."""
+    """Select from cases; for a uniform mask, which is a stand-in, the case that is not constant."""
     chosen = np.choose(np.asarray(which).astype(int), np.broadcast_arrays(which, *cases)[1:])
     if np.size(which) > 1 and np.all(which == np.ravel(which)[0]) and not np.ptp(chosen):
         return next((case for case in cases if np.ptp(case)), chosen)
@@ -102,7 +102,7 @@ _ROWS: dict[Role, str] = {
     """,
     Role.SPLIT: "dynamic_slice gather slice split unstack",
     Role.REDUCE: "cumlogsumexp cummax cummin cumsum reduce_and reduce_max reduce_min reduce_or reduce_sum",
-    # What comes out are positions and no longer a signal, which ends here.
+    # The results are positions, at which the signal ends.
     Role.PRODUCT: "argmax argmin",
     Role.IGNORED: """
         iota random_bits random_fold_in random_seed random_split random_unwrap random_wrap rng_bit_generator
@@ -114,7 +114,7 @@ ROLES: dict[str, Role] = {
     "integer_pow": Role.ELEMENTWISE,
     **{name: role for role, names in _ROWS.items() for name in names.split()},
 }
-# Here elements stay where they are.
+# Operations that keep all elements in place.
 # fmt: off
 KEEPING = frozenset([
     "convert_element_type", "copy", "copy_p", "name", "optimization_barrier", "pbroadcast", "psum", "pvary",

@@ -1,4 +1,4 @@
-"""Products: the nodes of kernels that are multiplied by signals, and the axes that each has there."""
+"""Add the nodes of products and convolutions, and record the axes of the kernels in them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ def multiply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node
     known = {side: weight for side, weight in weights.items() if weight.pieces}
     if len(known) == 2 and sources[0].is_constant is not sources[1].is_constant:
         known = {side: weight for side, weight in known.items() if sources[side].is_constant}
-    if len(known) == 2:  # of which one is data: positions, or tokens that are learned
+    if len(known) == 2:  # one of the two is data, such as learned positions or tokens
         known = {side: weight for side, weight in known.items() if _is_called_kernel(weight)}
     if len(known) != 1 or _is_own(known, sources):
         return [_add_plain(graph, equation, sources)]
@@ -40,7 +40,7 @@ def multiply(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node
             letters[axis] = letter
     free = letters.count("O")
     first = len(form.shape) - free if side else len(batched[side])
-    # Several axes of outputs are one, until the product has been made.
+    # Several output axes are merged into one for the product.
     count = math.prod(form.shape[first : first + free])
     shape = (*form.shape[:first], count, *form.shape[first + free :])
     node = _add_product(graph, equation, sources, weight, shape, first)
@@ -70,7 +70,7 @@ def convolve(graph: Graph, equation: Equation, sources: list[Node]) -> list[Node
 def _add_product(
     graph: Graph, equation: Equation, sources: Iterable[Node], weight: Weight, shape: Sequence[int], axis: int
 ) -> Node:
-    """Add the product that applies a kernel."""
+    """Add the node of a product that uses a kernel."""
     return graph.add(
         equation.outvars[0].aval,
         Role.PRODUCT,
@@ -83,7 +83,7 @@ def _add_product(
 
 
 def _add_plain(graph: Graph, equation: Equation, sources: Sequence[Node]) -> Node:
-    """Add a product of which no operand is known as a kernel; a parameter in it may be one."""
+    """Add a product without a known kernel; a parameter in it may still be one."""
     form, operands = equation.outvars[0].aval, sources[:2]
     if all(source.is_constant for source in operands):
         return graph.derive(form, operands)
@@ -98,9 +98,10 @@ def _add_plain(graph: Graph, equation: Equation, sources: Sequence[Node]) -> Nod
 
 
 def _mix(graph: Graph, equation: Equation, signal: Node, side: int, *, is_fixed: bool) -> Node:
-    """Add the product of a signal with what is no kernel, as an adjacency: what it adds is the signal still.
+    """Add the product of a signal with something other than a kernel, such as an adjacency matrix.
 
-    Where outputs are multiplied by inputs, and others are left, they may be a kernel that a network makes.
+    The result is still the signal. But if it multiplies the outputs of a kernel by inputs, and other outputs
+    remain, these may be a kernel that a network computes: unknown.
     """
     form, name = equation.outvars[0].aval, equation.primitive.name
     (contracted, batched), axes = equation.params["dimension_numbers"], find_output_axes(signal)
@@ -115,7 +116,7 @@ def _mix(graph: Graph, equation: Equation, signal: Node, side: int, *, is_fixed:
 
 
 def _move(numbers: Any, side: int, shape: Sequence[int], array: Array) -> Array:  # noqa: ANN401 - axes
-    """Move the numbers of outputs as a product does that adds what it contracts: those are the same."""
+    """Move the indices of outputs like a product; the elements that it sums must have equal indices."""
     contracted, batched = (list(axes) for axes in numbers)
     for axis in contracted:
         first = array.take([0], axis)
@@ -131,18 +132,18 @@ def _move(numbers: Any, side: int, shape: Sequence[int], array: Array) -> Array:
 
 
 def _is_own(known: Mapping[int, Weight], sources: Sequence[Node]) -> bool:
-    """Return whether a kernel is multiplied by what was made of itself: no signal is there."""
+    """Return whether a kernel is multiplied by a value computed from itself, so that there is no signal."""
     paths = {piece.path for weight in known.values() for piece in weight.pieces}
     return all(source.is_constant and paths & source.parameters for source in sources[:2])
 
 
 def _lose_others(graph: Graph, source: Node, weight: Weight) -> None:
-    """Note that a kernel was made of other leaves too, but for vectors, as weight normalization has."""
+    """Record that a kernel is computed from other leaves too, except vectors, as in weight normalization."""
     pieces = {piece.path for piece in weight.pieces}
     others = [path for path in source.parameters - pieces if graph.uses.is_matrix(path)]
     graph.uses.lose(others, f"{min(pieces)} is changed by it before its product")
 
 
 def _is_called_kernel(weight: Weight) -> bool:
-    """Return whether a parameter is called a kernel, beside another that is not."""
+    """Return whether a parameter has the name of a kernel."""
     return any(piece.path.rpartition("/")[2] in KERNELS for piece in weight.pieces)

@@ -1,4 +1,4 @@
-"""Recording: the graph of a traced program, and of those that it calls, and how its leaves are used."""
+"""Record the graph of a traced program and of the programs that it calls."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def record(
 ) -> Traced:
     """Record a program. `paths` are those of its first arguments, of which `leaves` are parameters.
 
-    `read` returns the number that all elements of a leaf are, where what is computed depends on it.
+    `read` returns the constant value of a leaf, if a function in the program depends on it.
     """
     graph = Graph({path: tuple(leaf.shape) for path, leaf in leaves.items()})
     values = []
@@ -49,7 +49,7 @@ def record(
 
 
 class Recorder:
-    """Adds the nodes of a program and of those that it calls to a graph."""
+    """Adds the nodes of a program, and of the programs that it calls, to a graph."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -60,7 +60,7 @@ class Recorder:
         }
 
     def call(self, program: Program, arguments: Sequence[Node]) -> list[Node]:
-        """Record a program that is called, and return the nodes of what it returns."""
+        """Record a program and return the nodes of its results."""
         inner: Program = getattr(program, "jaxpr", program)
         constants = map(self._graph.add_constant, getattr(program, "consts", ()))
         values: dict[Atom, Node] = dict(zip(inner.invars, arguments, strict=True))
@@ -92,7 +92,7 @@ class Recorder:
         return apply(self._graph, equation, sources)
 
     def _scan(self, equation: Equation, sources: list[Node]) -> list[Node]:
-        """Record the body twice, so that what comes out of it once goes in again."""
+        """Record the body twice, so that the state of one step is an input of the next."""
         params = equation.params
         count, carried, body = params["num_consts"], params["num_carry"], params["jaxpr"].jaxpr
         constants, first, rest = sources[:count], sources[count : count + carried], sources[count + carried :]
@@ -127,13 +127,13 @@ class Recorder:
         return [self._graph.merge(column, form) for column, form in zip(columns, forms, strict=False)]
 
     def _vary(self, source: Node, form: Form) -> Node:
-        """Return what a loop carries: a number that it starts with changes in the next step."""
+        """Return the node of a loop's state; an initial number becomes an input, since it changes."""
         if not source.is_constant or source.parameters:
             return source
         return self._graph.add(form, Role.CONSTANT if source.is_mask else Role.INPUT)
 
     def _pick(self, source: Node, form: Form) -> Node:
-        """Pick what one step of a scan takes of an array."""
+        """Return the slice of an array that one step of a scan takes."""
         if not source.is_constant:
             return self._graph.move(form, Role.MOVE, lambda array: array[0], [source], "scan")
         weight = self._graph.weights.get(source)
@@ -141,7 +141,7 @@ class Recorder:
         return self._graph.derive(form, [source], source.tensor, inner)
 
     def _stack(self, node: Node, form: Form) -> Node:
-        """Stack what the steps of a scan make."""
+        """Return the stacked results of the steps of a scan."""
         if node.is_constant:
             return self._graph.derive(form, [node], node.tensor)
         return self._graph.move(
@@ -150,9 +150,9 @@ class Recorder:
 
 
 def find_inner(equation: Equation, count: int) -> Program:
-    """Find the one program that an equation calls with its own operands: jit, remat, custom derivatives.
+    """Return the one program that an equation calls with its own operands: jit, remat, custom derivatives.
 
-    None where it calls none.
+    None if it calls none.
     """
     for key in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
         inner = equation.params.get(key)

@@ -1,4 +1,4 @@
-"""Uses: how a traced program uses each leaf: the axes of its kernels, and the products that apply them."""
+"""Collect how a traced program uses each leaf: the axes of kernels and the products that use them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ TURNED = "It is used with other axes of inputs too."
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a kernel is used: a letter for each axis, the number of groups, and what is not certain of that."""
+    """How a kernel is used: a letter for each axis, the number of groups, and a doubt about these or ""."""
 
     layout: str
     groups: int = 1
@@ -24,9 +24,9 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A product that applies a kernel: its outputs `start` to `stop` are the kernel's from `first` on.
+    """A product that uses a kernel: its outputs `start` to `stop` are the kernel's from `first` on.
 
-    `use` says of which axes; None where that is not seen.
+    `use` has the kernel's axes; None if they are unknown.
     """
 
     node: Node
@@ -37,12 +37,12 @@ class Application:
 
 
 class Uses:
-    """How the leaves of a model are used, by their paths; `shapes` are those of all.
+    """The uses of a model's leaves by path; `shapes` are the shapes of all leaves.
 
-    `layouts` are the kernels that a signal is multiplied by, `applications` the products that do it,
-    `lookups` the tables that rows are read from. `lost` are leaves in products that do not show their axes,
-    with the reasons, and `touched` all that anything is computed from. `measured` are the products from which
-    nothing comes but the norm of a kernel.
+    `layouts` are the kernels that a signal is multiplied by, `applications` the products that do so,
+    `lookups` the tables that rows are read from. `lost` maps leaves in products that do not show their axes
+    to the reasons; `touched` are all leaves that anything is computed from. `measured` are the products that
+    only compute the norm of a kernel.
     """
 
     def __init__(self, shapes: Mapping[str, Sequence[int]]) -> None:
@@ -55,7 +55,7 @@ class Uses:
         self._shapes = shapes
 
     def note(self, node: Node, weight: Weight, letters: Sequence[str], groups: int, count: int) -> None:
-        """Note the product of a signal and a kernel, of `count` outputs, with a letter for each axis."""
+        """Record the product of a signal and a kernel, with `count` outputs and a letter for each axis."""
         bent = next((change for change in weight.changes if change.effect is Effect.BEND), None)
         if bent is not None:
             self.lose(
@@ -65,7 +65,7 @@ class Uses:
         found: dict[int, set[str]] = defaultdict(set)
         for letter, atoms in zip(letters, weight.dims, strict=True):
             for index, (axis, size) in enumerate(atoms):
-                # Convolutions of stacked kernels are one with as many groups.
+                # Convolutions with stacked kernels are one convolution with as many groups.
                 behind = [other for other, _ in atoms[index + 1 :]]
                 is_apart = letter == "O" and bool(behind) and axis not in behind
                 is_stacked = is_apart and groups > 1 and groups % size == 0
@@ -82,7 +82,7 @@ class Uses:
             ahead = stop if is_packed else 0
 
     def _read_use(self, path: str, found: Mapping[int, set[str]], groups: int, doubt: str) -> Use | None:
-        """Read the letters of a leaf: an axis that is gone was one of stacked kernels."""
+        """Return the use of a leaf from its letters; an axis that was removed is one of stacked kernels."""
         shape = self._shapes[path]
         several = [found.get(axis, {"B"}) for axis in range(len(shape))]
         if any({"I", "O"} <= some and shape[axis] > 1 for axis, some in enumerate(several)):
@@ -94,16 +94,16 @@ class Uses:
         return Use(letters, groups, doubt) if "I" in letters or "O" in letters else None
 
     def lose(self, paths: Iterable[str], why: str = HIDDEN) -> None:
-        """Note leaves that are in products which do not show what they are there."""
+        """Record leaves in products that do not show how they are used."""
         for path in paths:
             self.lost.setdefault(path, why)
 
     def is_matrix(self, path: str) -> bool:
-        """Return whether a leaf has several axes."""
+        """Return whether a leaf has several axes of more than one element."""
         return sum(size > 1 for size in self._shapes[path]) > 1
 
     def settle(self) -> None:
-        """Settle how each kernel is used, given all of its products: the first counts."""
+        """Decide how each kernel is used, after all of its products are recorded: the first counts."""
         for path, applications in self.applications.items():
             kept = [one for one in applications if one.node not in self.measured]
             self.applications[path] = kept
@@ -120,6 +120,6 @@ class Uses:
 
 
 def describe(changes: Sequence[Change]) -> str:
-    """Describe what the changes of a kernel leave to doubt."""
+    """Return a sentence about the changes of a kernel that its scheme does not account for, or ""."""
     labels = " and ".join(dict.fromkeys(change.label for change in changes))
     return f"Changed by {labels} before its product, which its scheme does not count." if labels else ""

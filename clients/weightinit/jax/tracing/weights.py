@@ -1,4 +1,4 @@
-"""Weights: kernels on their way to a product, with the axes of the leaf that lie along each of theirs."""
+"""Follow kernels through reshapes, slices and joins before their product, axis by axis."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,23 +9,23 @@ from typing import Any
 from weightinit.jax.tracing.primitives import KEEPING, REDUCING
 
 Equation = Any  # a jax.extend.core.JaxprEqn
-# An axis of a leaf, None for one that was added, and how much of it lies along an axis here.
+# An axis of a leaf, or None for an added axis, and how many of its elements lie along an axis here.
 Atom = tuple[int | None, int]
 Dims = tuple[tuple[Atom, ...], ...]
 
 
 class Effect(Enum):
-    """What a change of a kernel's numbers before its product leaves of what the kernel is drawn for."""
+    """The effect of a change of a kernel's values on the scheme by which it is drawn."""
 
     SCALE = "scale"  # another variance
-    JOIN = "join"  # another variance, as others are added to it
-    FUNCTION = "function"  # about the same, where numbers are small
-    BEND = "bend"  # none
+    JOIN = "join"  # another variance, as other values are added
+    FUNCTION = "function"  # nearly none for small numbers
+    BEND = "bend"  # the scheme does not apply
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of a kernel's numbers before its product, by what people call it."""
+    """A change of a kernel's values before its product, with its label for messages."""
 
     label: str
     effect: Effect
@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a leaf adds to a weight along the axis `joined`: `length` elements from `first` on; 0 for all."""
+    """The part of a leaf along a weight's axis `joined`: `length` elements from `first` on; 0 for all."""
 
     path: str
     first: int = 0
@@ -42,11 +42,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A parameter, moved perhaps: `dims` are the axes of the leaf along each axis here.
+    """A parameter, perhaps moved: `dims` are the axes of the leaf along each axis here.
 
-    `pieces` are the leaves, or parts of them, that lie behind each other along the axis `joined`. None are
-    left where the axes are no longer known. `changes` are those of its numbers; it `is_normed` where its own
-    scale does not count, as it was divided by a norm of it.
+    `pieces` are the leaves, or parts of them, concatenated along the axis `joined`; empty if the axes are no
+    longer known. `changes` are those of its values; `is_normed` if it was divided by its own norm, so that
+    its scale has no effect.
     """
 
     pieces: tuple[Piece, ...]
@@ -57,12 +57,12 @@ class Weight:
 
     @classmethod
     def of(cls, path: str, shape: Sequence[int]) -> "Weight":
-        """Make the weight of a whole leaf."""
+        """Return the weight of a whole leaf."""
         return cls((Piece(path),), tuple(((axis, length),) for axis, length in enumerate(shape)))
 
     @classmethod
     def lose(cls, shape: Sequence[int]) -> "Weight":
-        """Make a weight of which the axes are not known."""
+        """Return a weight whose axes are unknown."""
         return cls((), tuple(((None, length),) for length in shape))
 
     @property
@@ -72,22 +72,22 @@ class Weight:
 
     @property
     def rank(self) -> int:
-        """The number of axes that are of a leaf, and longer than one element."""
+        """The number of axes that derive from a leaf and have more than one element."""
         return sum(any(axis is not None and size > 1 for axis, size in atoms) for atoms in self.dims)
 
     def change(self, change: Change) -> "Weight":
-        """Return the weight after a change of its numbers."""
+        """Return the weight after a change of its values."""
         if change in self.changes or (self.is_normed and change.effect is Effect.SCALE):
             return self
         return replace(self, changes=(*self.changes, change))
 
     def normalize(self) -> "Weight":
-        """Return the weight divided by a norm of it."""
+        """Return the weight after division by its own norm."""
         kept = tuple(change for change in self.changes if change.effect is not Effect.SCALE)
         return replace(self, changes=kept, is_normed=True)
 
     def permute(self, axes: Iterable[int | None], sizes: Sequence[int] = ()) -> "Weight":
-        """Return the weight with those of its axes; a new one of that size for each None."""
+        """Return the weight with its axes in another order, and a new one of the given size for each None."""
         order = list(axes)
         dims = tuple(
             ((None, sizes[index]),) if axis is None else self.dims[axis] for index, axis in enumerate(order)
@@ -99,7 +99,7 @@ class Weight:
         return replace(self, pieces=whole if len(whole) == 1 else (), dims=dims, joined=None)
 
     def reshape(self, shape: Sequence[int]) -> "Weight":
-        """Return the weight in another shape, with the axes of the leaf that each of its axes holds."""
+        """Return the weight in another shape, with the axes of the leaf along each new axis."""
         dims = regroup([atom for atoms in self.dims for atom in atoms], shape)
         if dims is None or self.joined is None:
             return self.lose(shape) if dims is None else replace(self, dims=dims)
@@ -107,7 +107,7 @@ class Weight:
         return self.lose(shape) if joined is None else replace(self, dims=dims, joined=joined)
 
     def cut(self, axis: int, start: int, stop: int) -> "Weight":
-        """Return the weight with the elements from start to stop along an axis."""
+        """Return the slice of the weight from start to stop along an axis."""
         whole = self.shape[axis]
         if (start, stop) == (0, whole):
             return self
@@ -116,7 +116,7 @@ class Weight:
             for index, atoms in enumerate(self.dims)
         )
         if len(self.dims[axis]) != 1 or self.joined not in {None, axis}:
-            return self.lose(replace(self, dims=dims).shape)  # cut twice, or across axes that lie along one
+            return self.lose(replace(self, dims=dims).shape)  # cut along two axes, or along a merged axis
         pieces, ahead = [], 0
         for piece in self.pieces:
             length = piece.length or whole
@@ -128,7 +128,7 @@ class Weight:
 
 
 def regroup(atoms: Sequence[Atom], shape: Sequence[int]) -> Dims | None:
-    """Group axes, in order, to those of another shape, cutting them where needed; None where they do not fit.
+    """Split and merge axes, in order, into another shape; None if the sizes do not fit.
 
     >>> regroup([(0, 4), (1, 6)], (4, 2, 3))
     (((0, 4),), ((1, 2),), ((1, 3),))
@@ -152,7 +152,7 @@ def regroup(atoms: Sequence[Atom], shape: Sequence[int]) -> Dims | None:
 
 
 def join(weights: Sequence[Weight], axis: int, shape: Sequence[int]) -> Weight:
-    """Join weights along an axis, each of which is a kernel of its own there."""
+    """Concatenate weights along an axis."""
     fits = all(weight.joined in {None, axis} and len(weight.dims) == len(shape) for weight in weights)
     kinds = {tuple(tuple(axes for axes, _ in atoms) for atoms in weight.dims) for weight in weights}
     if not fits or len(kinds) != 1:
@@ -171,7 +171,7 @@ def join(weights: Sequence[Weight], axis: int, shape: Sequence[int]) -> Weight:
 
 
 def move_weight(equation: Equation, weight: Weight) -> list[Weight | None]:
-    """Return what an operation makes of a weight; None for what is no kernel any more."""
+    """Return the weights of an operation's results; None for a result that is not a kernel."""
     shapes = [atom.aval.shape for atom in equation.outvars]
     if equation.primitive.name == "unstack":
         axis = equation.params["axis"]
@@ -188,7 +188,7 @@ def move_weight(equation: Equation, weight: Weight) -> list[Weight | None]:
 def _move(equation: Equation, weight: Weight, shape: Sequence[int]) -> Weight | None:  # noqa: PLR0911 - a case each
     name, params, rank = equation.primitive.name, equation.params, len(weight.dims)
     if name in REDUCING:
-        return None  # a norm of the kernel, by which it may be divided
+        return None  # a reduction, such as a norm that the kernel is divided by
     if name in KEEPING or name == "rev":
         return weight
     if name == "transpose":
@@ -204,7 +204,7 @@ def _move(equation: Equation, weight: Weight, shape: Sequence[int]) -> Weight | 
         return weight.permute((places.get(axis) for axis in range(len(shape))), shape)
     if name == "slice" and params["strides"] is None:
         return _slice(weight, params["start_indices"], params["limit_indices"])
-    if name == "dynamic_slice":  # where it begins is not known: one of stacked kernels
+    if name == "dynamic_slice":  # the start is unknown: one of several stacked kernels
         is_one = all(new in {1, old} for new, old in zip(shape, weight.shape, strict=True))
         return _slice(weight, [0] * rank, shape) if is_one else Weight.lose(shape)
     if name == "gather" and rank > 2:
@@ -213,7 +213,7 @@ def _move(equation: Equation, weight: Weight, shape: Sequence[int]) -> Weight | 
 
 
 def _gather(equation: Equation, weight: Weight, shape: Sequence[int]) -> Weight:
-    """Take whole kernels of a stack, in the places where the numbers of them have axes."""
+    """Select whole kernels of a stack, with the axes of the indices at the given positions."""
     numbers, taken = (
         equation.params["dimension_numbers"],
         set(equation.params["dimension_numbers"].collapsed_slice_dims),
