@@ -1,4 +1,4 @@
-"""What tests of more than one folder share."""
+"""Fixtures for tests in several folders."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server of the tests' own; who stops it starts it again."""
+    """A PostgreSQL server for the tests; a test that stops it must start it again."""
     with run_cluster() as cluster:
         yield cluster
 
@@ -29,5 +29,5 @@ def service_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def service_url(service_server: Server) -> str:
-    """The URL of a server with the default settings, without a slash at its end."""
+    """The URL of a server with the default settings, without a trailing slash."""
     return service_server.url

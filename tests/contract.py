@@ -1,4 +1,4 @@
-"""What service and client must agree on: tests/fixtures/contract.json, which the tests of both read."""
+"""The contract between service and client: tests/fixtures/contract.json, which the tests of both read."""
 
 import json
 from pathlib import Path

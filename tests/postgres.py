@@ -1,4 +1,4 @@
-"""A real PostgreSQL: a cluster of its own in a temporary directory, on a free port of the loopback."""
+"""Run a real PostgreSQL cluster in a temporary directory, on a free local port."""
 
 import os
 import pwd
@@ -22,7 +22,7 @@ NUMBERS = count()
 
 
 def find_programs() -> Path:
-    """Find the newest PostgreSQL: Debian keeps each version apart; elsewhere it is on the path."""
+    """Return the newest PostgreSQL's directory: by version on Debian, elsewhere from PATH."""
     debian = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True
     )
@@ -33,7 +33,7 @@ def find_programs() -> Path:
 
 
 def find_free_port() -> int:
-    """Find a port that nobody listens on, below those that systems give to clients as they come."""
+    """Return a free port below the ephemeral range."""
     for _ in range(100):
         port = random.randrange(10_000, 32_768)
         with socket.socket() as listener, suppress(OSError):
@@ -76,7 +76,7 @@ class Cluster:
         self.run("pg_ctl", "start", "--wait", "--pgdata", f"{self.folder}/data", log, "--options", options)
 
     def stop(self) -> None:
-        """Stop the server at once, whoever is connected."""
+        """Stop the server at once, regardless of connections."""
         self.run("pg_ctl", "stop", "--wait", "--mode=immediate", "--pgdata", f"{self.folder}/data")
 
     def signal(self, number: signal.Signals) -> None:
@@ -89,7 +89,7 @@ class Cluster:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Keep the server from doing anything, while its kernel still takes connections and bytes."""
+        """Suspend the server within a block; the kernel still accepts connections and bytes."""
         self.signal(signal.SIGSTOP)
         try:
             yield
@@ -97,11 +97,11 @@ class Cluster:
             self.signal(signal.SIGCONT)
 
     def make_url(self, database: str = "postgres", password: str = PASSWORD) -> str:
-        """Make the URL of one of its databases."""
+        """Return the URL of one of its databases."""
         return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{database}"
 
     def make_database(self) -> str:
-        """Make an empty database, whose own collation is not that of code points, and return its URL."""
+        """Create an empty database with a collation other than code point order; return its URL."""
         name = f"store{next(NUMBERS)}"
         self.execute(
             f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en'"
@@ -116,7 +116,7 @@ class Cluster:
 
 @contextmanager
 def run_cluster() -> Iterator[Cluster]:
-    """Make a cluster, run it, and remove it in the end."""
+    """Create and run a cluster, and remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="weightinit-postgres-") as name:
         cluster = Cluster(Path(name))
         cluster.start()

@@ -1,4 +1,4 @@
-"""A real server: the service as its users start it, in a process of its own, on a free port."""
+"""Run the service in a process of its own, on a free port, as its users do."""
 
 import os
 import re
@@ -20,7 +20,7 @@ LONGEST_START = 120  # seconds; the first start of all compiles the kernels
 
 @dataclass
 class Server:
-    """A server that runs; `log` has its lines so far."""
+    """A running server; `log` has its lines so far."""
 
     process: subprocess.Popen[str]
     url: str = ""
@@ -29,7 +29,7 @@ class Server:
     listening: threading.Event = field(default_factory=threading.Event)
 
     def read_log(self) -> None:
-        """Note the log's lines, and the address that one of them has."""
+        """Collect the log's lines, and the address that one of them contains."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.log.append(line)
@@ -45,30 +45,30 @@ class Server:
         wait_until(self.is_ready, LONGEST_START)
 
     def is_ready(self) -> bool:
-        """Tell whether the self-check has passed; several processes take a moment to listen at all."""
+        """Return whether the self-check has passed; False while no process listens yet."""
         try:
             return httpx.get(f"{self.url}/readyz").status_code == 200
         except httpx.ConnectError:
             return False
 
     def measure_memory(self) -> int:
-        """Measure the resident memory, in bytes."""
+        """Return the resident memory in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         assert found is not None
         return int(found[1]) * 1024
 
     def read_metric(self, name: str) -> float:
-        """Read a metric, over all of its labels."""
+        """Return a metric's sum over all labels."""
         text = httpx.get(f"{self.url}/metrics").text
         return sum(float(found[1]) for found in re.finditer(rf"(?m)^{name}(?:{{.*}})? (\S+)$", text))
 
 
 @contextmanager
 def run_server(*arguments: str, **environment: str) -> Iterator[Server]:
-    """Run the service with some arguments and environment variables, and stop it in the end.
+    """Run the service with arguments and environment variables, and stop it at the end.
 
-    What is published there goes with it, unless a data directory or a database is named.
+    Published models are deleted with it, unless a data directory or a database is given.
     """
     with tempfile.TemporaryDirectory(prefix="weightinit-data-") as folder:
         process = subprocess.Popen(
@@ -93,7 +93,7 @@ def run_server(*arguments: str, **environment: str) -> Iterator[Server]:
 
 
 def wait_until(is_so, seconds=30.0) -> None:
-    """Wait until something is so, and fail if it never is."""
+    """Wait until a condition holds; fail after a time limit."""
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it never came about"

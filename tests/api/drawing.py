@@ -1,4 +1,4 @@
-"""What the service should send, made without HTTP."""
+"""The arrays and files that the service should send, computed without HTTP."""
 
 from io import BytesIO
 
@@ -18,19 +18,19 @@ KINDS = {"float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": ml_dt
 
 
 def draw(**values):
-    """Draw the whole tensor of a spec."""
+    """Return the whole tensor of a spec."""
     spec = LayerSpec.parse(values)
     data = Tensor.of(spec, resolve_parameters(spec)).read()
     return np.frombuffer(data, KINDS[spec.dtype]).reshape(spec.shape)
 
 
 def save(array):
-    """Write an array as numpy.save does."""
+    """Return an array in the format of numpy.save."""
     file = BytesIO()
     np.save(file, array)
     return file.getvalue()
 
 
 def load(response):
-    """Load the array that a response has."""
+    """Return the array in a response."""
     return np.load(BytesIO(response.content))

@@ -1,4 +1,4 @@
-"""Models that tests publish."""
+"""Publish models, and read the responses that contain them."""
 
 import json
 from urllib.parse import quote
@@ -57,6 +57,6 @@ def read_tensor(client, url, name, shape, dtype="<f4", **params):
 
 
 def read_header(content):
-    """Read what stands before the tensors of a safetensors file, as its documentation says."""
+    """Read the header of a safetensors file as its documentation describes it."""
     length = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + length]), 8 + length

@@ -1,4 +1,4 @@
-"""What tests of the client share."""
+"""Fixtures for tests of the client."""
 
 import os
 
@@ -19,20 +19,20 @@ SETTINGS = ("WEIGHTINIT_", "HTTP_", "HTTPS_", "ALL_", "NO_", "SSL_")
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch):
-    """Nothing that this machine's environment says reaches a client."""
+    """Remove the settings of this machine's environment."""
     for name in os.environ:
         if name.upper().startswith(SETTINGS):
             monkeypatch.delenv(name)
 
 
 def make_tensor(length=LENGTHS["short"]):
-    """Make a tensor whose bytes differ everywhere, so that a misplaced one shows."""
+    """Return a tensor whose bytes all differ locally, so that a misplaced one is detected."""
     return np.arange(length // 4, dtype="<u4").view("<f4").reshape(-1, 1024)
 
 
 @pytest.fixture(params=LENGTHS)
 def tensor(request):
-    """A tensor of either length."""
+    """A short or a long tensor."""
     return make_tensor(LENGTHS[request.param])
 
 
@@ -58,7 +58,7 @@ def small_server(small):
 
 @pytest.fixture
 def make_client():
-    """Make clients that do not wait between attempts; they are closed in the end."""
+    """Return clients that do not wait between attempts; they are closed at the end."""
     clients = []
 
     def make(*urls, **settings):
@@ -73,7 +73,7 @@ def make_client():
 
 @pytest.fixture(scope="session")
 def service_url(request):
-    """The URL of a real service: one that runs already, where these tests run inside of another."""
+    """The URL of a real service: one that is already running, if a test was started by another."""
     return os.environ.get("TESTED_SERVICE") or request.getfixturevalue("service_server").url
 
 
@@ -86,19 +86,19 @@ def client(service_url):
 
 @pytest.fixture
 def counting(client):
-    """The same, with a count of what it was asked for."""
+    """The same client, counting its requests."""
     return CountingClient(client)
 
 
 @pytest.fixture
 def recorder():
-    """A client to publish by, to which nothing happens."""
+    """A client that records what is published instead of sending it."""
     return Recorder()
 
 
 @pytest.fixture
 def service(service_url, monkeypatch):
-    """The real service as that of the default client."""
+    """The real service, used by the default client."""
     monkeypatch.setenv("WEIGHTINIT_URL", service_url)
     default_client.cache_clear()
     yield service_url

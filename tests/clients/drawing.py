@@ -1,4 +1,4 @@
-"""The weights that the service should send, made without it."""
+"""The weights that the service should send, computed without it."""
 
 import ml_dtypes
 import numpy as np
@@ -10,13 +10,13 @@ DTYPES = {"float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": ml_d
 
 
 def draw(*shape, **said):
-    """Draw a tensor, of seed 42 unless said otherwise."""
+    """Return a tensor, with seed 42 by default."""
     spec = LayerSpec.parse({"shape": list(shape), "seed": 42, **said})
     return np.frombuffer(Tensor.of(spec, resolve_parameters(spec)).read(), DTYPES[spec.dtype]).reshape(shape)
 
 
 class CountingClient:
-    """A client that counts: `asked` has (shape, slice) of each request for weights, and its name.
+    """A client that records requests: `asked` has (shape, slice) of each for weights, `names` its name.
 
     `queried` has the shape of each request for parameters.
     """

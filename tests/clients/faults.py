@@ -1,7 +1,7 @@
-"""A server of known bytes that fails as it is told to.
+"""A server of known bytes that fails on request.
 
-It speaks HTTP over plain sockets, so that it can break every rule of it. Each request takes the next fault of
-the script; when there is none left, the answer is right.
+It uses HTTP over plain sockets, so that it can break any rule of the protocol. Each request takes the next
+fault of the script; after the last one, responses are correct.
 """
 
 import base64
@@ -25,7 +25,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @dataclass
 class Request:
-    """What a client asked."""
+    """A client's request."""
 
     method: str
     target: str
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What is answered, before a fault changes it."""
+    """A response, before a fault changes it."""
 
     status: int
     headers: dict[str, str]
@@ -57,7 +57,7 @@ class Answer:
 
 @dataclass
 class Exchange:
-    """One request, and the connection that it came by."""
+    """A request and its connection."""
 
     server: "FaultServer"
     request: Request
@@ -65,7 +65,7 @@ class Exchange:
     is_over: bool = False
 
     def make_answer(self) -> Answer:
-        """Answer rightly: the whole, the rest of it, or its head."""
+        """Return the correct response: the whole body, a range of it, or only headers."""
         return self.server.make_answer(self.request)
 
     def send(self, data: bytes) -> None:
@@ -80,7 +80,7 @@ class Exchange:
                 pass
 
     def close(self) -> None:
-        """End the connection in an orderly way, so that the client reads all that was sent."""
+        """Close the connection so that the client receives everything that was sent."""
         self.is_over = True
         with suppress(OSError):
             plain = (
@@ -90,7 +90,7 @@ class Exchange:
         self.wait_for_client_to_leave()
 
     def reset(self) -> None:
-        """Break the connection."""
+        """Reset the connection."""
         self.is_over = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -100,7 +100,7 @@ Fault = Callable[[Exchange], None]
 
 @dataclass
 class FaultServer:
-    """A server of one tensor's bytes, whatever is asked for."""
+    """A server that sends one tensor's bytes for any path."""
 
     body: bytes
     etag: str | None = '"one"'
@@ -130,7 +130,7 @@ class FaultServer:
 
     @property
     def ranges(self) -> list[str | None]:
-        """The ranges that were asked for."""
+        """The requested ranges."""
         return [request.headers.get("range") for request in self.requests]
 
     def handle(self, connection: socket.socket) -> None:
@@ -159,7 +159,7 @@ def read_request(lines: BinaryIO) -> Request | None:
 
 @contextmanager
 def run(server: FaultServer) -> Iterator[FaultServer]:
-    """Run a server on a free port, and stop all its threads in the end."""
+    """Run a server on a free port, and stop all its threads at the end."""
     connections: list[socket.socket] = []
     threads: list[threading.Thread] = []
     listener = socket.create_server(("127.0.0.1", 0))
@@ -210,7 +210,7 @@ def serve(exchange: Exchange) -> None:
 
 
 def truncate(count: int) -> Fault:
-    """Send only so many bytes of the body."""
+    """Send only this many bytes of the body."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.make_answer()
@@ -222,7 +222,7 @@ def truncate(count: int) -> Fault:
 
 
 def reset(count: int) -> Fault:
-    """Break the connection after so many bytes of the body, some of which may be lost with it."""
+    """Reset the connection after this many bytes of the body, some of which may be lost."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.make_answer()
@@ -234,7 +234,7 @@ def reset(count: int) -> Fault:
 
 
 def stall(count: int) -> Fault:
-    """Send only so many bytes of the body, and then nothing for as long as the client waits."""
+    """Send only this many bytes of the body, then nothing while the client waits."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.make_answer()
@@ -246,7 +246,7 @@ def stall(count: int) -> Fault:
 
 
 def change(**headers: str | None) -> Fault:
-    """Answer with other headers: `content_range="bytes 1-2/3"`; None leaves one out."""
+    """Change headers: `content_range="bytes 1-2/3"`; None removes one."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.make_answer()
@@ -261,7 +261,7 @@ def change(**headers: str | None) -> Fault:
 
 
 def flip_bit(at: int) -> Fault:
-    """Send one bit wrong."""
+    """Send one wrong bit."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.make_answer()
@@ -274,7 +274,7 @@ def flip_bit(at: int) -> Fault:
 
 
 def refuse(status: int, body: bytes = b"", media_type: str = PROBLEM, **headers: str) -> Fault:
-    """Answer with a status."""
+    """Respond with a status."""
     named = {name.replace("_", "-").title(): value for name, value in headers.items()}
     length = {"Content-Type": media_type, "Content-Length": str(len(body))}
 
@@ -285,7 +285,7 @@ def refuse(status: int, body: bytes = b"", media_type: str = PROBLEM, **headers:
 
 
 def send(data: bytes) -> Fault:
-    """Send these bytes instead of an answer."""
+    """Send these bytes instead of a response."""
 
     def fault(exchange: Exchange) -> None:
         exchange.send(data)
@@ -299,7 +299,7 @@ def hang_up(exchange: Exchange) -> None:
 
 
 def send_chunked(exchange: Exchange) -> None:
-    """Send the right bytes, with a length that shows only in the end."""
+    """Send the correct bytes in chunks, without a Content-Length."""
     answer = exchange.make_answer()
     del answer.headers["Content-Length"]
     answer.headers["Transfer-Encoding"] = "chunked"

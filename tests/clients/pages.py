@@ -1,4 +1,4 @@
-"""The examples of a page of documentation."""
+"""Run the examples of a page of documentation."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ def read_page(name):
 
 
 def run_page(name):
-    """Run a page's examples, one after the other, as a reader would who types them in; return how many."""
+    """Run a page's examples in order in one namespace; return how many there are."""
     text, names = read_page(name), {"__name__": name}
     examples = list(EXAMPLE.finditer(text))
     for example in examples:

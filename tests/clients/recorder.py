@@ -1,8 +1,8 @@
-"""What adapters publish, kept instead of sent."""
+"""A client that records what adapters publish."""
 
 
 class Recorder:
-    """A client that keeps what it is given to publish."""
+    """Stores a published model instead of sending it."""
 
     def publish(self, model, **naming):
         self.model, self.naming = model, naming

@@ -1,4 +1,4 @@
-"""ResNet-50 (He et al. 2015), with strides where torchvision has them, once in PyTorch and once in Keras."""
+"""ResNet-50 (He et al. 2015) in PyTorch and in Keras, with the strides of torchvision."""
 
 import re
 
@@ -23,7 +23,7 @@ VARIABLES = {
 
 
 class Bottleneck(nn.Module):
-    """A block of three convolutions, and of one more where its input has another shape than its output."""
+    """A block of three convolutions, with one more on the shortcut if the shape changes."""
 
     def __init__(self, inputs, width, stride):
         super().__init__()
@@ -44,7 +44,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """The network, under torchvision's names."""
+    """The network, with torchvision's parameter names."""
 
     def __init__(self):
         super().__init__()
@@ -68,7 +68,7 @@ class ResNet50(nn.Module):
 
 
 def convolve(x, filters, size, stride, name, norm):
-    """A convolution and its norm, with the padding that PyTorch has, the same on both sides."""
+    """Apply a convolution and a norm, with PyTorch's symmetric padding."""
     x = layers.ZeroPadding2D(size // 2)(x) if size > 1 else x
     x = layers.Conv2D(filters, size, stride, use_bias=False, name=name)(x)
     return layers.BatchNormalization(epsilon=EPSILON, name=norm)(x)
@@ -96,7 +96,7 @@ def build_in_keras():
 
 
 def name_as_torch(path):
-    """The name that PyTorch has for a variable of Keras'."""
+    """Return PyTorch's name for a Keras variable."""
     layer, variable = path.split("/")
     layer = re.sub(r"_(?=[0-9])|(?<=[0-9])_", ".", layer)
     return f"{layer}.{VARIABLES[variable]}"

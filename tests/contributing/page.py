@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, read as its reader would: the map, and examples whose edits can be applied to a copy."""
+"""Read CONTRIBUTING.md: its map, and the edits of its examples, to be applied to a copy of the tree."""
 
 import re
 import shutil
@@ -19,14 +19,14 @@ ROOMS = [
 
 @dataclass
 class Edit:
-    """An edit that the page shows: the lines that are there, and those that are to be there."""
+    """An edit that the page shows: the lines to replace and their replacement."""
 
     path: str
     old: str
     new: str
 
     def apply(self, root: Path) -> None:
-        """Make the edit in a copy of the tree; what is there must be there once."""
+        """Apply the edit in a copy of the tree; the old lines must occur exactly once."""
         file = root / self.path
         if not self.old:
             assert not file.exists(), self.path
@@ -38,14 +38,14 @@ class Edit:
 
 
 def read_section(title: str) -> str:
-    """Read the text below a heading."""
+    """Return the text below a heading."""
     found = re.search(rf"^#+ {title}\n(.*?)(?=^#|\Z)", PAGE, re.DOTALL | re.MULTILINE)
     assert found is not None, title
     return found[1]
 
 
 def read_edits(title: str) -> list[Edit]:
-    """Read the edits of an example, each below the step that names its file."""
+    """Return the edits of an example, each below the step that names its file."""
     return [
         edit
         for step in STEP.finditer(read_section(title))
@@ -55,18 +55,18 @@ def read_edits(title: str) -> list[Edit]:
 
 
 def read_hunks(path: str, block: str) -> list[Edit]:
-    """Read a block of a diff, indented by three as the step is, whose hunks are separated by @@."""
+    """Return the hunks of a diff block, indented by three like its step and separated by @@."""
     hunks = [hunk.splitlines() for hunk in re.sub("^   ", "", block, flags=re.MULTILINE).split("@@\n")]
     return [Edit(path, join(hunk, " -"), join(hunk, " +")) for hunk in hunks]
 
 
 def join(lines: list[str], kinds: str) -> str:
-    """Join the lines of a diff that are of some kinds; an empty one is context."""
+    """Join the lines of a diff with these markers; an empty line is context."""
     return "".join(line[1:] + "\n" for line in lines if (line[:1] or " ") in kinds)
 
 
 def copy_tree(to: Path) -> Path:
-    """Copy what the examples change and check."""
+    """Copy the files that the examples change and check."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():

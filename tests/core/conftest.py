@@ -1,4 +1,4 @@
-"""Keras reads its backend from the environment, once, when it is imported."""
+"""Set Keras' backend, which Keras reads from the environment when it is imported."""
 
 import os
 

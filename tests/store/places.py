@@ -1,4 +1,4 @@
-"""Places: databases to put a store in, and what tests put there."""
+"""Databases for stores, and functions that fill them."""
 
 import hashlib
 import json
@@ -11,19 +11,19 @@ from service.store import Store
 
 @dataclass(frozen=True)
 class Place:
-    """A database of its own, empty at first; `environment` tells a process where it is."""
+    """An empty database; `environment` has the settings by which a process finds it."""
 
     kind: str
     environment: dict[str, str]
 
     def open(self) -> Store:
-        """Open a store there, as a process would that has just started."""
+        """Open a store in the database, as a new process does."""
         return Store.of(Settings(**{key.removeprefix("WEIGHTINIT_").lower(): value
                                     for key, value in self.environment.items()}))  # fmt: skip
 
 
 def make_model(text: object) -> tuple[str, bytes]:
-    """Make the canonical form of something, and its id."""
+    """Return the id and the canonical form of a model."""
     canonical = json.dumps({"model": text}).encode()
     return hashlib.sha256(canonical).hexdigest(), canonical
 
@@ -36,5 +36,5 @@ def put_model(store: Store, text: object = "a") -> str:
 
 
 def make_name(text: str) -> ModelName:
-    """Make a name of its text."""
+    """Parse a name."""
     return ModelName.parse(text)

@@ -1,7 +1,7 @@
 """A process that publishes, one of several at once.
 
-It says `ready`, then takes lines from its input, each a name, and has it stand for a model of this process's
-own; for each it prints `new`, or `taken` and by which model, or what went wrong.
+It prints `ready`, then reads names from its input and points each to a model of its own; for each it prints
+`new`, `taken` with the model that has it, or the error.
 """
 
 import os
@@ -13,7 +13,7 @@ from tests.store.places import make_model, make_name
 
 
 def publish(store: Store, name: str, model: str) -> str:
-    """Publish a name, and say what came of it."""
+    """Publish a name, and return the line to print."""
     try:
         store.put_model(*make_model(os.getpid()))
         store.put_name(make_name(name), model, f"process {os.getpid()}", "")
@@ -25,7 +25,7 @@ def publish(store: Store, name: str, model: str) -> str:
 
 
 def main() -> None:
-    """Publish what the input says."""
+    """Publish the names in the input."""
     store, (model, _) = Store.of(Settings()), make_model(os.getpid())
     print("ready", flush=True)
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""The program of independent.c, and the one place that says how to request a slice."""
+"""Compile independent.c, and request slices from it."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ def format_request(*, seed, name, distribution, dtype, layout, shape, slices, fa
 
 @pytest.fixture(scope="session")
 def independent(tmp_path_factory):
-    """The compiled program. No C compiler is a failure: a proof left out would look like one made."""
+    """The compiled program. Without a C compiler the tests fail: they must not be skipped silently."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     assert compiler, "no C compiler: install one, or let CC name it"
     program = tmp_path_factory.mktemp("independent") / "independent"

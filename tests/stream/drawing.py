@@ -1,4 +1,4 @@
-"""Helpers of the stream's tests: specs, slices, and what kernels and reference draw for them."""
+"""Helpers of the stream's tests: specs, slices, and draws of the kernels and the reference."""
 
 import ml_dtypes
 import numpy as np
@@ -21,7 +21,7 @@ LAST_POSITION = 2**63 - 1
 
 
 def make_spec(**values):
-    """A spec of He's scheme (variance 2 / fan_in) with seed 42 by default."""
+    """Return a spec of He's scheme (variance 2 / fan_in) with seed 42 by default."""
     return LayerSpec.parse({"layout": "OI", "activation": "relu", "seed": 42, "name": "test"} | values)
 
 
@@ -31,27 +31,27 @@ def make_tensor(slices=None, **values):
 
 
 def draw(slices=None, **values):
-    """A slice of a tensor as the kernels draw it, as an array of its dtype in memory order."""
+    """Return a slice of a tensor drawn by the kernels, as an array of its dtype in memory order."""
     drawn = make_tensor(slices, **values)
     return np.frombuffer(drawn.read(), DTYPES[drawn.dtype]).reshape(drawn.shape)
 
 
 def draw_reference(slices=None, **values):
-    """The same slice as the NumPy reference draws it."""
+    """Return the same slice drawn by the NumPy reference."""
     spec = make_spec(**values)
     slices = slices or tuple(slice(0, size) for size in spec.shape)
     return reference.draw_slices(spec, resolve_parameters(spec), slices).view(DTYPES[spec.dtype])
 
 
 def draw_bytes(drawn, start, count):
-    """The bytes of count elements of a tensor, from element start on."""
+    """Return the bytes of `count` elements of a tensor, from element `start` on."""
     out = np.empty(count * drawn.itemsize, np.uint8)
     drawn.fill(start, out)
     return out.tobytes()
 
 
 def convert_words(words, distribution, dtype, factor, bound):
-    """Whatever words are given, at most a block of them, as the kernels turn them into weights."""
+    """Return at most a block of random words as weights, converted by the kernels."""
     padded = np.zeros((words.size + 3) & ~3, np.uint32)
     padded[: words.size] = words
     y, index = np.empty(padded.size), np.empty(padded.size, np.uint32)
@@ -62,16 +62,16 @@ def convert_words(words, distribution, dtype, factor, bound):
 
 
 def convert_words_by_reference(words, distribution, dtype, factor, bound):
-    """The same by the NumPy reference."""
+    """Return the same, converted by the NumPy reference."""
     product = factor * reference.transform(words, distribution)
     return reference.round_to(np.clip(product, -bound, bound), dtype).view(DTYPES[dtype])
 
 
 @st.composite
 def cuts(draw):
-    """Specs of any rank, layout, distribution and dtype, each with a slice of at most 6000 elements.
+    """Generate specs of any rank, layout, distribution and dtype, each with a slice of at most 6000 elements.
 
-    Some axes are huge, so that positions go up to 2^63; slices often touch the borders of the tensor.
+    Some axes are huge, so that positions reach 2^63; slices often touch the borders of the tensor.
     """
     layout = draw(st.text("BGOIDHW", min_size=1, max_size=8))
     room, shape = LAST_POSITION, []

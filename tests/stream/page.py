@@ -1,4 +1,4 @@
-"""The requests to independent.c: section 5 of docs/stream.md by plain formulas, without the service's."""
+"""Requests to independent.c, computed by section 5 of docs/stream.md without the service's code."""
 
 import math
 
@@ -8,20 +8,20 @@ from tests.stream.drawing import DTYPES
 
 
 def compute_he_variance(spec):
-    """Section 5 for the scheme of all these vectors, He's: scale 2, fan_in = I axes × receptive field."""
+    """Return the variance by section 5 for He's scheme: scale 2, fan_in = I axes × receptive field."""
     axes = zip(spec["shape"], spec["layout"], strict=True)
     return 2 / spec.get("fan_in", math.prod(size for size, letter in axes if letter in "IDHW"))
 
 
 def find_largest_below(value, dtype):
-    """The largest value of a dtype strictly below a real number."""
+    """Return the largest value of a dtype strictly below a real number."""
     with np.errstate(over="ignore"):
         rounded = DTYPES[dtype].type(value)
     return float(rounded if float(rounded) < value else np.nextafter(rounded, DTYPES[dtype].type(0)))
 
 
 def compute_span(variance, distribution, dtype):
-    """Section 5's table: factor and bound."""
+    """Return factor and bound from section 5's table."""
     stddev, limit = math.sqrt(variance), math.sqrt(3 * variance)
     factor, end = {
         "uniform": (limit, limit),
@@ -32,7 +32,7 @@ def compute_span(variance, distribution, dtype):
 
 
 def make_request(spec, slices):
-    """The request for a slice of a spec's tensor."""
+    """Return the request for a slice of a spec's tensor."""
     fields = ("seed", "name", "distribution", "dtype", "layout", "shape")
     factor, bound = compute_span(compute_he_variance(spec), spec["distribution"], spec["dtype"])
     return {field: spec[field] for field in fields} | {"slices": slices, "factor": factor, "bound": bound}

@@ -1,4 +1,4 @@
-"""The scripts as modules, so that a test can point them elsewhere before it runs them."""
+"""Import the scripts as modules, so that tests can change their paths before they run them."""
 
 import importlib.util
 from pathlib import Path

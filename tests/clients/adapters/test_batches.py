@@ -1,4 +1,4 @@
-"""Batches: what a model is called with shows what follows its kernels, where that cannot be guessed."""
+"""A batch determines what follows a model's kernels where its inputs cannot be guessed."""
 
 import equinox
 import jax

@@ -1,4 +1,4 @@
-"""One contract: initialize, plan, publish and the report are the same in every framework."""
+"""initialize, plan, publish and the report have the same interface in every framework."""
 
 import inspect
 import json

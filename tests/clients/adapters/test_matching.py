@@ -1,4 +1,4 @@
-"""The fitter: what a framework's tensors take from a published model, and what does not fit."""
+"""Tensors of a framework are matched with those of a published model; mismatches are errors."""
 
 import pytest
 from weightinit import Model, Part, Spec, TensorSpec

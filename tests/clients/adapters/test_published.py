@@ -1,4 +1,4 @@
-"""What a service says of a published model is of one model, or an error."""
+"""Responses of a service about a published model agree with each other, or raise an error."""
 
 import hashlib
 import json

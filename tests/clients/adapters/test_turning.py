@@ -1,4 +1,4 @@
-"""Turning: a spec in another order of axes draws the same tensor."""
+"""A spec with permuted axes draws the same tensor, permuted."""
 
 import itertools
 from dataclasses import asdict

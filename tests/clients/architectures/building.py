@@ -1,4 +1,4 @@
-"""Models of torchvision, timm and transformers, made without memory for their weights."""
+"""Build models of torchvision, timm and transformers on the meta device."""
 
 import importlib
 import inspect
@@ -22,7 +22,7 @@ def import_library(name):
 
 @cache
 def load_torchvision():
-    """Import torchvision; with stubs of its compiled operators, which no model needs."""
+    """Import torchvision with stubs of its compiled operators, which no model needs."""
     with warnings.catch_warnings(action="ignore"):
         try:
             importlib.import_module("torchvision")
@@ -38,7 +38,7 @@ def load_torchvision():
 
 
 def build(make, device="meta"):
-    """Build a model on a device; on the CPU where its constructor computes with values."""
+    """Build a model on a device; on the CPU if its constructor needs values."""
     with warnings.catch_warnings(action="ignore"):
         try:
             with torch.device(device):
@@ -63,6 +63,6 @@ def build_timm(name, *, device="meta", **settings):
 
 
 def build_transformers(kind, **settings):
-    """Build a model of transformers by the name of its class, of a small random configuration."""
+    """Build a model of transformers by its class name, with a small random configuration."""
     made = getattr(import_library("transformers"), kind)
     return build(lambda: made(made.config_class(**settings)))

@@ -1,4 +1,4 @@
-"""The models of examples/, put together of a framework's own layers, under the names of their libraries."""
+"""Build the models of examples/ from a framework's own layers, with their libraries' parameter names."""
 
 import keras
 import torch
@@ -8,7 +8,7 @@ from tests.clients.resnet import ResNet50
 
 
 class Conv1D(nn.Module):
-    """The Linear of GPT-2 in transformers, whose kernel is [inputs, outputs]."""
+    """The Linear layer of GPT-2 in transformers, whose kernel is [inputs, outputs]."""
 
     def __init__(self, outputs, inputs):
         super().__init__()
@@ -99,7 +99,7 @@ def build_llama():
 
 
 def describe_in_torch(build):
-    """Describe what a module saves: name → shape and dtype, without the counters, which are no weights."""
+    """Return the shape and dtype of each tensor that a module saves, by name, without counters."""
     with torch.device("meta"):
         saved = build().state_dict()
     described = {

@@ -1,4 +1,4 @@
-"""The page on architectures, docs/architectures.md, of a survey."""
+"""Generate docs/architectures.md from a survey."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ To make this page again, run `KERAS_BACKEND=torch python -m tests.clients.archit
 
 
 def make_page(surveys):
-    """Make docs/architectures.md of the surveys, by library."""
+    """Return docs/architectures.md for the surveys, by library."""
     parts = [HEAD.format(listed=join(list(surveys))), make_totals(surveys)]
     for library, found in surveys.items():
         parts.append(f"## {library}\n\n{make_table(found)}")
@@ -45,7 +45,7 @@ def make_page(surveys):
 
 
 def make_totals(surveys):
-    """Make the table of all libraries."""
+    """Return the table of all libraries."""
     lines = [
         "| library | models | certain | guessed | unknown | not planned | not built |",
         "|---|" + "---:|" * 6,
@@ -59,7 +59,7 @@ def make_totals(surveys):
 
 
 def make_table(found):
-    """Make the table of a library's models."""
+    """Return the table of a library's models."""
     lines = [
         "| model | certain | guessed | unknown | most of what is not certain |",
         "|---|---:|---:|---:|---|",
@@ -73,12 +73,12 @@ def make_table(found):
 
 
 def join(names):
-    """Join names as a sentence does."""
+    """Join names with commas and "and"."""
     return ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def write_page():
-    """Write docs/architectures.md anew."""
+    """Regenerate docs/architectures.md."""
     PAGE.write_text(make_page({library: run() for library, run in LIBRARIES.items()}), encoding="utf-8")
 
 

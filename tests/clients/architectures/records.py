@@ -1,4 +1,4 @@
-"""Records: which activation follows each kernel of a known architecture, written from its own code."""
+"""Records: the activation after each kernel of a known architecture, written by hand from its source code."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ class Record:
     rows: Mapping[str, str]
 
     def find_row(self, name: str) -> str | None:
-        """Find the pattern of a parameter."""
+        """Return the first pattern that matches a parameter."""
         module = name.removesuffix(".weight")
         return next((pattern for pattern in self.rows if fnmatchcase(module, pattern)), None)
 
@@ -51,7 +51,7 @@ class Kernel:
 
     @property
     def is_right(self) -> bool:
-        """Whether the plan says what the record says. A fused kernel may be planned whole or in halves."""
+        """Whether the plan agrees with the record. A fused kernel may be planned whole or in halves."""
         gate, *half = self.expected.split("+")
         if not half:
             return set(self.planned) == {gate}
@@ -59,13 +59,13 @@ class Kernel:
 
     @property
     def has_right_scheme(self) -> bool:
-        """Whether the scheme of the plan is that of the record."""
+        """Whether the plan's scheme is the record's."""
         expected = {find_scheme(name) for name in self.expected.split("+")}
         return {find_scheme(name) for name in self.planned} == expected
 
     @property
     def verdict(self) -> str:
-        """`right`, `name` or `scheme` for what is silently wrong, or `unknown`."""
+        """`right`, `unknown` if the plan is, or the mistake: a wrong `scheme` or only a wrong `name`."""
         if self.certainty == "unknown":
             return "unknown"
         if self.is_right:
@@ -79,7 +79,7 @@ class Kernel:
 
 
 def find_kernels(module):
-    """Find the parameters that may be kernels: those with several axes, but for the tables of embeddings."""
+    """Return the parameters that may be kernels: those with several axes, except tables of embeddings."""
     tables = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     return {
         name: parameter
@@ -105,21 +105,21 @@ def judge(record):
 
 
 def find_gaps(record):
-    """Find the parameters that may be kernels and have no row, and the rows that no parameter has."""
+    """Return possible kernels without a row, and rows that match no parameter."""
     names = find_kernels(record.build())
     found = {name: record.find_row(name) for name in names}
     return [*(name for name, row in found.items() if row is None), *(set(record.rows) - set(found.values()))]
 
 
 def make_kernel(name, expected, blocks):
-    """Make the kernel of a parameter from the blocks of its plan."""
+    """Return the kernel of a parameter, given the blocks of its plan."""
     certainties = {"unknown" if isinstance(block.action, Unknown) else block.certainty for block in blocks}
     certainty = next(word for word in ("unknown", "guessed", "certain") if word in certainties)
     return Kernel(name, expected, tuple(map(name_planned, blocks)), certainty)
 
 
 def name_planned(tensor):
-    """Name the activation that a tensor is planned for, as the service calls it."""
+    """Return the service's name of the activation that a tensor is planned for."""
     if not isinstance(tensor.action, Draw):
         return type(tensor.action).__name__.lower()
     planned = tensor.action.layer.get("activation") or "none"
@@ -128,6 +128,6 @@ def name_planned(tensor):
 
 
 def find_scheme(name):
-    """Find the scheme of an activation; None for what is none."""
+    """Return the scheme for an activation; None if the name is not an activation."""
     found = find_activation(name)
     return found.scheme if found else None

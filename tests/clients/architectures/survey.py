@@ -1,4 +1,4 @@
-"""A survey of architectures: how many kernels of each are planned for certain, by a guess, or not known."""
+"""Survey architectures: count the kernels of each whose plan is certain, guessed or unknown."""
 
 import re
 import signal
@@ -40,7 +40,7 @@ SECONDS = 120
 
 @dataclass(frozen=True)
 class Surveyed:
-    """A model and its counts; or why there are none: it could not be built, or not be planned."""
+    """A model and its counts, or the reason why it could not be built or planned."""
 
     name: str
     certain: int = 0
@@ -61,7 +61,7 @@ def survey_torch(name, make):
 
 
 def count_torch(module):
-    """Count the kernels of a PyTorch module by certainty: that of its least certain block; and say why."""
+    """Count a PyTorch module's kernels by the certainty of their worst block; return the main reason."""
     kernels = {id(parameter) for parameter in find_kernels(module).values()}
     certainties = {}
     plan = plan_parameters(module, strict=False)
@@ -77,13 +77,13 @@ def survey_keras(name):
 
 
 def count_keras(model):
-    """Count the kernels of a Keras model by certainty, and say why they are not certain."""
+    """Count the kernels of a Keras model by certainty; return the main reason for uncertain ones."""
     plan = plan_variables(model, None, 0, strict=False)
     return Counter(map(find_certainty, plan)), explain(plan)
 
 
 def explain(plan):
-    """Give the reason that most kernels have for being the least certain."""
+    """Return the most frequent reason of the least certain kernels."""
     found = [(find_certainty(tensor), tensor.reason) for tensor in plan]
     worst = find_worst({certainty for certainty, _ in found})
     if worst == "certain":
@@ -93,12 +93,12 @@ def explain(plan):
 
 
 def shorten(text):
-    """Shorten a text to what fits a table."""
+    """Shorten a text to fit into a table."""
     return text.replace("|", "/").replace("\n", " ")[:110].replace("`", "'")
 
 
 def survey(name, make, count):
-    """Count the kernels of a model; say why where that fails."""
+    """Count the kernels of a model; if that fails, return the reason."""
     with warnings.catch_warnings(action="ignore"):
         try:
             with limit_time():
@@ -114,7 +114,7 @@ def survey(name, make, count):
 
 
 def find_certainty(tensor):
-    """Find how certain the plan of a tensor is; None for what is not drawn for an activation."""
+    """Return how certain a tensor's plan is; None if it is not drawn for an activation."""
     if isinstance(tensor.action, Unknown):
         return "unknown"
     return (
@@ -123,19 +123,19 @@ def find_certainty(tensor):
 
 
 def find_worst(certainties):
-    """Find the least certain of the blocks of a kernel."""
+    """Return the least certain block of a kernel."""
     return next((word for word in reversed(CERTAINTIES) if word in certainties), None)
 
 
 def describe(error):
-    """Describe an error by its first line, short enough for a table."""
+    """Return the first line of an error, shortened to fit into a table."""
     line = next(iter(str(error).strip().splitlines()), "")
     return shorten(f"{type(error).__name__}: {line}")
 
 
 @contextmanager
 def limit_time():
-    """Stop what takes too long."""
+    """Raise an error after too long a time."""
 
     def stop(*_):
         raise TimeoutError(f"longer than {SECONDS} s")
@@ -156,7 +156,7 @@ def survey_torchvision():
 
 
 def build_valued(build_named, name):
-    """Build a model with values, which tell what is a layer scale, unless they are too many."""
+    """Build a model with values, which show e.g. a layer scale, unless it has too many."""
     model = build_named(name, device="meta")
     if sum(parameter.numel() for parameter in model.parameters()) > MOST_VALUES:
         return model
@@ -164,7 +164,7 @@ def build_valued(build_named, name):
 
 
 def choose_timm():
-    """Choose two of timm's models of each module: the first and the middle one by name."""
+    """Choose two of timm's models in each module: the first and the middle one by name."""
     timm = import_library("timm")
     chosen = []
     for module in timm.list_modules():
@@ -179,7 +179,7 @@ def survey_timm():
 
 
 def make_shallow(config):
-    """Make a configuration of few layers, also of the configurations in it; widths stay, for they fit."""
+    """Return a configuration with few layers, also in nested configurations; widths stay the same."""
     for name in DEPTHS:
         if isinstance(getattr(config, name, None), int):
             setattr(config, name, min(getattr(config, name), SHALLOW))

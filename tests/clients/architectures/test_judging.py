@@ -1,4 +1,4 @@
-"""A plan that differs from a record is found."""
+"""A difference between a plan and a record is detected."""
 
 import pytest
 from torch import nn

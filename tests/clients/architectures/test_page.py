@@ -1,4 +1,4 @@
-"""The page on architectures is what a survey of today finds."""
+"""The page on architectures agrees with a new survey."""
 
 import pytest
 

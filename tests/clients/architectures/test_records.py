@@ -1,4 +1,4 @@
-"""The plans of known architectures say what the architectures' own code says."""
+"""The plans of known architectures agree with the records of their source code."""
 
 import pytest
 

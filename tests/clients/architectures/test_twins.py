@@ -1,4 +1,4 @@
-"""One architecture has one plan, whichever library or framework has written it."""
+"""An architecture has the same plan in every library and framework."""
 
 import keras
 import pytest

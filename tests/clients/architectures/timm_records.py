@@ -1,4 +1,4 @@
-"""Records of timm's models, from the code of timm 1.0.31, module by module."""
+"""Records of timm's models, from the source code of timm 1.0.31, by module."""
 
 from functools import partial
 

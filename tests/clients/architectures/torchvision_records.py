@@ -1,4 +1,4 @@
-"""Records of torchvision's models, from the code of torchvision 0.28, module by module."""
+"""Records of torchvision's models, from the source code of torchvision 0.28, by module."""
 
 from functools import partial
 

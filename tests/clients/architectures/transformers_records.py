@@ -1,4 +1,4 @@
-"""Records of transformers' models, small, from the code of transformers 5.24, with its default functions."""
+"""Records of small transformers models, from the source code of transformers 5.24, with default functions."""
 
 from functools import partial
 

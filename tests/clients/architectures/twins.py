@@ -1,4 +1,4 @@
-"""The activations of a whole model, in the order of its kernels, whatever its framework."""
+"""List the activations of a whole model in the order of its kernels, in any framework."""
 
 import math
 import warnings
@@ -11,7 +11,7 @@ from tests.clients.architectures.records import find_kernels, name_planned
 
 
 def list_torch(module):
-    """List the activations that follow the kernels of a PyTorch module, each with the kernel's size."""
+    """Return the activations that follow the kernels of a PyTorch module, each with the kernel's size."""
     with warnings.catch_warnings(action="ignore"):  # of what is unknown: a twin knows it no better
         plan = plan_parameters(module, strict=False)
     names = {id(parameter): name for name, parameter in find_kernels(module).items()}
@@ -23,22 +23,22 @@ def list_torch(module):
 
 
 def list_keras(model):
-    """List the activations that follow the kernels of a Keras model, each with the kernel's size."""
+    """Return the activations that follow the kernels of a Keras model, each with the kernel's size."""
     with warnings.catch_warnings(action="ignore"):
         plan = plan_variables(model, None, 0, strict=False)
     return [(measure(one.shape), name_all([one])) for one in plan if isinstance(one.action, Draw)]
 
 
 def is_kernel(tensor):
-    """Tell kernels from tokens and positions, which are drawn of a fixed variance."""
+    """Return whether a tensor is a kernel, not tokens or positions, which have a fixed variance."""
     return "activation" in tensor.action.layer
 
 
 def measure(shape):
-    """Measure a kernel by its elements: layouts do not matter, nor whether a classifier is a convolution."""
+    """Return the number of elements of a kernel, which is independent of the layout."""
     return math.prod(shape)
 
 
 def name_all(blocks):
-    """Name what follows the blocks of a kernel, of which one framework may have more than the other."""
+    """Return the names of what follows a kernel's blocks; frameworks may differ in their number."""
     return "+".join(sorted({name_planned(block) for block in blocks}))

@@ -1,4 +1,4 @@
-"""What tests of commands share: a service, the examples, names, and how a command is run."""
+"""Fixtures for tests of commands: a service, the examples, names, and a function that runs a command."""
 
 import shutil
 import uuid
@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 @pytest.fixture
 def service(service_url, monkeypatch, tmp_path):
-    """A service to ask, a folder with the examples to ask from, and a cache that is empty."""
+    """A service's URL, a directory with the examples, and an empty cache."""
     monkeypatch.setenv("WEIGHTINIT_URL", service_url)
     monkeypatch.setenv("WEIGHTINIT_AUTHOR", "Ada")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
@@ -23,13 +23,13 @@ def service(service_url, monkeypatch, tmp_path):
 
 @pytest.fixture
 def name():
-    """A name that nobody has given yet."""
+    """A name that is not in use."""
     return f"test/{uuid.uuid4().hex}/1"
 
 
 @pytest.fixture
 def run(capsys):
-    """Run a command line, and return the status, standard output and standard error."""
+    """Run a command line; return the exit status, standard output and standard error."""
 
     def run(*arguments):
         status = main(list(arguments))

@@ -1,4 +1,4 @@
-"""What check says of models in JAX, and that it leaves no trace in them."""
+"""`check` of JAX models: its report, and that the models do not change."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""What check says of states that begin at zero, of mapped functions, and of what JAX cannot derive."""
+"""`check` with states that start at zero, mapped functions, and operations that JAX cannot differentiate."""
 
 import equinox as eqx
 import flax.linen as nn

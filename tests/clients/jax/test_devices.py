@@ -1,4 +1,4 @@
-"""Devices: arrays over one, and over four simulated ones, in a process of its own."""
+"""Arrays on one device, and on four simulated ones in a separate process."""
 
 import os
 import subprocess

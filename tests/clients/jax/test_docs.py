@@ -1,4 +1,4 @@
-"""What docs/jax.md shows works as it shows it."""
+"""The examples in docs/jax.md work as shown."""
 
 import weightinit.jax
 

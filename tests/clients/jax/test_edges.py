@@ -1,4 +1,4 @@
-"""Leaves that are no weights: scalars, counters, masks, and leaves without elements."""
+"""Leaves that are not weights: scalars, counters, masks, and leaves without elements."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Equinox: models with states, random keys and tables are traced as their authors call them."""
+"""Equinox models with states, random keys and tables are traced as they are normally called."""
 
 import equinox as eqx
 import jax

@@ -1,4 +1,4 @@
-"""Flax: linen's modules and nnx's take the initializers."""
+"""Modules of Flax Linen and NNX accept the initializers."""
 
 import flax.linen as nn
 import jax

@@ -1,4 +1,4 @@
-"""Trees: initialize draws every kernel of a pytree by its path."""
+"""`initialize` draws every kernel of a pytree by its path."""
 
 import flax.linen as nn
 import jax

@@ -1,4 +1,4 @@
-"""Initializers: JAX's signature, and the weights of seed and name, or of the key."""
+"""Initializers have JAX's signature and draw the weights of seed and name, or of the key."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What the author of a model fixed is kept: zeros, what is not trained, and initializers of layers."""
+"""Leaves that the model's author fixed are kept: zeros, untrained leaves, initializers of layers."""
 
 import equinox as eqx
 import flax.linen as nn

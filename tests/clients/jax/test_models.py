@@ -1,4 +1,4 @@
-"""Models: modules of NNX, Linen and Equinox, and functions of trees, show their axes and activations."""
+"""Axes and activations are found in NNX, Linen and Equinox modules and in functions of trees."""
 
 import equinox as eqx
 import flax.linen as nn

@@ -1,4 +1,4 @@
-"""One id: every model that is published can be initialized by that id, to the same bits as by the seed."""
+"""A model initialized by the id under which it was published gets the same bits as by the seed."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Published models: a tree started by reference has the bits that are published, in JAX's order of axes."""
+"""A tree initialized by reference gets the published bits, in JAX's order of axes."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Stacks: an axis of stacked kernels is none of outputs, as layers say; where nothing does, it is guessed."""
+"""The axis of stacked kernels is not one of outputs: declared by layers, or otherwise guessed."""
 
 import equinox as eqx
 import flax.linen as nn

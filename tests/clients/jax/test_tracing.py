@@ -1,4 +1,4 @@
-"""Tracing: nothing is fetched until a compiled function runs."""
+"""Under tracing, nothing is fetched until a compiled function runs."""
 
 import logging
 

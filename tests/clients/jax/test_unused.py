@@ -1,4 +1,4 @@
-"""Unused leaves: what may be a kernel, and is not seen to be used, is said to be unknown."""
+"""Possible kernels that a traced model does not use are reported as unknown."""
 
 import equinox as eqx
 import jax

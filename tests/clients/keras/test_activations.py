@@ -1,4 +1,4 @@
-"""Following: which activation comes after a layer, and how certain that is."""
+"""Which activation follows a layer, and how certain that is."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Applications: models that Keras has, against what their papers and sources say."""
+"""The plans of keras.applications agree with the models' papers and source code."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Values that an author assigned to variables of a new model stay; a trained model starts anew."""
+"""Values that an author assigned in a new model are kept; a trained model is initialized anew."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Backends: these tests pass on each that is installed, in a process of its own."""
+"""The Keras tests pass on each installed backend, in a separate process."""
 
 import os
 import subprocess

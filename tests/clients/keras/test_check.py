@@ -1,4 +1,4 @@
-"""What check says of Keras' models, and that it leaves no trace in them."""
+"""`check` of Keras models: its report, and that the models do not change."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Control flow: functions that an operation of Keras' calls are followed, as far as one call tells."""
+"""Functions that an operation of Keras calls are followed, as far as one call shows."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Distribution: on Keras' JAX backend each device fetches its own part of a variable."""
+"""On Keras' JAX backend each device fetches its own part of a variable."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What docs/keras.md shows works as it shows it."""
+"""The examples in docs/keras.md work as shown."""
 
 import weightinit.keras
 

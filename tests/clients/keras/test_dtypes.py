@@ -1,4 +1,4 @@
-"""Dtypes: every one that the service makes, and mixed precision."""
+"""All dtypes of the service, and mixed precision."""
 
 import keras
 import numpy as np

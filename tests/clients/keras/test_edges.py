@@ -1,4 +1,4 @@
-"""Variables that are no weights: scalars, counters, masks, and variables without elements."""
+"""Variables that are not weights: scalars, counters, masks, and variables without elements."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Heads: tables of embeddings whose products are logits, too (Vaswani et al. 2017, section 3.4)."""
+"""Embedding tables that are also the kernels of output layers (Vaswani et al. 2017, section 3.4)."""
 
 import math
 

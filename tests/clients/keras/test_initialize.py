@@ -1,4 +1,4 @@
-"""Models: initialize gives every kernel the weights of its place."""
+"""`initialize` draws every kernel of a Keras model by its path."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Initializers: the right weights for each layer that takes one."""
+"""Initializers give each layer that takes one the right weights."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Kept: what the author of a model said of its variables goes before what is known of layers."""
+"""Variables that the model's author fixed are kept, whatever their layers are."""
 
 import warnings
 

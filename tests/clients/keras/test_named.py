@@ -1,4 +1,4 @@
-"""Keras' named initializers: the spread of Keras' own of that distribution, and weights of the service's."""
+"""Named initializers have the standard deviation of Keras' own, with the service's weights."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Operations: the table has all that Keras has."""
+"""The table of operations is complete for Keras."""
 
 import inspect
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Kernels of a layer's own: their axes are those of the product that applies them."""
+"""Kernels of custom layers have the axes of the product that uses them."""
 
 import keras
 import pytest

@@ -1,4 +1,4 @@
-"""Publishing: what a Keras model starts from, as tensors of a model."""
+"""The tensors that are published for a Keras model."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Published models: a Keras model started by reference is the one that its seed starts."""
+"""A Keras model initialized by reference equals the one initialized by its seed."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Sharing: how often the service is asked, and what happens to an initializer that two layers share."""
+"""The number of requests, and an initializer that two layers share."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""State: what a model's calls change is what it was before, and what they warn of is not said."""
+"""Tracing restores the state that a model's calls change, and suppresses their warnings."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Tracing: models and layers are followed through their calls."""
+"""Models and layers are traced through their calls."""
 
 from concurrent.futures import ThreadPoolExecutor
 

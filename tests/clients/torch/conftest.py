@@ -1,4 +1,4 @@
-"""What tests of the PyTorch adapter share."""
+"""Fixtures for tests of the PyTorch adapter."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def client(service_url):
 
 @pytest.fixture
 def default_service(service_url, monkeypatch):
-    """The real service as that of the default client."""
+    """The real service, used by the default client."""
     monkeypatch.setenv("WEIGHTINIT_URL", service_url)
     default_client.cache_clear()
     yield service_url
@@ -34,7 +34,7 @@ def default_service(service_url, monkeypatch):
 
 @pytest.fixture
 def expect():
-    """What a tensor should hold, made without the service: by shape and the keywords of a spec."""
+    """The tensor that is expected for a shape and the keywords of a spec, computed without the service."""
 
     def make(*shape, dtype=torch.float32, layout="torch", **said):
         drawn = draw(*shape, dtype=NAMES[dtype], layout=layout, **said)

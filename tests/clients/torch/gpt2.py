@@ -1,4 +1,4 @@
-"""GPT-2, and what a process of a world does with it: start its shards from a name, and sum them up."""
+"""GPT-2, and a function for one process of a group that starts its shards by reference and digests them."""
 
 import hashlib
 import math
@@ -30,7 +30,7 @@ class Size:
 
     @property
     def rules(self) -> dict[str, weightinit.adapters.rules.Rule]:
-        """How GPT-2 starts: σ = 0.02, and less where a layer adds to the residual stream (section 2.3)."""
+        """GPT-2's initialization: σ = 0.02, and less for layers before residual sums (section 2.3)."""
         residual = {"stddev": 0.02 / math.sqrt(2 * self.depth)}
         return {
             "h.*.c_proj.weight": residual,
@@ -46,12 +46,12 @@ SIZES = {"tiny": Size(101, 12, 20, 2), "small": Size(50257, 1024, 768, 12)}
 
 
 def digest(tensors: list[torch.Tensor]) -> list[str]:
-    """Digest each tensor, so that none has to be kept."""
+    """Return a digest of each tensor, so that the tensors need not be kept."""
     return [hashlib.sha256(tensor.detach().numpy().tobytes()).hexdigest() for tensor in tensors]
 
 
 def start(size: Size, reference: str, client: weightinit.Client) -> nn.Module:
-    """Start a model under FSDP2 from a published one, without memory for the whole of it."""
+    """Start a sharded model (FSDP2) from a published one, without memory for the whole model."""
     with torch.device("meta"):
         model = size.build()
     for block in (*model.h, model):
@@ -63,7 +63,7 @@ def start(size: Size, reference: str, client: weightinit.Client) -> nn.Module:
 
 
 def run_rank(rank: int, size: int, url: str, folder: str, name: str, reference: str) -> None:
-    """Start a model in one process of a world; write the digests of its tensors, and the bytes asked for."""
+    """Start a model in one process of a group; write the digests of its tensors and the bytes requested."""
     torch.set_num_threads(1)
     store = dist.FileStore(f"{folder}/store", size)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size)

@@ -1,4 +1,4 @@
-"""Models of the tests, out of reach of pytest, which rewrites assertions."""
+"""Models for tests, in a module whose assertions pytest does not rewrite."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users call it
@@ -6,7 +6,7 @@ from torch import nn
 
 
 def check_rank(x):
-    """Check what only a real tensor knows, and return it."""
+    """Assert a property that only a real tensor has, and return the tensor."""
     assert x.dim() == 2
     assert x.shape[0] > 0, f"received {x.shape}"
     return x
@@ -40,7 +40,7 @@ class Residual(nn.Module):
 
 
 class Block(nn.Module):
-    """A block of a small GPT, with its attention spelled out."""
+    """A block of a small GPT, with attention written out."""
 
     def __init__(self, width):
         super().__init__()
@@ -64,7 +64,7 @@ class Block(nn.Module):
 
 
 class Gpt(nn.Module):
-    """A small GPT, whose head is its table of tokens."""
+    """A small GPT, whose output layer shares the table of tokens."""
 
     def __init__(self, vocabulary=11, context=6, width=4, depth=2):
         super().__init__()

@@ -1,6 +1,6 @@
-"""What the processes of the sharding tests do: each scenario shards a model its own way, and starts it.
+"""The processes of the sharding tests: each scenario shards a model in its own way and initializes it.
 
-Each process writes what came of it to a file, for the tests to look at.
+Each process writes its results to a file, which the tests read.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ SEED = 7
 
 
 class Tower(nn.Module):
-    """Sizes that no world divides, a packed attention kernel, and a row of padding."""
+    """Sizes that no number of processes divides, a packed attention kernel, and a padding row."""
 
     def __init__(self):
         super().__init__()
@@ -76,7 +76,7 @@ def shard_fully(model: nn.Module, mesh: DeviceMesh) -> None:
 
 
 def shard_every_part(model: nn.Module, mesh: DeviceMesh) -> None:
-    """FSDP2, each part on its own."""
+    """FSDP2, each part separately."""
     for part in (*model, model):
         fully_shard(part, mesh=mesh)
 
@@ -106,7 +106,7 @@ def shard_both(model: nn.Module, mesh: DeviceMesh) -> None:
 
 
 def place(outer: Placement, inner: Placement, model: nn.Module, mesh: DeviceMesh) -> None:
-    """Any placements, of every parameter that has two axes."""
+    """Shard every parameter with two axes by any placements."""
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.ndim == 2:
@@ -115,23 +115,23 @@ def place(outer: Placement, inner: Placement, model: nn.Module, mesh: DeviceMesh
 
 
 def make_line(size: int) -> DeviceMesh:
-    """A mesh of one dimension."""
+    """Return a mesh with one dimension."""
     return init_device_mesh("cpu", (size,))
 
 
 def make_grid(size: int) -> DeviceMesh:
-    """A mesh of two dimensions; the outer one of two processes, if there are two."""
+    """Return a mesh with two dimensions; the outer one has two processes, if there are two."""
     outer = min(2, size)
     return init_device_mesh("cpu", (size // outer, outer), mesh_dim_names=("inner", "outer"))
 
 
 def shard_nothing(model: nn.Module, mesh: DeviceMesh) -> None:
-    """Each process has everything."""
+    """Leave the model whole in each process."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A model, a mesh for so many processes, how the model is sharded over it, and what wraps it then."""
+    """A model, a mesh for a number of processes, the function that shards the model, and a wrapper."""
 
     model: Callable[[], nn.Module]
     make_mesh: Callable[[int], DeviceMesh]
@@ -155,7 +155,7 @@ SCENARIOS = {
 
 
 class CountingClient(weightinit.Client):
-    """A client that counts the bytes it is asked for."""
+    """A client that counts the bytes requested."""
 
     asked = 0
 
@@ -166,10 +166,11 @@ class CountingClient(weightinit.Client):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a scenario came to in one process: whole tensors, sizes in bytes, what the model answered.
+    """The result of a scenario in one process: whole tensors, sizes in bytes, the model's output.
 
-    `again` are the whole tensors after another start, with the next seed, of the model that has run, and
-    `published` those after a start from what each process has published of it; `fetched` are the bytes then.
+    `again` are the whole tensors after a second start, with the next seed, of the model after a forward pass,
+    and `published` those after a start from what the process published; `fetched` are the bytes requested
+    then.
     """
 
     tensors: list[torch.Tensor]
@@ -182,7 +183,7 @@ class Outcome:
 
 
 def gather(model: nn.Module) -> list[torch.Tensor]:
-    """Gather copies of the whole tensors, from where they last."""
+    """Return copies of the whole tensors, after resharding."""
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.reshard()
@@ -191,13 +192,13 @@ def gather(model: nn.Module) -> list[torch.Tensor]:
 
 
 def measure(model: nn.Module) -> int:
-    """Measure the kernels that this process holds, in bytes."""
+    """Return the size in bytes of the kernels in this process."""
     kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     return sum((kernel.to_local() if isinstance(kernel, DTensor) else kernel).nbytes for kernel in kernels)
 
 
 def play(scenario: Scenario, url: str, size: int) -> Outcome:
-    """Play a scenario in this process, one of several: a model without memory is sharded, then started."""
+    """Run a scenario in this process, one of several: shard a model on the meta device, initialize it."""
     mesh = scenario.make_mesh(size)
     with torch.device("meta"):
         model = scenario.model()
@@ -216,14 +217,14 @@ def play(scenario: Scenario, url: str, size: int) -> Outcome:
 
 @dataclass(frozen=True)
 class Flattened:
-    """What FSDP of the older kind came to: an error, and the tensors of a model that was gathered."""
+    """The result for the older FSDP: an error, and the tensors of a gathered model."""
 
     refusal: str
     tensors: list[torch.Tensor]
 
 
 def play_flattened(url: str) -> Flattened:
-    """Start a model whose parameters FSDP has flattened, as it is and while it is gathered."""
+    """Initialize a model with parameters flattened by FSDP, as it is and while it is gathered."""
     model = FullyShardedDataParallel(Mlp(), use_orig_params=True, device_id=torch.device("cpu"))
     refusal = ""
     with weightinit.Client(url, progress=False) as client:
@@ -238,7 +239,7 @@ def play_flattened(url: str) -> Flattened:
 
 
 def run_rank(rank: int, size: int, url: str, folder: str) -> None:
-    """Play all scenarios in one process of a world."""
+    """Run all scenarios in one process of a group."""
     torch.set_num_threads(1)
     store = dist.FileStore(f"{folder}/store", size)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size)

@@ -1,4 +1,4 @@
-"""What check says of modules, and that it leaves no trace in them."""
+"""`check` of modules: its report, and that the modules do not change."""
 
 import math
 import pickle

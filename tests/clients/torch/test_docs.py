@@ -1,4 +1,4 @@
-"""What docs/pytorch.md shows works as it shows it."""
+"""The examples in docs/pytorch.md work as shown."""
 
 import re
 import subprocess

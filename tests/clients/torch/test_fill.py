@@ -1,4 +1,4 @@
-"""Any memory is filled with the same weights, a bounded part at a time."""
+"""Tensors of any memory layout are filled with the same weights, through a bounded buffer."""
 
 import pytest
 import torch

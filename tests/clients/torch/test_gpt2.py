@@ -1,4 +1,4 @@
-"""GPT-2 published from a live model, and started from its name in a world of two processes."""
+"""GPT-2 is published from a live model and initialized by name in a group of two processes."""
 
 import pytest
 from weightinit.torch import initialize_, publish

@@ -1,4 +1,4 @@
-"""Whole models: every parameter has the weights that its name and its layer ask for."""
+"""Every parameter of a whole model has the weights of its name and layer."""
 
 from functools import partial
 

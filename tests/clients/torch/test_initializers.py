@@ -1,4 +1,4 @@
-"""One tensor at a time: the service's own bytes in every dtype and layout, or an error that helps."""
+"""A single tensor gets the service's bytes in every dtype and layout, or a helpful error."""
 
 import pytest
 import torch

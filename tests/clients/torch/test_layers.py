@@ -1,4 +1,4 @@
-"""How each parameter of PyTorch's own modules starts."""
+"""How each parameter of PyTorch's own modules is initialized."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""Filling a tensor of 2 GiB takes little memory beside it."""
+"""Filling a tensor of 2 GiB takes little additional memory."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Models of PEFT and of the Transformers library, where these are installed: planned without a rule."""
+"""Models of PEFT and transformers, if installed, are planned without rules."""
 
 import importlib.util
 import warnings

@@ -1,4 +1,4 @@
-"""What a module's parameters start as, before any service is asked."""
+"""The plan of a module's parameters, before any request."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Publishing: what a module starts from, as tensors of a model."""
+"""The tensors that are published for a module."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Published models: a module started by reference is the one that its seed starts."""
+"""A module initialized by reference equals the one initialized by its seed."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Modules whose parameters cannot be planned or measured are refused, with what to do."""
+"""Modules that cannot be planned or measured are rejected, with what to do."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""How each tensor started, for people and for programs."""
+"""The report of how each tensor was initialized, as text and as data."""
 
 import json
 

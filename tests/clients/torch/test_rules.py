@@ -1,4 +1,4 @@
-"""What a user says of a parameter, and what it then starts as."""
+"""A user's rules, and the initialization that follows from them."""
 
 import re
 

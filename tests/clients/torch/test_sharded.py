@@ -1,4 +1,4 @@
-"""Sharded models: in any world and mesh each process fetches what it holds, and holds what one would."""
+"""In any group and mesh each process fetches only its shards, with the values of the whole model."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Which boxes of a tensor a process holds, against torch's own splitting."""
+"""The slices of a tensor that a process holds agree with torch's own splitting."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Parameters that are one: by module, by memory, and as the table of an embedding that is a head, too."""
+"""Tied parameters: shared by modules, by memory, or as an embedding's table that is also a head."""
 
 import pytest
 import torch

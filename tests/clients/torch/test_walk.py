@@ -1,4 +1,4 @@
-"""The same parameter has the same name, whatever its module was wrapped in."""
+"""A parameter has the same name in any wrapper."""
 
 from functools import partial
 

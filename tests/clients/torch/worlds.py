@@ -1,4 +1,4 @@
-"""Worlds: processes that torch.distributed connects, on this machine."""
+"""Run groups of processes (worlds) that torch.distributed connects on this machine."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -9,14 +9,14 @@ import torch
 
 from tests.clients.torch import ranks
 
-# The processes are forks of one that has imported what takes long.
+# The processes are forks of one that has imported the slow modules.
 PRELOADED = ["tests.clients.torch.ranks", "torch._dynamo"]
 
 
 def run_world(
     size: int, url: str, folder: Path, run: Callable[..., None] = ranks.run_rank, *said: str
 ) -> list[dict[str, Any]]:
-    """Run the scenarios, or what else is said, in a world of so many processes; return what each writes."""
+    """Run a function in a world of `size` processes; return what each process writes."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     processes = [

@@ -1,4 +1,4 @@
-"""Following: what follows a kernel in a graph, of whatever framework."""
+"""The flow package on graphs built by hand, independent of any framework."""
 
 import numpy as np
 import pytest

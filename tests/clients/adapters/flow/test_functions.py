@@ -1,4 +1,4 @@
-"""Activation functions are recognized by their values; those to compare with are PyTorch's own."""
+"""Activation functions are recognized by their values; the expected ones are PyTorch's."""
 
 import math
 

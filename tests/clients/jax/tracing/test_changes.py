@@ -1,4 +1,4 @@
-"""Changes: what is done to a kernel before its product, so that no scheme is certain that misses it."""
+"""Changes of a kernel before its product make the plan a guess if its scheme ignores them."""
 
 from functools import partial
 

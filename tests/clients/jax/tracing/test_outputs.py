@@ -1,4 +1,4 @@
-"""Outputs: what moves or adds places leaves the outputs of a kernel what they are."""
+"""Operations that move or add positions do not change the outputs of a kernel."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Recording: the axes of a kernel and what follows it are seen in a traced program, however written."""
+"""The axes of a kernel and what follows it are found in a traced program, however it is written."""
 
 import flax.linen as nn
 import jax

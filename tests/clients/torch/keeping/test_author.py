@@ -1,4 +1,4 @@
-"""What the values of a module's own parameters say: factors that begin at zero, and constants."""
+"""What a module's own parameters' values show: factors that start at zero, and constants."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Biases that somebody set are told from those that layers drew, and from those that were trained."""
+"""Biases that were set are distinguished from those that layers drew and from trained ones."""
 
 import copy
 import math

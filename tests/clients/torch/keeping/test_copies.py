@@ -1,4 +1,4 @@
-"""Frozen copies of trained parts, as teachers of students, stay copies."""
+"""Frozen copies of trained parts, such as teachers of students, stay equal to them."""
 
 import copy
 import warnings

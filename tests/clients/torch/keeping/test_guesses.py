@@ -1,4 +1,4 @@
-"""Tensors of modules that nobody knows: what their values and names say of them."""
+"""Tensors of unknown modules are described by their values and names."""
 
 import pytest
 import torch

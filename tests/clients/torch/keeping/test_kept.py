@@ -1,4 +1,4 @@
-"""What the author of a module fixed stays: frozen tensors, and those that begin at one value on purpose."""
+"""Tensors that the module's author fixed are kept: frozen ones, and deliberate constants."""
 
 import copy
 import math

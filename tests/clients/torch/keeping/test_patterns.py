@@ -1,4 +1,4 @@
-"""Patterns: a few values that were chosen are told from all that draws and training make."""
+"""Tensors with a few chosen values are distinguished from draws and trained tensors."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Tensors whose values follow one another are what somebody computed, and are kept."""
+"""Tensors whose values are a computed series are kept."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What is changed in place is seen by all names of it, and by all views, as in PyTorch itself."""
+"""In-place changes are seen by all aliases and views of a tensor, as in PyTorch."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Branches that tell a trace's stand-ins from tensors: what such code does with tensors counts."""
+"""Forwards that could distinguish stand-ins from tensors are followed as with tensors."""
 
 import contextlib
 import functools

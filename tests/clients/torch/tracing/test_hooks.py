@@ -1,4 +1,4 @@
-"""Hooks of modules, which are not called while a model is traced: what they do is not known."""
+"""Hooks are not called during a trace: what they change is unknown."""
 
 import types
 from functools import partial

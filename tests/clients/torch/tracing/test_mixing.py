@@ -1,7 +1,7 @@
-"""What passes a product with what is no kernel, what is taken of several outputs, and what masks choose.
+"""Products with tensors that are not kernels, maxima over outputs, and selection by masks.
 
-Expected is what the papers of these layers have: graph convolutions (Kipf & Welling 2017, equation 2), maxout
-(Goodfellow et al. 2013), and the softmax as it is defined.
+The expected results are from the layers' papers: graph convolutions (Kipf & Welling 2017, equation 2), maxout
+(Goodfellow et al. 2013), and the definition of softmax.
 """
 # ruff: noqa: ARG005 - all functions between layers have the same arguments
 

@@ -1,4 +1,4 @@
-"""What is made of a kernel before its product, and of what its product makes, is said."""
+"""Computations on a kernel before its product, and kernels made by products, are reported."""
 
 import math
 

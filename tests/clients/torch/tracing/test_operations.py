@@ -1,4 +1,4 @@
-"""The table of operations, held to what PyTorch has."""
+"""The table of operations is complete for PyTorch."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What follows a kernel, told by values: in subclasses, by hand, in gates, and where kernels are packed."""
+"""What follows a kernel is recognized by values: in subclasses, formulas, gates and packed kernels."""
 
 import builtins
 import copy

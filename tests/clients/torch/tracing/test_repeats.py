@@ -1,4 +1,4 @@
-"""What models repeat is worked out once, and comes out as if it had been worked out each time."""
+"""Repeated blocks are analysed once, with the same result as if analysed each time."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Planning leaves no trace: whatever a forward changes is what it was, in the module and around it."""
+"""Planning restores whatever a forward changes, in the module and outside it."""
 
 import copy
 import random

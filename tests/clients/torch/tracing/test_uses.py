@@ -1,4 +1,4 @@
-"""Kernels of layers that nobody knows get their axes from the product that applies them."""
+"""Kernels of unknown layers have the axes of the product that uses them."""
 
 import pytest
 import torch
