@@ -1,6 +1,6 @@
 """Initial weights for neural networks, the same wherever they are requested.
 
-What is here is imported when it is first used (PEP 562): httpx and NumPy take ten times as long as the rest.
+Names are imported on first use (PEP 562), because httpx and NumPy take ten times as long as the rest.
 """
 
 import importlib
@@ -104,7 +104,7 @@ __all__ = [
     "weights",
 ]
 
-# Where these names are, the modules that are imported quickest first.
+# The modules that define these names, the fastest to import first.
 _MODULES = (
     "errors",
     "spec.layer",
@@ -116,7 +116,7 @@ _MODULES = (
     "local",
     "async_client",
 )
-# What `import weightinit` alone has always had, and with it all that they import.
+# Submodules that are available after `import weightinit`.
 _SUBMODULES = (
     "arrays",
     "async_client",
@@ -137,7 +137,7 @@ _RENAMED = {
     "read_document": ("weightinit", "read_model"),
 }
 
-if not typing.TYPE_CHECKING:  # a type checker would take any name for one of ours
+if not typing.TYPE_CHECKING:  # or a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name in __all__:

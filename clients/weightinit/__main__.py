@@ -1,4 +1,4 @@
-"""python -m weightinit: the command line where no script was installed."""
+"""Run the command line as `python -m weightinit`."""
 
 import sys
 

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
     Array = np.ndarray[Any, np.dtype[Any]]
-    # NumPy says that its arrays are buffers from Python 3.12 on.
+    # NumPy declares its arrays as buffers from Python 3.12 on.
     Destination = Buffer | Array
 
 
-# Where XLA takes memory over as it is: a cache line, and the widest vector.
+# XLA uses memory of this alignment without a copy: a cache line, and the widest vector.
 ALIGNMENT = 64
 
 
 def make_array(shape: tuple[int, ...], dtype: Dtype) -> "Array":
-    """Make an array of a shape and dtype to be written to, from a multiple of 64 bytes on."""
+    """Return an uninitialized array of a shape and dtype, aligned to 64 bytes."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
@@ -29,13 +29,13 @@ def make_array(shape: tuple[int, ...], dtype: Dtype) -> "Array":
 
 
 def view_bytes(buffer: "Destination", size: int) -> memoryview:
-    """View a writable, C-contiguous buffer of a known size as bytes. Raises BufferMismatch.
+    """Return a byte view of a writable, C-contiguous buffer of a known size. Raises BufferMismatch.
 
     >>> len(view_bytes(bytearray(8), 8))
     8
     """
     if isinstance(buffer, np.ndarray):
-        # Through NumPy, since memoryview knows no dtypes but the common ones: not ml_dtypes' bfloat16.
+        # memoryview does not support all dtypes, such as ml_dtypes' bfloat16; NumPy does.
         if not buffer.flags.c_contiguous:
             raise BufferMismatch("out must be C-contiguous")
         buffer = buffer.reshape(-1).view(np.uint8)
@@ -51,10 +51,10 @@ def view_bytes(buffer: "Destination", size: int) -> memoryview:
 
 
 def view_array(out: "Destination", shape: tuple[int, ...], dtype: Dtype) -> "Array":
-    """View `out` as an array of a shape and dtype, sharing its memory. Raises BufferMismatch.
+    """Return `out` as an array of a shape and dtype that shares its memory. Raises BufferMismatch.
 
-    An array must have that shape and dtype, where bfloat16 may be its bits as uint16; any other buffer
-    must have the size.
+    An array must have that shape and dtype, or uint16 for the bits of bfloat16; any other buffer must have
+    that size in bytes.
     """
     if not isinstance(out, np.ndarray):
         view = view_bytes(out, math.prod(shape) * dtype.itemsize)

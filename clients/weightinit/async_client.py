@@ -1,4 +1,4 @@
-"""The asynchronous client: the same verbs for a coroutine to await, each in a worker thread."""
+"""The asynchronous client: the methods of Client as coroutines, each run in a worker thread."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """A Client whose verbs are awaited. It takes what Client takes."""
+    """A Client with coroutine methods. Its arguments are those of Client."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class AsyncClient:
         return await run_in_thread(partial(self._client.raw, shape, slice=slice, **spec))
 
     async def publish(self, model: Model | Mapping[str, object], **naming: Unpack[Naming]) -> Publication:
-        """Publish a model, and give it a name if there is one; see Client.publish."""
+        """Publish a model, under a name if one is given; see Client.publish."""
         return await run_in_thread(partial(self._client.publish, model, **naming))
 
     async def model(self, reference: str) -> Model:
@@ -108,7 +108,7 @@ class AsyncClient:
         return await run_in_thread(partial(self._client.model_parameters, model))
 
     async def decided(self, model: Model | str) -> tuple[TensorParameters, ...]:
-        """Return what `model_parameters` returns (deprecated)."""
+        """Call `model_parameters` (deprecated)."""
         warn_renamed("AsyncClient.decided", "AsyncClient.model_parameters")
         return await self.model_parameters(model)
 
@@ -117,11 +117,11 @@ class AsyncClient:
         return await run_in_thread(partial(self._client.pull, reference, path))
 
     async def resolve(self, name: str) -> NameEntry:
-        """Look a name up; see Client.resolve."""
+        """Look up a name; see Client.resolve."""
         return await run_in_thread(partial(self._client.resolve, name))
 
     async def names(self, prefix: str = "") -> AsyncIterator[NameEntry]:
-        """List the names that begin with a prefix; see Client.names."""
+        """Yield the names that start with a prefix; see Client.names."""
         entries = self._client.names(prefix)
         while (entry := await run_in_thread(partial(next, entries, None))) is not None:
             yield entry
@@ -132,7 +132,7 @@ class AsyncClient:
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Run work in a thread. A task that is cancelled waits until the thread has let go of its memory."""
+    """Run a function in a thread. If cancelled, wait for the thread, which may still write to its buffers."""
     stop = threading.Event()
     token = stopping.set(stop)
     try:

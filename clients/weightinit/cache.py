@@ -1,9 +1,8 @@
-"""Cache: tensors and answers kept on disk, each tensor downloaded once however many processes want it.
+"""Cache: tensors and responses on disk. Processes that need the same tensor download it once.
 
-An entry is one file: its bytes, then a trailer with their size, digest and the time until which they are used
-without asking. It appears whole, by a rename. Whoever reads it checks the digest, so that nothing is taken
-from a damaged one, and no flush to the disk has to be waited for. Nothing that goes wrong here is an
-error: the bytes come from the service instead, with a CacheWarning.
+An entry is one file: its bytes, then a trailer with their expiry time, size and digest. It is written to a
+temporary file and renamed. Readers check the digest, so a damaged entry is never used, and writers need no
+fsync. A failure of the cache is not an error: the bytes come from the service, with a CacheWarning.
 """
 
 import hashlib
@@ -43,14 +42,14 @@ STEP = 2**20
 
 ENTRY = ".weights"
 TEMPORARY = ".tmp"
-SHARD = 2  # digits of a key: tensors that begin alike share a lock, so that there are few lock files
+SHARD = 2  # digits of a key: entries that share them share a lock, so that there are few lock files
 
 
 T = TypeVar("T")
 
 
 def compute_key(endpoints: Sequence[str], query: Query) -> str:
-    """Compute the name of an entry: a digest of the query and of the services that it may go to."""
+    """Return the key of an entry: a digest of the query and of the endpoints that it may be sent to."""
     identity = [sorted(endpoints), query.path, sorted(query.params.items())]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
@@ -65,9 +64,9 @@ class Entry:
 
 
 class Cache:
-    """A directory of entries, of at most `limit` bytes in all; the least recently used go first.
+    """A directory of entries of at most `limit` bytes in total; the least recently used are removed first.
 
-    An offline one uses entries of any age, as RFC 9111, section 4.2.4, allows where nobody can be asked.
+    When offline, stale entries are used too, as RFC 9111, section 4.2.4, allows without a connection.
     """
 
     def __init__(self, directory: Path, limit: int, *, offline: bool = False) -> None:
@@ -76,15 +75,15 @@ class Cache:
         self._offline = offline
 
     def fill(self, key: str, view: memoryview, download: Callable[[], float]) -> None:
-        """Fill memory with an entry, or by downloading it, which then becomes the entry.
+        """Fill memory from an entry, or download it and store the entry.
 
-        `download` fills the same memory and returns for how many seconds it may be kept; what it raises is
-        passed on. While one process downloads, others that want the same entry wait for it.
+        `download` fills the same memory and returns for how many seconds it may be cached; its exceptions
+        propagate. While one process downloads an entry, others that need it wait.
         """
         if self._load(key, view) is not None:
             return
         if self._offline:
-            download()  # which says that it must not
+            download()  # raises Offline
             return
         with self._lock(key) as is_locked:
             if is_locked and self._load(key, view) is not None:
@@ -94,18 +93,18 @@ class Cache:
                 self._store(key, view, time.time() + lifetime)
 
     def get(self, key: str) -> bytes | None:
-        """Return an entry that is not long; None where there is none, or only one to be asked for again."""
+        """Return the bytes of an entry; None if there is none, or it is stale."""
         found = self._load(key)
         return None if found is None else bytes(found)
 
     def put(self, key: str, data: bytes, lifetime: float) -> None:
-        """Make an entry, to be used without asking for some seconds, and offline at any time."""
+        """Store an entry that is fresh for `lifetime` seconds."""
         with self._lock(key) as is_locked:
             if is_locked and len(data) <= self._limit:
                 self._store(key, memoryview(data), time.time() + lifetime)
 
     def drop(self, key: str) -> bool:
-        """Remove an entry; return whether it is gone: what is being read stays, on Windows."""
+        """Remove an entry; return whether it is gone. On Windows, an entry that is being read stays."""
         try:
             (self._directory / (key + ENTRY)).unlink(missing_ok=True)
         except OSError:
@@ -137,7 +136,7 @@ class Cache:
             yield is_locked
 
     def _load(self, key: str, view: memoryview | None = None) -> memoryview | None:
-        """Load an entry, into memory of its size where that is given; None where there is none to be used."""
+        """Return the bytes of an entry, in `view` if given; None if there is none that may be used."""
         path = self._directory / (key + ENTRY)
         try:
             with path.open("rb", buffering=0) as file:
@@ -169,12 +168,12 @@ class Cache:
         except OSError as error:
             _warn(f"{self._directory} cannot be written: {error.strerror or error}")
         finally:
-            # Gone already, where all went well.
+            # After success it was renamed already.
             with suppress(OSError):
                 temporary.unlink()
 
     def _sweep(self, key: str) -> None:
-        """Remove what writers that died have left: files that nobody holds the lock for."""
+        """Remove the temporary files of dead writers: those whose lock is free."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and needed to write only
 
         for path in self._directory.glob("*" + TEMPORARY):
@@ -185,7 +184,7 @@ class Cache:
                 path.unlink(missing_ok=True)
 
     def _evict(self, key: str) -> None:
-        """Remove the least recently used entries until the rest is within the limit, this one kept."""
+        """Remove the least recently used entries, except this one, until the rest is within the limit."""
         entries = self.entries()
         excess = sum(entry.nbytes for entry in entries) - self._limit
         for entry in entries:
@@ -200,18 +199,18 @@ class Cache:
 
 
 def _read_entry(file: FileIO, view: memoryview) -> float:
-    """Read an entry to memory, and return until when it may be kept. Raises ValueError if it is damaged."""
+    """Read an entry into memory, and return its expiry time. Raises ValueError if it is damaged."""
     if os.fstat(file.fileno()).st_size != len(view) + TRAILER.size:
-        raise ValueError("another size")
+        raise ValueError("wrong size")
     digest = hashlib.sha256()
     for start in range(0, len(view), STEP):
         piece = view[start : start + STEP]
         if file.readinto(piece) != len(piece):
-            raise ValueError("fewer bytes")
+            raise ValueError("too few bytes")
         digest.update(piece)
     until, *rest = TRAILER.unpack(file.read(TRAILER.size))
     if rest != [len(view), digest.digest(), MAGIC]:
-        raise ValueError("another digest")
+        raise ValueError("wrong digest")
     return float(until)
 
 
@@ -220,7 +219,7 @@ def _warn(message: str) -> None:
 
 
 class CachedConnection(Connection):
-    """A connection with a cache, where the settings have one."""
+    """A connection with a cache, if the settings have one."""
 
     def __init__(self, settings: Settings, *, progress: bool | None = None) -> None:
         super().__init__(settings, progress=progress)
@@ -230,9 +229,10 @@ class CachedConnection(Connection):
     def ask(
         self, query: Query, read: Callable[[httpx.Response], T], endpoints: Sequence[str] | None = None
     ) -> T:
-        """Read an answer that is kept, or ask for it and keep it.
+        """Return a response from the cache, or request and cache it.
 
-        `endpoints` are those whose answer it is: ours, or none where it is the same from everybody.
+        `endpoints` are part of the key: those of the settings by default, none if every service sends the
+        same.
         """
         cache = self._cache
         if not cache:
@@ -240,7 +240,7 @@ class CachedConnection(Connection):
         key = compute_key(self._settings.endpoints if endpoints is None else endpoints, query)
         kept = cache.get(key)
         if kept is not None:
-            # Another version of the client may have kept what this one cannot read.
+            # An entry of another version of the client may not be readable.
             with suppress(NotWeightinit, DigestMismatch):
                 return read(replay(kept, write_url(self._settings.endpoints[0], query)))
 

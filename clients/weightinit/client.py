@@ -46,10 +46,10 @@ class Registry(CachedConnection):
         author: str | None = None,
         note: str = "",
     ) -> Publication:
-        """Publish a model, and give it a name if there is one. To publish it again changes nothing.
+        """Publish a model, under a name if one is given. Publishing it again has no effect.
 
-        Default of `author`: WEIGHTINIT_AUTHOR, or else the user who is logged in. Raises NameTaken where the
-        name stands for another model, or is retired; SpecRejected where the model cannot be honoured.
+        Default of `author`: WEIGHTINIT_AUTHOR, or else the user who is logged in. Raises NameTaken if the
+        name is taken by another model, or retired; SpecRejected if the model is invalid.
         """
         fields = {}
         if name is not None:
@@ -64,16 +64,16 @@ class Registry(CachedConnection):
         return replace(publication, name=name, is_new=publication.is_new or is_new)
 
     def model(self, reference: str) -> Model:
-        """Fetch a model. Raises DigestMismatch where it is not the one that its id says."""
+        """Fetch a model. Raises DigestMismatch if its SHA-256 is not its id."""
         model = self._find_model(reference)
         read = partial(read_answer, read=Model.from_json, longest=MAX_MODEL_BYTES, digest=model)
-        # Its id is its digest, whoever sent it.
+        # The id is the digest, so every service sends the same.
         return self.ask(make_model_query(model), read, endpoints=())
 
     def model_parameters(self, model: Model | str) -> tuple[TensorParameters, ...]:
-        """Return the parameters of each tensor, in the order of the model: of one at hand, or by reference.
+        """Return the parameters of each tensor of a model, or of a reference, in the model's order.
 
-        Raises SpecRejected where a model at hand cannot be honoured, NotFound and Retired for a reference.
+        Raises SpecRejected if the model is invalid, NotFound and Retired for a reference.
         """
         if isinstance(model, Model):
             return resolve_tensors(model, Resolver(self._resolve))
@@ -81,25 +81,25 @@ class Registry(CachedConnection):
         return self.ask(make_model_query(self._find_model(model), "/parameters"), read)
 
     def decided(self, model: Model | str) -> tuple[TensorParameters, ...]:
-        """Return what `model_parameters` returns (deprecated)."""
+        """Call `model_parameters` (deprecated)."""
         warn_renamed("Client.decided", "Client.model_parameters")
         return self.model_parameters(model)
 
     def pull(self, reference: str, path: str | os.PathLike[str]) -> str:
         """Write a model to a safetensors file; return the SHA-256 of the file, in hexadecimal digits.
 
-        The file is complete or not there. A download that was interrupted is resumed. Raises OutputFailed.
+        The file appears only when it is complete. An interrupted download is resumed. Raises OutputFailed.
         """
         query = make_model_query(self._find_model(reference), "/weights")
         digest = save(self, Path(path), query, None)
         return (digest or compute_file_digest(Path(path))).hex()
 
     def resolve(self, name: str) -> NameEntry:
-        """Look a name up. Raises NotFound, and Retired where it is no longer to be used."""
+        """Look up a name. Raises NotFound, or Retired if it is retired."""
         return self.ask(make_name_query(check_name(name)), READ_ENTRY)
 
     def names(self, prefix: str = "") -> Iterator[NameEntry]:
-        """List the names that begin with a prefix, in order, the retired ones too."""
+        """Yield the names that start with a prefix, in order, including retired ones."""
         params: dict[str, str] | None = {"prefix": prefix} if prefix else {}
         while params is not None:
             entries, following = self.exchange(make_names_query(params), _read_page)
@@ -107,7 +107,7 @@ class Registry(CachedConnection):
             params = following if following != params else None
 
     def retire(self, name: str, *, note: str, author: str | None = None) -> NameEntry:
-        """Retire a name forever: nobody is to use it any more. To repeat it changes nothing."""
+        """Retire a name. This cannot be undone; repeating it has no effect."""
         query = make_name_query(check_name(name), "DELETE", author=find_author(author), note=note)
         return self.exchange(query, READ_ENTRY)
 
@@ -125,9 +125,9 @@ def _read_publication(response: httpx.Response) -> Publication:
 
 
 def _read_page(response: httpx.Response) -> tuple[list[NameEntry], dict[str, str] | None]:
-    """Read a page of names, and the parameters of the next (RFC 8288); None where it is the last."""
+    """Return a page of names, and the query parameters of the next page (RFC 8288); None for the last."""
     link = response.links.get("next", {}).get("url")
-    # Its path and host may be a proxy's: the endpoint of the next request is ours to choose.
+    # Only the parameters are used: host and path may be a proxy's.
     following = dict(httpx.URL(link).params) if link else None
     return read_answer(response, read_entries, MAX_MODEL_BYTES), following
 
@@ -137,25 +137,25 @@ if TYPE_CHECKING:
 
 
 class Client(Registry):
-    """A client of a weightinit service, to be used by any number of threads, and in forked children.
+    """A client of a weightinit service. It can be shared by threads and used in forked child processes.
 
-    A pickled or copied client has the same settings, the token among them, and connections of its own.
+    A pickled or copied client has the same settings, including the token, and its own connections.
 
     Args:
-        url: where the service is, or its replicas are; default `http://127.0.0.1:8000`.
-        token: sent as a bearer token, to the origin of `url` alone.
-        timeout: seconds without a byte before a server counts as stalled; default 30.
-        retries: how often to try again, or a Retry; default 5.
-        cache: keep tensors and answers on disk: a directory, or True for this platform's place for caches.
-        verify: check each tensor's SHA-256 as the service announces it.
-        offline: answer from the cache alone, and raise Offline where it does not have the answer.
-        progress: a progress bar; None shows one on a terminal, for a long transfer, if tqdm is installed.
+        url: URL of the service, or URLs of its replicas; default `http://127.0.0.1:8000`.
+        token: bearer token, sent only to the origin of `url`.
+        timeout: seconds without a byte before ServerStalled is raised; default 30.
+        retries: number of retries, or a Retry; default 5.
+        cache: directory for a cache of tensors and responses; True for the platform's cache directory.
+        verify: check each tensor's SHA-256 against the one that the service sends.
+        offline: use only the cache, and raise Offline if it does not have the response.
+        progress: show a progress bar; None: for a long transfer on a terminal, if tqdm is installed.
 
-    What is None comes from WEIGHTINIT_URL (several separated by commas), WEIGHTINIT_TOKEN,
+    Arguments that are None are set by WEIGHTINIT_URL (comma-separated), WEIGHTINIT_TOKEN,
     WEIGHTINIT_TIMEOUT, WEIGHTINIT_CACHE, WEIGHTINIT_VERIFY, WEIGHTINIT_OFFLINE. Raises ConfigurationError.
 
-    Methods for weights take a shape and the fields of a Spec, or a Spec; those for models are Registry's.
-    Errors are those of weightinit.errors.
+    Methods for weights take a Spec, or a shape and the fields of a Spec; those for models are Registry's.
+    Errors are in weightinit.errors.
     """
 
     def __init__(
@@ -182,9 +182,9 @@ class Client(Registry):
         super().__init__(settings, progress=progress)
 
     def parameters(self, shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
-        """Return the parameters of a layer: scheme, fans, variance σ², limit √(3 σ²), and why.
+        """Return the parameters of a layer: scheme, fans, variance σ², limit √(3 σ²), and the reason.
 
-        Raises SpecRejected, with every field that is wrong.
+        Raises SpecRejected, which lists every invalid field.
         """
         return self._resolve(Spec.of(shape, **spec))
 
@@ -198,9 +198,9 @@ class Client(Registry):
     ) -> "Array":
         """Fetch a tensor, or a slice of it, as an array in C order.
 
-        `out`, an array of that shape and dtype or any buffer of that size, is written to instead of new
-        memory, without a copy between; an array over it is returned. After an error its content is
-        undefined. bfloat16 comes as ml_dtypes.bfloat16 if that is installed, else as its bits in uint16.
+        If given, `out` is filled without a copy: an array of that shape and dtype, or any buffer of that
+        size. An array that shares its memory is returned. After an error its content is undefined.
+        bfloat16 is returned as ml_dtypes.bfloat16 if that is installed, else as its bits in uint16.
         """
         from weightinit.arrays import make_array, view_array, view_bytes  # noqa: PLC0415 - NumPy is slow to import
 
@@ -236,7 +236,7 @@ class Client(Registry):
         slice: Slices | None = None,  # noqa: A002 - as the service calls it
         **spec: Unpack[SpecFields],
     ) -> bytes:
-        """Fetch a tensor's bytes, little-endian and in C order. `fetch` does with half the memory."""
+        """Fetch a tensor's bytes, little-endian and in C order. `fetch` needs half the memory."""
         layer = Spec.of(shape, **spec)
         tensor_slice = TensorSlice.of(slice, layer.shape)
         buffer = bytearray(tensor_slice.count_bytes(layer.format))
@@ -246,7 +246,7 @@ class Client(Registry):
     def _fill(self, spec: Spec, tensor_slice: TensorSlice, view: memoryview) -> None:
         query = make_weights_query(spec, tensor_slice)
         if not view:
-            return  # an empty slice, such as the shard of a rank that there are no rows for
+            return  # an empty slice, such as the shard of a rank without rows
         if self._cache:
             self._cache.fill(
                 compute_key(self._settings.endpoints, query), view, partial(self._download, query, view)

@@ -1,4 +1,4 @@
-"""The default client: one for each process, as the environment says when it is first used."""
+"""The default client: one per process, configured by the environment on first use."""
 
 import atexit
 from functools import cache
@@ -22,7 +22,7 @@ def default_client() -> Client:
 
 
 def parameters(shape: Spec | Shape, **spec: Unpack[SpecFields]) -> Parameters:
-    """Return the parameters of a layer, by the default client; see Client.parameters."""
+    """Return the parameters of a layer with the default client; see Client.parameters."""
     return default_client().parameters(shape, **spec)
 
 
@@ -33,5 +33,5 @@ def weights(
     out: "Destination | None" = None,
     **spec: Unpack[SpecFields],
 ) -> "Array":
-    """Fetch a tensor by the default client; see Client.weights."""
+    """Fetch a tensor with the default client; see Client.weights."""
     return default_client().weights(shape, slice=slice, out=out, **spec)

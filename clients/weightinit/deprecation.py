@@ -18,7 +18,7 @@ def deprecate_keywords(
 
     Args:
         renamed: the new keyword by the old one.
-        replaced: what to write instead, by a keyword that the function still takes and its signature hides.
+        replaced: what to use instead, by keyword that the function still takes but its signature hides.
     """
     advice = {old: f"{new}=" for old, new in renamed.items()} | dict(replaced or {})
 
@@ -47,12 +47,12 @@ def _hide(function: Callable[P, R], hidden: Collection[str]) -> inspect.Signatur
 def make_getattr(
     module: str, renamed: Mapping[str, tuple[str, str]], advice: Mapping[str, str] | None = None
 ) -> Callable[[str], object]:
-    """Return the `__getattr__` of a module (PEP 562) that has deprecated names.
+    """Return a module's `__getattr__` (PEP 562) that resolves deprecated names with a DeprecationWarning.
 
     Args:
-        module: its name.
-        renamed: module and name of what each deprecated name stands for.
-        advice: what to use instead, where that is something else.
+        module: the module's name.
+        renamed: module and name of the replacement, by deprecated name.
+        advice: what to use instead, if it is not that replacement.
     """
 
     def get(name: str) -> object:

@@ -1,6 +1,6 @@
-"""Display: what the client returns in a line for a prompt, and as a table of HTML for a notebook.
+"""Display: format the client's objects as a line for a prompt, and as an HTML table for a notebook.
 
-Names are a stranger's words where a model is: they are quoted in lines and escaped in HTML.
+Names in models are untrusted input: they are quoted in lines and escaped in HTML.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ def format_value(value: object) -> str:
 
 
 def clean(text: str) -> str:
-    r"""Leave out what a stranger's words might do to a terminal or a line.
+    r"""Replace the unprintable characters of untrusted text, such as line breaks and escapes, by spaces.
 
     >>> clean("\x1b[2Jred"), clean("two\nlines")
     (' [2Jred', 'two lines')
@@ -54,7 +54,7 @@ def fit_line(text: str) -> str:
 
 
 def make_html_fields(value: "DataclassInstance") -> str:
-    """Make a table of the fields of a dataclass, without those that are None or empty."""
+    """Return an HTML table of the fields of a dataclass, without those that are None or empty."""
     given = ((row.name, getattr(value, row.name)) for row in fields(value))
     rows = ((name, format_value(found)) for name, found in given if found is not None and found != ())
     body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows)
@@ -62,7 +62,7 @@ def make_html_fields(value: "DataclassInstance") -> str:
 
 
 def make_html_table(columns: Iterable[str], rows: Sequence[Sequence[str]], total: int) -> str:
-    """Make a table of the first of `total` rows of cells, and say how many more there are."""
+    """Return an HTML table of the first of `total` rows of cells, and the number of the rest."""
     shown = rows[:MAX_HTML_ROWS]
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in shown)

@@ -1,7 +1,7 @@
-"""Files: tensors and models on disk, whole or not at all, and gone on with where they were broken off.
+"""Files: write tensors and models to disk atomically, and resume interrupted downloads.
 
-While `w.npy` is on its way, its bytes are in `w.npy.part`, and `w.npy.part.json` says what they are a part
-of: the query, and the entity tag that the rest must still have.
+Until `w.npy` is complete, its bytes are in `w.npy.part`, and `w.npy.part.json` has the query and the
+entity tag that the rest must match.
 """
 
 import errno
@@ -32,7 +32,7 @@ LOCK = ".part.lock"  # held while a process writes the part
 
 
 def make_npy_header(spec: Spec, tensor_slice: TensorSlice) -> bytes:
-    """Make what numpy.save writes before the bytes of an array (NEP 1)."""
+    """Return the header that numpy.save writes before the bytes of an array (NEP 1)."""
     from numpy.lib.format import write_array_header_1_0  # noqa: PLC0415 - slow to import, and for .npy only
 
     header = BytesIO()
@@ -42,11 +42,11 @@ def make_npy_header(spec: Spec, tensor_slice: TensorSlice) -> bytes:
 
 
 def make_no_header(_spec: Spec, _slice: TensorSlice) -> bytes:
-    """Make what is before raw bytes."""
+    """Return the header of raw bytes, which is empty."""
     return b""
 
 
-# What a file has before the tensor's bytes, by the name of its format.
+# The function that returns a file's header, by the name of the format.
 HEADERS: dict[str, Callable[[Spec, TensorSlice], bytes]] = {"npy": make_npy_header, "raw": make_no_header}
 
 
@@ -66,16 +66,16 @@ def save_weights(
 def save(
     connection: "Connection", path: Path, query: Query, size: int | None, header: bytes = b""
 ) -> bytes | None:
-    """Write a header and the bytes that a query asks for to a file, in place of one that is there.
+    """Write a header and the bytes of a query's response to a file, replacing an existing one.
 
-    A file that an earlier call left half done is gone on with, if it is of the same query. Returns the
-    SHA-256 of the bytes where they were verified. Raises OutputFailed, and the client's errors.
+    An interrupted download of the same query is resumed. Returns the SHA-256 of the bytes if they were
+    verified. Raises OutputFailed, and the client's errors.
     """
     try:
         path = find_target(path)
         part, note = (path.with_name(path.name + suffix) for suffix in (PART, NOTE))
         check_file(part)
-        path.parent.stat()  # or FileLock makes a folder that is missing
+        path.parent.stat()  # raises if the folder is missing, which FileLock would create
         with _lock_part(path):
             part.touch()
             with FileIO(part, "r+") as file, _remove_empty(part, note, len(header)):
@@ -93,10 +93,10 @@ def save(
 
 
 def has_content(connection: "Connection", path: Path, query: Query) -> bytes | None:
-    """Return the SHA-256 of a file if it has just the bytes that a query asks for, without asking for them.
+    """Return the SHA-256 of a file if its content is a query's response, without downloading it.
 
-    The service has to draw them to know their SHA-256, and does so up to a size that its operator sets: None
-    beyond that, where the file is not there, and where it is another. Raises the client's errors.
+    Returns None if the file does not exist or differs, or if the service sends no SHA-256: it has to draw
+    the weights for it, and does so only up to a size that its operator sets. Raises the client's errors.
     """
     from weightinit.transport.responses import RAW, WANTED, compute_file_digest  # noqa: PLC0415 - httpx is slow
 
@@ -118,16 +118,16 @@ def _read_identity(response: "httpx.Response") -> tuple[bytes | None, int | None
 
 
 def find_target(path: Path) -> Path:
-    """Follow links to the file that is to be written, so that they stay links. Raises OutputFailed."""
+    """Return the file to write, following symbolic links, which stay links. Raises OutputFailed."""
     target = Path(os.path.realpath(path))
     if not path.name:
-        raise OutputFailed(f"{str(path)!r} names no file to write")
+        raise OutputFailed(f"{str(path)!r} is not the name of a file")
     check_file(target)
     return target
 
 
 def check_file(path: Path) -> None:
-    """Check that there is a file or nothing: a device would be lost. Raises OutputFailed, OSError."""
+    """Check that a path is a file or nothing: a device would be replaced. Raises OutputFailed, OSError."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -135,12 +135,12 @@ def check_file(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
-        raise OutputFailed(f"{path} is there and is no file; -o - writes to standard output")
+        raise OutputFailed(f"{path} is not a regular file; to write to standard output, use -o -")
 
 
 @contextmanager
 def _lock_part(path: Path) -> Iterator[None]:
-    """Hold the lock of a file's part. Raises OutputFailed where another process holds it, OSError."""
+    """Hold the lock of a file's part. Raises OutputFailed if another process holds it, OSError."""
     from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and needed to write only
 
     lock = path.with_name(path.name + LOCK)
@@ -156,7 +156,7 @@ def _lock_part(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _remove_empty(part: Path, note: Path, base: int) -> Iterator[None]:
-    """Remove a file that a failure leaves with nothing to go on from, and its note."""
+    """After a failure, remove a partial file and its note if there are no bytes to resume from."""
     try:
         yield
     except BaseException:
@@ -167,7 +167,7 @@ def _remove_empty(part: Path, note: Path, base: int) -> Iterator[None]:
 
 
 class PartSink(FileSink):
-    """A file on its way, with a note beside it of what it is a part of."""
+    """A partial file, with a note beside it that identifies the representation."""
 
     def __init__(self, file: FileIO, header: bytes, query: Query, note: Path) -> None:
         super().__init__(file, len(header))
@@ -176,7 +176,7 @@ class PartSink(FileSink):
         self._identity = {"path": query.path, **query.params}
 
     def find_rest(self) -> tuple[int, str | None]:
-        """Find how many bytes are there already, and the tag that they belong to."""
+        """Return the number of bytes received before, and their entity tag."""
         try:
             note = json.loads(self._note.read_text())
             etag, identity = note["etag"], note["query"]
@@ -187,8 +187,8 @@ class PartSink(FileSink):
         return (received, etag) if is_same and received > 0 else (0, None)
 
     def begin(self, etag: str | None, /) -> None:
-        """Begin the file again, and note which representation it is of."""
-        # First: a note must not speak of bytes that are no longer there.
+        """Restart the file, and write the query and the entity tag to its note."""
+        # First, so that a note never describes bytes that were removed.
         self._note.unlink(missing_ok=True)
         self._file.truncate(0)
         self._file.seek(0)

@@ -1,86 +1,86 @@
-"""Errors: one tree, in which every message names the request, the URL and what to do.
+"""Errors: one tree. Messages of requests name the request, the URL and what to do.
 
 ```
 WeightinitError
-├── ConfigurationError      a setting cannot be used                    (also ValueError)
-├── BufferMismatch          `out` cannot take the tensor                (also ValueError)
-├── ConnectionFailed        no endpoint answered                      * (also ConnectionError)
-│   ├── CertificateRejected its certificate is not trusted
-│   └── Offline             none may be asked: WEIGHTINIT_OFFLINE
-├── ServerStalled           it stopped sending                        * (also TimeoutError)
-├── NotWeightinit           something else answered
+├── ConfigurationError      a setting is invalid                        (also ValueError)
+├── BufferMismatch          `out` does not fit the tensor               (also ValueError)
+├── ConnectionFailed        no endpoint responded                     * (also ConnectionError)
+│   ├── CertificateRejected the server's certificate is not trusted
+│   └── Offline             not in the cache, and WEIGHTINIT_OFFLINE is set
+├── ServerStalled           timeout                                   * (also TimeoutError)
+├── NotWeightinit           the response is not weightinit's
 ├── RequestRejected         any other 4xx
-│   ├── SpecRejected        422: the spec cannot be honoured            (also ValueError)
+│   ├── SpecRejected        422: the spec is invalid                    (also ValueError)
 │   ├── Unauthorized        401, 403
 │   ├── NotFound            404
-│   ├── NameTaken           409: the name stands for another model, or is retired
-│   ├── Retired             410: the name is no longer to be used
+│   ├── NameTaken           409: the name is taken or retired
+│   ├── Retired             410: the name is retired
 │   └── RateLimited         429                                       *
-├── ServerError             5xx; all but 501 and 505                  *
-├── BrokenTransfer          what arrived is not what was announced    *
+├── ServerError             5xx; 501 and 505 are not retried          *
+├── BrokenTransfer          the body does not match its headers       *
 │   ├── Truncated           too few bytes                             *
-│   ├── WrongRange          another part than the one requested      *
-│   └── DigestMismatch      the bytes do not match their digest       *
-├── WrongLength             announced bytes are not as many as the tensor's
+│   ├── WrongRange          another range than requested              *
+│   └── DigestMismatch      the SHA-256 does not match                *
+├── WrongLength             the announced size is not the tensor's
 ├── DigestMissing           a digest was required and not sent
-├── EndpointsDisagree       two endpoints name different tensors
-└── OutputFailed            a file could not be written                 (also OSError)
+├── EndpointsDisagree       two endpoints serve different tensors
+└── OutputFailed            a file could not be written or read         (also OSError)
 ```
 
-Those with a star are tried again, and raised when the attempts are spent.
+Requests that fail with a starred error are retried; it is raised after the last attempt.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-# ruff: noqa: N818 - the names say what happened, and the root says that they are errors
+# ruff: noqa: N818 - the names say what happened, and the base class that they are errors
 
 
 class WeightinitError(Exception):
-    """The root of what the client raises. `str(error)` is one line for a person."""
+    """The base class of the client's errors. `str(error)` is one line."""
 
     retryable: bool = False
 
 
 class ConfigurationError(WeightinitError, ValueError):
-    """A setting, given as an argument or by the environment, cannot be used."""
+    """A setting, from an argument or the environment, is invalid."""
 
 
 class BufferMismatch(WeightinitError, ValueError):
-    """The destination has another size, shape or dtype, or cannot be written in one piece."""
+    """`out` has the wrong size, shape or dtype, is read-only, or is not C-contiguous."""
 
 
 class ConnectionFailed(WeightinitError, ConnectionError):
-    """No connection, or one that broke before an answer came."""
+    """The connection failed, or was closed before a response."""
 
     retryable = True
 
 
 class CertificateRejected(ConnectionFailed):
-    """The server's certificate is not one that this machine trusts."""
+    """The server's certificate is not trusted."""
 
     retryable = False
 
 
 class Offline(ConnectionFailed):
-    """No endpoint may be asked, as WEIGHTINIT_OFFLINE says, and the cache does not have the answer."""
+    """The cache does not have the response, and offline mode (WEIGHTINIT_OFFLINE) allows no request."""
 
     retryable = False
 
 
 class ServerStalled(WeightinitError, TimeoutError):
-    """Nothing came for as long as the timeout allows."""
+    """The server sent nothing within the timeout."""
 
     retryable = True
 
 
 class NotWeightinit(WeightinitError):
-    """What answered at this URL does not speak as weightinit does."""
+    """The response is not from a weightinit service."""
 
 
 class RequestRejected(WeightinitError):
-    """The service refuses the request. `status` is the answer's, `detail` its own words."""
+    """The service rejected the request. `status` and `detail` are those of the response."""
 
     def __init__(self, message: str, *, status: int | None = None, detail: str = "") -> None:
         super().__init__(message)
@@ -90,7 +90,7 @@ class RequestRejected(WeightinitError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One rule that one field of a spec broke, in the service's words."""
+    """A rule that a field of a spec violates, as the service reports it."""
 
     field: str
     rule: str
@@ -99,10 +99,10 @@ class FieldError:
 
 
 class SpecRejected(RequestRejected, ValueError):
-    """The spec cannot be honoured; `errors` says why, field by field.
+    """The spec is invalid; `errors` has the violated rules by field.
 
-    Most come from the service (status 422). What the client has to know itself, such as a shape made of
-    integers, is refused in the same form before any request (status None).
+    Most come from the service (status 422). The client checks a few rules itself before any request, such
+    as that a shape is made of integers (status None).
     """
 
     def __init__(
@@ -118,15 +118,15 @@ class SpecRejected(RequestRejected, ValueError):
 
 
 class Unauthorized(RequestRejected):
-    """The service wants another token, or none that it knows was sent (401, 403)."""
+    """The token is missing, unknown or not permitted (401, 403)."""
 
 
 class NotFound(RequestRejected):
-    """The service knows no such thing (404)."""
+    """The service does not have the requested resource (404)."""
 
 
 class NameTaken(RequestRejected):
-    """The name stands for another model, and does so forever (409); `model` is that one's id."""
+    """The name is taken by another model, or retired (409); `model` is that model's id."""
 
     def __init__(self, message: str, *, status: int | None = None, detail: str = "", model: str = "") -> None:
         super().__init__(message, status=status, detail=detail)
@@ -134,7 +134,7 @@ class NameTaken(RequestRejected):
 
 
 class Retired(RequestRejected):
-    """The name was retired (410). What it stood for can still be had by `model`, its id."""
+    """The name is retired (410). Its model is still available by its id, `model`."""
 
     def __init__(self, message: str, *, status: int | None = None, detail: str = "", model: str = "") -> None:
         super().__init__(message, status=status, detail=detail)
@@ -142,7 +142,7 @@ class Retired(RequestRejected):
 
 
 class RateLimited(RequestRejected):
-    """The service asks to come back later (429), after `retry_after` seconds where it says so."""
+    """Too many requests (429). `retry_after` is in seconds, None if the service sends none."""
 
     retryable = True
 
@@ -154,9 +154,9 @@ class RateLimited(RequestRejected):
 
 
 class ServerError(WeightinitError):
-    """The service failed (5xx). `retry_after` is in seconds, where it says so."""
+    """The service failed (5xx). `retry_after` is in seconds, None if the service sends none."""
 
-    # RFC 9110, sections 15.6.2 and 15.6.6: what is not supported will not be in a second.
+    # RFC 9110, sections 15.6.2 and 15.6.6: not supported, so a retry is useless.
     LASTING: ClassVar[frozenset[int]] = frozenset({501, 505})
 
     def __init__(
@@ -170,41 +170,41 @@ class ServerError(WeightinitError):
 
 
 class BrokenTransfer(WeightinitError):
-    """What arrived is not what was announced."""
+    """The body does not match the response's headers."""
 
     retryable = True
 
 
 class Truncated(BrokenTransfer):
-    """The connection ended before all the bytes that were announced had come."""
+    """The connection was closed before all announced bytes arrived."""
 
 
 class WrongRange(BrokenTransfer):
-    """A partial answer is another part, or a part of another tensor, than the one requested."""
+    """A partial response has another range, or is of another tensor, than requested."""
 
 
 class DigestMismatch(BrokenTransfer):
-    """The bytes that arrived do not have the digest that the service announced (RFC 9530)."""
+    """The received bytes do not match the digest that the service sent (RFC 9530)."""
 
 
 class WrongLength(WeightinitError):
-    """The answer has another size than the tensor that was requested."""
+    """The response has another size than the requested tensor."""
 
 
 class DigestMissing(WeightinitError):
-    """The bytes had to be verified, and the service sent no digest to verify them by."""
+    """Verification is on, and the service sent no digest."""
 
 
 class EndpointsDisagree(WeightinitError):
-    """Two endpoints answer one request with different entity tags: they are not replicas."""
+    """Two endpoints sent different entity tags for one request: they are not replicas."""
 
 
 class OutputFailed(WeightinitError, OSError):
-    """A file could not be written."""
+    """A file could not be written or read."""
 
 
 class CacheWarning(UserWarning):
-    """The cache on disk could not be used; the answer is right all the same."""
+    """The cache on disk could not be used; results are not affected."""
 
 
-# ruff: noqa: N818 - the names say what happened, and the root says that they are errors
+# ruff: noqa: N818 - the names say what happened, and the base class that they are errors

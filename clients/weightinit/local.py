@@ -1,4 +1,4 @@
-"""Local services: one that a test or a notebook starts for itself, in a process of its own."""
+"""Local services: start a service in a separate process, for a test or a notebook."""
 
 import http.client
 import os
@@ -17,10 +17,10 @@ from weightinit.errors import ConfigurationError, ConnectionFailed
 
 ADDRESS = re.compile(r"running on (http://([^ :]+):([0-9]+))")
 POLL = 0.02  # seconds
-GRACE = 15.0  # seconds that it has to end in
+GRACE = 15.0  # seconds to wait for a response, and for the process to end
 LAST_LINES = 5
 
-# Where this process ends, however it does, the pipe to the other one closes, and that ends too.
+# When this process ends for any reason, its pipe to the service closes, and the service ends.
 PROGRAM = """
 import os, runpy, signal, threading
 
@@ -36,20 +36,20 @@ runpy.run_module("service", run_name="__main__", alter_sys=True)
 
 @contextmanager
 def service(*, timeout: float = 120.0, **settings: object) -> Iterator[Client]:
-    """Run a service until the end of a `with` block, and give a client of it; `client.url` is where it is.
+    """Run a service for the duration of a `with` block, and yield a client of it; `client.url` is its URL.
 
-    It listens on a free port of the loopback address, and what is published there goes with it. It needs the
-    package weightinit-service, and is told nothing by WEIGHTINIT_… variables.
+    It listens on a free port of the loopback address, and what is published there is deleted with it. It
+    needs the package weightinit-service, and ignores WEIGHTINIT_… variables.
 
     Args:
-        timeout: seconds that it has to get ready in. The first start of all compiles its kernels.
-        settings: those of the service, as its command line has them: `max_elements=10**6`.
+        timeout: seconds to wait until it is ready. The first start compiles its kernels.
+        settings: options of the service's command line, such as `max_elements=10**6`.
 
-    Raises ConfigurationError where weightinit-service is not installed, ConnectionFailed where it does not
-    get ready.
+    Raises ConfigurationError if weightinit-service is not installed, ConnectionFailed if it does not get
+    ready.
     """
     package = _find_package()
-    options = {"port": 0, **settings, "log_level": "info"}  # a line of which has the address
+    options = {"port": 0, **settings, "log_level": "info"}  # which logs the address
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     with tempfile.TemporaryDirectory(prefix="weightinit-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "log")
@@ -59,7 +59,7 @@ def service(*, timeout: float = 120.0, **settings: object) -> Iterator[Client]:
         )
         environment["WEIGHTINIT_DATA_DIRECTORY"] = str(Path(folder, "data"))
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - what is run is ours
+            process = subprocess.Popen(  # noqa: S603 - a command of our own
                 [sys.executable, "-c", PROGRAM, *arguments],
                 cwd=folder,
                 env=environment,
@@ -77,19 +77,19 @@ def service(*, timeout: float = 120.0, **settings: object) -> Iterator[Client]:
 
 
 def _find_package() -> Path:
-    """Find where the service is, without importing it. Raises ConfigurationError."""
+    """Return the folder of the service's package, without importing it. Raises ConfigurationError."""
     spec = find_spec("service")
     for folder in map(Path, (spec and spec.submodule_search_locations) or ()):
-        if (folder / "stream" / "golden.json").is_file():  # and not somebody else's package of that name
+        if (folder / "stream" / "golden.json").is_file():  # and not another package of that name
             return folder
     raise ConfigurationError(
-        f"service() needs the package weightinit-service, which {sys.executable} does not have: install it "
-        "from a checkout (pip install .), or run ./scripts/serve there and set WEIGHTINIT_URL to where it is"
+        f"service() needs the package weightinit-service, which is not installed for {sys.executable}: "
+        "install it from a checkout (pip install .), or run ./scripts/serve there and set WEIGHTINIT_URL"
     )
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, timeout: float) -> str:
-    """Wait until a service has checked its stream; return its URL. Raises ConnectionFailed."""
+    """Wait until a service is ready; return its URL. Raises ConnectionFailed."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         status = process.poll()
@@ -115,11 +115,11 @@ def _is_ready(host: str, port: int) -> bool:
 
 def _read_end(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return " | ".join(line.strip() for line in lines[-LAST_LINES:]) or "it said nothing"
+    return " | ".join(line.strip() for line in lines[-LAST_LINES:]) or "no output"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that may have ended already, by force where it takes too long."""
+    """Terminate a process that may have ended already; kill it if it takes too long."""
     process.terminate()
     try:
         process.wait(GRACE)

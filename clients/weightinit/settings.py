@@ -1,4 +1,4 @@
-"""Settings: by argument, else by the environment, else by default."""
+"""Settings: from arguments, else from the environment, else defaults."""
 
 import getpass
 import math
@@ -16,7 +16,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_CACHE_GIB = 10.0
 
-# By platform: the variable that names the folder of caches, and where in the home it is otherwise.
+# By platform: the variable with the folder of caches, and the default folder in the home directory.
 CACHE_DIRECTORIES = {
     "win32": ("LOCALAPPDATA", "AppData", "Local"),
     "darwin": ("", "Library", "Caches"),
@@ -30,7 +30,7 @@ SWITCHES = {"": None, "0": False, "false": False, "no": False, "off": False} | d
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a client asks. `timeout` is in seconds without a byte; `cache_limit` in bytes."""
+    """The settings of a client. `timeout` is in seconds without a byte, `cache_limit` in bytes."""
 
     endpoints: tuple[str, ...]
     token: str | None = field(repr=False)
@@ -53,7 +53,7 @@ def resolve_settings(
     offline: bool | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Resolve the arguments of a client, None being not given. Raises ConfigurationError.
+    """Return the settings of a client, given its arguments; None is not given. Raises ConfigurationError.
 
     >>> resolve_settings(environment={"WEIGHTINIT_URL": "http://a:8000, http://b:8000"}).endpoints
     ('http://a:8000', 'http://b:8000')
@@ -64,7 +64,7 @@ def resolve_settings(
     if offline is None:
         offline = _read_switch("WEIGHTINIT_OFFLINE", variables)
     if cache is None:
-        cache = variables.get("WEIGHTINIT_CACHE") or offline  # which needs a cache
+        cache = variables.get("WEIGHTINIT_CACHE") or offline  # offline mode needs a cache
     return Settings(
         endpoints=parse_endpoints(url or variables.get("WEIGHTINIT_URL") or DEFAULT_URL),
         token=token or variables.get("WEIGHTINIT_TOKEN") or None,
@@ -83,7 +83,7 @@ def resolve_settings(
 
 
 def find_author(author: str | None = None) -> str:
-    """Find who it is that publishes: WEIGHTINIT_AUTHOR, or who is logged in. Raises ConfigurationError.
+    """Return the author: as given, WEIGHTINIT_AUTHOR, or who is logged in. Raises ConfigurationError.
 
     >>> find_author("Ada")
     'Ada'
@@ -93,20 +93,20 @@ def find_author(author: str | None = None) -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
-        raise ConfigurationError("nobody is logged in: author= or WEIGHTINIT_AUTHOR says who it is") from None
+        raise ConfigurationError("the user name is unknown: set author= or WEIGHTINIT_AUTHOR") from None
 
 
 def find_cache_directory(platform: str = sys.platform) -> Path:
-    """Find where this platform keeps what can be made again, for this user. Raises ConfigurationError.
+    """Return the user's cache directory of this client. Raises ConfigurationError.
 
-    On Linux, as the XDG Base Directory Specification has it, which ignores a path that is relative.
+    On Linux it follows the XDG Base Directory Specification, which ignores relative paths.
     """
     variable, *folders = CACHE_DIRECTORIES.get(platform, CACHE_DIRECTORIES["linux"])
     given = Path(os.environ.get(variable, ""))
     try:
         return (given if given.is_absolute() else Path.home().joinpath(*folders)) / "weightinit"
     except RuntimeError:
-        rule = "needs a directory where there is no home: cache= or WEIGHTINIT_CACHE names one"
+        rule = "needs a directory, since the home directory is unknown: set cache= or WEIGHTINIT_CACHE"
         raise ConfigurationError(f"the cache {rule}") from None
 
 

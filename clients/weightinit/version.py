@@ -1,3 +1,3 @@
-"""Version: of the client, in one place."""
+"""The version of the client."""
 
 __version__ = "0.1.0"

@@ -378,7 +378,7 @@ def test_without_a_home_a_directory_has_to_be_named(monkeypatch):
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", fail)
-    with pytest.raises(ConfigurationError, match="cache= or WEIGHTINIT_CACHE names one"):
+    with pytest.raises(ConfigurationError, match="set cache= or WEIGHTINIT_CACHE"):
         resolve_settings(cache=True)
 
 

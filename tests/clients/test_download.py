@@ -211,7 +211,7 @@ def test_a_link_stays_a_link_to_the_file_that_is_written(client, tmp_path):
 @pytest.mark.parametrize("name", ["w.npy", "w.npy.part"])
 def test_a_pipe_is_left_alone(name, client, path, tmp_path):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(OutputFailed, match="is no file"):
+    with pytest.raises(OutputFailed, match="is not a regular file"):
         save(client, path)
     assert stat.S_ISFIFO((tmp_path / name).lstat().st_mode)
 
@@ -220,6 +220,6 @@ def test_a_link_that_stands_for_the_part_is_not_followed(client, path, tmp_path)
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     (tmp_path / "w.npy.part").symlink_to(victim)
-    with pytest.raises(OutputFailed, match="is no file"):
+    with pytest.raises(OutputFailed, match="is not a regular file"):
         save(client, path)
     assert victim.read_bytes() == b"precious"

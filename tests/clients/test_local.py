@@ -114,7 +114,7 @@ def test_a_setting_that_it_refuses_is_an_error_in_its_words(started, temporary):
 
 
 def test_one_that_is_not_ready_in_time_is_ended(started):
-    with pytest.raises(ConnectionFailed, match=r"the service was not ready within 0\.01 s: it said nothing"):
+    with pytest.raises(ConnectionFailed, match=r"the service was not ready within 0\.01 s: no output"):
         weightinit.service(timeout=0.01).__enter__()
     assert started[0].returncode is not None
 

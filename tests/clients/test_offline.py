@@ -121,7 +121,7 @@ def test_the_error_names_the_variable_the_url_and_the_cache(offline, service_url
     with pytest.raises(Offline) as raised:
         offline.weights((8, 4), seed=1, name="fc")
     assert str(raised.value) == (
-        f"the cache {folder} does not have weights fc 8×4, and WEIGHTINIT_OFFLINE forbids asking "
+        f"the cache {folder} does not have weights fc 8×4; unset WEIGHTINIT_OFFLINE to request "
         f"{service_url}/v1/weights?shape=8%2C4&seed=1&name=fc"
     )
 
@@ -141,7 +141,7 @@ def test_it_is_a_failed_connection_that_is_not_tried_again(offline):
 
 
 def test_without_a_cache_nothing_is_answered(service_url, make_client, nobody):
-    with pytest.raises(Offline, match="there is no cache of parameters of 3, and WEIGHTINIT_OFFLINE"):
+    with pytest.raises(Offline, match="there is no cache for parameters of 3; unset WEIGHTINIT_OFFLINE"):
         make_client(service_url, cache=False, offline=True).parameters(3)
 
 

@@ -114,7 +114,7 @@ def test_where_nobody_is_logged_in_the_author_has_to_be_said(client, name, monke
 
     monkeypatch.delenv("WEIGHTINIT_AUTHOR")
     monkeypatch.setattr("getpass.getuser", nobody)
-    with pytest.raises(ConfigurationError, match="WEIGHTINIT_AUTHOR says who"):
+    with pytest.raises(ConfigurationError, match="set author= or WEIGHTINIT_AUTHOR"):
         client.publish(MODEL, name=name)
 
 

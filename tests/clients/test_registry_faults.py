@@ -103,7 +103,7 @@ def test_what_cannot_be_published_is_an_error(small_server, make_client, fault, 
 
 @pytest.mark.parametrize("value", [float("nan"), "\ud800", {1, 2}])
 def test_what_json_cannot_say_is_refused_before_it_is_asked(small_server, client, value):
-    with pytest.raises(SpecRejected, match="cannot be written in JSON"):
+    with pytest.raises(SpecRejected, match="cannot be written as JSON"):
         client.publish({"seed": 1, "tensors": [{"name": "a", "shape": [2], "constant": value}]})
     assert small_server.requests == []
 
@@ -122,7 +122,7 @@ def test_a_model_that_is_another_for_good_is_an_error(small_server, client):
 def test_a_model_that_this_client_does_not_know_is_an_error(small_server, client):
     text = TEXT.replace(b"layout", b"lay-out")
     small_server.script = [refuse(200, text, JSON)]
-    with pytest.raises(NotWeightinit, match=r'tensors\["fc"\].lay-out is no field here'):
+    with pytest.raises(NotWeightinit, match=r'tensors\["fc"\].lay-out is not a field here'):
         client.model(hashlib.sha256(text).hexdigest())
 
 

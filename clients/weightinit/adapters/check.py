@@ -57,7 +57,7 @@ class Moments:
 
     @property
     def finite(self) -> bool:
-        """Tell whether all numbers are finite."""
+        """Return whether all numbers are finite."""
         return math.isfinite(self.total)
 
 
@@ -218,12 +218,12 @@ def find_lost(
 
 
 def is_small(level: float | None) -> bool:
-    """Tell whether a level is very small but not zero, which has its own flag."""
+    """Return whether a level is very small but not zero, which has its own flag."""
     return level is not None and 0 < level < 1 / FACTOR
 
 
 def is_large(level: float | None) -> bool:
-    """Tell whether a level is very large."""
+    """Return whether a level is very large."""
     return level is not None and level > FACTOR
 
 
@@ -242,7 +242,7 @@ def find_flags(signal: Signal) -> Iterator[Flag]:
 
 
 def divide(value: float, by: float | None) -> float | None:
-    """Divide; None where there is nothing to divide by."""
+    """Divide; None if there is nothing to divide by."""
     return value / by if by else None
 
 

@@ -33,7 +33,7 @@ def measure_axes(letters: str, shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def find_axis(letters: str, letter: str) -> int | None:
-    """Find the axis that is of a letter's kind; None where there is none, or more than one.
+    """Find the axis that is of a letter's kind; None if there is none, or more than one.
 
     >>> find_axis("HWIO", "O"), find_axis("IOO", "O"), find_axis("HWGO", "I")
     (3, None, None)
@@ -103,7 +103,7 @@ def match_tensor(found: Source, target: Target) -> list[Segment]:
 
 
 def has_elements_of(shape: Sequence[int], other: Sequence[int]) -> bool:
-    """Tell whether a shape has as many elements as another; without any, the axes have to be equal.
+    """Return whether a shape has as many elements as another; without any, the axes have to be equal.
 
     >>> has_elements_of((1,), ()), has_elements_of((3, 4), (4, 3)), has_elements_of((0, 3), (0, 4))
     (True, True, False)
@@ -148,7 +148,7 @@ def permute_segment(segment: Segment, target: Target, shape: tuple[int, ...], ax
 
 
 def move(segment: Segment, axis: int, start: int, length: int) -> Segment:
-    """Move a piece of a gate to the gate's rows. Raises ModelRejected where it is cut along another axis."""
+    """Move a piece of a gate to the gate's rows. Raises ModelRejected if it is cut along another axis."""
     if segment.rows is None and not segment.first:
         return replace(segment, axis=axis, rows=slice(start, start + length))
     if segment.axis != axis:
@@ -200,7 +200,7 @@ class Matcher:
         self._whole = {tensor.name for tensor in published.tensors}
 
     def fit(self, target: Target) -> list[Segment]:
-        """Fit one tensor; [] where it is missing, or does not fit."""
+        """Fit one tensor; [] if it is missing, or does not fit."""
         found = self._find_gates(target) or self._find(target.names)
         if not found and not target.optional:
             self._missing.append(f"{target} is not published")
@@ -231,7 +231,7 @@ class Matcher:
         return [one for one in found if one][:1]
 
     def _find_gates(self, target: Target) -> list[Source]:
-        """Find all gates by their names, whatever order they are packed in; [] where one is not there."""
+        """Find all gates by their names, whatever order they are packed in; [] if one is not there."""
         if not target.gates:
             return []
         gates = [self._find(f"{name}.{gate}" for name in target.names) for gate in target.gates]
@@ -242,7 +242,7 @@ class Matcher:
 
 
 def find_letters(rules: Patterns[Rule], names: Sequence[str], known: str, rank: int) -> str | None:
-    """Return the axes of a tensor, "" where nothing names them; None where a rule keeps the tensor.
+    """Return the axes of a tensor, "" where nothing names them; None if a rule keeps the tensor.
 
     `known` are the axes that its layer has. Raises ModelRejected for a rule that gives more than a layout:
     the published model says how its tensors are initialized.

@@ -58,7 +58,7 @@ class Planner:
             names: the tensor's; a rule may match any of them.
             modules: those that have the tensor, which a rule that gives an activation alone may match.
             shape: the tensor's.
-            blocks: those that its layer is known to have; [] where nothing is known.
+            blocks: those that its layer is known to have; [] if nothing is known.
             infer: finds the activation that follows.
             kept: what the whole tensor is, rather than its blocks, where no rule says how to draw it.
             axis: the one along which it packs others. Default: that of the framework.

@@ -41,7 +41,7 @@ class Segment:
     first: int = 0
 
     def intersect(self, slices: AxisSlices) -> AxisSlices | None:
-        """Return the part of some slices that is in these rows; None where there is none."""
+        """Return the part of some slices that is in these rows; None if there is none."""
         if self.rows is None:
             return slices
         axis_slice = slices[self.axis]
@@ -144,7 +144,7 @@ class PublishedModel:
     ) -> "PublishedModel":
         """Put together what the service says of a model.
 
-        Raises ModelRejected for another stream, NotWeightinit where the parameters are another model's.
+        Raises ModelRejected for another stream, NotWeightinit if the parameters are another model's.
         """
         if model.stream != STREAM:
             advice = "upgrade weightinit"

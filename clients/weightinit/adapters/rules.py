@@ -94,7 +94,7 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
 
 
 def is_activation(value: object) -> bool:
-    """Tell whether a rule gives an activation alone, and so says nothing of what else a tensor is.
+    """Return whether a rule gives an activation alone, and so says nothing of what else a tensor is.
 
     >>> is_activation({"activation": "relu"}), is_activation({"activation": "relu", "scheme": "he"})
     (True, False)

@@ -13,7 +13,7 @@ class Cancelled(WeightinitError):  # noqa: N818 - as the other errors of the cli
 
 
 def can_ask() -> bool:
-    """Tell whether there is somebody to ask: standard input and output are terminals."""
+    """Return whether there is somebody to ask: standard input and output are terminals."""
     return is_terminal(sys.stdin) and is_terminal(sys.stdout)
 
 

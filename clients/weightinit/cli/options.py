@@ -108,8 +108,8 @@ ARGUMENT = re.compile(r"\b(url|token|author|timeout|retries|verify|progress)=(?=
 def name_options(message: str) -> str:
     """Name options where a message of the client names its arguments.
 
-    >>> name_options("url= or WEIGHTINIT_URL says where it is")
-    '--url or WEIGHTINIT_URL says where it is'
+    >>> name_options("set url= or WEIGHTINIT_URL")
+    'set --url or WEIGHTINIT_URL'
     """
     return ARGUMENT.sub(r"--\1", message.replace("cache= or ", ""))
 

@@ -46,12 +46,12 @@ def prepare_streams() -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a stream is a terminal; one that is closed is none."""
+    """Return whether a stream is a terminal; one that is closed is none."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def has_colors(stream: TextIO | None) -> bool:
-    """Tell whether a stream has colors: a terminal, and no NO_COLOR (no-color.org), nor TERM=dumb."""
+    """Return whether a stream has colors: a terminal, and no NO_COLOR (no-color.org), nor TERM=dumb."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -66,7 +66,7 @@ class Screen:
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal; None where there is none, and nothing has to be cut."""
+        """Columns of the terminal; None if there is none, and nothing has to be cut."""
         return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
     def write(self, text: str = "", style: str = "") -> None:

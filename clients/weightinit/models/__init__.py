@@ -1,4 +1,4 @@
-"""Models: what is published, as Python has it and as it is written down. Nothing here asks a service."""
+"""Models: their classes, names and files. Nothing here sends a request."""
 
 from weightinit.models.files import read_model
 from weightinit.models.model import Model

@@ -1,13 +1,13 @@
-"""Diff: which tensors of two models are initialized differently, whatever the spelling of their specs."""
+"""Diff: find the tensors that two models initialize differently, however their specs are written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from weightinit.models.resolution import PartParameters, TensorParameters
 
-# What follows from the shape of a tensor, and is not repeated where that is different.
+# Traits that follow from a tensor's shape; ignored if the shapes differ.
 SIZES = frozenset({"drawn shape", "rows"})
-# The order of axes in which elements are numbered, and so drawn: docs/stream.md.
+# The order of axes in which elements are numbered and drawn: docs/stream.md.
 CANONICAL = "BGOIDHW"
 
 
@@ -23,9 +23,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Rows with equal weights: all that their values follow from, as text to show and to compare.
+    """Rows that are initialized alike: the traits that determine their values, as text.
 
-    `rows` are those of the tensor that is drawn; of a constant only their number counts.
+    `rows` are rows of the drawn tensor; for a constant only their number counts.
     """
 
     traits: tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ class Run:
 
 
 def find_differences(one: Side, two: Side) -> Iterator[tuple[str, str]]:
-    """Yield the tensors that are initialized differently, and how, in the order of the first model."""
+    """Yield the name and the differences of each tensor that differs, in the order of the first model."""
     others = {tensor.name: tensor for tensor in two.tensors}
     for tensor in one.tensors:
         other = others.pop(tensor.name, None)
@@ -45,7 +45,7 @@ def find_differences(one: Side, two: Side) -> Iterator[tuple[str, str]]:
 
 
 def compare_tensors(tensor: TensorParameters, one: Side, other: TensorParameters, two: Side) -> str:
-    """Say what is different between two tensors of a name; nothing where they are equal."""
+    """Describe the differences of two tensors with one name; "" if they are equal."""
     has_shape, has_dtype = tensor.shape == other.shape, tensor.dtype == other.dtype
     changes = [] if has_shape else [f"shape {_write_shape(tensor.shape)} → {_write_shape(other.shape)}"]
     changes += [] if has_dtype else [f"dtype {tensor.dtype} → {other.dtype}"]
@@ -69,7 +69,7 @@ def _compare_runs(run: Run, twin: Run, ignored: frozenset[str]) -> Iterator[str]
 
 
 def _merge(tensor: TensorParameters, side: Side) -> list[Run]:
-    """Describe a tensor's parts, those that go on where the one before ends being one."""
+    """Return the runs of a tensor's parts; a part that continues the previous one is merged with it."""
     merged: list[Run] = []
     for part in tensor.parts:
         run = _describe(part, side)
@@ -102,7 +102,7 @@ def _describe(part: PartParameters, side: Side) -> Run:
 
 
 def _order_axes(shape: tuple[int, ...], layout: str) -> str:
-    """Write the order in which axes are numbered; an axis of one element has no part in it.
+    """Return the order in which axes are numbered, without axes of one element.
 
     >>> _order_axes((784, 300), "IO"), _order_axes((300, 784), "OI"), _order_axes((1, 300), "IO")
     ('1,0', '0,1', '1')

@@ -1,7 +1,7 @@
-"""Documents: models written down by people, in YAML, or by programs, in JSON.
+"""Files: models in YAML, written by people, or in JSON, written by programs.
 
-JSON is what the service takes, word for word. YAML says the same, and names may have braces in it: an entry
-is then as many tensors as it has names, and a part's name goes along with its tensor's.
+JSON has the format of the service. YAML has the same fields, and braces in names: an entry stands for one
+tensor per name, and its parts' names are expanded together with the tensor's.
 """
 
 import itertools
@@ -24,14 +24,14 @@ from weightinit.models.validation import locate, read_list, read_object
 from weightinit.spec.layer import Spec, refuse
 
 GROUP = re.compile(r"\{([^{}]*)\}")
-# Without leading zeros: whether they are kept is bash's own affair.
+# Without leading zeros, which set a width in bash.
 RANGE = re.compile(r"(0|[1-9][0-9]{0,8})\.\.(0|[1-9][0-9]{0,8})", re.ASCII)
 
 
 def expand_braces(text: str, most: int) -> list[str]:
-    """Expand the braces of a name, ranges with both of their ends, and lists. The last varies fastest.
+    """Expand the braces of a name: inclusive ranges, and lists. The last one varies fastest.
 
-    Raises SpecRejected where braces hold neither, or stand for more than `most` names.
+    Raises SpecRejected if braces have neither, or expand to more than `most` names.
 
     >>> expand_braces("{0..1}.{q,k}", most=4)
     ['0.q', '0.k', '1.q', '1.k']
@@ -41,7 +41,7 @@ def expand_braces(text: str, most: int) -> list[str]:
 
 
 def count_names(text: str, most: int) -> int:
-    """Count the names that braces stand for, none of which is made. Raises SpecRejected as expanding does.
+    """Count the names that braces expand to, without expanding them. Raises as expand_braces does.
 
     >>> count_names("{0..1}.{q,k}", most=4)
     4
@@ -53,9 +53,9 @@ def _parse_groups(text: str, most: int) -> tuple[str, list[Sequence[int | str]]]
     pattern = GROUP.sub("{}", text)
     groups = [_expand_group(found[1], text) for found in GROUP.finditer(text)]
     if not pattern.count("{") == pattern.count("}") == len(groups):
-        raise refuse("name", "must close each brace that it opens, before it opens another", text)
+        raise refuse("name", "must close each brace before it opens another", text)
     if any(count > most for count in itertools.accumulate(map(len, groups), operator.mul)):
-        raise refuse("name", f"must stand for at most {most} names", text)
+        raise refuse("name", f"must expand to at most {most} names", text)
     return pattern, groups
 
 
@@ -65,32 +65,32 @@ def _expand_group(content: str, text: str) -> Sequence[int | str]:
         return range(int(bounds[1]), int(bounds[2]) + 1)
     if "," in content and ".." not in content:
         return content.split(",")
-    rule = "must have {first..last}, counting up, or {one,another} in braces; in JSON, names are as they are"
+    rule = "must have {first..last}, ascending, or {one,another} in braces; JSON names may have any braces"
     raise refuse("name", rule, text)
 
 
-# Suffixes, and the most bytes of such a file. YAML is written by hand, and read a hundred times slower.
+# The maximum bytes of a file, by suffix. YAML is parsed a hundred times slower.
 MAX_FILE_BYTES = {".yaml": 2**20, ".yml": 2**20, ".json": 2**23}
-# The tensors of a file in YAML at most, each part counting as one; as many as a service takes unless it is
-# told otherwise. Its braces expanded, it is no longer than one in JSON may be.
+# The maximum number of tensors in a YAML file, each part counting as one: the service's default. With
+# braces expanded, it may be as long as a JSON file.
 MAX_TENSORS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is written down, under a title: the text of a file, and the suffix that says how to read it."""
+    """The text of a file, its title for messages, and the suffix that determines its format."""
 
     title: str
     text: str
     suffix: str
 
     def read_model(self) -> Model:
-        """Read a model. Raises SpecRejected, with the line or the tensor, where it is none."""
+        """Read a model. Raises SpecRejected, with the line or the tensor, if it is invalid."""
         with self._locate():
             return Model.from_json(self._parse())
 
     def read_spec(self, **changes: object) -> Spec:
-        """Read the spec of a layer, with some of its fields changed. Raises SpecRejected where it is none."""
+        """Read the spec of a layer, with some fields changed. Raises SpecRejected if it is invalid."""
         with self._locate():
             given = read_object(self._parse(), *(row.name for row in fields(Spec)))
             values: dict[str, Any] = {**given, **changes}
@@ -99,7 +99,7 @@ class Document:
             return Spec(**values)
 
     def is_model(self) -> bool:
-        """Tell whether it has tensors, and so is to be read as a model. Raises SpecRejected."""
+        """Return whether this is a model: whether it has tensors. Raises SpecRejected."""
         with self._locate():
             return "tensors" in self._parse()
 
@@ -112,7 +112,7 @@ class Document:
 
     @contextmanager
     def _locate(self) -> Iterator[None]:
-        """Name the title in an error that a block raises."""
+        """Add the title to SpecRejected errors that a block raises."""
         try:
             yield
         except SpecRejected as error:
@@ -123,18 +123,18 @@ class Document:
 def read_model(path: str | os.PathLike[str]) -> Model:
     """Read a model from a file, .yaml, .yml or .json.
 
-    Raises SpecRejected, with the line or the tensor, where it is no model; ConfigurationError where the
+    Raises SpecRejected, with the line or the tensor, if the model is invalid; ConfigurationError if the
     file cannot be read, or is YAML and PyYAML is not installed.
     """
     return read_document(path).read_model()
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:
-    """Read what is written down in a file. Raises ConfigurationError."""
+    """Read a document from a file. Raises ConfigurationError."""
     path = Path(path)
     if path.suffix not in MAX_FILE_BYTES:
         raise ConfigurationError(
-            f"a model is read from a file {' or '.join(MAX_FILE_BYTES)}; received {path}"
+            f"the name of a model's file must end in {' or '.join(MAX_FILE_BYTES)}; received {path}"
         )
     try:
         with path.open("rb") as file:
@@ -144,7 +144,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 
 
 def read_stream(file: BinaryIO, title: str) -> Document:
-    """Read what is written down from a stream: JSON where it begins with an object's, else YAML.
+    """Read a document from a stream: JSON if it starts with an object, else YAML.
 
     Raises ConfigurationError.
     """
@@ -156,16 +156,16 @@ JSON_START = re.compile(r"\s*\{\s*[\"}]")
 
 
 def is_document(text: str) -> bool:
-    """Tell whether a text says a file that may have a model in it, by its suffix.
+    """Return whether a text is the path of a model's file, by its suffix.
 
-    What has the form of a name as well is one, unless there is such a file.
+    A text that could also be a name is a path only if that file exists.
 
     >>> is_document("examples/resnet50.yaml"), is_document("vision/resnet50/1.0")
     (True, False)
     >>> is_document("vision/resnet50/v1.json")
     False
     """
-    # Path.is_file raises where a folder may not be looked into.
+    # Path.is_file raises if the folder must not be searched.
     is_there = os.path.isfile(text)  # noqa: PTH113
     return Path(text).suffix in MAX_FILE_BYTES and (is_there or not is_name(text))
 
@@ -174,7 +174,7 @@ def _read_file(file: BinaryIO, title: str, suffix: str) -> Document:
     longest = MAX_FILE_BYTES[suffix]
     data = file.read(longest + 1)
     if len(data) > longest:
-        raise ConfigurationError(f"{title} has more than the {longest} bytes of the longest {suffix}")
+        raise ConfigurationError(f"{title} is longer than {longest} bytes, the maximum for {suffix}")
     try:
         return Document(title, data.decode(), suffix)
     except UnicodeDecodeError as error:
@@ -186,7 +186,7 @@ def _parse_yaml(text: str) -> object:
         from weightinit.models.yaml import parse_yaml  # noqa: PLC0415 - it needs PyYAML, which is an extra
     except ImportError:
         raise ConfigurationError(
-            "a file in YAML needs PyYAML: pip install 'weightinit[cli]'; one in JSON needs nothing"
+            "a YAML file needs PyYAML: pip install 'weightinit[cli]', or use JSON"
         ) from None
     return parse_yaml(text)
 
@@ -197,7 +197,7 @@ def _parse_json(text: str) -> object:
     except SpecRejected:
         raise
     except (ValueError, RecursionError) as error:
-        raise SpecRejected(f"it is no JSON: {error}", detail=str(error)) from None
+        raise SpecRejected(f"invalid JSON: {error}", detail=str(error)) from None
 
 
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -227,7 +227,7 @@ def _expand(document: object) -> object:
 
 
 def _check_size(entries: list[object]) -> None:
-    """Check how much the entries stand for, before any of it is made. Raises SpecRejected."""
+    """Check the size of the entries with braces expanded, before expanding them. Raises SpecRejected."""
     count = length = 0
     for number, entry in enumerate(entries):
         parts = entry.get("parts") if isinstance(entry, Mapping) else None
@@ -239,7 +239,7 @@ def _check_size(entries: list[object]) -> None:
             rule = f"must be at most {MAX_TENSORS} in a file, each part counting as one"
             raise refuse("tensors", rule, f"{count} and more")
         if length > MAX_FILE_BYTES[".json"]:
-            rule = f"must come to at most {MAX_FILE_BYTES['.json']} bytes of JSON, their braces expanded"
+            rule = f"must come to at most {MAX_FILE_BYTES['.json']} bytes of JSON with braces expanded"
             raise refuse("tensors", rule, f"{length} and more")
 
 
@@ -260,10 +260,10 @@ def _expand_tensor(entry: object) -> list[object]:
 
 
 def _expand_part(part: object, count: int) -> list[object]:
-    """Expand a part to one for each of the tensors that its entry stands for."""
+    """Expand a part to one for each tensor of its entry."""
     if not _has_name(part):
         return [part] * count
     names = expand_braces(part["name"], count)
     if len(names) != count:
-        raise refuse("parts", f"must have names with the tensor's braces, {count} of them", part["name"])
+        raise refuse("parts", f"must have as many names as the tensor, {count}", part["name"])
     return [{**part, "name": name} for name in names]

@@ -1,4 +1,4 @@
-"""The model: a seed and named tensors, to be published and initialized from anywhere."""
+"""The model: a seed and named tensors, which can be published."""
 
 import operator
 import re
@@ -21,10 +21,10 @@ DECIMAL = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 @dataclass(frozen=True)
 class Model:
-    """A seed and a list of tensors with names of their own, under a version of the stream.
+    """A seed, tensors with unique names, and the version of the stream.
 
-    The specs of the parts get the model's seed, so that `dataclasses.replace(model, seed=43)` is the same
-    model with other weights. Raises SpecRejected.
+    The parts' specs get the model's seed, so `dataclasses.replace(model, seed=43)` is the same model with
+    other weights. Raises SpecRejected.
     """
 
     seed: int
@@ -54,22 +54,22 @@ class Model:
 
     @cached_property
     def by_name(self) -> Mapping[str, TensorSpec]:
-        """The tensors by their names."""
+        """The tensors by name."""
         return {tensor.name: tensor for tensor in self.tensors}
 
     @property
     def elements(self) -> int:
-        """How many elements the tensors have in all."""
+        """The total number of elements."""
         return sum(tensor.elements for tensor in self.tensors)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes the tensors have in all."""
+        """The total number of bytes."""
         return sum(tensor.nbytes for tensor in self.tensors)
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object]) -> "Model":
-        """Read what can be POSTed, or the canonical form. Raises SpecRejected, which names the tensor.
+        """Return the model of a request's JSON, or of the canonical form. Raises SpecRejected.
 
         >>> model = Model.from_json({"seed": "42", "tensors": [{"name": "fc", "shape": [784, 300]}]})
         >>> model.by_name["fc"].parts[0].spec.seed
@@ -88,15 +88,15 @@ class Model:
         return cls(seed, tuple(tensors), stream)
 
     def to_json(self) -> dict[str, object]:
-        """Write what is POSTed: fields that equal their defaults are left out."""
+        """Return the JSON to publish, without fields that equal their defaults."""
         stream = {} if self.stream == 1 else {"stream": self.stream}
         tensors = [tensor.to_json() for tensor in self.tensors]
-        # As text: JSON numbers stop at 2⁵³ in many readers.
+        # As text, because many JSON parsers are inexact from 2⁵³ on.
         return {"seed": str(self.seed), **stream, "tensors": tensors}
 
 
 def _read_integer(field: str, value: object, largest: int) -> int:
-    """Read a natural number, which may be decimal text. Raises SpecRejected."""
+    """Return a natural number, given as an integer or decimal text. Raises SpecRejected."""
     number = -1
     if isinstance(value, str) and DECIMAL.fullmatch(value):
         number = int(value)

@@ -1,4 +1,4 @@
-"""Names: `team/name/version`, each of which stands for one model forever."""
+"""Names: `team/name/version`. A name permanently refers to one model."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ NAME = re.compile(rf"{SEGMENT}/{SEGMENT}/{SEGMENT}", re.ASCII)
 
 
 class Naming(TypedDict, total=False):
-    """The keywords that give a model a name as it is published: see Registry.publish."""
+    """The keyword arguments of Registry.publish that name the model."""
 
     name: str | None
     author: str | None
@@ -23,7 +23,7 @@ class Naming(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """That a name is no longer to be used: who retired it, why, and when."""
+    """The retirement of a name: who retired it, why, and when."""
 
     author: str
     note: str
@@ -32,7 +32,7 @@ class Retirement:
 
 @dataclass(frozen=True, slots=True)
 class NameEntry:
-    """What a name stands for: a model's id, who published it, why, and when; and whether it is retired."""
+    """The entry of a name: its model's id, who published it, why, and when; and its retirement, if any."""
 
     name: str
     model: str
@@ -43,7 +43,7 @@ class NameEntry:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object]) -> "NameEntry":
-        """Read the service's response. Raises ValueError."""
+        """Return the entry of a response. Raises ValueError."""
         texts = {field: _read_text(answer, field) for field in ("name", "model", "author")}
         retired = answer.get("retired")
         return cls(
@@ -56,9 +56,9 @@ class NameEntry:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A model that was published: its id, how many tensors, elements and bytes it has, and its name if any.
+    """A published model: its id, its numbers of tensors, elements and bytes, and its name if any.
 
-    `is_new` says whether the service did not know it yet, neither by its id nor by its name.
+    `is_new` is whether its id or its name was new to the service.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Publication:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object], *, is_new: bool) -> "Publication":
-        """Read the service's response. Raises ValueError."""
+        """Return the entry of a response. Raises ValueError."""
         model = _read_text(answer, "id")
         if not is_model_id(model):
             raise ValueError(f"id is {describe(model)}")
@@ -79,20 +79,20 @@ class Publication:
 
 
 def read_entries(answer: Mapping[str, object]) -> list[NameEntry]:
-    """Read a page of the list of names. Raises ValueError."""
+    """Return the entries of a page of names. Raises ValueError."""
     rows = answer.get("names")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError("names is no list of entries")
+        raise ValueError("names is not a list of entries")
     return [NameEntry.from_json(row) for row in rows]
 
 
 def is_model_id(text: str) -> bool:
-    """Tell whether a text is a model's id: a SHA-256 in lower-case hexadecimal digits."""
+    """Return whether a text is a model's id: a SHA-256 in lower-case hexadecimal digits."""
     return MODEL_ID.fullmatch(text) is not None
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text has the form of a name."""
+    """Return whether a text has the form of a name."""
     return NAME.fullmatch(text) is not None
 
 
@@ -111,7 +111,7 @@ def check_name(text: str) -> str:
 def check_reference(text: str) -> str:
     """Check that a text is a model's id or a name. Raises SpecRejected."""
     if not is_model_id(text) and not is_name(text):
-        rule = "must be a model's id, which has 64 hexadecimal digits, or its name, team/name/version"
+        rule = "must be a model's id (64 hexadecimal digits) or name (team/name/version)"
         raise refuse("reference", rule, text)
     return text
 
@@ -119,7 +119,7 @@ def check_reference(text: str) -> str:
 def _read_text(answer: Mapping[str, object], field: str) -> str:
     value = answer.get(field)
     if not isinstance(value, str):
-        raise ValueError(f"{field} is {describe(value)}")  # noqa: TRY004 - it is the service's answer
+        raise ValueError(f"{field} is {describe(value)}")  # noqa: TRY004 - it is the service's response
     return value
 
 

@@ -1,4 +1,4 @@
-"""Resolution: the parameters of each tensor of a model, and why."""
+"""Resolution: the parameters of each tensor of a model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from weightinit.spec.parameters import Parameters
 
 
 class Resolver:
-    """Resolves the parameters of specs, with one request for all that are equal but for seed and name.
+    """Resolves the parameters of specs, with one request for specs that differ only in seed and name.
 
     `request` returns the parameters of a spec.
     """
@@ -37,10 +37,10 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True)
 class PartParameters:
-    """Rows of a tensor: drawn by `parameters` under `name`, or of one value everywhere.
+    """Rows of a tensor: drawn with `parameters` under `name`, or of one constant value.
 
-    `shape` is what the part contributes. `slice` says which rows these are of the tensor that is drawn, whose
-    shape is `parameters.shape`, as in `1:100`; None for all of them.
+    `shape` is the part's own. `slice` is its rows of the drawn tensor, such as `1:100`, None for all; the
+    drawn tensor has the shape `parameters.shape`.
     """
 
     name: str
@@ -53,7 +53,7 @@ class PartParameters:
         return f"<PartParameters {describe(self.name)} {format_shape(self.shape)}: {self.summarize()}>"
 
     def summarize(self) -> str:
-        """Return what its values are, in a line."""
+        """Describe the values in a line."""
         rows = f"[{self.slice}] of " if self.slice else ""
         if self.parameters is None:
             return f"{rows}constant {self.constant:g}"
@@ -83,16 +83,16 @@ class TensorParameters:
 
 
 def read_model_parameters(answer: Mapping[str, object]) -> tuple[TensorParameters, ...]:
-    """Read the service's response. Raises ValueError."""
+    """Return the parameters in a response. Raises ValueError."""
     rows: Any = answer.get("tensors")
     try:
         return tuple(_read_tensor(row) for row in rows)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"the parameters have another form: {error}") from None
+        raise ValueError(f"the parameters have an unexpected form: {error}") from None
 
 
 def resolve_tensors(model: Model, resolver: Resolver) -> tuple[TensorParameters, ...]:
-    """Return the parameters of a model that need not be published."""
+    """Return the parameters of the tensors of a model, which need not be published."""
     return tuple(_resolve_tensor(tensor, resolver) for tensor in model.tensors)
 
 

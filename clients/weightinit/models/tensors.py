@@ -1,4 +1,4 @@
-"""Tensors: what one tensor of a model is, put together of its parts."""
+"""Tensors: the tensors of a model and their parts."""
 
 import math
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ MAX_SHOWN = 4  # parts in a line
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of a tensor: what they are drawn as, or their one value. `Part.of` and `Part.constant` make them.
+    """Rows of a tensor, drawn or of one constant value; created by `Part.of` and `Part.constant`.
 
-    `shape` is what the part contributes, rows first. `spec` is the whole of what is drawn, and `rows` are
-    those of it that are taken, half-open, None for all. Raises SpecRejected where there is neither spec nor
-    value, or both.
+    `shape` is the part's own, rows first. `spec` is that of the whole drawn tensor, and `rows` the
+    half-open range of its rows that is used, None for all. Raises SpecRejected unless there is exactly one
+    of spec and value.
     """
 
     shape: tuple[int, ...]
@@ -49,14 +49,14 @@ class Part:
 
     @classmethod
     def of(cls, spec: Spec, rows: str | slice | None = None) -> "Part":
-        """Make a part that is drawn, of all its rows or of some of them. Raises SpecRejected.
+        """Return a part that is drawn, with all rows of its spec's tensor or some. Raises SpecRejected.
 
         >>> Part.of(Spec((100, 8), name="embedding"), "1:100").shape
         (99, 8)
         """
         tensor_slice = TensorSlice.of(rows, spec.shape)
         if tensor_slice.shape[1:] != spec.shape[1:] or not tensor_slice.shape[0]:
-            raise refuse("slice", f"must be some rows, start:stop within 0:{spec.shape[0]}", rows)
+            raise refuse("slice", f"must be a range of rows, start:stop within 0:{spec.shape[0]}", rows)
         if not tensor_slice.text:
             return cls(tensor_slice.shape, spec)
         start, _, stop = tensor_slice.text.partition(":")
@@ -64,9 +64,9 @@ class Part:
 
     @classmethod
     def constant(cls, shape: Shape, value: float) -> "Part":
-        """Make a part that has one value everywhere. Raises SpecRejected.
+        """Return a part with one constant value. Raises SpecRejected.
 
-        Its shape may be (), that of a scalar, or have axes of length 0.
+        Its shape may be () for a scalar, or have axes of length 0.
 
         >>> Part.constant(64, 1).value, Part.constant((), 1).shape
         (1.0, ())
@@ -74,7 +74,7 @@ class Part:
         return cls(read_any_shape(shape), value=_read_value(value))
 
     def __repr__(self) -> str:
-        """Return the call that makes it."""
+        """Return the call that creates it."""
         if self.spec is None:
             return f"Part.constant({self.shape}, {self.value!r})"
         return (
@@ -83,11 +83,11 @@ class Part:
 
     @property
     def slice_text(self) -> str | None:
-        """The rows as the service writes them, such as `1:100`; None for all of them."""
+        """The rows as the service writes them, such as `1:100`; None for all."""
         return self.rows and f"{self.rows.start}:{self.rows.stop}"
 
     def summarize(self, tensor: str) -> str:
-        """Return what its values are, in a line, for a tensor of a name."""
+        """Describe the values in a line; `tensor` is the tensor's name."""
         if self.spec is None:
             return f"constant {self.value:g}"
         given = self.to_json(tensor)
@@ -98,7 +98,7 @@ class Part:
 
     @classmethod
     def from_json(cls, entry: object, name: str, defaults: Mapping[str, object]) -> "Part":
-        """Read a part of a tensor, given its name and the defaults, the dtype among them.
+        """Return the part of a JSON entry, given the tensor's name, and the defaults with its dtype.
 
         Raises SpecRejected.
         """
@@ -112,11 +112,11 @@ class Part:
         values = {"name": name, **merge_defaults(defaults, given), "shape": shape}
         rows = values.pop("slice", None)
         read_text("name", values["name"])
-        # What the other fields may be is the service's to say.
+        # The service validates the other fields.
         return cls.of(Spec(**values), rows if rows is None else read_text("slice", rows))
 
     def to_json(self, name: str) -> dict[str, object]:
-        """Write what differs from the defaults, for a tensor of a name. The dtype is the tensor's."""
+        """Return the JSON of the part of a tensor with this name, without defaults and the tensor's dtype."""
         if self.spec is None:
             return {"shape": list(self.shape), "constant": self.value}
         written: dict[str, object] = {} if self.spec.name == name else {"name": self.spec.name}
@@ -137,10 +137,10 @@ def _read_value(value: object) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise refuse("constant", "must be a finite number", value)
-    return number + 0.0  # a zero has no sign
+    return number + 0.0  # -0.0 becomes 0.0
 
 
-# What a model may have defaults of.
+# The fields that a model may have defaults for.
 COMMON = (*LAYER, "dtype")
 TENSOR_FIELDS = ("name", "shape", *COMMON)
 STACKED = ("name", "shape", "dtype", "parts")
@@ -150,9 +150,9 @@ STACKED = ("name", "shape", "dtype", "parts")
 class TensorSpec:
     """One tensor of a model: its name, shape and dtype, and the parts that are stacked along axis 0.
 
-    There is always at least one part, and `TensorSpec.of` adds up the shape. What has a single constant may
-    be a scalar, or have no elements; integers and bool are for constants alone. Raises SpecRejected where
-    parts do not fit each other.
+    There is at least one part; `TensorSpec.of` computes the shape. A tensor with a single constant part
+    may be a scalar or have no elements; integers and bool are for constants only. Raises SpecRejected if
+    the parts do not fit together.
     """
 
     name: str
@@ -173,7 +173,7 @@ class TensorSpec:
 
     @classmethod
     def of(cls, name: str, *parts: Part, dtype: str | None = None) -> "TensorSpec":
-        """Make a tensor of its parts. The dtype is theirs if none is given, float32 if none is drawn.
+        """Return a tensor made of parts. Default dtype: that of the drawn parts, or float32.
 
         >>> TensorSpec.of("bias", Part.constant(64, 0), Part.constant(64, 1)).shape
         (128,)
@@ -184,7 +184,7 @@ class TensorSpec:
         return cls(name, shape, dtype or (drawn[0] if drawn else "float32"), parts)
 
     def __repr__(self) -> str:
-        """Return the call that makes it, with the first of many parts."""
+        """Return the call that creates it, with the first of many parts."""
         parts = "".join(f", {part!r}" for part in self.parts[:MAX_SHOWN])
         more = f", ... {len(self.parts) - MAX_SHOWN} more" if len(self.parts) > MAX_SHOWN else ""
         dtypes = {part.spec.dtype for part in self.parts if part.spec} or {"float32"}
@@ -193,21 +193,21 @@ class TensorSpec:
 
     @property
     def format(self) -> Dtype:
-        """The dtype's row of DTYPES."""
+        """The dtype's entry in TENSOR_DTYPES."""
         return TENSOR_DTYPES[self.dtype]
 
     @property
     def elements(self) -> int:
-        """How many elements there are."""
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes they have."""
+        """The number of bytes."""
         return self.elements * self.format.itemsize
 
     def summarize(self) -> str:
-        """Return what its values are, in a line.
+        """Describe the values in a line.
 
         >>> TensorSpec.of("fc", Part.of(Spec((784, 300), activation="relu", name="fc"))).summarize()
         "activation='relu'"
@@ -217,7 +217,7 @@ class TensorSpec:
         )
 
     def reseed(self, seed: int) -> "TensorSpec":
-        """Return the tensor as a seed draws it."""
+        """Return the tensor with another seed."""
         if all(part.spec is None or part.spec.seed == seed for part in self.parts):
             return self
         parts = (
@@ -227,7 +227,7 @@ class TensorSpec:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, object], defaults: Mapping[str, object]) -> "TensorSpec":
-        """Read a tensor of a model, given the model's defaults. Raises SpecRejected."""
+        """Return the tensor of a JSON entry, given the model's defaults. Raises SpecRejected."""
         name = read_text("name", entry.get("name"))
         with locate(name_tensor(name)):
             given = dict(read_object(entry, *_find_fields(entry)))
@@ -242,7 +242,7 @@ class TensorSpec:
         return cls(name, shape, dtype, parts)
 
     def to_json(self) -> dict[str, object]:
-        """Write what is POSTed. A single part that is the whole tensor is written inline."""
+        """Return the JSON to publish. A single part that is the whole tensor is written inline."""
         dtype = {} if self.dtype == "float32" else {"dtype": self.dtype}
         first = self.parts[0]
         if len(self.parts) == 1 and first.rows is None and (not first.spec or first.spec.name == self.name):
@@ -273,10 +273,10 @@ def _read_parts(entries: list[object], name: str, defaults: Mapping[str, object]
 
 
 def _stack(parts: tuple[Part, ...]) -> tuple[int, ...]:
-    """Stack shapes along axis 0. Raises SpecRejected."""
+    """Return the shape of parts stacked along axis 0. Raises SpecRejected."""
     shapes = [part.shape for part in parts]
     if shapes == [()]:
         return ()
     if len({shape[1:] for shape in shapes}) != 1 or () in shapes:
-        raise refuse("parts", "must be at least one, of equal shapes but for their rows", shapes)
+        raise refuse("parts", "must be at least one, of equal shapes except for their rows", shapes)
     return (sum(shape[0] for shape in shapes), *shapes[0][1:])

@@ -1,4 +1,4 @@
-"""Reading: the values that JSON has, and where in a model one was refused."""
+"""Validation: check JSON values, and name the place of an invalid one in a model."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from weightinit.spec.layer import refuse, shorten
 
 @contextmanager
 def locate(place: str) -> Iterator[None]:
-    """Name the tensor or part in an error that a block raises for a field.
+    """Add the tensor or part to SpecRejected errors that a block raises for a field.
 
     >>> with locate(name_tensor("fc")), locate("parts[0]"):
     ...     raise refuse("shape", "must be made of integers", "x")
@@ -28,32 +28,32 @@ def locate(place: str) -> Iterator[None]:
 
 
 def name_tensor(name: str) -> str:
-    """Write the place of a tensor, as the service does."""
+    """Return the path of a tensor in messages, as the service writes it."""
     return f"tensors[{json.dumps(shorten(name), ensure_ascii=False)}]"
 
 
 def read_object(value: object, *known: str) -> Mapping[str, object]:
-    """Read an object whose fields are some of those that are known. Raises SpecRejected."""
+    """Return an object after checking that its fields are known. Raises SpecRejected."""
     if not isinstance(value, Mapping):
         raise refuse("entry", "must be an object with fields", value)
     for field in value:
         if field not in known:
             name = shorten(str(field))
             near = get_close_matches(name, known, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise refuse(name, f"is no field here: {advice}", value[field])
+            advice = f"did you mean {near[0]}?" if near else f"use {', '.join(known)}"
+            raise refuse(name, f"is not a field here: {advice}", value[field])
     return value
 
 
 def read_list(field: str, value: object) -> list[object]:
-    """Read a list. Raises SpecRejected."""
+    """Return a value after checking that it is a list. Raises SpecRejected."""
     if not isinstance(value, list):
         raise refuse(field, "must be a list", value)
     return value
 
 
 def read_text(field: str, value: object) -> str:
-    """Read a text. Raises SpecRejected."""
+    """Return a value after checking that it is text. Raises SpecRejected."""
     if not isinstance(value, str):
         raise refuse(field, "must be text", value)
     return value

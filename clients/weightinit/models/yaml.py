@@ -1,9 +1,8 @@
-"""Markup: YAML as far as JSON goes, so that a file says what it seems to say. It needs PyYAML.
+"""YAML: parse the subset that maps to JSON, without surprising conversions. It needs PyYAML.
 
-Anchors, aliases, tags, several documents, and keys that are there twice are refused, with their line. What is
-not quoted is read by the core schema (YAML 1.2.2, section 10.3) without `0o` and `0x`, without `.inf` and
-`.nan`, and without capitals, as in `True` or `NULL`: all of these are text. So are `no` and `1:30`, which
-YAML 1.1 takes for false and for 90.
+Anchors, aliases, tags, several documents and duplicate keys are rejected, with their line. Plain scalars
+follow the core schema (YAML 1.2.2, section 10.3), except for `0o`, `0x`, `.inf`, `.nan` and capitals, as
+in `True` or `NULL`: all of these are text. So are `no` and `1:30`, which YAML 1.1 reads as false and 90.
 """
 
 import re
@@ -15,14 +14,14 @@ from weightinit.spec.layer import refuse
 
 MAX_DEPTH = 16
 
-# Longer ones are read as other numbers are.
+# Longer ones are read as floats.
 INTEGER = re.compile(r"[-+]?[0-9]{1,40}", re.ASCII)
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 class Loader(yaml.SafeLoader):
-    """PyYAML's loader, up to the tree of nodes, without what JSON does not have."""
+    """PyYAML's loader of the tree of nodes, without the features that JSON does not have."""
 
     depth = 0
 
@@ -31,12 +30,12 @@ class Loader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise refuse_line(
-                event.start_mark, "must not have anchors or aliases: write it out", event.anchor
+                event.start_mark, "must not have anchors or aliases: repeat the value", event.anchor
             )
         if event.tag is not None:
             raise refuse_line(event.start_mark, "must not have tags", event.tag)
         if self.depth >= MAX_DEPTH:
-            raise refuse_line(event.start_mark, "must not be deeper than a model is", self.depth)
+            raise refuse_line(event.start_mark, f"must be nested at most {MAX_DEPTH} deep", self.depth)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -60,7 +59,7 @@ def parse_yaml(text: str) -> object:
 
 
 def refuse_line(mark: yaml.Mark, rule: str, received: object) -> SpecRejected:
-    """Make the error of what is on a line."""
+    """Return the error for a line."""
     return refuse(f"line {mark.line + 1}", rule, received)
 
 
@@ -78,15 +77,15 @@ def _build_object(node: yaml.MappingNode) -> dict[str, object]:
     for key, value in node.value:
         name = _build(key)
         if not isinstance(name, str):
-            raise refuse_line(key.start_mark, "must have text for a key", name)
+            raise refuse_line(key.start_mark, "must have text as a key", name)
         if name in built:
-            raise refuse_line(key.start_mark, "must not have a key that is there already", name)
+            raise refuse_line(key.start_mark, "must not have a key twice", name)
         built[name] = _build(value)
     return built
 
 
 def _read_plain(text: str) -> object:
-    """Read what is not quoted."""
+    """Return the value of a plain scalar."""
     if text in WORDS:
         return WORDS[text]
     if INTEGER.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Dtypes: the formats that weights come in, and the others of constants, as NumPy holds them."""
+"""Dtypes: those of weights and of constants, with their NumPy equivalents."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dtype:
-    """A format on the wire: its size in bytes, and how NumPy and `.npy` files spell its bits."""
+    """A dtype of responses: its size in bytes, and the type of its bits in NumPy and in `.npy` files."""
 
     name: str
     itemsize: int
@@ -17,7 +17,7 @@ class Dtype:
     npy: str
 
 
-# bfloat16: NumPy has none of its own, and numpy.save writes that of ml_dtypes as two bytes of anything.
+# NumPy has no bfloat16, and numpy.save writes that of ml_dtypes as two untyped bytes.
 DTYPES: dict[str, Dtype] = {
     row.name: row
     for row in (
@@ -28,7 +28,7 @@ DTYPES: dict[str, Dtype] = {
     )
 }
 
-# Integers, which the constants of a model alone may have.
+# For constants of a model only.
 INTEGERS: dict[str, Dtype] = {
     row.name: row
     for row in (
@@ -43,14 +43,14 @@ INTEGERS: dict[str, Dtype] = {
         Dtype("bool", 1, "|b1", "|b1"),
     )
 }
-# All that a tensor of a model may have.
+# The dtypes of a model's tensors.
 TENSOR_DTYPES: dict[str, Dtype] = {**DTYPES, **INTEGERS}
 # JSON numbers are doubles, which hold every integer up to here (RFC 7493, section 2.2).
 MAX_INTEGER = 2**53 - 1
 
 
 def find_range(dtype: str) -> tuple[int, int] | None:
-    """Find the least and the largest integer that a constant of a dtype may be; None where it is a float.
+    """Return the smallest and the largest constant of an integer dtype; None for a float.
 
     >>> find_range("int8"), find_range("bool"), find_range("float32")
     ((-128, 127), (0, 1), None)
@@ -74,7 +74,7 @@ def find_numpy_dtype(dtype: Dtype) -> "np.dtype[Any]":
 
     if dtype.name == "bfloat16":
         try:
-            from ml_dtypes import bfloat16  # noqa: PLC0415 - optional: whoever uses bfloat16 mostly has it
+            from ml_dtypes import bfloat16  # noqa: PLC0415 - optional
         except ImportError:
             return np.dtype(dtype.bits)
         return np.dtype(bfloat16)  # type: ignore[no-any-return]  # published without types

@@ -1,4 +1,4 @@
-"""Specs: what a layer's weights should be, as a query says it."""
+"""Specs: the fields of a layer's weights, as in a query."""
 
 import operator
 import reprlib
@@ -24,7 +24,7 @@ _REPR.maxlevel = MAX_DEPTH
 
 
 def describe(value: object) -> str:
-    """Describe a value as Python writes it, with its middle or its rest left out where it is long.
+    """Return the repr of a value, shortened if it is long.
 
     >>> describe((784, 300)), describe([1] * 1000)
     ('(784, 300)', '[1, 1, 1, 1, 1, 1, 1, 1, ...]')
@@ -45,7 +45,7 @@ Shape = int | Iterable[int]
 
 
 class LayerFields(TypedDict, total=False):
-    """The keywords that say a layer. docs/client.md lists them."""
+    """The keyword arguments that describe a layer; docs/client.md lists them."""
 
     layout: str
     groups: int
@@ -62,21 +62,22 @@ class LayerFields(TypedDict, total=False):
     limit: float | None
 
 
-# The fields that give the spread of weights themselves, and so imply scheme explicit; and those by which a
-# scheme spreads them.
+# The fields that set the spread of weights directly, which implies scheme explicit; and those that adjust
+# the spread of a scheme.
 SPREADS = ("stddev", "parent_stddev", "limit")
 SCALING_FIELDS = ("scale", "mode", "negative_slope", "fan_in", "fan_out")
 
 
 def gives_spread(fields: Mapping[str, object]) -> bool:
-    """Tell whether fields of a layer give the spread themselves."""
+    """Return whether fields of a layer set the standard deviation or limit directly."""
     return any(fields.get(name) is not None for name in SPREADS)
 
 
 def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a tensor over a model's defaults, as the service does.
+    """Return a tensor's fields merged over a model's defaults, as the service does.
 
-    A spread of its own replaces the scheme of the defaults, or their spread, and so does a scheme of its own.
+    Its `stddev`, `parent_stddev` or `limit` replaces the defaults' scheme and these three; its `scheme`
+    replaces these three.
 
     >>> merge_defaults({"layout": "torch", "stddev": 0.02}, {"scheme": "he"})
     {'layout': 'torch', 'scheme': 'he'}
@@ -90,7 +91,7 @@ def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> di
 
 
 class SpecFields(LayerFields, total=False):
-    """The keywords that say a spec, in every function that takes one: the layer, and which tensor it is."""
+    """The keyword arguments of a spec: those of the layer, and dtype, seed and name."""
 
     dtype: "str | np.dtype[Any] | type"
     seed: int | str | None
@@ -99,10 +100,10 @@ class SpecFields(LayerFields, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A layer's weights: kernel shape, what follows it, and which tensor it is.
+    """The fields that determine a layer's weights.
 
-    The service checks the fields and says what is wrong with them; the client holds only what it needs
-    itself, that the shape is made of positive integers and the dtype is one of DTYPES.
+    The service validates them; the client checks only that the shape is made of positive integers and the
+    dtype is one of DTYPES.
     """
 
     shape: tuple[int, ...]
@@ -124,7 +125,7 @@ class Spec:
     name: str = ""
 
     def __post_init__(self) -> None:
-        # A frozen dataclass is set this way: torch.Size, lists and NumPy's dtypes come in, plain values stay.
+        # torch.Size, lists and NumPy's dtypes become plain values; a frozen dataclass is set this way.
         object.__setattr__(self, "shape", read_shape(self.shape))
         object.__setattr__(self, "dtype", name_dtype(self.dtype))
         if self.scheme == "auto" and gives_spread({name: getattr(self, name) for name in SPREADS}):
@@ -132,7 +133,7 @@ class Spec:
 
     @classmethod
     def of(cls, shape: "Spec | Shape", **changes: Unpack[SpecFields]) -> "Spec":
-        """Make a spec of a shape and keywords, or another spec with some fields changed. Raises SpecRejected.
+        """Return a spec of a shape and keywords, or a spec with some fields changed. Raises SpecRejected.
 
         >>> Spec.of([784, 300], activation="relu").shape
         (784, 300)
@@ -141,7 +142,7 @@ class Spec:
         return replace(shape, **values) if isinstance(shape, Spec) else cls(read_shape(shape), **values)
 
     def __repr__(self) -> str:
-        """Return the call that makes it, without what is by default."""
+        """Return the call that creates it, without defaults."""
         given = ((row.name, getattr(self, row.name)) for row in fields(self) if row.default is not MISSING)
         defaults = {row.name: row.default for row in fields(self)}
         changes = [f", {name}={describe(value)}" for name, value in given if value != defaults[name]]
@@ -149,11 +150,11 @@ class Spec:
 
     @property
     def format(self) -> Dtype:
-        """The dtype's row of DTYPES."""
+        """The dtype's entry in DTYPES."""
         return DTYPES[self.dtype]
 
     def to_query(self) -> dict[str, str]:
-        """Write the fields that differ from their defaults as the parameters of a URL. Raises SpecRejected.
+        """Return the fields that differ from their defaults as query parameters. Raises SpecRejected.
 
         >>> Spec((784, 300), activation="relu", scale=0.5, seed=42).to_query()
         {'shape': '784,300', 'activation': 'relu', 'scale': '0.5', 'seed': '42'}
@@ -167,7 +168,7 @@ class Spec:
 
 
 def refuse(field: str, rule: str, received: object) -> SpecRejected:
-    """Make the error of a spec that the client itself cannot ask for."""
+    """Return the error for a field that the client rejects before any request."""
     text = describe(received)
     message = f"{field} {rule}; received {text}"
     error = FieldError(field, rule, text, message)
@@ -175,7 +176,7 @@ def refuse(field: str, rule: str, received: object) -> SpecRejected:
 
 
 def to_plain(value: object) -> object:
-    """Make NumPy's numbers Python's, which JSON and URLs have; anything else stays as it is.
+    """Convert NumPy's numbers to Python's, for JSON and URLs; return other values unchanged.
 
     >>> import numpy as np
     >>> to_plain(np.int64(2)), to_plain(np.float32(0.5)), to_plain("relu")
@@ -190,7 +191,7 @@ def to_plain(value: object) -> object:
 
 
 def read_shape(shape: object) -> tuple[int, ...]:
-    """Read a shape: a length, or lengths, each at least 1. Raises SpecRejected."""
+    """Return a shape as a tuple, given one length or several, each at least 1. Raises SpecRejected."""
     lengths = _read_lengths(shape)
     if not lengths or min(lengths) < 1:
         raise refuse("shape", "must have at least one axis, and each at least 1", lengths)
@@ -198,7 +199,7 @@ def read_shape(shape: object) -> tuple[int, ...]:
 
 
 def read_any_shape(shape: object) -> tuple[int, ...]:
-    """Read the shape of what is not drawn: it may have no axes, or some of length 0. Raises SpecRejected.
+    """Return the shape of a constant, which may have no axes, or axes of length 0. Raises SpecRejected.
 
     >>> read_any_shape(()), read_any_shape([0, 3])
     ((), (0, 3))
@@ -218,10 +219,10 @@ def _read_lengths(shape: object) -> tuple[int, ...]:
 
 
 def name_dtype(dtype: object, known: Iterable[str] = DTYPES) -> str:
-    """Name a dtype, which may be NumPy's, as one of those that are known. Raises SpecRejected."""
+    """Return the name of a known dtype, which may be given as NumPy's. Raises SpecRejected."""
     known = tuple(known)
     name = dtype if isinstance(dtype, str) else None
-    if name is None and dtype is not None:  # which NumPy takes for float64
+    if name is None and dtype is not None:  # NumPy reads None as float64
         import numpy as np  # noqa: PLC0415 - slow to import, and needed for its own dtypes only
 
         with suppress(TypeError):
@@ -232,7 +233,7 @@ def name_dtype(dtype: object, known: Iterable[str] = DTYPES) -> str:
 
 
 def _write_value(field: str, value: object) -> str:
-    """Write a value as the service reads it: decimal numbers, commas between them, text as it is."""
+    """Format a value for a query: decimal numbers, shapes with commas, text unchanged."""
     if isinstance(value, str):
         try:
             value.encode()

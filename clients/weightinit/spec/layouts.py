@@ -1,4 +1,4 @@
-"""Layouts: the letters of a kernel, one for each axis, as the service spells them."""
+"""Layouts: one letter for each axis of a kernel, as in the service."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ SPATIAL = "DHW"
 
 Axes = int | Iterable[int]
 
-# The service's short words for the order that a framework's kernels have, by rank.
+# The service's names for the layouts of a framework's kernels, by rank.
 SHORTHANDS = {
     "keras": ("O", "IO", "WIO", "HWIO", "DHWIO"),
     "torch": ("O", "OI", "OIW", "OIHW", "OIDHW"),
@@ -16,9 +16,9 @@ SHORTHANDS = {
 
 
 def spell_layout(rank: int, inputs: Axes, outputs: Axes, stacked: Axes = ()) -> str:
-    """Spell a layout: I for inputs, O for outputs, B for stacked kernels, D, H, W for the other axes.
+    """Return a layout: I for inputs, O for outputs, B for stacked kernels, D, H, W for the other axes.
 
-    Axes are numbers, which may count from the end. Raises SpecRejected for one that is missing or has two.
+    Axes may be negative. Raises SpecRejected for an axis that does not exist or has two letters.
 
     >>> spell_layout(4, -2, -1), spell_layout(3, [0], [1, 2]), spell_layout(3, -2, -1, stacked=0)
     ('HWIO', 'IOO', 'BIO')
@@ -27,16 +27,16 @@ def spell_layout(rank: int, inputs: Axes, outputs: Axes, stacked: Axes = ()) -> 
     for letter, axes in (("I", inputs), ("O", outputs), ("B", stacked)):
         for axis in [axes] if isinstance(axes, int) else axes:
             if not -rank <= axis < rank or letters.setdefault(axis % rank, letter) != letter:
-                known = f"of a kernel of {rank} axes, of which {_describe(letters)}"
-                raise refuse("axis", f"must be another for {letter} {known}", axis)
+                known = f"a kernel of {rank} axes, of which {_describe(letters)}"
+                raise refuse("axis", f"for {letter} must be a free one of {known}", axis)
     field = rank - len(letters)
-    # Beyond three, spatial axes share a letter: in canonical order they stay as they are.
+    # Beyond three, spatial axes share a letter: canonical order does not change their order.
     spatial = iter(SPATIAL[-field:] if field <= len(SPATIAL) else "W" * field)
     return "".join(letters[axis] if axis in letters else next(spatial) for axis in range(rank))
 
 
 def write_out(layout: str, rank: int) -> str:
-    """Write a layout out, a letter for each axis. One that the service has to refuse stays as it is.
+    """Return a layout with one letter per axis; names are expanded if they have one for this rank.
 
     >>> write_out("keras", 4), write_out("IOO", 3)
     ('HWIO', 'IOO')
@@ -46,4 +46,4 @@ def write_out(layout: str, rank: int) -> str:
 
 
 def _describe(letters: dict[int, str]) -> str:
-    return ", ".join(f"{axis} is {letter}" for axis, letter in sorted(letters.items())) or "none is taken"
+    return ", ".join(f"{axis} is {letter}" for axis, letter in sorted(letters.items())) or "none is used"

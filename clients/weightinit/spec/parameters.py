@@ -15,7 +15,7 @@ class Parameters:
 
     `variance` = `scale` / fan, the fan that `mode` names; `stddev` = √variance; `limit` = √(3 · variance),
     the half-width of a uniform distribution of that variance. `formula`, `reason` and `reference` are for
-    people. Scheme explicit has neither scale nor mode, and no fans where the layout has no axes for them.
+    people. Scheme explicit has neither scale nor mode, and no fans if the layout has no axes for them.
     """
 
     shape: tuple[int, ...]
@@ -46,7 +46,7 @@ class Parameters:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object]) -> "Parameters":
-        """Read the service's answer. Fields that a newer service adds are left alone. Raises ValueError."""
+        """Return the parameters in a response; fields of a newer service are ignored. Raises ValueError."""
         values: dict[str, Any] = {row.name: _read_field(row.name, row.type, answer) for row in fields(cls)}
         return cls(**values)
 

@@ -22,10 +22,10 @@ class TensorSlice:
 
     @classmethod
     def of(cls, slices: Slices | None, shape: tuple[int, ...]) -> "TensorSlice":
-        """Make the slice that NumPy would take of a shape. Raises SpecRejected.
+        """Return the slice of a tensor of a shape, as NumPy slices it. Raises SpecRejected.
 
-        Text is what the service takes: `start:stop` for each axis, within the axis. Slice objects may count
-        from the end and reach past it. Axes at the end may be left out; steps and bare integers may not be.
+        Text is in the service's format: `start:stop` for each axis, within the axis. Slice objects may be
+        negative and exceed the axis. Trailing axes may be left out; steps and integers are not supported.
 
         >>> TensorSlice.of("0:128,:", (784, 300))
         TensorSlice(text='0:128', shape=(128, 300))
@@ -49,7 +49,7 @@ class TensorSlice:
         return cls(",".join(text), tuple(max(0, stop - start) for start, stop in bounds))
 
     def count_bytes(self, dtype: Dtype) -> int:
-        """Return the bytes of the slice."""
+        """Return the size of the slice in bytes."""
         return math.prod(self.shape) * dtype.itemsize
 
 

@@ -1,12 +1,12 @@
-"""Bodies: the bytes of an answer, read straight into memory that the caller owns.
+"""Bodies: the bytes of a response, read directly into the caller's memory.
 
-httpx hands a body over in pieces of at most 64 KiB that are copied several times on their way. httpx also
-shows the socket itself, as an extension of the answer, and for a long body that is three times as fast: after
-the first piece, the rest of a body of known length is on the socket alone, and the kernel copies it to its
-place. Redirects, proxies and TLS stay httpx's. It no longer knows where in such a connection the answer
-ends, so the connection is closed; shorter bodies are read the usual way, and keep theirs.
+httpx yields a body in pieces of at most 64 KiB, which are copied several times. It also exposes the socket,
+as an extension of the response. Reading a long body of known length from the socket, after the first piece,
+is three times as fast: the kernel copies it to its place. httpx still handles redirects, proxies and TLS. It
+does not know where in such a connection the response ends, so the connection is closed; shorter bodies are
+read through httpx, which keeps their connections.
 
-docs/client.md has the figures. No other module knows how a body is read.
+docs/client.md has the figures. Only this module depends on how a body is read.
 """
 
 import socket
@@ -19,18 +19,18 @@ import httpx
 from weightinit.errors import BrokenTransfer, ServerStalled, Truncated, WeightinitError
 from weightinit.transport.urls import mask
 
-# Where a new connection for the next request costs less than copying does; TLS has to shake hands as well.
+# From these sizes on, a new connection costs less than the copies; TLS needs a handshake as well.
 LONG_BODY = 4 * 2**20
 LONG_BODY_TLS = 64 * 2**20
 
-# Bytes that the kernel collects before it wakes us: to be woken for each packet costs more than the bytes do.
-# A connection that does not bring as many within the patience, in seconds, is waited on by the byte.
+# Bytes that the kernel collects before recv returns, since a wakeup per packet costs more than the bytes.
+# After this many seconds without as many, recv returns for any number of bytes.
 COLLECTED = 2**20
 COLLECT_TIMEOUT = 0.25
 
 
 class Body:
-    """The body of one answer, of a length that is known, with a timeout in seconds without a byte."""
+    """The body of a response, of known length, with a timeout in seconds without a byte."""
 
     def __init__(self, response: httpx.Response, length: int, timeout: float) -> None:
         self._response = response
@@ -42,9 +42,9 @@ class Body:
         self._is_collecting = False
 
     def read_into(self, view: memoryview) -> int:
-        """Read bytes to the beginning of the memory and return how many; 0 where there are no more.
+        """Read bytes to the start of `view` and return their number; 0 at the end of the body.
 
-        Raises Truncated where the body ends too early, ServerStalled where nothing comes for too long.
+        Raises Truncated if the body ends early, ServerStalled after the timeout.
         """
         view = view[: self._left]
         if not view:
@@ -57,12 +57,12 @@ class Body:
         return read
 
     def finish(self) -> None:
-        """Check that the body ends here; its connection can then carry another request."""
+        """Check that the body ends here, so that its connection can be reused. Raises BrokenTransfer."""
         if not self._socket and (self._piece or next(self._chunks, b"")):
-            raise BrokenTransfer(f"{self._whom} sent more bytes than it announced")
+            raise BrokenTransfer(f"{self._url} sent more bytes than it announced")
 
     @property
-    def _whom(self) -> str:
+    def _url(self) -> str:
         return mask(self._response.url)
 
     def _fetch_piece(self) -> None:
@@ -74,7 +74,7 @@ class Body:
         except httpx.HTTPError as error:
             raise self._truncated(str(error)) from error
         if not self._piece:
-            raise self._truncated("the answer ended")
+            raise self._truncated("the response ended")
         if is_first:
             self._socket = find_socket(self._response, self._left - len(self._piece))
             if self._socket:
@@ -87,7 +87,7 @@ class Body:
         return read
 
     def _begin_to_receive(self, source: socket.socket) -> None:
-        # Other systems do not widen the window to as much. TLS counts other bytes than the socket does.
+        # Other systems do not widen the receive window enough. With TLS the socket counts encrypted bytes.
         self._is_collecting = sys.platform == "linux" and not isinstance(source, ssl.SSLSocket)
         if self._is_collecting:
             source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, COLLECTED)
@@ -117,27 +117,27 @@ class Body:
         return read
 
     def _check_premise(self, source: socket.socket) -> None:
-        """Check, where bytes are missing, that httpx did not hold them back: the rest would be misplaced."""
+        """Check, if bytes are missing, that httpx has not buffered them: the rest would be misplaced."""
         with suppress(OSError):
             source.shutdown(socket.SHUT_RDWR)
         with suppress(httpx.HTTPError):
             if next(self._chunks, b""):
                 raise WeightinitError(
-                    "this version of httpx keeps bytes back; install the one that was tested"
+                    "this version of httpx buffers bytes of the body; install an older or newer one"
                 )
 
     def _truncated(self, why: str) -> Truncated:
-        return Truncated(f"{self._whom} broke off with {self._left} bytes to come ({why})")
+        return Truncated(f"{self._url} closed the connection with {self._left} bytes missing ({why})")
 
     def _stalled(self) -> ServerStalled:
         return ServerStalled(
-            f"{self._whom} sent nothing for {self._timeout:g} s with {self._left} bytes to come; "
-            "a larger timeout waits longer"
+            f"{self._url} sent nothing for {self._timeout:g} s with {self._left} bytes missing; "
+            "increase timeout= or WEIGHTINIT_TIMEOUT"
         )
 
 
 def find_socket(response: httpx.Response, rest: int) -> socket.socket | None:
-    """Find the socket that the rest of a body can be read from; None where httpx had better read it."""
+    """Return the socket to read the rest of a body from; None if httpx must read it."""
     stream = response.extensions.get("network_stream")
     framed = "Content-Length" in response.headers and "Transfer-Encoding" not in response.headers
     if stream is None or not framed or not response.http_version.startswith("HTTP/1"):

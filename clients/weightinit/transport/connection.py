@@ -1,4 +1,4 @@
-"""The connection: a service or its replicas, tried in turn until one answers."""
+"""The connection: a service or its replicas, tried in turn until one responds."""
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -24,7 +24,7 @@ DONE = frozenset({httpx.codes.OK, httpx.codes.CREATED})
 
 
 class Connection:
-    """How a client asks: what its verbs are made of."""
+    """Sends a client's requests."""
 
     def __init__(self, settings: Settings, *, progress: bool | None = None) -> None:
         self._settings = settings
@@ -45,7 +45,7 @@ class Connection:
 
     @property
     def url(self) -> str:
-        """Where the service is, or the first of its replicas, without a slash at the end."""
+        """The URL of the service, or of its first replica, without a trailing slash."""
         return self._settings.endpoints[0]
 
     def close(self) -> None:
@@ -55,9 +55,11 @@ class Connection:
     def exchange(
         self, query: Query, read: Callable[[httpx.Response], T], accept: Mapping[str, str] = ACCEPT_JSON
     ) -> T:
-        """Ask for an answer that is read at once; what `read` raises may lead to another attempt.
+        """Send a query and return what `read` returns for its response.
 
-        `accept` has the header fields that say what is wanted.
+        Retryable errors, including those of `read`, lead to another attempt.
+
+        `accept` has the headers that select the representation.
         """
         headers = dict(accept)
         if query.body is not None:
@@ -68,7 +70,7 @@ class Connection:
                 raise_for_status(response, query.label)
                 if response.status_code not in DONE:
                     raise NotWeightinit(
-                        f"{mask(response.url)} answered {response.status_code}; check the URL"
+                        f"{mask(response.url)} responded with {response.status_code}; check the URL"
                     )
                 return read(response)
 
@@ -90,5 +92,5 @@ class Connection:
         return transfer
 
     def _start_attempts(self) -> Attempts:
-        # An endpoint that failed is not the first to be tried the next time.
+        # Start with the endpoint that responded last.
         return Attempts(self._settings.endpoints, self._settings.retry, self._preferred)

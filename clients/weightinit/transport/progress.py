@@ -1,4 +1,4 @@
-"""Progress: a bar for a person who waits."""
+"""Progress: a bar for long transfers."""
 
 import sys
 from collections.abc import Iterator
@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from weightinit.errors import ConfigurationError
 from weightinit.transport.transfer import Watch
 
-# Shorter transfers need no bar, and neither do those that end within this many seconds.
+# Bytes and seconds of a transfer from which on a bar is shown by default.
 LONG = 64 * 2**20
 DELAY = 1.0
 
 
 @contextmanager
-def show_progress(words: str, size: int | None, *, wanted: bool | None) -> Iterator[Watch | None]:
+def show_progress(label: str, size: int | None, *, wanted: bool | None) -> Iterator[Watch | None]:
     """Show a bar on standard error while a transfer runs.
 
-    Where `wanted` is None, only for a long transfer, on a terminal, if tqdm is installed, and it is cleared
-    in the end. Raises ConfigurationError where a bar is wanted and tqdm is not installed.
+    If `wanted` is None, only for a long transfer, on a terminal, if tqdm is installed; it is cleared at
+    the end. Raises ConfigurationError if a bar is wanted and tqdm is not installed.
     """
     if wanted is False or (wanted is None and not _is_worthwhile(size)):
         yield None
         return
     try:
-        from tqdm import tqdm  # noqa: PLC0415 - an extra, for those who watch
+        from tqdm import tqdm  # noqa: PLC0415 - optional
     except ImportError:
         if wanted:
             raise ConfigurationError(
@@ -33,7 +33,7 @@ def show_progress(words: str, size: int | None, *, wanted: bool | None) -> Itera
         return
     with tqdm(
         total=size,
-        desc=words,
+        desc=label,
         unit="B",
         unit_scale=True,
         unit_divisor=1024,

@@ -1,4 +1,4 @@
-"""Requests: the queries that a service answers."""
+"""Requests: the queries of the service."""
 
 import json
 from collections.abc import Mapping
@@ -11,10 +11,9 @@ from weightinit.spec.slices import TensorSlice
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A request: a path with its parameters, and a label of it for messages.
+    """A request: a path with its parameters, and a label for messages.
 
-    Every method that is used can be repeated without harm, so that each query may be tried again. `body`
-    is JSON.
+    Requests are idempotent, so each may be retried. `body` is JSON.
     """
 
     path: str
@@ -25,13 +24,13 @@ class Query:
 
 
 def make_parameters_query(spec: Spec) -> Query:
-    """Make the query for the parameters of a layer, which neither seed nor name has a part in."""
+    """Return the query for the parameters of a layer, which do not depend on seed and name."""
     params = replace(spec, seed=None, name="").to_query()
     return Query("/v1/parameters", params, f"parameters of {_write_shape(spec)}")
 
 
 def make_weights_query(spec: Spec, tensor_slice: TensorSlice) -> Query:
-    """Make the query for a slice of a tensor. Raises SpecRejected where there is no seed.
+    """Return the query for a slice of a tensor. Raises SpecRejected if there is no seed.
 
     >>> make_weights_query(Spec((784, 300), seed=42, name="fc1"), TensorSlice.of("0:9", (784, 300))).label
     'weights fc1 784×300 [0:9]'
@@ -46,12 +45,12 @@ def make_weights_query(spec: Spec, tensor_slice: TensorSlice) -> Query:
 
 
 def make_publish_query(model: Mapping[str, object]) -> Query:
-    """Make the query that publishes a model. Raises SpecRejected where JSON cannot say it."""
+    """Return the query that publishes a model. Raises SpecRejected if it cannot be written as JSON."""
     return Query("/v1/models", {}, "the id of a model", "POST", _write_json(model))
 
 
 def make_model_query(model: str, part: str = "") -> Query:
-    """Make the query for a model by its id, or for its `/parameters` or `/weights`.
+    """Return the query for a model by its id, or for its `/parameters` or `/weights`.
 
     >>> make_model_query("0" * 64, "/weights").label
     'weights of model 000000000000'
@@ -61,7 +60,7 @@ def make_model_query(model: str, part: str = "") -> Query:
 
 
 def make_name_query(name: str, method: str = "GET", **fields: str) -> Query:
-    """Make the query that looks up a name, gives it (PUT) or retires it (DELETE), with its fields.
+    """Return the query that looks up a name, assigns it (PUT) or retires it (DELETE), with its fields.
 
     >>> make_name_query("vision/resnet50/1").path
     '/v1/names/vision/resnet50/1'
@@ -73,7 +72,7 @@ def make_name_query(name: str, method: str = "GET", **fields: str) -> Query:
 
 
 def make_names_query(params: Mapping[str, str]) -> Query:
-    """Make the query for a page of names."""
+    """Return the query for a page of names."""
     return Query("/v1/names", params, "the list of names")
 
 
@@ -81,7 +80,7 @@ def _write_json(value: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (ValueError, TypeError, RecursionError) as error:
-        raise SpecRejected(f"this cannot be written in JSON: {error}", detail=str(error)) from None
+        raise SpecRejected(f"the request cannot be written as JSON: {error}", detail=str(error)) from None
 
 
 def _write_shape(spec: Spec) -> str:

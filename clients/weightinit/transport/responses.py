@@ -1,4 +1,4 @@
-"""Heads: what an answer says about the bytes that follow it."""
+"""Responses: headers, JSON bodies and errors."""
 
 import base64
 import binascii
@@ -34,56 +34,54 @@ from weightinit.transport.urls import mask
 T = TypeVar("T")
 
 PROBLEM = "application/problem+json"
-# More than an answer that is read whole has; a wrong URL may lead to anything.
+# The maximum bytes of a body that is read whole, since a wrong URL may send any number.
 MAX_TEXT_LENGTH = 2**20
-# More than any response about models: their parameters are many times as long as what was posted.
+# The same for responses about models, whose parameters are many times as long as the model.
 MAX_MODEL_BYTES = 2**28
-# Problems with a name carry the id of its model.
+# Problem details of a name have the id of its model.
 NAMED: dict[int, type[NameTaken] | type[Retired]] = {409: NameTaken, 410: Retired}
 
 
 def raise_for_status(response: httpx.Response, label: str) -> None:
-    """Raise what a 4xx or 5xx means; return for any other status."""
+    """Raise the error of a 4xx or 5xx response."""
     if response.status_code >= 400:
         _raise(response, read_problem(response), f"{label} from {mask(response.url)}")
 
 
 def read_text(response: httpx.Response, longest: int = MAX_TEXT_LENGTH) -> bytes:
-    """Read a body that is not long. Raises NotWeightinit where it is, Truncated where it ends early."""
+    """Read a whole body. Raises NotWeightinit if it is too long, Truncated if it ends early."""
     text = bytearray()
     try:
         for chunk in response.iter_raw():
             text += chunk
             if len(text) > longest:
-                raise NotWeightinit(
-                    f"{mask(response.url)} sent more than an answer of weightinit; check the URL"
-                )
+                raise NotWeightinit(f"{mask(response.url)} sent over {longest} bytes; check the URL")
     except httpx.HTTPError as error:
-        raise Truncated(f"{mask(response.url)} broke off its answer ({error})") from error
+        raise Truncated(
+            f"{mask(response.url)} closed the connection during the response ({error})"
+        ) from error
     return bytes(text)
 
 
 def read_json_text(response: httpx.Response, longest: int = MAX_TEXT_LENGTH) -> bytes:
-    """Read the text of JSON, which is still to be parsed. Raises NotWeightinit, Truncated."""
+    """Read the text of a JSON body, without parsing it. Raises NotWeightinit, Truncated."""
     media_type = read_media_type(response)
     if media_type not in {"application/json", PROBLEM}:
         raise NotWeightinit(
-            f"{mask(response.url)} answered {response.status_code} with {media_type or 'no Content-Type'} "
-            "where weightinit sends JSON; check the URL"
+            f"{mask(response.url)} responded with {response.status_code} and "
+            f"{media_type or 'no Content-Type'}, not JSON; check the URL"
         )
     return read_text(response, longest)
 
 
 def parse_json(text: bytes, response: httpx.Response) -> Mapping[str, object]:
-    """Parse the object that an answer's text is. Raises NotWeightinit."""
+    """Parse the text of a response as a JSON object. Raises NotWeightinit."""
     try:
         answer = json.loads(text)
     except ValueError as error:
-        raise NotWeightinit(
-            f"{mask(response.url)} sent JSON that cannot be read ({error}); check the URL"
-        ) from error
+        raise NotWeightinit(f"{mask(response.url)} sent invalid JSON ({error}); check the URL") from error
     if not isinstance(answer, dict):
-        raise NotWeightinit(f"{mask(response.url)} sent JSON that is no object; check the URL")
+        raise NotWeightinit(f"{mask(response.url)} sent JSON that is not an object; check the URL")
     return answer
 
 
@@ -93,23 +91,23 @@ def read_answer(
     longest: int = MAX_TEXT_LENGTH,
     digest: str = "",
 ) -> T:
-    """Read a JSON object as what it stands for; `read` raises ValueError where it is something else.
+    """Return what `read` returns for a response's JSON object; it raises ValueError if that is invalid.
 
-    Its text has to have a SHA-256 where one is given. Raises NotWeightinit, Truncated, DigestMismatch.
+    If `digest` is given, the text must have this SHA-256. Raises NotWeightinit, Truncated, DigestMismatch.
     """
     text = read_json_text(response, longest)
     if digest and hashlib.sha256(text).hexdigest() != digest:
-        raise DigestMismatch(f"{mask(response.url)} sent what has another SHA-256 than its id, {digest}")
+        raise DigestMismatch(f"{mask(response.url)} sent a model with another SHA-256 than its id, {digest}")
     try:
         return read(parse_json(text, response))
     except ValueError as error:
         raise NotWeightinit(
-            f"the answer of {mask(response.url)} cannot be read: {error}; check the URL"
+            f"the response of {mask(response.url)} cannot be read: {error}; check the URL"
         ) from error
 
 
 def replay(text: bytes, url: httpx.URL | str) -> httpx.Response:
-    """Make the response of JSON that was read before."""
+    """Return a response with a JSON text that was read before."""
     return httpx.Response(
         httpx.codes.OK,
         headers={"Content-Type": "application/json"},
@@ -119,12 +117,12 @@ def replay(text: bytes, url: httpx.URL | str) -> httpx.Response:
 
 
 def read_media_type(response: httpx.Response) -> str:
-    """Read the media type of a body, without its parameters."""
+    """Return the media type of a body, without its parameters."""
     return str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
 
 
 def read_problem(response: httpx.Response) -> Mapping[str, object]:
-    """Read problem details (RFC 9457); nothing where something else was sent."""
+    """Return problem details (RFC 9457); empty if the response has none."""
     if read_media_type(response) != PROBLEM:
         return {}
     try:
@@ -143,10 +141,10 @@ def _raise(response: httpx.Response, problem: Mapping[str, object], label: str) 
     if status == 429:
         raise RateLimited(message, status=status, detail=detail, retry_after=later)
     if status in {401, 403}:
-        advice = "token= or WEIGHTINIT_TOKEN gives one"
+        advice = "set token= or WEIGHTINIT_TOKEN"
         raise Unauthorized(f"{message}; {advice}", status=status, detail=detail)
     if not problem:
-        raise NotWeightinit(f"{message}, and not in weightinit's words; check the URL")
+        raise NotWeightinit(f"{message}, without problem details; check the URL")
     if status == 422:
         errors = _read_errors(problem)
         rules = "; ".join(error.message for error in errors) or detail
@@ -174,7 +172,7 @@ SHA_256_SIZE = 32
 
 
 def parse_digest(field: str) -> bytes | None:
-    """Parse Repr-Digest to the SHA-256 it has; None where it has none.
+    """Return the SHA-256 in a Repr-Digest header; None if it has none.
 
     >>> parse_digest("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:").hex()[:8]
     'e3b0c442'
@@ -190,7 +188,7 @@ def parse_digest(field: str) -> bytes | None:
 
 
 def compute_file_digest(path: Path) -> bytes:
-    """Compute the SHA-256 of a file. Raises OutputFailed where it cannot be read."""
+    """Compute the SHA-256 of a file. Raises OutputFailed if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
@@ -206,10 +204,10 @@ CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", r
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """An answer of bytes: whose, which of them, and of which representation.
+    """The headers of a response with bytes: its URL, its range and its representation.
 
-    `size` is the whole representation's, None where it is not given; `etag` is a strong one; `lifetime` is
-    for how many seconds the answer may be kept.
+    `size` is the whole representation's, None if unknown; `etag` is a strong one; `lifetime` is for how
+    many seconds the response may be cached.
     """
 
     url: str
@@ -222,37 +220,37 @@ class Head:
 
     @classmethod
     def of(cls, response: httpx.Response, label: str) -> "Head":
-        """Read the head of a 200 or 206. Raises NotWeightinit, WrongRange."""
+        """Read the headers of a 200 or 206. Raises NotWeightinit, WrongRange."""
         url = mask(response.url)
         is_partial = response.status_code == httpx.codes.PARTIAL_CONTENT
         if response.status_code != httpx.codes.OK and not is_partial:
-            raise NotWeightinit(f"{url} answered {response.status_code} to {label}; check the URL")
-        # Before the type: several ranges, which were not requested, have a type of their own.
+            raise NotWeightinit(f"{url} responded with {response.status_code} to {label}; check the URL")
+        # Before the media type: a response with several ranges has another type.
         start, size = _read_part(response, url) if is_partial else (0, _read_length(response))
         media_type = read_media_type(response)
         coding = response.headers.get("Content-Encoding", "identity")
         if media_type != RAW or coding.lower() != "identity":
             raise NotWeightinit(
-                f"{url} answered with {media_type or 'no Content-Type'}, coded as {coding}, where "
-                f"weightinit sends {RAW} as it is; check the URL"
+                f"{url} responded with {media_type or 'no Content-Type'} and Content-Encoding {coding}, not "
+                f"{RAW} and identity; check the URL"
             )
         digest = parse_digest(response.headers.get("Repr-Digest", ""))
         return cls(url, is_partial, start, size, read_tag(response), digest, read_lifetime(response))
 
 
 def read_tag(response: httpx.Response) -> str | None:
-    """Read a strong entity tag; a weak one does not tell bytes apart (RFC 9110, section 8.8.1)."""
+    """Return a strong entity tag; a weak one does not identify bytes (RFC 9110, section 8.8.1)."""
     tag = str(response.headers.get("ETag", ""))
     return tag if STRONG_TAG.fullmatch(tag) else None
 
 
 def may_be_stored(response: httpx.Response) -> bool:
-    """Tell whether an answer may be kept at all, be it to be used where nobody can be asked (RFC 9111)."""
+    """Return whether a response may be stored, if only for offline use (RFC 9111)."""
     return "Cache-Control" in response.headers and "no-store" not in _read_directives(response)
 
 
 def read_lifetime(response: httpx.Response) -> float:
-    """Read for how many seconds an answer may be kept (RFC 9111, section 4.2)."""
+    """Return for how many seconds a response is fresh (RFC 9111, section 4.2)."""
     directives = _read_directives(response)
     ages = [part.partition("=")[2] for part in directives if part.startswith("max-age=")]
     age = response.headers.get("Age", "0")
@@ -271,13 +269,13 @@ def _read_length(response: httpx.Response) -> int | None:
 
 
 def _read_part(response: httpx.Response, url: str) -> tuple[int, int]:
-    """Return where a part begins and the size of the whole. It has to reach the end."""
+    """Return the start of a range up to the end, and the size of the whole. Raises WrongRange."""
     text = response.headers.get("Content-Range", "no Content-Range")
     found = CONTENT_RANGE.fullmatch(text)
     start, last, size = (int(number) for number in found.groups()) if found else (0, 0, 0)
     length = _read_length(response)
     if not start <= last < size or last != size - 1 or length not in {None, size - start}:
         raise WrongRange(
-            f"{url} answered with {text} in {length} bytes, requested was the rest from a byte on"
+            f"{url} responded with {text} in {length} bytes; requested was a range up to the end"
         )
     return start, size

@@ -1,4 +1,4 @@
-"""Retries: which endpoint to ask next, and after how long."""
+"""Retries: which endpoint to try next, and when."""
 
 import random
 import threading
@@ -12,19 +12,19 @@ from typing import TypeVar
 
 from weightinit.errors import WeightinitError
 
-# Set for a thread by whoever may give up waiting for it; asyncio.to_thread hands it over.
+# Set by a caller that may cancel a thread; asyncio.to_thread copies it to the thread.
 stopping: ContextVar[threading.Event | None] = ContextVar("stopping", default=None)
 
 
 def check_interrupt() -> None:
-    """Raise WeightinitError where nobody waits for this any longer."""
+    """Raise WeightinitError if the caller has cancelled this thread."""
     event = stopping.get()
     if event is not None and event.is_set():
         raise WeightinitError("the task of the request was cancelled")
 
 
 def pause(seconds: float) -> None:
-    """Sleep, or until nobody waits any longer, which raises WeightinitError."""
+    """Sleep. Raises WeightinitError if the caller cancels this thread."""
     event = stopping.get()
     if event is None:
         time.sleep(seconds)
@@ -38,12 +38,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often to try again, and how long to wait between rounds over the endpoints.
+    """The number of attempts, and the wait between rounds over the endpoints.
 
-    `attempts` counts every request for one thing, the first among them; those that brought new bytes of a
-    long transfer are free. Before round n the wait is drawn from 0 to min(`longest`, `base` · 2ⁿ) seconds
-    ("full jitter": Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015), or what the
-    service asks for with Retry-After; one that asks for more than `patience` seconds is not waited for.
+    `attempts` includes the first request; attempts that received new bytes of a long transfer are not
+    counted. Before round n the wait is drawn from 0 to min(`longest`, `base` · 2ⁿ) seconds ("full jitter":
+    Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015), and is at least the service's
+    Retry-After; if that is more than `patience` seconds, the error is raised.
     """
 
     attempts: int = 6
@@ -52,40 +52,40 @@ class Retry:
     patience: float = 60.0
 
     def compute_delay(self, rounds: int, draw: Callable[[], float] = random.random) -> float:
-        """Compute the seconds to wait after some rounds over the endpoints, given a draw from 0 to 1.
+        """Return the seconds to wait after some rounds over the endpoints; `draw` returns 0 to 1.
 
         >>> [Retry(base=0.1, longest=10).compute_delay(n, draw=lambda: 1) for n in (0, 1, 9)]
         [0.1, 0.2, 10.0]
         """
-        # 2¹⁰²⁴ is no float.
+        # 2¹⁰²⁴ overflows a float.
         return float(min(self.longest, self.base * 2.0 ** min(rounds, 64)) * draw())
 
 
 class Attempts:
-    """The attempts at one thing: an endpoint to ask, and what to do when it fails."""
+    """The attempts at one request: the endpoint to try, and what to do when it fails."""
 
     def __init__(self, endpoints: Sequence[str], retry: Retry, first: int = 0) -> None:
         self._endpoints = endpoints
         self._retry = retry
         self._index = first
         self._failures = 0
-        self._asked = 0  # endpoints since the last wait
+        self._asked = 0  # endpoints tried since the last wait
         self._rounds = 0
 
     @property
     def index(self) -> int:
-        """Which endpoint's turn it is."""
+        """The index of the current endpoint."""
         return self._index % len(self._endpoints)
 
     @property
     def endpoint(self) -> str:
-        """The endpoint whose turn it is."""
+        """The current endpoint."""
         return self._endpoints[self.index]
 
     def run(self, ask: Callable[[str], T], has_progressed: Callable[[], bool] = lambda: False) -> T:
-        """Ask endpoint after endpoint until one answers. A failure that brought something on is not counted.
+        """Call `ask` with each endpoint in turn until one succeeds. Failures with progress do not count.
 
-        Raises what the last one did, where trying again is no use or was tried often enough.
+        Raises the last error if it is not retryable, or after the last attempt.
         """
         while True:
             try:
@@ -94,7 +94,7 @@ class Attempts:
                 self._settle(error, progressed=has_progressed())
 
     def _settle(self, error: WeightinitError, *, progressed: bool) -> None:
-        """Make it the next endpoint's turn, waiting where all of them have been tried; or raise the error."""
+        """Switch to the next endpoint, and wait if all have been tried; or raise the error."""
         self._failures = 0 if progressed else self._failures + 1
         self._rounds = 0 if progressed else self._rounds
         self._asked += 1
@@ -109,7 +109,7 @@ class Attempts:
             return
         asked_for = getattr(error, "retry_after", None) or 0.0
         if asked_for > self._retry.patience:
-            error.add_note(f"it asks to come back in {asked_for:g} s, which is too long to wait for")
+            error.add_note(f"Retry-After of {asked_for:g} s is over the limit of {self._retry.patience:g} s")
             raise error
         pause(max(asked_for, self._retry.compute_delay(self._rounds)))
         self._asked = 0
@@ -117,7 +117,7 @@ class Attempts:
 
 
 def parse_retry_after(text: str, now: datetime | None = None) -> float | None:
-    """Parse Retry-After to seconds from now; None where it says nothing (RFC 9110, section 10.2.3).
+    """Return the seconds in a Retry-After header; None if it is invalid (RFC 9110, section 10.2.3).
 
     >>> parse_retry_after("120"), parse_retry_after("soon")
     (120.0, None)

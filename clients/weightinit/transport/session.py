@@ -1,4 +1,4 @@
-"""Sessions: HTTP connections, one pool for each process, and httpx's faults in our words."""
+"""Sessions: one pool of HTTP connections per process, and httpx's exceptions as the client's errors."""
 
 import os
 import ssl
@@ -26,7 +26,7 @@ from weightinit.version import __version__
 MAX_REDIRECTS = 5
 SLOWEST_CONNECT = 10.0
 
-# What httpx raises → what we raise, the first that fits; anything else is a request that cannot be made.
+# The client's error for each of httpx's exceptions, the first match; ConfigurationError for any other.
 FAULTS: tuple[tuple[type[WeightinitError], type[Exception] | tuple[type[Exception], ...]], ...] = (
     (
         ConnectionFailed,
@@ -35,22 +35,22 @@ FAULTS: tuple[tuple[type[WeightinitError], type[Exception] | tuple[type[Exceptio
     (ServerStalled, httpx.TimeoutException),
     (NotWeightinit, httpx.TooManyRedirects),
 )
-WORDS: dict[type[WeightinitError], str] = {
-    CertificateRejected: "{url} has a certificate that this machine does not trust ({why}); "
-    "SSL_CERT_FILE names a file of those to trust",
-    ConfigurationError: "a request to {url} cannot be made: {why}",
-    ConnectionFailed: "{url} cannot be reached ({why}); is the service running there? "
-    "url= or WEIGHTINIT_URL says where it is",
-    NotWeightinit: "{url} redirects too often ({why}); check the URL",
-    ServerStalled: "{url} sent nothing for {timeout:g} s; a larger timeout waits longer",
+MESSAGES: dict[type[WeightinitError], str] = {
+    CertificateRejected: "{url} has a certificate that is not trusted ({why}); "
+    "set SSL_CERT_FILE to a file with its CA certificate",
+    ConfigurationError: "a request to {url} cannot be sent: {why}",
+    ConnectionFailed: "{url} cannot be reached ({why}); is the service running? "
+    "If it has another URL, set url= or WEIGHTINIT_URL",
+    NotWeightinit: "{url} redirects too many times ({why}); check the URL",
+    ServerStalled: "{url} sent nothing for {timeout:g} s; increase timeout= or WEIGHTINIT_TIMEOUT",
 }
 
-# A forked child must neither use its parent's connections nor touch the locks around them: they stay here.
+# A forked child must not use its parent's connections or their locks, so they are kept here unused.
 _inherited: list[httpx.Client] = []
 
 
 class Session:
-    """The connections of one client. Proxies, certificates and `no_proxy` are as httpx reads them."""
+    """The connections of one client. httpx reads proxies and certificates from the environment."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -59,26 +59,26 @@ class Session:
         self._process = os.getpid()
 
     def __reduce__(self) -> tuple[type["Session"], tuple[Settings]]:
-        """Copy and pickle the settings, the token among them; a copy opens connections of its own."""
+        """Copy and pickle only the settings, including the token; a copy opens its own connections."""
         return type(self), (self._settings,)
 
     @property
     def timeout(self) -> float:
-        """Seconds without a byte before a server counts as stalled."""
+        """Seconds without a byte before ServerStalled is raised."""
         return self._settings.timeout
 
     @contextmanager
     def request(self, endpoint: str, query: Query, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
-        """Ask an endpoint, following redirects, and close the answer in the end.
+        """Send a query to an endpoint, follow redirects, and close the response at the end.
 
-        The body is still to be read; every status is an answer. Raises ConnectionFailed, ServerStalled,
-        NotWeightinit, ConfigurationError; Offline where nobody may be asked.
+        The body is not read, and every status is returned. Raises ConnectionFailed, ServerStalled,
+        NotWeightinit, ConfigurationError; Offline in offline mode.
         """
         if self._settings.offline:
             place = self._settings.cache
             raise Offline(
-                f"{f'the cache {place} does not have' if place else 'there is no cache of'} {query.label}, "
-                f"and WEIGHTINIT_OFFLINE forbids asking {write_url(endpoint, query)}"
+                f"{f'the cache {place} does not have' if place else 'there is no cache for'} {query.label}; "
+                f"unset WEIGHTINIT_OFFLINE to request {write_url(endpoint, query)}"
             )
         try:
             http = self._connect()
@@ -114,7 +114,7 @@ class Session:
         settings = self._settings
         headers = {"User-Agent": f"weightinit/{__version__}", "Accept-Encoding": "identity"}
         if settings.token:
-            # httpx leaves it out of a redirect to another origin.
+            # httpx removes it from a redirect to another origin.
             headers["Authorization"] = f"Bearer {settings.token}"
         return httpx.Client(
             verify=load_certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
@@ -128,25 +128,25 @@ class Session:
 
 @cache
 def load_certificates(_file: str | None, _directory: str | None) -> ssl.SSLContext:
-    """Load what httpx trusts; once for all clients, since it takes longer than a request."""
+    """Return httpx's TLS context; cached, because loading takes longer than a request."""
     return httpx.create_ssl_context()
 
 
 def write_url(endpoint: str, query: Query) -> str:
-    """Write the URL of a query for people, without a password."""
+    """Return the URL of a query for messages, without a password."""
     parameters = f"?{httpx.QueryParams(query.params)}" if query.params else ""
     return mask(endpoint + query.path) + parameters
 
 
 def translate(error: Exception, endpoint: str, timeout: float) -> WeightinitError:
-    """Say in our words why a request to an endpoint got no answer."""
+    """Return the client's error for an exception that a request to an endpoint raised."""
     refused = _was_certificate_refused(error)
     kinds = (
         CertificateRejected if refused else known for known, raised in FAULTS if isinstance(error, raised)
     )
     kind = next(kinds, ConfigurationError)
     why = str(error) or type(error).__name__
-    return kind(WORDS[kind].format(url=mask(endpoint), why=why, timeout=timeout))
+    return kind(MESSAGES[kind].format(url=mask(endpoint), why=why, timeout=timeout))
 
 
 def _was_certificate_refused(error: BaseException | None) -> bool:

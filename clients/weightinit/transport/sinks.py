@@ -1,4 +1,4 @@
-"""Sinks: where the bytes of a transfer go."""
+"""Sinks: destinations for the bytes of a transfer."""
 
 import hashlib
 from io import FileIO
@@ -9,44 +9,44 @@ from weightinit.errors import BrokenTransfer, OutputFailed
 if TYPE_CHECKING:
     from weightinit.transport.body import Body
 
-# Bytes taken at once: often enough for a progress bar and an interrupt, rarely enough to cost nothing.
+# Bytes per step: few enough for a progress bar and an interrupt, enough to have no overhead.
 STEP = 8 * 2**20
 FILE_STEP = 2**20
 
 
 class Sink(Protocol):
-    """A place for a representation's bytes."""
+    """A destination for a representation's bytes."""
 
     def begin(self, etag: str | None, /) -> None:
-        """Get ready for the representation of a tag from its first byte on, forgetting any other."""
+        """Prepare for the representation with this tag from its first byte on, discarding any other."""
 
     def take(self, body: "Body", offset: int, /) -> int:
-        """Take some bytes that belong at an offset, and return how many."""
+        """Read some bytes of the body to an offset, and return their number."""
 
     def compute_digest(self) -> bytes:
-        """Compute the SHA-256 of all the bytes, once they are there."""
+        """Return the SHA-256 of all bytes, after the last one was taken."""
 
 
 class MemorySink:
-    """Memory that the caller owns."""
+    """The caller's memory."""
 
     def __init__(self, view: memoryview) -> None:
         self._view = view
 
     def begin(self, _etag: str | None, /) -> None:
-        """Do nothing: what was written is written over."""
+        """Do nothing: old bytes are overwritten."""
 
     def take(self, body: "Body", offset: int, /) -> int:
-        """Let the body write to its place in memory."""
+        """Read bytes to their place in memory."""
         return body.read_into(self._view[offset : offset + STEP])
 
     def compute_digest(self) -> bytes:
-        """Compute the SHA-256 of the memory."""
+        """Return the SHA-256 of the memory."""
         return hashlib.sha256(self._view).digest()
 
 
 class FileSink:
-    """An unbuffered file, after the bytes before `base`. Raises OutputFailed where it cannot be written."""
+    """An unbuffered file, from the offset `base` on. Raises OutputFailed if it cannot be written."""
 
     def __init__(self, file: FileIO, base: int = 0) -> None:
         self._file = file
@@ -54,7 +54,7 @@ class FileSink:
         self._buffer = memoryview(bytearray(FILE_STEP))
 
     def begin(self, _etag: str | None, /) -> None:
-        """Cut off what another representation left."""
+        """Truncate the bytes of another representation."""
         self._file.truncate(self._base)
 
     def take(self, body: "Body", offset: int, /) -> int:
@@ -68,7 +68,7 @@ class FileSink:
         return read
 
     def compute_digest(self) -> bytes:
-        """Compute the SHA-256 of the file after `base`."""
+        """Return the SHA-256 of the file from `base` on."""
         self._file.seek(self._base)
         digest = hashlib.sha256()
         while read := self._file.readinto(self._buffer):
@@ -77,9 +77,9 @@ class FileSink:
 
 
 class PipeSink:
-    """A stream that only goes forward, such as standard output: what was written cannot be taken back.
+    """A stream that cannot seek, such as standard output.
 
-    It has to be unbuffered: a reader that leaves is noticed while it can still be reported.
+    It must be unbuffered, so that a reader that closes the pipe is noticed while it can be reported.
     """
 
     def __init__(self, file: FileIO, header: bytes = b"") -> None:
@@ -90,9 +90,9 @@ class PipeSink:
         self._is_begun = False
 
     def begin(self, _etag: str | None, /) -> None:
-        """Write what is before the bytes; refuse to do so again."""
+        """Write the header. Raises BrokenTransfer the second time."""
         if self._is_begun:
-            error = BrokenTransfer("the service began again, which a pipe cannot; write to a file")
+            error = BrokenTransfer("the transfer must restart, which a pipe cannot; write to a file")
             error.retryable = False
             raise error
         self._is_begun = True
@@ -117,6 +117,6 @@ class PipeSink:
 
 
 def write_all(file: FileIO, data: memoryview) -> None:
-    """Write all of the data, however little of it the system takes at once. Raises OSError."""
+    """Write all of the data, in as many calls as it takes. Raises OSError."""
     while data:
         data = data[file.write(data) :]

@@ -1,4 +1,4 @@
-"""Transfers: one representation on its way, through broken connections and from endpoint to endpoint."""
+"""Transfers: download a representation, resume after broken connections, and switch endpoints."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,18 +23,18 @@ from weightinit.transport.session import Session
 from weightinit.transport.sinks import Sink
 from weightinit.transport.urls import mask
 
-# An attempt that brought this many bytes more than any before is not counted among the failures.
+# An attempt that received this many more bytes than any before is not counted as a failure.
 PROGRESS = 2**20
 
 Watch = Callable[[int, int], None]
 
 
 class Transfer:
-    """The bytes of one representation, into a sink.
+    """A download of one representation into a sink.
 
-    `size` is how many there have to be; None takes the service's word for it. `received` bytes of the
-    representation that `etag` names may be in the sink already. `watch` is told how many bytes of how many
-    are there; what it raises ends the transfer.
+    `size` is the expected number of bytes; None accepts any. The sink may have `received` bytes of the
+    representation with the tag `etag` already. `watch` is called with the received and the total bytes;
+    what it raises ends the transfer.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Transfer:
 
     @property
     def verified(self) -> bytes | None:
-        """The SHA-256 of all the bytes, where they were checked against it."""
+        """The SHA-256 of all bytes; None if it was not checked."""
         return self._digest if self._verify else None
 
     def run(self, session: Session, attempts: Attempts) -> None:
-        """Bring all the bytes, in as many attempts as it takes. Raises WeightinitError."""
+        """Download all bytes, with retries. Raises WeightinitError."""
         attempts.run(partial(self._attempt, session), self._has_progressed)
 
     def _attempt(self, session: Session, endpoint: str) -> None:
@@ -87,7 +87,7 @@ class Transfer:
     def _ask(self, session: Session, endpoint: str) -> None:
         headers = {"Accept": RAW}
         if self.received and self.etag:
-            # RFC 9110, section 13.1.5: the rest if it is still the same, all of it otherwise.
+            # RFC 9110, section 13.1.5: the rest if the tag still matches, else all of it.
             headers |= {"Range": f"bytes={self.received}-", "If-Range": self.etag}
         else:
             self.received = 0
@@ -101,14 +101,14 @@ class Transfer:
             self._receive(Body(response, size - self.received, session.timeout), size)
 
     def _admit(self, head: Head, endpoint: str) -> int:
-        """Check that the response is to the request, and return the size of the whole."""
+        """Check that the response matches the request, and return the size of the whole."""
         self._recognize(head, endpoint)
         size = head.size if self._required is None else self._required
         if size is None:
-            raise NotWeightinit(f"{head.url} does not say how long its answer is; check the URL")
+            raise NotWeightinit(f"{head.url} sent no length; check the URL")
         if head.is_partial and (head.start != self.received or head.size != size or not self.received):
             raise WrongRange(
-                f"{head.url} answered with bytes {head.start} to {head.size} of {self._query.label}, "
+                f"{head.url} responded with bytes {head.start} to {head.size} of {self._query.label}; "
                 f"requested were {self.received} to {size}"
             )
         if head.size not in {None, size}:
@@ -119,15 +119,15 @@ class Transfer:
         return size
 
     def _recognize(self, head: Head, endpoint: str) -> None:
-        """Take note of what is being sent. A part, and any other endpoint, must send the same."""
+        """Record the tag and digest of the response. A part, and another endpoint, must have the same tag."""
         if head.etag != self.etag and self._source is not None and self._source != endpoint:
             raise EndpointsDisagree(
                 f"{head.url} has {head.etag} for {self._query.label}, and {mask(self._source)} has "
-                f"{self.etag}: they serve different versions; name only replicas of one service"
+                f"{self.etag}: they serve different versions; list only replicas of one service"
             )
         if head.is_partial and head.etag != self.etag:
             raise WrongRange(
-                f"{head.url} answered with a part of {head.etag}, requested was one of {self.etag}"
+                f"{head.url} responded with a part of {head.etag}; requested was one of {self.etag}"
             )
         self._digest = head.digest or (self._digest if head.etag == self.etag else None)
         self.etag, self._source = head.etag, endpoint
@@ -135,8 +135,8 @@ class Transfer:
             self.received, self.lifetime = 0, head.lifetime
         if self._verify and not self._digest:
             raise DigestMissing(
-                f"{head.url} sent no SHA-256 of {self._query.label} to verify it by; it may be too long for "
-                "one: ask for slices of it, or without verify"
+                f"{head.url} sent no SHA-256 of {self._query.label}, which may be too long for one; "
+                "request slices of it, or turn off verify"
             )
 
     def _receive(self, body: Body, size: int) -> None:

@@ -11,7 +11,7 @@ LAST_PORT = 65535
 
 
 def parse_endpoints(urls: str | Sequence[str]) -> tuple[str, ...]:
-    """Parse base URLs, several separated by commas, to those without a slash at the end.
+    """Return base URLs, given as a sequence or separated by commas, without trailing slashes.
 
     Raises ConfigurationError.
 
@@ -21,12 +21,12 @@ def parse_endpoints(urls: str | Sequence[str]) -> tuple[str, ...]:
     texts = urls.split(",") if isinstance(urls, str) else urls
     endpoints = tuple(dict.fromkeys(_parse(text.strip()) for text in texts if text.strip()))
     if not endpoints:
-        raise ConfigurationError(f"no URL of a service was given; received {urls!r}")
+        raise ConfigurationError(f"no URL is set; received {urls!r}")
     return endpoints
 
 
 def mask(url: str | httpx.URL) -> str:
-    """Write a URL for people: no password, no query.
+    """Return a URL for messages, without password and query.
 
     >>> mask("https://me:secret@host/weights?x=1")
     'https://host/weights'
@@ -43,5 +43,5 @@ def _parse(text: str) -> str:
         rule = "a URL must begin with http:// or https:// and name a host, with a port up to 65535"
         raise ConfigurationError(f"{rule}; received {mask(url)!r}")
     if url.query or url.fragment:
-        raise ConfigurationError(f"a URL of the service has no query and no fragment; received {mask(url)!r}")
+        raise ConfigurationError(f"a URL must have no query and no fragment; received {mask(url)!r}")
     return str(url).rstrip("/")

@@ -181,7 +181,7 @@ def test_weights_are_a_part_where_asked(small_server, url, path):
 def test_a_broken_download_is_gone_on_with_by_the_next_command(small_server, url, small, path, capsys):
     small_server.script = [truncate(1000)]
     assert run_main(*WEIGHTS, "-o", str(path)) == 1
-    assert "broke off with 1047576 bytes to come" in read_error(capsys)
+    assert "closed the connection with 1047576 bytes missing" in read_error(capsys)
     assert run_main(*WEIGHTS, "-o", str(path)) == 0
     assert small_server.ranges == [None, "bytes=1000-"]
     assert np.load(path).tobytes() == small.tobytes()
@@ -216,7 +216,7 @@ def test_standard_output_cannot_start_again(small_server, url, small):
     small_server.script = [truncate(1000)]
     done = run_process("weights", "256,1024", "--seed", "1", "-o", "-", "--format", "raw")
     assert (done.returncode, done.stdout) == (1, small.tobytes()[:1000])
-    assert b"began again, which a pipe cannot; write to a file" in done.stderr
+    assert b"must restart, which a pipe cannot; write to a file" in done.stderr
 
 
 def test_nothing_is_written_to_standard_output_before_there_is_something(small_server, url):
@@ -273,7 +273,7 @@ REJECTED = json.dumps(
         (refuse(404, b'{"detail": "No such thing."}'), 1, "404 No such thing."),
         (refuse(429, retry_after="3600"), 1, "429"),
         (refuse(500), 1, "500"),
-        (truncate(0), 1, "broke off"),
+        (truncate(0), 1, "closed the connection"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(small_server, url, path, capsys, fault, status, words):
@@ -287,7 +287,7 @@ def test_an_absent_service_is_1(path, capsys):
     assert run_main(*WEIGHTS, "-o", str(path), "--url", "http://127.0.0.1:1") == 1
     error = read_error(capsys)
     assert "http://127.0.0.1:1 cannot be reached" in error
-    assert "--url or WEIGHTINIT_URL says where it is" in error
+    assert "set --url or WEIGHTINIT_URL" in error
 
 
 def test_an_impossible_url_is_2(path, capsys):

@@ -87,11 +87,11 @@ def test_variance_scaling_has_all_of_its_namesake_s_choices(client, distribution
 
 def test_an_axis_that_is_not_there_is_refused(client):
     with pytest.raises(
-        SpecRejected, match=r"axis must be another for I of a kernel of 1 axes, .* received -2"
+        SpecRejected, match=r"axis for I must be a free one of a kernel of 1 axes, .* received -2"
     ):
         weightinit.jax.he_normal(client=client)(KEY, (5,))
 
 
 def test_an_axis_of_two_roles_is_refused(client):
-    with pytest.raises(SpecRejected, match=r"axis must be another for O of .* of which 0 is I; received 0"):
+    with pytest.raises(SpecRejected, match=r"axis for O must be a free one .* 0 is I; received 0"):
         weightinit.jax.he_normal(in_axis=0, out_axis=(0, 1), client=client)(KEY, (5, 7))

@@ -159,7 +159,7 @@ def test_numpys_numbers_are_json_numbers():
 BAD = [
     ({}, "seed must be an integer from 0"),
     ({"seed": 1}, "tensors must be a list"),
-    ({"seed": 1, "tensor": []}, "tensor is no field here: did you mean tensors?"),
+    ({"seed": 1, "tensor": []}, "tensor is not a field here: did you mean tensors?"),
     ({"seed": -1, "tensors": []}, "seed must be an integer from 0"),
     ({"seed": 2**64, "tensors": []}, "seed must be an integer from 0"),
     ({"seed": True, "tensors": []}, "seed must be an integer from 0"),
@@ -167,7 +167,7 @@ BAD = [
     (say({"shape": [2]}), r"tensors[0] must be an object with a name"),
     (say("a"), r"tensors[0] must be an object with a name"),
     (say({"name": 1, "shape": [2]}), "name must be text"),
-    (say(defaults={"shape": [1]}), "defaults.shape is no field here"),
+    (say(defaults={"shape": [1]}), "defaults.shape is not a field here"),
     (say(defaults=[]), "defaults.entry must be an object"),
 ]
 BAD_TENSORS = [
@@ -175,9 +175,9 @@ BAD_TENSORS = [
     ({"shape": []}, ".shape must have at least one axis"),
     ({"shape": [2, 0]}, ".shape must have at least one axis, and each at least 1"),
     ({"shape": "x"}, ".shape must be made of integers"),
-    ({"shape": [2, 2], "activasion": "relu"}, ".activasion is no field here: did you mean activation?"),
-    ({"shape": [2, 2], "seed": 1}, ".seed is no field here"),
-    ({"shape": [2, 2], "slice": "0:1"}, ".slice is no field here"),
+    ({"shape": [2, 2], "activasion": "relu"}, ".activasion is not a field here: did you mean activation?"),
+    ({"shape": [2, 2], "seed": 1}, ".seed is not a field here"),
+    ({"shape": [2, 2], "slice": "0:1"}, ".slice is not a field here"),
     ({"shape": [2, 2], "dtype": "int64"}, ".dtype must be one of float32"),
     ({"shape": [], "scheme": "he"}, ".shape must have at least one axis"),
     ({"shape": [0, 2]}, ".shape must have at least one axis, and each at least 1"),
@@ -198,10 +198,10 @@ BAD_TENSORS = [
     ({"shape": [2], "constant": float("inf")}, ".constant must be a finite number"),
     ({"shape": [2], "constant": 10**400}, ".constant must be a finite number"),
     ({"shape": [2], "constant": None}, ".constant must be a finite number"),
-    ({"shape": [2], "constant": 1, "layout": "O"}, ".layout is no field here"),
+    ({"shape": [2], "constant": 1, "layout": "O"}, ".layout is not a field here"),
     ({"shape": [2, 2], "parts": []}, ".parts must be at least one"),
     ({"shape": [2, 2], "parts": {}}, ".parts must be a list"),
-    ({"shape": [2, 2], "layout": "OI", "parts": []}, ".layout is no field here"),
+    ({"shape": [2, 2], "layout": "OI", "parts": []}, ".layout is not a field here"),
     (
         {"shape": [2, 2], "parts": [{"shape": [2, 2]}] * 2},
         ".shape must be that of its parts, stacked: (4, 2)",
@@ -211,12 +211,18 @@ BAD_TENSORS = [
         ".parts must be at least one, of equal",
     ),
     ({"shape": [2, 2], "parts": [3]}, ".parts[0].entry must be an object"),
-    ({"shape": [2, 2], "parts": [{"shape": [2, 2], "dtype": "float16"}]}, ".parts[0].dtype is no field here"),
+    (
+        {"shape": [2, 2], "parts": [{"shape": [2, 2], "dtype": "float16"}]},
+        ".parts[0].dtype is not a field here",
+    ),
     (
         {"shape": [2, 2], "parts": [{"shape": [2, 2], "slice": "2:3"}]},
         ".parts[0].slice must be a part of the axis",
     ),
-    ({"shape": [2, 1], "parts": [{"shape": [2, 2], "slice": ":,0:1"}]}, ".parts[0].slice must be some rows"),
+    (
+        {"shape": [2, 1], "parts": [{"shape": [2, 2], "slice": ":,0:1"}]},
+        ".parts[0].slice must be a range of rows",
+    ),
     ({"shape": [2, 2], "parts": [{"shape": [2, 2], "slice": 1}]}, ".parts[0].slice must be text"),
 ]
 

@@ -81,15 +81,13 @@ def test_tags_are_refused_with_their_line(tag):
 
 
 def test_a_key_that_is_there_twice_is_refused_with_its_line():
-    with pytest.raises(
-        SpecRejected, match=r"^line 3 must not have a key that is there already; received 'a'"
-    ):
+    with pytest.raises(SpecRejected, match=r"^line 3 must not have a key twice; received 'a'"):
         parse_yaml("a: 1\nb: 2\na: 3")
 
 
 @pytest.mark.parametrize("key", ["1", "null", "[a]", "{a: b}", "1.5", "true"])
 def test_a_key_that_is_no_text_is_refused_with_its_line(key):
-    with pytest.raises(SpecRejected, match=r"^line 2 must have text for a key"):
+    with pytest.raises(SpecRejected, match=r"^line 2 must have text as a key"):
         parse_yaml(f"a: 1\n{key}: 2")
 
 
@@ -100,7 +98,7 @@ def test_several_documents_are_refused():
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])
 def test_depth_is_refused_before_it_does_harm(text):
-    with pytest.raises(SpecRejected, match=r"^line 1 must not be deeper"):
+    with pytest.raises(SpecRejected, match=r"^line 1 must be nested at most 16 deep"):
         parse_yaml(text)
 
 

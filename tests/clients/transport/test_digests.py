@@ -77,7 +77,7 @@ def test_the_digest_is_asked_for_once(server, tensor, make_client):
 @pytest.mark.parametrize("digest", [None, "sha-256=:AAAA:", "sha-512=:AAAA:"])
 def test_a_digest_that_is_not_sent_is_an_error(small_server, small, make_client, digest):
     small_server.script = [change(repr_digest=digest)]
-    with pytest.raises(DigestMissing, match="ask for slices of it, or without verify"):
+    with pytest.raises(DigestMissing, match="request slices of it, or turn off verify"):
         make_client(small_server.url, verify=True).weights(small.shape, seed=1)
 
 

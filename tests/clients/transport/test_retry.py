@@ -67,7 +67,7 @@ def test_a_retry_after_that_asks_for_too_long_is_not_waited_for(small_server, sm
     with pytest.raises(RateLimited) as raised:
         make_client(small_server.url).weights(small.shape, seed=1)
     assert raised.value.retry_after == 3600
-    assert raised.value.__notes__ == ["it asks to come back in 3600 s, which is too long to wait for"]
+    assert raised.value.__notes__ == ["Retry-After of 3600 s is over the limit of 60 s"]
     assert waits == []
 
 

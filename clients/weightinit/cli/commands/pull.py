@@ -52,7 +52,7 @@ def _pull_to_pipe(client: "Client", model: str, screen: Screen) -> None:
 
 
 def _find_whole(client: "Client", model: str, path: Path) -> str | None:
-    """Return the SHA-256 of a file that is there and is the model's; None where it is to be pulled."""
+    """Return the SHA-256 of a file that is there and is the model's; None if it is to be pulled."""
     from weightinit.download import has_content
     from weightinit.transport.requests import make_model_query
 
