@@ -1,4 +1,4 @@
-"""The command line: `weightinit`, a table of commands over the client."""
+"""The command line, `weightinit`."""
 
 from weightinit.cli.main import main
 

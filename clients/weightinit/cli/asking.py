@@ -1,4 +1,4 @@
-"""Asking: whether to do what cannot be undone, as `gh` does."""
+"""Prompts: ask for confirmation before an action that cannot be undone."""
 
 import sys
 from argparse import Namespace
@@ -9,16 +9,16 @@ from weightinit.errors import WeightinitError
 
 
 class Cancelled(WeightinitError):  # noqa: N818 - as the other errors of the client
-    """Somebody was asked, and said no."""
+    """The user declined the prompt."""
 
 
 def can_ask() -> bool:
-    """Return whether there is somebody to ask: standard input and output are terminals."""
+    """Return whether a prompt is possible: standard input and output are terminals."""
     return is_terminal(sys.stdin) and is_terminal(sys.stdout)
 
 
 def ask(question: str, arguments: Namespace) -> None:
-    """Ask whether to go on, unless `--yes` says so. Raises Cancelled."""
+    """Ask for confirmation, unless `--yes` is set. Raises Cancelled."""
     if arguments.yes:
         return
     sys.stderr.write(f"{clean(question)} [y/N] ")

@@ -1,11 +1,11 @@
-"""Blocks: names in natural order, and those that differ by a number written as one, with braces."""
+"""Blocks: sort names naturally, and write names that differ only by a number as one, with braces."""
 
 import math
 import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-# Numbers as braces have them: `01` is text.
+# Numbers without leading zeros, as in braces: `01` is text.
 NUMBER = re.compile(r"(?<![0-9])(0|[1-9][0-9]{0,8})(?![0-9])", re.ASCII)
 DIGITS = re.compile(r"([0-9]+)", re.ASCII)
 
@@ -14,7 +14,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Names that are written as one: the text with braces, how many they are, and where the first one is."""
+    """Names that are written as one: the text with braces, their number, and the index of the first."""
 
     text: str
     count: int
@@ -22,7 +22,7 @@ class Block:
 
 
 def make_sort_key(name: str) -> tuple[tuple[int, int | str], ...]:
-    """Make the key of the natural order of names.
+    """Return the sort key for the natural order of names.
 
     >>> sorted(["layer.10", "layer.2", "bias"], key=make_sort_key)
     ['bias', 'layer.2', 'layer.10']
@@ -32,9 +32,9 @@ def make_sort_key(name: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def find_blocks(names: Sequence[str], traits: Iterable[Hashable]) -> list[Block]:
-    """Find the names that differ only by numbers without a gap, and have equal traits.
+    """Group the names that differ only by consecutive numbers, and have equal traits.
 
-    Blocks are in the order of their first names, and written as a model's file writes them.
+    Blocks are in the order of their first names, and written as in a model's file.
 
     >>> find_blocks(["h.0.q", "h.0.k", "h.1.q", "h.1.k"], ["A", "B", "A", "B"])
     [Block(text='h.{0..1}.q', count=2, first=0), Block(text='h.{0..1}.k', count=2, first=1)]
@@ -53,7 +53,7 @@ def find_blocks(names: Sequence[str], traits: Iterable[Hashable]) -> list[Block]
 
 
 def _merge_ranges(places: dict[Ranges, int]) -> dict[Ranges, int]:
-    """Merge ranges that follow one another along an axis and are equal along the others, axis after axis."""
+    """Merge ranges that are consecutive along one axis and equal along the others, axis after axis."""
     for axis in range(len(next(iter(places)))):
         merged: dict[Ranges, int] = {}
         previous: Ranges | None = None

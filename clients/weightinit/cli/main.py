@@ -1,4 +1,4 @@
-"""Main: from a command line to a command, and from an error to one line and an exit status."""
+"""Main: run a command line, and report errors as one line and an exit status."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from weightinit.errors import ConfigurationError, SpecRejected, WeightinitError
 INVALID = 2
 INTERRUPTED = 130
 
-# How the client's messages name its settings, and where their values come from if not from an option.
+# How the client's messages name its settings, and the variables that set them.
 SETTINGS = (
     (re.compile(r"^(?=a URL |no URL |.* is not a URL)"), "WEIGHTINIT_URL: "),
     (re.compile(r"^timeout"), "WEIGHTINIT_TIMEOUT"),
@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser = complete(make_parser())
         return run_command(parse_command_line(parser, sys.argv[1:] if arguments is None else arguments))
     except BrokenPipeError:
-        # Whoever read has left: `weightinit list | head` is done. Nothing may be written at the end.
+        # The reader has closed the pipe, as in `weightinit list | head`. Python must not flush to it at
+        # exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -60,7 +61,7 @@ def run_command(given: Namespace) -> int:
 
 
 def complete(parser: Parser) -> Parser:
-    """Complete a command line and exit, if it is a shell that asks; see `weightinit completion`."""
+    """Print completions and exit, if a shell requests them; see `weightinit completion`."""
     if "_ARGCOMPLETE" in os.environ:
         from argcomplete import autocomplete
 
@@ -69,7 +70,7 @@ def complete(parser: Parser) -> Parser:
 
 
 def describe_error(error: WeightinitError, given: Namespace) -> str:
-    """Describe an error in a line, which names options where the client's message names its arguments."""
+    """Describe an error in a line, with options in place of the client's arguments."""
     text = name_options(str(error))
     if isinstance(error, SpecRejected):
         for row in error.errors:
@@ -82,5 +83,5 @@ def describe_error(error: WeightinitError, given: Namespace) -> str:
 
 
 def _say(text: str) -> None:
-    """Write one line to standard error, without what a stranger's words might do to a terminal."""
+    """Write one line to standard error, without control characters."""
     sys.stderr.write(f"weightinit: {clean(text)}\n")

@@ -1,4 +1,4 @@
-"""Options: what commands have in common, how to ask and what for."""
+"""Options: those that several commands share."""
 
 import math
 import re
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A verb: its summary, examples of its use, the options it adds, and what it does with them.
+    """A command: its summary, examples, options and function.
 
-    `run` returns the exit status where it is another than 0; a command without it has commands of its own.
-    `failure` is the status where something fails. `notes` are for who asks for help.
+    `run` returns the exit status, None for 0; a command without it has subcommands. `failure` is the exit
+    status after an error. `notes` are shown in its help.
     """
 
     name: str
@@ -35,12 +35,11 @@ class Command:
 
 
 class UsageError(Exception):
-    """A command line that cannot be honoured, which only the command itself could tell."""
+    """An invalid command line that only the command itself can detect."""
 
 
 STDIN = STDOUT = "-"
-# What the service has to know of files, layers and dtypes is in weightinit.models and weightinit.spec, which
-# take longer to import than it takes to say how an option is spelled.
+# Copies of constants in weightinit.models and weightinit.spec, which are too slow to import for the help.
 DTYPE_NAMES = ("float32", "float64", "float16", "bfloat16")
 FILE_SUFFIXES = (".yaml", ".yml", ".json")
 SHAPE = re.compile(r"[0-9]{1,19}([,x×][0-9]{1,19})*", re.ASCII)
@@ -58,7 +57,7 @@ def parse_shape(text: str) -> tuple[int, ...]:
 
 
 def parse_layer(text: str) -> tuple[int, ...] | str:
-    """Parse a shape, or leave the name of a file as it is, `-` being standard input.
+    """Parse a shape; return the name of a file, or `-` for standard input, unchanged.
 
     >>> parse_layer("784,300"), parse_layer("layer.yaml"), parse_layer("-")
     ((784, 300), 'layer.yaml', '-')
@@ -72,7 +71,7 @@ def parse_layer(text: str) -> tuple[int, ...] | str:
 
 
 def parse_url(text: str) -> str:
-    """Check the URLs of a service."""
+    """Return the URLs of a service after checking them."""
     from weightinit.errors import ConfigurationError
     from weightinit.transport.urls import parse_endpoints
 
@@ -101,12 +100,12 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
-# How the client's messages name its arguments.
+# The client's arguments in its messages.
 ARGUMENT = re.compile(r"\b(url|token|author|timeout|retries|verify|progress)=(?=\s)")
 
 
 def name_options(message: str) -> str:
-    """Name options where a message of the client names its arguments.
+    """Replace the client's arguments in a message by options.
 
     >>> name_options("set url= or WEIGHTINIT_URL")
     'set --url or WEIGHTINIT_URL'
@@ -125,49 +124,49 @@ GLOBAL_DEFAULTS = {
 
 
 def add_global_options(parser: ArgumentParser) -> "ArgumentGroup":
-    """Add the options that may come before the command and after it. Their defaults are GLOBAL_DEFAULTS."""
+    """Add the options that may be before or after the command. Their defaults are GLOBAL_DEFAULTS."""
     group = parser.add_argument_group("global options")
     add = group.add_argument
     add("-h", "--help", action="help", help="show this help")
-    add("--json", action="store_true", default=SUPPRESS, help="for programs: a JSON object on each line")
-    add("-q", "--quiet", action="store_true", default=SUPPRESS, help="results and errors alone")
+    add("--json", action="store_true", default=SUPPRESS, help="write one JSON object per line")
+    add("-q", "--quiet", action="store_true", default=SUPPRESS, help="write only results and errors")
     add(
         "--url",
         type=parse_url,
         default=SUPPRESS,
-        help="where the service is, several replicas separated by commas [WEIGHTINIT_URL]",
+        help="URL of the service, or comma-separated URLs of its replicas [WEIGHTINIT_URL]",
     )
     add(
         "--token",
         default=SUPPRESS,
-        help="sent to the service. Others on this machine can see it: rather set WEIGHTINIT_TOKEN",
+        help="bearer token; visible in the list of processes, so prefer WEIGHTINIT_TOKEN",
     )
     add(
         "--timeout",
         type=parse_seconds,
         default=SUPPRESS,
         metavar="S",
-        help="seconds without a byte before the service counts as stalled [WEIGHTINIT_TIMEOUT]",
+        help="seconds to wait for a byte from the service [WEIGHTINIT_TIMEOUT]",
     )
     add(
         "--retries",
         type=parse_count,
         default=SUPPRESS,
         metavar="N",
-        help="how often to try again; default: 5",
+        help="number of retries; default: 5",
     )
     return group
 
 
 def add_spec_options(parser: ArgumentParser) -> None:
-    """Add the options that say a layer spec. What they mean is the service's to say."""
+    """Add the options of a layer spec. The service validates them."""
     group = parser.add_argument_group("the layer")
-    group.add_argument("--activation", metavar="NAME", help="what follows it, by any framework's name")
+    group.add_argument("--activation", metavar="NAME", help="following activation, by any framework's name")
     group.add_argument(
         "--layout", metavar="AXES", help="keras, torch, or a letter for each axis: HWIO, OI, IOO, …"
     )
     group.add_argument("--groups", type=int, metavar="N", help="groups of a grouped convolution")
-    group.add_argument("--fan-in", type=int, metavar="N", help="instead of deriving it from the shape")
+    group.add_argument("--fan-in", type=int, metavar="N", help="replaces the fan derived from the shape")
     group.add_argument("--fan-out", type=int, metavar="N", help="likewise")
     group.add_argument(
         "--scheme", metavar="NAME", help="auto, glorot, he, lecun, variance_scaling, explicit, he_normal, …"
@@ -176,34 +175,34 @@ def add_spec_options(parser: ArgumentParser) -> None:
         "--scale", type=float, metavar="X", help="for variance_scaling: variance = scale / fan"
     )
     group.add_argument("--mode", metavar="FAN", help="fan_in, fan_out, fan_avg or fan_geo_avg")
-    group.add_argument("--negative-slope", type=float, metavar="A", help="of a leaky rectifier")
+    group.add_argument("--negative-slope", type=float, metavar="A", help="slope of a leaky ReLU below 0")
     group.add_argument("--distribution", metavar="NAME", help="uniform, normal or truncated_normal")
-    group.add_argument("--stddev", type=float, metavar="X", help="σ of the weights, whatever the fans")
+    group.add_argument("--stddev", type=float, metavar="X", help="σ of the weights, independent of the fans")
     group.add_argument(
-        "--parent-stddev", type=float, metavar="X", help="σ of a truncated normal before it is cut"
+        "--parent-stddev", type=float, metavar="X", help="σ of a truncated normal before truncation"
     )
     group.add_argument("--limit", type=float, metavar="X", help="r of a uniform distribution on (-r, r)")
     group.add_argument("--dtype", choices=DTYPE_NAMES, help="default: float32")
 
 
 def add_transfer_options(parser: ArgumentParser) -> None:
-    """Add the options that say how a file is transferred."""
+    """Add the options of a transfer."""
     group = parser.add_argument_group("the transfer")
     group.add_argument(
         "--verify", action="store_true", default=None, help="check the SHA-256 [WEIGHTINIT_VERIFY]"
     )
     group.add_argument(
-        "--progress", action=BooleanOptionalAction, help="a progress bar; default: when it takes long"
+        "--progress", action=BooleanOptionalAction, help="show a progress bar; default: for long transfers"
     )
 
 
 def add_yes_option(parser: ArgumentParser) -> None:
-    """Add the option that answers what would be asked."""
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    """Add the option that skips the prompt."""
+    parser.add_argument("-y", "--yes", action="store_true", help="skip the confirmation prompt")
 
 
 def make_client(arguments: Namespace, **changes: float) -> "Client":
-    """Make the client that the options say."""
+    """Return the client that the options configure."""
     from weightinit.client import Client
 
     wants_progress = getattr(arguments, "progress", None)

@@ -1,4 +1,4 @@
-"""The parser: commands and their options, help, and advice for what is misspelt."""
+"""The parser: commands, options, help, and suggestions for misspelled words."""
 
 import json
 import re
@@ -13,23 +13,23 @@ from weightinit.version import __version__
 
 STATUSES = """\
 exit status:
-  0    done
-  1    it failed: no service, a refusal, a file that cannot be written; diff: the models differ
-  2    the command line, the layer spec or the model is invalid; diff: it failed
+  0    success
+  1    error: no service, a rejected request, a file that cannot be written; diff: the models differ
+  2    the command line, the layer spec or the model is invalid; diff: any error
   130  interrupted"""
 ENVIRONMENT = """\
 environment:
-  WEIGHTINIT_URL      where the service is, several replicas separated by commas
-  WEIGHTINIT_TOKEN    sent to it, and to no one else
-  WEIGHTINIT_TIMEOUT  seconds without a byte before it counts as stalled
-  WEIGHTINIT_VERIFY   1 checks the SHA-256 of what arrives
-  WEIGHTINIT_AUTHOR   who publishes and retires, if not who is logged in
-  NO_COLOR            no colors, in terminals either"""
+  WEIGHTINIT_URL      URL of the service, or comma-separated URLs of its replicas
+  WEIGHTINIT_TOKEN    bearer token, sent only to the service
+  WEIGHTINIT_TIMEOUT  seconds to wait for a byte from the service
+  WEIGHTINIT_VERIFY   1 checks the SHA-256 of downloads
+  WEIGHTINIT_AUTHOR   author of publications and retirements; default: the logged-in user
+  NO_COLOR            disables colors"""
 OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
 
 
 class Parser(ArgumentParser):
-    """An argument parser whose errors are a line, with a suggestion, and the usage in short."""
+    """An argument parser that reports errors in one line, with a suggestion and a short usage."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own
         super().__init__(
@@ -42,12 +42,12 @@ class Parser(ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # overloads by the type of the namespace
         self, args: Sequence[str] | None = None, namespace: Namespace | None = None
     ) -> tuple[Namespace, list[str]]:
-        """Parse what is known, and note all that was given, to be able to say what was meant."""
+        """Parse the known arguments, and keep all of them for suggestions."""
         self._given = list(args or ())
         return super().parse_known_args(args, namespace)
 
     def add_commands(self, commands: Sequence[Command]) -> None:
-        """Add a parser for each command, and those of its own."""
+        """Add a parser for each command and its subcommands."""
         parsers = self.add_subparsers(title="commands", metavar="COMMAND", prog=self.prog, dest="_command")
         for command in commands:
             parser = parsers.add_parser(
@@ -65,7 +65,7 @@ class Parser(ArgumentParser):
             parser.usage = parser.make_usage()
 
     def make_usage(self) -> str:
-        """Make a usage of one line: what is needed, and that there are options."""
+        """Return a usage of one line: the required arguments, and `[options]`."""
         needed = [action for action in self._actions if action.required and action.option_strings]
         words = [f"{action.option_strings[0]} {action.metavar or action.dest.upper()}" for action in needed]
         places = [action for action in self._actions if not action.option_strings]
@@ -73,13 +73,13 @@ class Parser(ArgumentParser):
         return " ".join([self.prog, *names, *words, "[options]"])
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong, how it is used and where there is more, and exit with 2."""
+        """Print the error, the usage and the command for help, and exit with 2."""
         message = self.find_unknown() or message.removeprefix("argument ")
         help_of = f"{self.prog} --help"
-        self.exit(2, f"{self.prog}: {message}\n{self.format_usage()}more: {help_of}\n")
+        self.exit(2, f"{self.prog}: {message}\n{self.format_usage()}Run '{help_of}' for more.\n")
 
     def _check_value(self, action: Action, value: Any) -> None:  # noqa: ANN401 - argparse's own
-        """Check that a value is among the choices. Raises ArgumentError, with the nearest."""
+        """Check that a value is one of the choices. Raises ArgumentError, with the nearest."""
         if action.choices is None or value in action.choices:
             return
         what = "command" if self._commands and not action.option_strings else "value"
@@ -88,7 +88,7 @@ class Parser(ArgumentParser):
         raise ArgumentError(None if what == "command" else action, text)
 
     def find_unknown(self) -> str:
-        """Say which option there is not, if that is what is wrong."""
+        """Return the message for the first unknown option; "" if there is none."""
         for text in self._given:
             if text == "--":
                 break
@@ -98,7 +98,7 @@ class Parser(ArgumentParser):
         return ""
 
     def _knows(self, option: str) -> bool:
-        # One dash has letters side by side, and a value's: -qo FILE, -oFILE.
+        # Short options can be joined with each other and with a value: -qo FILE, -oFILE.
         is_known = option in self._option_string_actions
         is_short = not option.startswith("--") and option[:2] in self._option_string_actions
         return is_known or is_short or any(parser._knows(option) for parser in self._commands.values())  # noqa: SLF001
@@ -107,7 +107,7 @@ class Parser(ArgumentParser):
         return [text for text in self._option_string_actions if text.startswith("--")]
 
     def name_option(self, field: str, received: str, given: Namespace) -> str:
-        """Name the option or argument that gave a field what was received; the field, where none did."""
+        """Return the option or argument that set a field to the received value; the field if none did."""
         for action in self._actions:
             value = getattr(given, action.dest, None)
             is_place = not action.option_strings and received in {repr(value), json.dumps(value)}
@@ -117,7 +117,7 @@ class Parser(ArgumentParser):
 
 
 def make_parser() -> Parser:
-    """Make the parser of all commands."""
+    """Return the parser of all commands."""
     parser = Parser(
         prog="weightinit",
         usage="weightinit COMMAND [options]",
@@ -132,7 +132,7 @@ def make_parser() -> Parser:
 
 
 def parse_command_line(parser: Parser, arguments: Sequence[str]) -> Namespace:
-    """Parse a command line. Exits with 2 where it is wrong; `help COMMAND` is `COMMAND --help`."""
+    """Parse a command line. Exits with 2 if it is invalid; `help COMMAND` is `COMMAND --help`."""
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     given, rest = parser.parse_known_args(
@@ -150,7 +150,7 @@ def _suggest(text: str, known: Sequence[str]) -> str:
     near = get_close_matches(text, known, n=1)
     if near:
         return f"; did you mean {near[0]}?"
-    return "" if text.startswith("-") else f"; there are {', '.join(known)}"
+    return "" if text.startswith("-") else f"; choose from {', '.join(known)}"
 
 
 def _describe_examples(command: Command) -> str:
@@ -160,5 +160,5 @@ def _describe_examples(command: Command) -> str:
 
 def _describe_use() -> str:
     examples = "\n".join(f"  {command.examples[0]}" for command in COMMANDS)
-    more = "`weightinit COMMAND --help` has more about each."
+    more = "Run `weightinit COMMAND --help` for more about a command."
     return f"examples:\n{examples}\n\n{STATUSES}\n\n{ENVIRONMENT}\n\n{more}"

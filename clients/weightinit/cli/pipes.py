@@ -1,4 +1,4 @@
-"""Pipes: bytes on standard output, which is no terminal then."""
+"""Pipes: write bytes to standard output."""
 
 import sys
 from contextlib import contextmanager
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_pipe(screen: Screen, header: bytes = b"") -> "Iterator[PipeSink]":
-    """Open standard output for bytes after a header. Raises UsageError, OutputFailed."""
+    """Yield a sink that writes a header and bytes to standard output. Raises UsageError, OutputFailed."""
     from weightinit.transport.sinks import PipeSink
 
     if screen.as_json:
-        raise UsageError("--json and -o - cannot both go to standard output")
+        raise UsageError("--json and -o - cannot both write to standard output")
     if is_terminal(sys.stdout):
-        raise OutputFailed("weights are no text for a terminal: name a file with -o, or pipe them on")
+        raise OutputFailed("binary data is not written to a terminal: set a file with -o, or use a pipe")
     sys.stdout.flush()
     with FileIO(sys.stdout.fileno(), "wb", closefd=False) as output:
         yield PipeSink(output, header)

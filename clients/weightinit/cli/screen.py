@@ -1,4 +1,4 @@
-"""The screen: results on standard output, what is said beside them on standard error."""
+"""The screen: results on standard output, messages on standard error."""
 
 import json
 import os
@@ -16,14 +16,14 @@ from weightinit.display import clean
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32"}
 GAP = "  "
-NARROWEST = 12  # columns of a terminal that a cell is not cut below
+NARROWEST = 12  # the minimum width of a shortened cell
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its title, and what happens where the terminal is too narrow.
+    """A column of a table: its title, and what happens if the terminal is too narrow.
 
-    Those with `drop` are left out, the lowest first; then the one that `shrinks` has its cells cut.
+    Columns with `drop` are left out, the lowest first; then cells of the one that `shrinks` are shortened.
     """
 
     title: str
@@ -32,9 +32,9 @@ class Column:
 
 
 def prepare_streams() -> None:
-    """Let the streams spell out what their encoding lacks, where they would raise an error.
+    """Make the streams transliterate what their encoding lacks, instead of raising an error.
 
-    Python has None for one that was closed before it began: nothing is read or written then.
+    A stream that was closed before Python started is None; the null device replaces it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -46,17 +46,17 @@ def prepare_streams() -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a stream is a terminal; one that is closed is none."""
+    """Return whether a stream is a terminal; False if it is closed."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def has_colors(stream: TextIO | None) -> bool:
-    """Return whether a stream has colors: a terminal, and no NO_COLOR (no-color.org), nor TERM=dumb."""
+    """Return whether to use colors: on a terminal, without NO_COLOR (no-color.org) and TERM=dumb."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class Screen:
-    """Where a command writes. `as_json` asks for JSON, `quiet` for results alone."""
+    """The output of a command: as JSON if `as_json`, only results if `quiet`."""
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
@@ -74,18 +74,18 @@ class Screen:
         sys.stdout.write(self._paint(clean(text), style) + "\n")
 
     def write_json(self, value: object) -> None:
-        """Write a value as a line of JSON, in ASCII where the stream is not of UTF-8."""
+        """Write a value as a line of JSON, in ASCII unless the stream is UTF-8."""
         is_ascii = not self._encoding.lower().replace("-", "").startswith("utf")
         sys.stdout.write(json.dumps(value, default=_write_value, ensure_ascii=is_ascii) + "\n")
 
     def say(self, text: str) -> None:
-        """Write a line beside the result, unless all is to be quiet."""
+        """Write a message to standard error, unless quiet."""
         if not self.quiet:
             sys.stdout.flush()
             sys.stderr.write(clean(text) + "\n")
 
     def write_fields(self, fields: Iterable[tuple[str, object]]) -> None:
-        """Write a line for each field: its name, its value."""
+        """Write a line for each field, with its name and value."""
         rows = [(self._fit(name), self._fit(value)) for name, value in fields]
         width = max(measure_width(name) for name, _ in rows)
         for name, value in rows:
@@ -98,7 +98,7 @@ class Screen:
     def write_table(
         self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, titles: bool = True
     ) -> None:
-        """Write rows in columns as wide as their longest cell; without titles where all is quiet."""
+        """Write rows in columns as wide as their longest cell; without titles if quiet."""
         cells = [[self._fit(cell) for cell in row] for row in rows]
         head = [[self._fit(column.title) for column in columns]] if titles and not self.quiet else []
         widths = [max(map(measure_width, column)) for column in zip(*head, *cells, strict=True)]
@@ -123,7 +123,7 @@ class Screen:
 
 
 def fit_columns(columns: Sequence[Column], widths: Sequence[int], limit: int | None) -> dict[int, int]:
-    """Choose the columns that fit a width, by index, and how wide each is. Empty ones are left out.
+    """Return the widths, by index, of the columns that fit a limit. Empty ones are left out.
 
     >>> columns = [Column("NAME", shrinks=True), Column("DTYPE", drop=1), Column("SHAPE")]
     >>> fit_columns(columns, [30, 7, 9], 30)

@@ -1,4 +1,4 @@
-"""Sources: the models and layers that arguments say, by id, by name, in a file or on standard input."""
+"""Sources: load models and layers from arguments: an id, a name, a file or standard input."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from weightinit.spec.layer import Spec
 
 HELP = (
-    "a model's id, its name (team/name/version), or a file (.yaml, .yml or .json), - being standard input; "
-    "what could be either is the file, where there is one"
+    "a model's id, name (team/name/version) or file (.yaml, .yml or .json), or - for standard input; "
+    "an existing file takes precedence over a name"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model, the parameters of its tensors, its id and what its name says where it is published."""
+    """A model and the parameters of its tensors; its id and its name's entry if it is published."""
 
     title: str
     model: "Model"
@@ -32,7 +32,7 @@ class LoadedModel:
 
 
 def add_model_argument(parser: ArgumentParser, name: str) -> None:
-    """Add the argument that says a model."""
+    """Add an argument for a model."""
     parser.add_argument(name, metavar=name.upper(), help=HELP)
 
 
@@ -44,7 +44,7 @@ def read_source(text: str) -> "Document":
 
 
 def load_model(client: "Client", text: str) -> LoadedModel:
-    """Load a model that an argument says. A file is not published by that."""
+    """Load the model of an argument. A file is not published."""
     from weightinit.errors import NotFound
     from weightinit.models.files import MAX_FILE_BYTES, is_document
     from weightinit.models.names import check_reference, is_model_id
@@ -58,33 +58,33 @@ def load_model(client: "Client", text: str) -> LoadedModel:
         return LoadedModel(text, client.model(model), client.model_parameters(model), model, entry)
     except NotFound as error:
         if Path(text).suffix in MAX_FILE_BYTES:
-            error.add_note(f"nor is there a file {text}")
+            error.add_note(f"there is no file {text} either")
         raise
 
 
 def load_document(client: "Client", document: "Document") -> LoadedModel:
-    """Load a model that is written down."""
+    """Load the model of a document."""
     model = document.read_model()
     return LoadedModel(document.title, model, client.model_parameters(model))
 
 
 def find_model_id(client: "Client", reference: str) -> str:
-    """Find the id of a model that is published."""
+    """Return the id of a published model."""
     from weightinit.models.names import check_reference, is_model_id
 
     return reference if is_model_id(check_reference(reference)) else client.resolve(reference).model
 
 
 def make_spec(arguments: Namespace) -> "Spec":
-    """Make the spec that the options say, over those of a file where the layer is one."""
+    """Return the spec of the options, merged over that of a file if one is given."""
     document = read_source(arguments.layer) if isinstance(arguments.layer, str) else None
     if document and document.is_model():
-        raise UsageError(f"{document.title} is a model, and this takes a layer: an object with a shape")
+        raise UsageError(f"{document.title} is a model, but a layer is required: an object with a shape")
     return make_layer(arguments, document)
 
 
 def make_layer(arguments: Namespace, document: "Document | None") -> "Spec":
-    """Make the spec of a layer, whose shape was given or is in a file."""
+    """Return the spec of a layer, with the shape of the arguments or of a document."""
     from weightinit.spec.layer import Spec
 
     given: dict[str, Any] = {} if document else {"shape": arguments.layer}
@@ -93,7 +93,7 @@ def make_layer(arguments: Namespace, document: "Document | None") -> "Spec":
 
 
 def list_layer_options(arguments: Namespace) -> dict[str, object]:
-    """List the fields of a layer that options were given for."""
+    """Return the fields of a layer that options set."""
     from weightinit.spec.layer import Spec
 
     values = {row.name: getattr(arguments, row.name, None) for row in fields(Spec) if row.name != "shape"}

@@ -1,11 +1,11 @@
-"""Text: for terminals and pipes that know less than Unicode, and from strangers."""
+"""Text: transliterate, measure and shorten text, and format sizes and counts."""
 
 import codecs
 import math
 import re
 import unicodedata
 
-# What a stream's encoding lacks, by the letters that stand for it. Greek letters and accents need no row.
+# ASCII replacements of characters. Greek letters and accents need no row.
 SPELLINGS = {
     "×": "x",
     "·": "*",
@@ -29,13 +29,13 @@ UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def spell_out(text: str) -> str:
-    r"""Write text in ASCII.
+    r"""Transliterate text to ASCII.
 
     >>> spell_out("σ² = 2⁶⁴ → é × 名")
     'sigma^2 = 2^64 -> e x \\u540d'
     """
     runs = re.split(r"([⁰¹²³⁴-⁹]+)", text)
-    # Every second one is of superscripts.
+    # Every second one consists of superscripts.
     return "".join(
         "^" + unicodedata.normalize("NFKC", run) if index % 2 else "".join(map(_spell_letter, run))
         for index, run in enumerate(runs)
@@ -63,7 +63,7 @@ codecs.register_error(HANDLER, _handle_error)
 
 
 def fit_encoding(text: str, encoding: str) -> str:
-    """Write text as a stream of an encoding shows it.
+    """Return text as it appears in an encoding, with missing characters transliterated.
 
     >>> fit_encoding("σ² = 2", "cp1252"), fit_encoding("σ² = 2", "ascii")
     ('sigma² = 2', 'sigma^2 = 2')
@@ -72,7 +72,7 @@ def fit_encoding(text: str, encoding: str) -> str:
 
 
 def measure_width(text: str) -> int:
-    """Measure how many columns of a terminal a text takes.
+    """Return the width of a text in columns of a terminal.
 
     >>> measure_width("fc1"), measure_width("名前")
     (3, 4)
@@ -86,7 +86,7 @@ def measure_width(text: str) -> int:
 
 
 def shorten_middle(text: str, width: int, mark: str = "…") -> str:
-    """Cut out the middle of a text that is wider than some columns: the end of a name says most.
+    """Shorten a text in the middle to a width in columns: the end of a name is the most specific.
 
     >>> shorten_middle("layers.10.attention.q.weight", 16)
     'lay…ion.q.weight'
@@ -105,7 +105,7 @@ def _cut(text: str, kept: int, mark: str) -> str:
 
 
 def write_size(nbytes: int) -> str:
-    """Write a number of bytes for people.
+    """Format a number of bytes.
 
     >>> write_size(12), write_size(102_228_128)
     ('12 bytes', '97.5 MiB')
@@ -115,7 +115,7 @@ def write_size(nbytes: int) -> str:
 
 
 def write_count(count: int, noun: str, plural: str = "") -> str:
-    """Write how many there are of something.
+    """Format a count with its noun.
 
     >>> write_count(1, "tensor"), write_count(1200, "entry", "entries")
     ('1 tensor', '1,200 entries')

@@ -65,7 +65,7 @@ def find_range(dtype: str) -> tuple[int, int] | None:
 
 
 def find_numpy_dtype(dtype: Dtype) -> "np.dtype[Any]":
-    """Return the NumPy dtype of a format: ml_dtypes' bfloat16 where it is installed, else its bits as uint16.
+    """Return the NumPy dtype of a format: ml_dtypes' bfloat16 if installed, else its bits as uint16.
 
     >>> find_numpy_dtype(DTYPES["float16"]).name
     'float16'

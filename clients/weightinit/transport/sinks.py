@@ -92,7 +92,7 @@ class PipeSink:
     def begin(self, _etag: str | None, /) -> None:
         """Write the header. Raises BrokenTransfer the second time."""
         if self._is_begun:
-            error = BrokenTransfer("the transfer must restart, which a pipe cannot; write to a file")
+            error = BrokenTransfer("the transfer must restart, but a pipe cannot; write to a file")
             error.retryable = False
             raise error
         self._is_begun = True

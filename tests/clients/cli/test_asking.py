@@ -51,7 +51,7 @@ def run_on_terminal(*arguments, answer="", **environment):
 def test_publish_gives_no_name_without_a_yes(client, name, answer):
     status, shown = run_on_terminal("publish", "m.json", "--as", name, answer=answer)
     assert status == 1
-    assert f"{name} will stand for m.json with seed 42 (1 tensor) forever. Publish? [y/N]" in shown
+    assert f"{name} will refer to m.json with seed 42 (1 tensor) permanently. Publish? [y/N]" in shown
     assert "cancelled: nothing was changed" in shown
     with pytest.raises(NotFound):
         client.resolve(name)
@@ -70,7 +70,7 @@ def test_publish_asks_nothing_where_nothing_changes_or_yes_says_so(name):
 
 def test_retire_asks(client, published):
     status, shown = run_on_terminal("retire", published, "--note", "old", answer="n\n")
-    assert (status, "Retire it forever? [y/N]" in shown) == (1, True)
+    assert (status, "Retire it permanently? [y/N]" in shown) == (1, True)
     assert client.resolve(published).retired is None
     assert run_on_terminal("retire", published, "--note", "old", answer="yes\n")[0] == 0
     with pytest.raises(Retired, match="old"):
@@ -81,7 +81,7 @@ def test_a_script_retires_nothing_without_yes(client, published):
     command = [sys.executable, "-m", "weightinit", "retire", published, "--note", "old"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "--yes is required where nobody can be asked" in done.stderr
+    assert "--yes is required when stdin or stdout is not a terminal" in done.stderr
     assert client.resolve(published).retired is None
 
 

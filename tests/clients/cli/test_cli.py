@@ -216,7 +216,7 @@ def test_standard_output_cannot_start_again(small_server, url, small):
     small_server.script = [truncate(1000)]
     done = run_process("weights", "256,1024", "--seed", "1", "-o", "-", "--format", "raw")
     assert (done.returncode, done.stdout) == (1, small.tobytes()[:1000])
-    assert b"must restart, which a pipe cannot; write to a file" in done.stderr
+    assert b"must restart, but a pipe cannot; write to a file" in done.stderr
 
 
 def test_nothing_is_written_to_standard_output_before_there_is_something(small_server, url):
@@ -236,7 +236,7 @@ def test_weights_are_not_written_to_a_terminal(url):
     os.close(screen)
     os.close(terminal)
     assert done.returncode == 1
-    assert b"no text for a terminal" in done.stderr
+    assert b"not written to a terminal" in done.stderr
 
 
 @pytest.mark.parametrize("command", [[*WEIGHTS, "-o", "-"], ["parameters", "256,1024"]])

@@ -80,7 +80,7 @@ def test_publish_without_a_name_says_how_to_give_one(run):
 
 def test_publish_says_where_nothing_is_new(run, name):
     run("publish", MLP, "--as", name)
-    assert run("publish", MLP, "--as", name)[2].startswith("was published already: 6 tensors")
+    assert run("publish", MLP, "--as", name)[2].startswith("already published: 6 tensors")
 
 
 def test_publish_takes_another_seed(run, client):
@@ -105,7 +105,7 @@ def test_a_taken_name_is_1_and_says_what_it_stands_for(run, name):
     ("arguments", "words"),
     [
         (["publish", "missing.yaml"], "missing.yaml cannot be read: No such file or directory"),
-        (["publish", "examples"], "is read from a file .yaml or .yml or .json"),
+        (["publish", "examples"], "must end in .yaml or .yml or .json"),
         (["publish", MLP, "--as", "mlp"], "--as must be team/name/version"),
         (["publish", MLP, "--seed", "x"], "--seed must be an integer from 0"),
         (["show", "mlp"], "MODEL must be a model's id"),
@@ -125,7 +125,7 @@ def test_what_cannot_be_honoured_is_2(run, arguments, words):
 def test_a_file_that_is_no_model_is_2_and_names_the_line(run, tmp_path):
     (tmp_path / "bad.yaml").write_text("seed: 1\nseed: 2")
     assert run("publish", "bad.yaml")[2] == (
-        "weightinit: bad.yaml: line 2 must not have a key that is there already; received 'seed'\n"
+        "weightinit: bad.yaml: line 2 must not have a key twice; received 'seed'\n"
     )
 
 
@@ -239,7 +239,7 @@ def test_where_there_is_a_file_of_a_name_it_is_the_file(run, name, tmp_path):
 def test_what_is_neither_a_name_nor_a_file_is_1_and_says_both(run, name):
     status, _, err = run("show", f"{name}.json")
     assert (status, "404" in err) == (1, True)
-    assert f"nor is there a file {name}.json" in err
+    assert f"there is no file {name}.json either" in err
 
 
 @pytest.mark.parametrize("command", ["show", "diff"])
@@ -247,7 +247,7 @@ def test_the_help_says_what_a_file_is(capsys, command):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "what could be either is the file, where there is one" in text
+    assert "an existing file takes precedence over a name" in text
 
 
 # --- pull -----------------------------------------------------------------------------------------

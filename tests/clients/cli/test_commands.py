@@ -43,7 +43,7 @@ def test_status_says_who_answers_and_what_is_set(run, service):
     status, out, err = run("status")
     fields = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert (status, err) == (0, "")
-    assert fields["service"].startswith(f"{service}, answers in ")
+    assert fields["service"].startswith(f"{service}, responds in ")
     assert (fields["stream"], fields["client"], fields["token"]) == ("1", __version__, "not set")
     assert "0 entries" in fields["cache"]
 
@@ -61,7 +61,7 @@ def test_status_is_1_where_one_of_several_does_not_answer(run, service):
     status, out, _ = run("status", "--url", f"{service},http://127.0.0.1:1")
     assert status == 1
     assert "http://127.0.0.1:1 cannot be reached" in out
-    assert f"{service}, answers in" in out
+    assert f"{service}, responds in" in out
 
 
 def test_a_quiet_status_is_only_the_exit_status(run):
@@ -71,7 +71,7 @@ def test_a_quiet_status_is_only_the_exit_status(run):
 
 def test_status_knows_what_is_no_weightinit(run, small_server):
     status, out, _ = run("status", "--url", small_server.url)
-    assert (status, "no weightinit" in out) == (1, True)
+    assert (status, "the server is not weightinit" in out) == (1, True)
 
 
 # --- resolve, list --------------------------------------------------------------------------------
@@ -145,7 +145,9 @@ def test_a_field_that_a_layer_does_not_have_is_2_and_names_the_file(run, give):
     give('{"shape": [2], "activatoin": "relu"}')
     status, _, err = run("parameters", "-")
     assert status == 2
-    assert err.startswith("weightinit: standard input: activatoin is no field here: did you mean activation?")
+    assert err.startswith(
+        "weightinit: standard input: activatoin is not a field here: did you mean activation?"
+    )
 
 
 def test_weights_of_a_layer_that_is_written_down(run, give, tmp_path):
@@ -168,7 +170,7 @@ def test_a_model_is_published_shown_and_compared_from_standard_input(run, give, 
 def test_one_standard_input_is_not_two_models(capsys):
     with pytest.raises(SystemExit):
         main(["diff", "-", "-"])
-    assert "name the other" in capsys.readouterr().err
+    assert "only one of the two models" in capsys.readouterr().err
 
 
 def test_a_pull_goes_to_standard_output(run, name, tmp_path):
@@ -207,7 +209,7 @@ def test_a_pull_leaves_a_file_alone_that_is_right(run, name, pulled):
     digest = hashlib.sha256(pulled.read_bytes()).hexdigest()
     status, out, err = run("pull", name, "-o", "m.safetensors")
     assert (status, out) == (0, f"{digest}  m.safetensors\n")
-    assert err == "m.safetensors was there already, and is right\n"
+    assert err == "m.safetensors is up to date\n"
     assert pulled.stat().st_mtime == 0
 
 
@@ -242,7 +244,7 @@ def filled(service, tmp_path, monkeypatch):
 
 def test_the_cache_is_where_the_platform_has_caches(run, tmp_path):
     assert run("cache", "dir")[1] == f"{tmp_path / 'caches' / 'weightinit'}\n"
-    assert "no: WEIGHTINIT_CACHE=1 turns it on" in run("cache", "info")[1]
+    assert "no (set WEIGHTINIT_CACHE=1 to turn it on)" in run("cache", "info")[1]
 
 
 def test_the_cache_is_described(run, filled):

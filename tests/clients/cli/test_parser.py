@@ -78,7 +78,7 @@ def test_what_is_misspelt_gets_a_suggestion(fail, arguments, advice):
 
 
 def test_what_is_like_nothing_gets_the_list(fail):
-    assert "unknown value 'int8'; there are float32, float64" in fail("parameters", "9", "--dtype", "int8")
+    assert "unknown value 'int8'; choose from float32, float64" in fail("parameters", "9", "--dtype", "int8")
 
 
 @pytest.mark.parametrize("option", ["--tok", "--ti"])
@@ -90,7 +90,7 @@ def test_an_error_says_how_the_command_is_used_and_where_there_is_more(fail):
     assert fail("retire", "a/b/1").splitlines() == [
         "weightinit retire: the following arguments are required: --note",
         "usage: weightinit retire NAME --note TEXT [options]",
-        "more: weightinit retire --help",
+        "Run 'weightinit retire --help' for more.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""weightinit cache: the tensors that the client keeps on disk."""
+"""weightinit cache: show or clear the cache on disk."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
@@ -20,7 +20,7 @@ ENTRIES = ("entry", "entries")
 
 
 class Description(TypedDict):
-    """The cache: where it is, whether it is used, what is in it, and how much may be."""
+    """The cache: its directory, whether it is on, its entries, its size and its limit in bytes."""
 
     directory: str
     is_on: bool
@@ -30,7 +30,7 @@ class Description(TypedDict):
 
 
 def describe_cache() -> Description:
-    """Describe the cache that the environment says, or that there would be. Raises ConfigurationError."""
+    """Describe the cache of the environment, or the default if it is off. Raises ConfigurationError."""
     from weightinit.settings import resolve_settings
 
     entries = open_cache().entries()
@@ -45,14 +45,14 @@ def describe_cache() -> Description:
 
 
 def find_directory() -> Path:
-    """Find where the cache is, in use or not. Raises ConfigurationError."""
+    """Return the cache's directory, whether it is on or off. Raises ConfigurationError."""
     from weightinit.settings import find_cache_directory, resolve_settings
 
     return resolve_settings().cache or find_cache_directory()
 
 
 def open_cache() -> "Cache":
-    """Open the cache, in use or not."""
+    """Return the cache, whether it is on or off."""
     from weightinit.cache import Cache
     from weightinit.settings import resolve_settings
 
@@ -60,7 +60,7 @@ def open_cache() -> "Cache":
 
 
 def print_directory(_arguments: Namespace, screen: Screen) -> None:
-    """Print where the cache is."""
+    """Print the cache's directory."""
     directory = str(find_directory())
     if screen.as_json:
         screen.write_json({"directory": directory})
@@ -69,7 +69,7 @@ def print_directory(_arguments: Namespace, screen: Screen) -> None:
 
 
 def print_info(_arguments: Namespace, screen: Screen) -> None:
-    """Print where the cache is, whether it is used, and how full it is."""
+    """Print the cache's directory, whether it is on, and its size."""
     cache = describe_cache()
     if screen.as_json:
         screen.write_json(cache)
@@ -77,7 +77,7 @@ def print_info(_arguments: Namespace, screen: Screen) -> None:
     screen.write_fields(
         [
             ("directory", cache["directory"]),
-            ("in use", "yes" if cache["is_on"] else "no: WEIGHTINIT_CACHE=1 turns it on"),
+            ("in use", "yes" if cache["is_on"] else "no (set WEIGHTINIT_CACHE=1 to turn it on)"),
             ("entries", cache["entries"]),
             ("size", write_size(cache["bytes"])),
             ("limit", f"{write_size(cache['limit'])} [WEIGHTINIT_CACHE_GIB]"),
@@ -130,10 +130,10 @@ def add_clear_options(parser: ArgumentParser) -> None:
 
 
 ACTIONS = (
-    Command("dir", "print where the cache is", ("weightinit cache dir",), run=print_directory),
+    Command("dir", "print the directory of the cache", ("weightinit cache dir",), run=print_directory),
     Command(
         "info",
-        "show where it is, whether it is used, and its size",
+        "show the directory, state and size of the cache",
         ("weightinit cache info",),
         run=print_info,
     ),
@@ -142,7 +142,7 @@ ACTIONS = (
         "list the entries, the least recently used first",
         ("weightinit cache list",),
         run=print_entries,
-        notes="A key is a digest of the request and of the service it went to. --quiet prints keys alone.",
+        notes="A key is a digest of the request and the service. --quiet prints only the keys.",
     ),
     Command(
         "clear",
@@ -150,13 +150,13 @@ ACTIONS = (
         ("weightinit cache clear --yes",),
         add_clear_options,
         clear,
-        notes="They can be downloaded again. On a terminal you are asked, unless --yes says so.",
+        notes="Entries can be downloaded again. On a terminal, --yes skips the confirmation prompt.",
     ),
 )
 COMMAND = Command(
     "cache",
-    "show or clear the tensors that are kept on disk",
+    "show or clear the cache on disk",
     ("weightinit cache info", "weightinit cache clear"),
     commands=ACTIONS,
-    notes="WEIGHTINIT_CACHE says where it is, and whether it is used.",
+    notes="WEIGHTINIT_CACHE sets the directory, or turns the cache on (1) or off (0).",
 )

@@ -1,4 +1,4 @@
-"""weightinit completion: what a shell needs to complete command lines."""
+"""weightinit completion: print a completion script for a shell."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -15,7 +15,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _screen: Screen) -> None:
-    """Print a script for the shell."""
+    """Print the completion script for the shell."""
     from weightinit.errors import ConfigurationError
 
     try:
@@ -27,12 +27,12 @@ def run(arguments: Namespace, _screen: Screen) -> None:
 
 COMMAND = Command(
     "completion",
-    "print what a shell needs to complete command lines",
+    "print a completion script for a shell",
     (
         'eval "$(weightinit completion bash)"   # in ~/.bashrc; or zsh, in ~/.zshrc',
         "weightinit completion fish | source    # in ~/.config/fish/config.fish",
     ),
     add_options,
     run,
-    notes="It needs argcomplete: pip install 'weightinit[cli]'.",
+    notes="The command needs argcomplete: pip install 'weightinit[cli]'.",
 )

@@ -27,7 +27,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     from weightinit.models.diff import find_differences
 
     if arguments.one == arguments.two == STDIN:
-        raise UsageError("standard input is one model: name the other")
+        raise UsageError("only one of the two models can be read from standard input")
     with make_client(arguments) as client:
         one, two = _load_side(client, arguments.one), _load_side(client, arguments.two)
     differences = list(find_differences(one, two))
@@ -56,9 +56,9 @@ COMMAND = Command(
     add_options,
     run,
     notes="""\
-What counts is a tensor's initialization: its shape, its dtype, and its values. Spelling does not:
-`he` is `kaiming`, and a scheme is the variance that it comes to.
-The exit status is 0 where all are alike, 1 where some differ, and 2 where that could not be found out.
+Tensors are equal if their shape, dtype and values are, however their specs are written:
+`he` equals `kaiming`, and a scheme equals its variance.
+The exit status is 0 if all tensors are equal, 1 if some differ, and 2 after an error.
 --quiet prints nothing.""",
     failure=TROUBLE,
 )

@@ -1,4 +1,4 @@
-"""weightinit list: the names that models go by."""
+"""weightinit list: list the names of published models."""
 
 import re
 from argparse import ArgumentParser, Namespace
@@ -37,11 +37,13 @@ def add_options(parser: ArgumentParser) -> None:
         nargs="?",
         default="",
         metavar="PATTERN",
-        help="only names that begin so, or that match it, in quotes: * is any text, ? a letter, [ab] a or b",
+        help="a prefix, or a quoted pattern: * is any text, ? one character, [ab] a or b",
     )
     parser.add_argument("--sort", choices=SORTS, default="name", help="default: name")
-    parser.add_argument("--reverse", action="store_true", help="the last first")
-    parser.add_argument("--limit", type=parse_count, metavar="N", help="at most so many, once sorted")
+    parser.add_argument("--reverse", action="store_true", help="reverse the order")
+    parser.add_argument(
+        "--limit", type=parse_count, metavar="N", help="maximum number of names, after sorting"
+    )
 
 
 def run(arguments: Namespace, screen: Screen) -> None:
@@ -63,7 +65,7 @@ def run(arguments: Namespace, screen: Screen) -> None:
     elif entries:
         screen.write_table(COLUMNS, map(_make_row, entries))
     else:
-        screen.say(f"no name matches {pattern}" if pattern else "nothing has a name yet")
+        screen.say(f"no name matches {pattern}" if pattern else "there are no names")
 
 
 def _make_row(entry: "NameEntry") -> tuple[str, ...]:
@@ -83,5 +85,5 @@ COMMAND = Command(
     ),
     add_options,
     run,
-    notes="--quiet prints the names alone.",
+    notes="--quiet prints only the names.",
 )

@@ -1,4 +1,4 @@
-"""weightinit parameters: the parameters of a layer, and why."""
+"""weightinit parameters: show the parameters of a layer, and the reasons for them."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
@@ -15,8 +15,8 @@ def add_options(parser: ArgumentParser) -> None:
         "layer",
         type=parse_layer,
         metavar="SHAPE|FILE",
-        help="a kernel's shape, 784,300 or 784x300; or a file (.yaml, .yml, .json), - being standard input, "
-        "of a layer ({shape: [784, 300], activation: relu}) or a model",
+        help="a kernel's shape, such as 784,300 or 784x300; or a file (.yaml, .yml, .json), or - for "
+        "standard input, with a layer ({shape: [784, 300], activation: relu}) or a model",
     )
     add_spec_options(parser)
 
@@ -26,7 +26,7 @@ def run(arguments: Namespace, screen: Screen) -> None:
     document = read_source(arguments.layer) if isinstance(arguments.layer, str) else None
     if document and document.is_model():
         if list_layer_options(arguments):
-            raise UsageError(f"{document.title} is a model: its file says what its layers are, no option")
+            raise UsageError(f"{document.title} is a model: set the options of its layers in the file")
         with make_client(arguments) as client:
             print_model(load_document(client, document), screen, show_all=True)
         return

@@ -1,4 +1,4 @@
-"""weightinit publish: a model of a file, published and named."""
+"""weightinit publish: publish a model from a file, and name it."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, replace
@@ -20,23 +20,21 @@ NEXT = """\
   weightinit show {reference}
   weightinit pull {reference} -o model.safetensors
   weightinit.torch.initialize_(model, "{reference}")"""
-ADVICE = "It has no name yet: publish it again with --as team/name/version, and people can remember it.\n"
+ADVICE = "It has no name yet: to name it, publish it again with --as team/name/version.\n"
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("file", metavar="FILE", help="the model, .yaml, .yml or .json; - is standard input")
-    parser.add_argument(
-        "--as", dest="name", metavar="NAME", help="what it is called forever: team/name/version"
-    )
-    parser.add_argument("--seed", metavar="N", help="another seed than the file's")
-    parser.add_argument("--author", help="who publishes it, if not who is logged in [WEIGHTINIT_AUTHOR]")
-    parser.add_argument("--note", default="", metavar="TEXT", help="why, for those who find the name")
+    parser.add_argument("file", metavar="FILE", help=".yaml, .yml or .json; or - for standard input")
+    parser.add_argument("--as", dest="name", metavar="NAME", help="its permanent name: team/name/version")
+    parser.add_argument("--seed", metavar="N", help="replaces the file's seed")
+    parser.add_argument("--author", help="author; default: the logged-in user [WEIGHTINIT_AUTHOR]")
+    parser.add_argument("--note", default="", metavar="TEXT", help="note that is shown with the name")
     add_yes_option(parser)
 
 
 def run(arguments: Namespace, screen: Screen) -> None:
-    """Print the id on standard output, and what to do next beside it."""
+    """Print the id on standard output, and the next steps on standard error."""
     model = read_source(arguments.file).read_model()
     if arguments.seed is not None:
         model = replace(model, seed=arguments.seed)
@@ -53,19 +51,19 @@ def run(arguments: Namespace, screen: Screen) -> None:
 
 
 def _ask_about_name(client: "Client", model: "Model", arguments: Namespace) -> None:
-    """Ask whether a name is to be given, if nobody has given it: what it stands for is then forever."""
+    """Ask for confirmation if the name is new, since a name is permanent."""
     from weightinit.errors import NotFound
 
     try:
         client.resolve(arguments.name)
     except NotFound:
         what = f"{arguments.file} with seed {model.seed} ({write_count(len(model.tensors), 'tensor')})"
-        ask(f"{arguments.name} will stand for {what} forever. Publish?", arguments)
+        ask(f"{arguments.name} will refer to {what} permanently. Publish?", arguments)
 
 
 def _describe(done: "Publication") -> str:
     return NEXT.format(
-        news="published" if done.is_new else "was published already",
+        news="published" if done.is_new else "already published",
         tensors=done.tensors,
         elements=done.elements,
         nbytes=done.nbytes,
@@ -76,7 +74,7 @@ def _describe(done: "Publication") -> str:
 
 COMMAND = Command(
     "publish",
-    "publish a model of a file, and give it a name",
+    "publish a model from a file, and name it",
     (
         "weightinit publish examples/resnet50.yaml --as vision/resnet50/1",
         "weightinit publish - --as vision/mlp/1 < examples/mnist-mlp.yaml",
@@ -84,8 +82,8 @@ COMMAND = Command(
     add_options,
     run,
     notes="""\
-Its id is the SHA-256 of what it says, so that to publish it twice changes nothing.
-A name stands for one model forever: for a change, take the next version. On a terminal you are asked before
-a new name is given, unless --yes says so; a script is not asked.
-`weightinit show FILE` shows what a file comes to, and publishes nothing. --quiet prints the id alone.""",
+The id is the SHA-256 of the model, so publishing it again has no effect.
+A name refers to one model permanently: for a change, use the next version. On a terminal, the command asks
+for confirmation before it adds a name, unless --yes is set; a script is not asked.
+`weightinit show FILE` shows a model without publishing it. --quiet prints only the id.""",
 )

@@ -1,4 +1,4 @@
-"""weightinit pull: a published model, in a safetensors file."""
+"""weightinit pull: write a published model to a safetensors file."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -17,14 +17,14 @@ def add_options(parser: ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("reference", metavar="MODEL", help="its id, or its name: team/name/version")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="where to; - is standard output"
+        "-o", "--output", required=True, metavar="FILE", help="file, or - for standard output"
     )
-    parser.add_argument("--force", action="store_true", help="write the file again, though it is there")
+    parser.add_argument("--force", action="store_true", help="write the file even if it is up to date")
     add_transfer_options(parser)
 
 
 def run(arguments: Namespace, screen: Screen) -> None:
-    """Write the file, unless it is there, and print its SHA-256 as sha256sum does."""
+    """Write the file, unless it is up to date, and print its SHA-256 as sha256sum does."""
     with make_client(arguments) as client:
         model = find_model_id(client, arguments.reference)
         if arguments.output == STDOUT:
@@ -39,7 +39,7 @@ def run(arguments: Namespace, screen: Screen) -> None:
         return
     screen.write(f"{digest}  {arguments.output}")
     if known:
-        screen.say(f"{arguments.output} was there already, and is right")
+        screen.say(f"{arguments.output} is up to date")
 
 
 def _pull_to_pipe(client: "Client", model: str, screen: Screen) -> None:
@@ -52,7 +52,7 @@ def _pull_to_pipe(client: "Client", model: str, screen: Screen) -> None:
 
 
 def _find_whole(client: "Client", model: str, path: Path) -> str | None:
-    """Return the SHA-256 of a file that is there and is the model's; None if it is to be pulled."""
+    """Return the SHA-256 of a file if it is the model's; None if it must be pulled."""
     from weightinit.download import has_content
     from weightinit.transport.requests import make_model_query
 
@@ -70,8 +70,8 @@ COMMAND = Command(
     add_options,
     run,
     notes="""\
-The file is whole or not there. The same command goes on with one that was broken off, and leaves one alone
-that has the model's SHA-256 already; --force writes it again. The service tells the SHA-256 of files up to
-a size that its operator sets (1 GiB); longer ones are written again.
-What is printed is the SHA-256, the same for everyone, as `sha256sum --check` reads it.""",
+The file appears only when it is complete. The same command resumes an interrupted download, and
+skips a file that has the model's SHA-256 already, unless --force is set. The service sends the SHA-256 of
+files up to a size that its operator sets (1 GiB); longer ones are written again.
+The command prints the SHA-256, which is the same for everyone, for `sha256sum --check`.""",
 )

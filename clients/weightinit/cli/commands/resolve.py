@@ -1,4 +1,4 @@
-"""weightinit resolve: the id of the model that a name stands for."""
+"""weightinit resolve: print the id of a name's model."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
@@ -23,7 +23,7 @@ def run(arguments: Namespace, screen: Screen) -> None:
 
 
 def print_entry(entry: "NameEntry", screen: Screen) -> None:
-    """Print the id of the model that a name stands for; in JSON all that is known of the name."""
+    """Print the id of a name's model, or the whole entry as JSON."""
     if screen.as_json:
         screen.write_json(asdict(entry))
     else:
@@ -32,9 +32,9 @@ def print_entry(entry: "NameEntry", screen: Screen) -> None:
 
 COMMAND = Command(
     "resolve",
-    "print the id of the model that a name stands for",
+    "print the id of a name's model",
     ("weightinit resolve vision/resnet50/1", "weightinit resolve vision/resnet50/1 --json"),
     add_options,
     run,
-    notes="--json has who published it, when and why. A retired name is an error, which has the id.",
+    notes="--json adds who published it, when and why. A retired name is an error, which has the id.",
 )

@@ -1,4 +1,4 @@
-"""weightinit show: how each tensor of a model is initialized, and why."""
+"""weightinit show: show how each tensor of a model is initialized, and why."""
 
 import re
 from argparse import ArgumentParser, Namespace
@@ -28,11 +28,11 @@ COLUMNS = (
     Column("WHY"),
 )
 DECIMAL = re.compile(r"[0-9]+\.[0-9]+(e-?[0-9]+)?", re.ASCII)
-WIDTH = 100  # of the reasons, at most
+WIDTH = 100  # the maximum width of the reasons
 
 
 class Row(NamedTuple):
-    """A row of a tensor or a part, whose name may be relative: what follows that of the tensor."""
+    """A row of a tensor or a part; a relative name is a suffix of the tensor's."""
 
     cells: tuple[object, ...]
     name: str = ""
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 def add_options(parser: ArgumentParser) -> None:
     """Add this command's options."""
     add_model_argument(parser, "model")
-    parser.add_argument("--all", action="store_true", help="a line for each tensor of repeated blocks, too")
+    parser.add_argument("--all", action="store_true", help="list each tensor of repeated blocks")
 
 
 def run(arguments: Namespace, screen: Screen) -> None:
@@ -53,7 +53,7 @@ def run(arguments: Namespace, screen: Screen) -> None:
 
 
 def print_model(loaded: LoadedModel, screen: Screen, *, show_all: bool) -> None:
-    """Print what a model is, a line for each of its tensors, and the reasons."""
+    """Print a summary of a model, a line for each tensor, and the reasons."""
     if screen.as_json:
         screen.write_json(_make_json(loaded))
         return
@@ -101,12 +101,12 @@ def _make_json(loaded: LoadedModel) -> dict[str, object]:
 def _list_rows(
     loaded: LoadedModel, reasons: dict[str, int], *, show_all: bool
 ) -> Iterator[tuple[object, ...]]:
-    """List the rows of the tensors: of a published model in natural order, of a file in its own."""
+    """Yield the rows of the tensors: of a published model in natural order, of a file in its order."""
     tensors: Sequence[TensorParameters] = loaded.parameters
     if loaded.id:
         tensors = sorted(tensors, key=lambda tensor: make_sort_key(tensor.name))
     rows = [tuple(_describe_tensor(tensor, reasons)) for tensor in tensors]
-    # A number of their own keeps those apart that are not to be collapsed.
+    # With an index each tensor is unique, so that none are collapsed.
     traits = enumerate(rows) if show_all else rows
     for block in find_blocks([tensor.name for tensor in tensors], traits):
         count = f"× {block.count}" if block.count > 1 else ""
@@ -145,7 +145,7 @@ def _write_shape(shape: tuple[int, ...]) -> str:
 
 
 def _write_value(value: float) -> str:
-    """Write a constant: an integer in full, since it may be a count or a code.
+    """Format a constant: an integer in full, since it may be a count or a code.
 
     >>> _write_value(16777217.0), _write_value(0.5)
     ('16777217', '0.5')
@@ -164,7 +164,7 @@ COMMAND = Command(
     add_options,
     run,
     notes="""\
-Tensors that differ by a number alone are one line: `layers.{0..11}.bias  × 12`. A published model is in the
-natural order of its names, a file in its own. Where a terminal is too narrow, names are cut and columns left
-out; --json has everything. --quiet prints the table alone.""",
+Tensors that differ only by a number are one line: `layers.{0..11}.bias  × 12`. A published model is
+sorted naturally by name, a file keeps its order. If a terminal is too narrow, names are shortened and columns
+left out; --json has everything. --quiet prints only the table.""",
 )

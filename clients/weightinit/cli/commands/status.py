@@ -1,4 +1,4 @@
-"""weightinit status: which service there is, how far away it is, and what the client is set to."""
+"""weightinit status: show the services' versions and latencies, and the client's settings."""
 
 import time
 from argparse import Namespace
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from weightinit.client import Client
 
 FAILED = 1
-TIMEOUT = 5.0  # seconds; less than for a request whose answer matters
+TIMEOUT = 5.0  # seconds; shorter than the client's default
 SERVER = "weightinit/"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a service says of itself: its version, its stream's, and after how many milliseconds."""
+    """The versions of a service and its stream, and its latency in milliseconds; or the error."""
 
     url: str
     version: str | None = None
@@ -35,7 +35,7 @@ class Service:
 
 
 def run(arguments: Namespace, screen: Screen) -> int:
-    """Print what is known, and return whether each service answers."""
+    """Print the status, and return the exit status: 1 if a service does not respond."""
     from weightinit.settings import resolve_settings
     from weightinit.transport.urls import mask
 
@@ -53,7 +53,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     elif not screen.quiet:
         fields = [field for service in services for field in _describe_service(service)]
         kept = f"{write_count(cache['entries'], *ENTRIES)}, {write_size(int(cache['bytes']))}"
-        is_on = "" if cache["is_on"] else "; off: WEIGHTINIT_CACHE=1 turns it on"
+        is_on = "" if cache["is_on"] else "; off (set WEIGHTINIT_CACHE=1 to turn it on)"
         fields += [
             ("client", __version__),
             ("token", "set" if settings.token else "not set"),
@@ -71,14 +71,14 @@ def _ask_service(arguments: Namespace, url: str) -> Service:
         with make_client(arguments, timeout=timeout, retries=retries) as client:
             version, stream = _ask_versions(client)
             start = time.perf_counter()
-            _ask_versions(client)  # once more, by the connection that is there now
+            _ask_versions(client)  # again, on the open connection
             return Service(url, version or _ask_openapi(client), stream, (time.perf_counter() - start) * 1000)
     except WeightinitError as error:
         return Service(url, error=name_options(str(error)))
 
 
 def _ask_versions(client: "Client") -> tuple[str | None, int]:
-    """Ask for the head of the least weights there are: the service's version, and its stream's."""
+    """Return the versions of the service and its stream, from a HEAD request for one weight."""
     from weightinit.errors import NotWeightinit
     from weightinit.transport.requests import Query
     from weightinit.transport.responses import RAW
@@ -86,7 +86,7 @@ def _ask_versions(client: "Client") -> tuple[str | None, int]:
     def read(response: "httpx.Response") -> tuple[str | None, int]:
         server, stream = (response.headers.get(name, "") for name in ("Server", "Weightinit-Stream"))
         if not stream.isdecimal():
-            raise NotWeightinit("what answers there is no weightinit; check the URL")
+            raise NotWeightinit("the server is not weightinit; check the URL")
         return server.removeprefix(SERVER) if server.startswith(SERVER) else None, int(stream)
 
     query = Query("/v1/weights", {"shape": "1,1", "seed": "0"}, "the status", "HEAD")
@@ -94,7 +94,7 @@ def _ask_versions(client: "Client") -> tuple[str | None, int]:
 
 
 def _ask_openapi(client: "Client") -> str | None:
-    """Ask for the version where a proxy has put its own name in the place of it."""
+    """Return the service's version from /openapi.json, for a proxy that replaces the Server header."""
     from weightinit.transport.requests import Query
     from weightinit.transport.responses import read_answer
 
@@ -110,7 +110,7 @@ def _describe_service(service: Service) -> list[tuple[str, object]]:
     if service.error:
         return [("service", service.url), ("error", service.error)]
     return [
-        ("service", f"{service.url}, answers in {service.latency_ms:.1f} ms"),
+        ("service", f"{service.url}, responds in {service.latency_ms:.1f} ms"),
         ("version", service.version),
         ("stream", service.stream),
     ]
@@ -118,9 +118,9 @@ def _describe_service(service: Service) -> list[tuple[str, object]]:
 
 COMMAND = Command(
     "status",
-    "show whether the service answers, and the settings",
+    "show whether the service responds, and the settings",
     ("weightinit status", "weightinit status --json"),
     run=run,
-    notes="""The exit status is 1 where a service does not answer, within 5 s unless --timeout says otherwise.
---quiet prints nothing. Whether a token is set is shown, the token is not.""",
+    notes="""The exit status is 1 if a service does not respond within 5 s, or --timeout.
+--quiet prints nothing. The token itself is not shown.""",
 )

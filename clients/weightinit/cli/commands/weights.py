@@ -1,4 +1,4 @@
-"""weightinit weights: the weights of a layer, in a file."""
+"""weightinit weights: write the weights of a layer to a file."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -25,29 +25,29 @@ def add_options(parser: ArgumentParser) -> None:
         "layer",
         type=parse_layer,
         metavar="SHAPE|FILE",
-        help="the kernel's shape, 784,300 or 784x300; or a file (.yaml, .yml, .json), - being standard "
-        "input, of a layer: {shape: [784, 300], activation: relu, seed: 42}",
+        help="the kernel's shape, such as 784,300 or 784x300; or a file (.yaml, .yml, .json), or - for "
+        "standard input, with a layer: {shape: [784, 300], activation: relu, seed: 42}",
     )
     add_spec_options(parser)
     group = parser.add_argument_group("the tensor")
-    group.add_argument("--seed", metavar="N", help="0 to 18446744073709551615, unless a file has it")
-    group.add_argument("--name", metavar="TEXT", help="which tensor: two names never share weights")
-    group.add_argument("--slice", metavar="SLICE", help="only a part of it, as in 0:128,:")
+    group.add_argument("--seed", metavar="N", help="0 to 18446744073709551615; required unless a file has it")
+    group.add_argument("--name", metavar="TEXT", help="name of the tensor; each name has its own weights")
+    group.add_argument("--slice", metavar="SLICE", help="a part of the tensor, such as 0:128,:")
     group = parser.add_argument_group("the file")
-    group.add_argument("-o", "--output", required=True, metavar="FILE", help="where to; - is standard output")
-    group.add_argument("--format", choices=FORMATS, default="npy", help="default: npy; raw: bytes alone")
+    group.add_argument("-o", "--output", required=True, metavar="FILE", help="file, or - for standard output")
+    group.add_argument("--format", choices=FORMATS, default="npy", help="default: npy; raw: only the bytes")
     add_transfer_options(parser)
 
 
 def run(arguments: Namespace, screen: Screen) -> None:
-    """Write the file, or to standard output."""
+    """Write the weights to the file or standard output."""
     from weightinit.download import HEADERS, save_weights
     from weightinit.spec.slices import TensorSlice
     from weightinit.transport.requests import make_weights_query
 
     spec = make_spec(arguments)
     if spec.seed is None:
-        raise UsageError("--seed is required: it says which weights")
+        raise UsageError("--seed is required")
     tensor_slice = TensorSlice.of(arguments.slice, spec.shape)
     header = HEADERS[arguments.format](spec, tensor_slice)
     nbytes = tensor_slice.count_bytes(spec.format)
