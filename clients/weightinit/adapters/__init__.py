@@ -1,1 +1,1 @@
-"""What the adapters of all frameworks share: rules, plans, reports and published models."""
+"""Code that the adapters of all frameworks share: rules, plans, reports and published models."""

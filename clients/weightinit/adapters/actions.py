@@ -1,4 +1,4 @@
-"""Init actions: what a tensor of a model is initialized to, and the blocks that one tensor packs."""
+"""Actions: how a tensor of a model is initialized, and the blocks that one tensor packs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Literal
 from weightinit.spec.layer import LayerFields, Spec
 from weightinit.spec.parameters import Parameters
 
-# How sure an action is: seen, or said by a rule or a published model; likely, and why it may be otherwise is
-# said; or not seen at all.
+# The certainty of an action: found in the model, a rule or a published model; likely, with a reason why it
+# may be wrong; or unknown.
 Certainty = Literal["certain", "guessed", "unknown"]
 CERTAINTIES: tuple[Certainty, ...] = ("certain", "guessed", "unknown")  # from the most to the least
 
-# Between these, a number may have been set on purpose; beyond, it is what was in memory before.
+# Numbers between these may have been set on purpose; others are uninitialized memory.
 SMALLEST, LARGEST = 1e-8, 1e4
 
 
@@ -24,15 +24,15 @@ class Draw:
 
     @property
     def wants_activation(self) -> bool:
-        """Whether the scheme follows from an activation that is not known yet."""
+        """Whether the scheme depends on an activation that is not known yet."""
         return "activation" not in self.layer and self.layer.get("scheme", "auto") == "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedDraw:
-    """Draw what a published model draws: the rows of a spec's tensor from `first` on.
+    """Draw the rows of a spec's tensor from `first` on, as a published model does.
 
-    Or what a layer's own initializer draws: then the service has still to resolve the `parameters`.
+    Or as a layer's own initializer does: then `parameters` is None until the service resolves them.
     """
 
     spec: Spec
@@ -49,14 +49,14 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Leave the tensor as it is: a rule says so (`by_rule`), or its framework or its author set it."""
+    """Keep the tensor's values: because of a rule (`by_rule`), or its framework or author set them."""
 
     by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Leave the tensor as it is, because nothing says how to initialize it."""
+    """Keep the tensor's values, because how to initialize it is unknown."""
 
 
 Action = Draw | PublishedDraw | Constant | Leave | Unknown
@@ -77,7 +77,7 @@ class Block:
     certainty: Certainty = "certain"
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether the layout names every axis of a shape: a flattened kernel has fewer."""
+        """Return whether the layout has a letter for each axis of a shape; not if the kernel is flattened."""
         return not isinstance(self.action, Draw) or len(self.action.layer["layout"]) == len(shape)
 
     def extend(self, names: Iterable[str]) -> list[str]:
@@ -93,12 +93,12 @@ TIED = (
 
 
 def draw_head(rows: int, width: int) -> Draw:
-    """Return the draw of a table that is also a head: by the fans of the head."""
+    """Return the draw of an embedding's table that is also a head, with the fans of the head."""
     return Draw({"layout": "IO", "fan_in": width, "fan_out": rows, "scheme": "lecun", "activation": None})
 
 
 def find_layout(blocks: Iterable[Block]) -> str:
-    """Return the axes of a tensor, the same for all its blocks that are drawn; "" if none is.
+    """Return the layout of a tensor's drawn blocks, the same for all; "" if none is drawn.
 
     >>> find_layout([Block(Leave()), Block(Draw({"layout": "OI"}))]), find_layout([Block(Leave())])
     ('OI', '')

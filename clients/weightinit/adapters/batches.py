@@ -1,4 +1,4 @@
-"""Batches: what a model is called with."""
+"""Batches: the arguments of a model's call."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,9 +9,9 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def read_batch(batch: Batch) -> Arguments:
-    """Read the arguments that a batch stands for: positional ones, and those by keyword.
+    """Return the positional and the keyword arguments of a batch.
 
-    A tuple is several arguments, a mapping those by keyword; anything else is the one argument.
+    A tuple has positional arguments, a mapping keyword arguments; anything else is the only argument.
 
     >>> read_batch(([1, 2], 3)), read_batch({"x": 1})
     ((([1, 2], 3), {}), ((), {'x': 1}))
@@ -22,7 +22,7 @@ def read_batch(batch: Batch) -> Arguments:
 
 
 def map_batch(batch: Batch, convert: Callable[[Any], Any]) -> Batch:
-    """Return a batch with its arrays converted: those in tuples, lists and dictionaries too."""
+    """Return a batch with its arrays converted, including those in tuples, lists and dictionaries."""
     if type(batch) in {list, tuple}:
         return type(batch)(map_batch(one, convert) for one in batch)
     if isinstance(batch, Mapping):

@@ -1,8 +1,8 @@
-"""Checks: what signals and gradients a model's weights let through, layer by layer, and what is odd in them.
+"""Checks: measure a model's signals and gradients layer by layer, and flag problems.
 
 In a network of independent weights each layer multiplies the variance of the signal on its way forward, and
 that of the gradient on its way back, by a factor (Glorot & Bengio 2010, equations 5 and 6; He et al. 2015,
-equations 9 and 13). A factor other than one, again and again, makes them vanish or explode.
+equations 9 and 13). A repeated factor other than one makes them vanish or explode.
 """
 
 import math
@@ -19,11 +19,11 @@ from weightinit.adapters.signal_report import Flag, SignalReport, SignalRow
 # scheme (Hanin & Nica 2018, Products of Many Large Random Matrices): a factor of 100 is three such deviations
 # where the depth is half the width.
 FACTOR = 100
-# Under symmetric weights half of the outputs of a ReLU are zero, and these for every sample at worst.
+# With symmetric weights half of the outputs of a ReLU are zero, at worst the same for every sample.
 DEAD = 0.9
-# At 0.99 the derivative of tanh is a fiftieth of its greatest.
+# At 0.99 the derivative of tanh is a fiftieth of its maximum.
 NEAR, SATURATED = 0.99, 0.5
-# The bounds that activations come near to, by the service's name of each.
+# The bounds of saturating activations, by the service's name.
 BOUNDS = {
     "hard_sigmoid": (0.0, 1.0),
     "hard_tanh": (-1.0, 1.0),
@@ -31,8 +31,7 @@ BOUNDS = {
     "softsign": (-1.0, 1.0),
     "tanh": (-1.0, 1.0),
 }
-# A layer has a kernel. A norm has no row: the signal starts again after it. Nor have the model's
-# inputs and outputs.
+# A layer has a kernel. Norms have no row, since the signal restarts after them; nor do inputs and outputs.
 Role = Literal["input", "layer", "lookup", "activation", "norm", "output"]
 ROWS = ("layer", "lookup", "activation")
 
@@ -48,7 +47,7 @@ class Moments:
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> Self:
-        """Measure numbers, in float64. There may be infinite ones."""
+        """Measure values in float64; they may be infinite."""
         with np.errstate(all="ignore"):
             real = widen(values)
             square = float(np.mean(np.square(real))) if real.size else 0.0
@@ -57,17 +56,17 @@ class Moments:
 
     @property
     def finite(self) -> bool:
-        """Return whether all numbers are finite."""
+        """Whether all values are finite."""
         return math.isfinite(self.total)
 
 
 @dataclass(eq=False, slots=True)
 class Signal:
-    """What was measured of one call of a layer, an activation or a norm.
+    """The measurements of one call of a layer, an activation or a norm.
 
-    `received` is the mean square of what a layer received, `sources` the layers that it came from. `dead` is
-    the share of outputs that are zero for every sample, `saturated` the share near the bounds. `gradient`
-    comes later.
+    `received` is the mean square of a layer's inputs, `sources` are the layers that produced them. `dead`
+    is the fraction of outputs that are zero for every sample, `saturated` that near the bounds. `gradient`
+    is set later.
     """
 
     name: str
@@ -85,7 +84,7 @@ class Signal:
     def of(
         cls, name: str, kind: str, role: Role, values: NDArray[Any], received: NDArray[Any] | None = None
     ) -> Self:
-        """Measure the outputs of a call, the first axis of which counts samples."""
+        """Measure the outputs of a call; their first axis is samples."""
         asked = None if received is None else Moments.of(received).square
         signal = cls(name, kind, role, values.shape, Moments.of(values), asked)
         if role == "activation" and values.size:
@@ -99,11 +98,11 @@ class Signal:
 
 @dataclass(slots=True)
 class Level:
-    """How far a layer's signal and gradient are from where they began: 1 is as there.
+    """A layer's signal and gradient, relative to where they start: 1 is unchanged.
 
-    `begun` is the mean square where the signal began. `least` and `most` are the levels of the gradient,
-    before and after a norm that follows, which divides by the scale of what it receives; `normed` is the
-    level of what that norm puts out.
+    `begun` is the mean square where the signal starts. `least` and `most` bound the gradient's level
+    before and after a following norm, which divides by the scale of its input; `normed` is the level of
+    the norm's output.
     """
 
     begun: float | None
@@ -114,7 +113,7 @@ class Level:
 
 
 def build_report(signals: Iterable[Signal]) -> SignalReport:
-    """Compare the signals of calls, in order, with what the model began with."""
+    """Return the report of the signals of calls, given in order."""
     measured = list(signals)
     levels = find_levels(measured)
     vanishing = find_lost(levels, lambda level: level.most, is_small)
@@ -145,10 +144,10 @@ def build_report(signals: Iterable[Signal]) -> SignalReport:
 
 
 def find_levels(signals: Sequence[Signal]) -> dict[Signal, Level]:
-    """Find the levels of layers and lookups.
+    """Return the levels of layers and lookups.
 
-    A signal starts at the last norm, otherwise at the first layer, a gradient at the last layers. Only
-    outputs of as many axes are compared: pooling and flattening change the scale by themselves.
+    A signal starts at the last norm or else at the first layer, a gradient at the last layers. Only
+    outputs of the same rank are compared, since pooling and flattening change the scale.
     """
     ends = find_ends(signals)
     begun: dict[int, float] = {}
@@ -177,7 +176,7 @@ def find_levels(signals: Sequence[Signal]) -> dict[Signal, Level]:
 
 
 def find_ends(signals: Sequence[Signal]) -> dict[int, float]:
-    """Find where gradients begin, by number of axes: the greatest of those that none of as many follows."""
+    """Return the largest total gradient by rank, of layers with no consumer or one of another rank."""
     ends: dict[int, float] = {}
     for signal in signals:
         rank = len(signal.shape)
@@ -193,10 +192,10 @@ def find_lost(
     choose: Callable[[Level], float | None],
     is_odd: Callable[[float | None], bool],
 ) -> set[Signal]:
-    """Find the layers whose signal or gradient is odd, and does not recover.
+    """Return the layers whose signal or gradient is out of range and does not recover.
 
-    A branch may be as small as it likes where others are added to it: what comes after it receives enough,
-    and gradients come back to what is before it on another way.
+    A branch may be small if others are added to it: its consumers receive enough, and gradients reach its
+    predecessors on another path.
     """
     found: set[Signal] = set()
     excused: set[Signal] = set()
@@ -228,7 +227,7 @@ def is_large(level: float | None) -> bool:
 
 
 def find_flags(signal: Signal) -> Iterator[Flag]:
-    """Find what is odd in a signal by itself."""
+    """Yield the flags of a signal that do not depend on others."""
     if signal.dead > DEAD:
         yield "dead"
     if signal.saturated > SATURATED:
@@ -242,7 +241,7 @@ def find_flags(signal: Signal) -> Iterator[Flag]:
 
 
 def divide(value: float, by: float | None) -> float | None:
-    """Divide; None if there is nothing to divide by."""
+    """Divide; None if the divisor is None or zero."""
     return value / by if by else None
 
 
@@ -254,13 +253,13 @@ def widen(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def make_projections(shapes: Iterable[Sequence[int]]) -> list[NDArray[np.float64]]:
-    """Draw the weights of a random projection of outputs: N(0, 1), the same ones at each check."""
+    """Draw the weights of a random projection of outputs: N(0, 1), the same in each check."""
     generator = np.random.default_rng(0)
     return [generator.standard_normal(tuple(shape)) for shape in shapes]
 
 
 def number_calls(signals: Iterable[Signal]) -> None:
-    """Number the calls of what is called more than once: `cell`, `cell (2)`."""
+    """Number the calls of layers that are called more than once: `cell`, `cell (2)`."""
     counts: dict[str, int] = {}
     for signal in signals:
         if signal.role not in ROWS:

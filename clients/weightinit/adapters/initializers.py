@@ -16,7 +16,7 @@ LECUN = "LeCun et al. 1998, section 4.6"
 
 
 class NamedInitializer(NamedTuple):
-    """A name that stands for a scheme and a distribution, and the variance that it gives."""
+    """A name for a scheme and a distribution, with their variance."""
 
     name: str
     scheme: str
@@ -34,14 +34,14 @@ class NamedInitializer(NamedTuple):
         return f"{DISTRIBUTIONS[self.distribution]}, of σ² = {self.variance} ({self.source})."
 
 
-# The distributions of the service, in words.
+# Descriptions of the service's distributions.
 DISTRIBUTIONS = {
     "uniform": "Uniform",
     "normal": "Normal, not truncated",
     "truncated_normal": "Normal, truncated at ±2 standard deviations and rescaled",
 }
 
-# Keras' word → the service's.
+# Keras' name → the service's.
 SYNONYMS = {"untruncated_normal": "normal"}
 
 NAMED: dict[str, NamedInitializer] = {
@@ -72,7 +72,7 @@ NAMED: dict[str, NamedInitializer] = {
 
 
 def read_distribution(word: str) -> str:
-    """Read a distribution of variance scaling, in the service's word or in Keras'. Raises SpecRejected.
+    """Return the service's name of a distribution, given as that or as Keras'. Raises SpecRejected.
 
     >>> read_distribution("untruncated_normal"), read_distribution("truncated_normal")
     ('normal', 'truncated_normal')

@@ -1,4 +1,4 @@
-"""The fitter: which published tensors fill which of a framework's, and all that does not fit at once."""
+"""Matching: find the published tensors for a framework's tensors, and report all mismatches at once."""
 
 import itertools
 import math
@@ -17,7 +17,7 @@ FIELD = "DHW"
 
 
 def measure_axes(letters: str, shape: Sequence[int]) -> tuple[int, ...]:
-    """Measure what positions follow from: all outputs, all inputs, and the lengths of the field.
+    """Return the lengths that determine positions: outputs, inputs, and axes of the receptive field.
 
     >>> measure_axes("OIHW", (8, 1, 3, 5)), measure_axes("HWGO", (3, 5, 4, 2))
     ((8, 1, 3, 5), (8, 1, 3, 5))
@@ -33,7 +33,7 @@ def measure_axes(letters: str, shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def find_axis(letters: str, letter: str) -> int | None:
-    """Find the axis that is of a letter's kind; None if there is none, or more than one.
+    """Return the axis of a letter's kind; None if there is none, or more than one.
 
     >>> find_axis("HWIO", "O"), find_axis("IOO", "O"), find_axis("HWGO", "I")
     (3, None, None)
@@ -43,19 +43,19 @@ def find_axis(letters: str, letter: str) -> int | None:
 
 
 def permute_spec(spec: Spec, parameters: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
-    """Permute a spec to other axes. Its fans are fixed, so that the variance stays exactly the same."""
+    """Return a spec with permuted axes. Its fans are set, so that the variance stays exactly the same."""
     turned = replace(spec, shape=shape, layout=letters, groups=1)
     if parameters.scheme == "explicit":
-        return turned  # whatever the fans
+        return turned  # independent of the fans
     return replace(turned, fan_in=parameters.fan_in, fan_out=parameters.fan_out)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A tensor that a framework's model has a place for, by its own names, of which the first found counts.
+    """A tensor of a framework's model, with its names there; the first published one is used.
 
-    `letters` are its axes, "" if they are unknown. `gates` are packed along `axis`, each with
-    its own name, and of equal lengths unless `lengths` gives them. An optional one need not be published.
+    `letters` are its axes, "" if they are unknown. `gates` are packed along `axis`, each with its own
+    name, and of equal lengths unless `lengths` gives them. An `optional` one need not be published.
     """
 
     names: tuple[str, ...]
@@ -71,7 +71,7 @@ class Target:
 
 
 def stack(found: Sequence[Source], target: Target) -> list[Segment]:
-    """Fit published tensors side by side along the axis that gates are packed along. Raises ModelRejected."""
+    """Match published tensors to a target that packs them along its axis. Raises ModelRejected."""
     if len(found) == 1:
         return match_tensor(found[0], target)
     lengths = target.lengths or (target.shape[target.axis] // len(found),) * len(found)
@@ -84,12 +84,12 @@ def stack(found: Sequence[Source], target: Target) -> list[Segment]:
 
 
 def narrow(target: Target, length: int) -> Target:
-    """Return the target that a gate of a length is by itself."""
+    """Return the target for a single gate of a length."""
     return replace(target, shape=_resize(target.shape, target.axis, length), gates=(), lengths=())
 
 
 def match_tensor(found: Source, target: Target) -> list[Segment]:
-    """Fit one published tensor, permuted if its axes have another order. Raises ModelRejected."""
+    """Match one published tensor, permuted if its axes have another order. Raises ModelRejected."""
     drawn = [segment.spec for segment in found.segments if segment.spec]
     layouts = {write_out(spec.layout, len(spec.shape)) for spec in drawn}
     values = {segment.value for segment in found.segments}
@@ -103,7 +103,7 @@ def match_tensor(found: Source, target: Target) -> list[Segment]:
 
 
 def has_elements_of(shape: Sequence[int], other: Sequence[int]) -> bool:
-    """Return whether a shape has as many elements as another; without any, the axes have to be equal.
+    """Return whether two shapes have equally many elements; empty ones must have equal axes.
 
     >>> has_elements_of((1,), ()), has_elements_of((3, 4), (4, 3)), has_elements_of((0, 3), (0, 4))
     (True, True, False)
@@ -114,7 +114,7 @@ def has_elements_of(shape: Sequence[int], other: Sequence[int]) -> bool:
 
 
 def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Segment]:
-    """Permute the segments of a tensor. Raises ModelRejected if its axes or its cuts differ."""
+    """Permute the segments of a tensor. Raises ModelRejected if its axes or parts do not allow it."""
     letters, known = min(layouts), describe_found(found, target, layouts)
     if len(layouts) > 1 or measure_axes(letters, found.shape) != measure_axes(target.letters, target.shape):
         raise ModelRejected(known)
@@ -132,14 +132,14 @@ def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Seg
 
 
 def describe_found(found: Source, target: Target, layouts: set[str]) -> str:
-    """Describe how a published tensor does not fit its target."""
+    """Describe a published tensor that does not fit its target."""
     name = "" if found.name in target.names else found.name
     letters = "" if layouts == {target.letters} else " and ".join(sorted(layouts))
     return " ".join(filter(None, ["is published as", name, str(list(found.shape)), letters]))
 
 
 def permute_segment(segment: Segment, target: Target, shape: tuple[int, ...], axis: int) -> Segment:
-    """Permute a segment, whose rows are then along that axis."""
+    """Permute a segment; its rows are then along `axis`."""
     if segment.spec is None or segment.parameters is None:
         return replace(segment, axis=axis)
     return replace(
@@ -148,7 +148,7 @@ def permute_segment(segment: Segment, target: Target, shape: tuple[int, ...], ax
 
 
 def move(segment: Segment, axis: int, start: int, length: int) -> Segment:
-    """Move a piece of a gate to the gate's rows. Raises ModelRejected if it is cut along another axis."""
+    """Shift a gate's segment to the gate's rows. Raises ModelRejected if it is split along another axis."""
     if segment.rows is None and not segment.first:
         return replace(segment, axis=axis, rows=slice(start, start + length))
     if segment.axis != axis:
@@ -167,16 +167,16 @@ def _resize(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
 
 Rename = Callable[[str], str]
 
-ADVICE = "Map names with rename=, or skip what only one of the two has with strict=False"
+ADVICE = "Map names with rename=, or skip tensors that only one of the two has with strict=False"
 
 
 def match_model(
     published: PublishedModel, targets: Mapping[str, Target], rename: Rename, *, strict: bool
 ) -> dict[str, list[Segment]]:
-    """Fit a published model to the targets: the segments of each, [] for one that keeps its values.
+    """Match a published model to targets: return the segments of each, [] for one that keeps its values.
 
-    `rename` maps the model's names to the published ones. Raises ModelRejected, which lists every tensor that
-    does not fit; and unless not strict, all those that only one of the two has.
+    `rename` maps the model's names to the published ones. Raises ModelRejected, which lists every tensor
+    that does not fit and, if strict, every tensor that only one of the two has.
     """
     matcher = Matcher(published, rename)
     found = {key: matcher.fit(one) for key, one in targets.items()}
@@ -189,7 +189,7 @@ def match_model(
 
 
 class Matcher:
-    """Finds what is published for each tensor, and notes in `unfit` what does not fit."""
+    """Finds the published tensors for each target; `mismatches` has the errors."""
 
     def __init__(self, published: PublishedModel, rename: Rename) -> None:
         self.mismatches: list[str] = []
@@ -200,7 +200,7 @@ class Matcher:
         self._whole = {tensor.name for tensor in published.tensors}
 
     def fit(self, target: Target) -> list[Segment]:
-        """Fit one tensor; [] if it is missing, or does not fit."""
+        """Return the segments for a target; [] if it is missing or does not fit."""
         found = self._find_gates(target) or self._find(target.names)
         if not found and not target.optional:
             self._missing.append(f"{target} is not published")
@@ -212,9 +212,10 @@ class Matcher:
             return []
 
     def find_unmatched(self) -> list[str]:
-        """Find the tensors that only one of the two has: those that are wanted, then those published.
+        """List the tensors that only one of the two has: first the model's, then the published ones.
 
-        What is published and no weight may be missing: a counter of batches, which other frameworks lack.
+        Published tensors that are not weights are ignored, such as batch counters, which other frameworks
+        lack.
         """
         unmatched = (one for one in self._published.tensors if one.is_weight and not self._is_used(one))
         return [
@@ -231,7 +232,7 @@ class Matcher:
         return [one for one in found if one][:1]
 
     def _find_gates(self, target: Target) -> list[Source]:
-        """Find all gates by their names, whatever order they are packed in; [] if one is not there."""
+        """Return all gates by their names, in any order of packing; [] if one is missing."""
         if not target.gates:
             return []
         gates = [self._find(f"{name}.{gate}" for name in target.names) for gate in target.gates]
@@ -242,10 +243,10 @@ class Matcher:
 
 
 def find_letters(rules: Patterns[Rule], names: Sequence[str], known: str, rank: int) -> str | None:
-    """Return the axes of a tensor, "" where nothing names them; None if a rule keeps the tensor.
+    """Return the layout of a tensor, "" if it is unknown; None if a rule keeps the tensor.
 
-    `known` are the axes that its layer has. Raises ModelRejected for a rule that gives more than a layout:
-    the published model says how its tensors are initialized.
+    `known` is its layer's layout. Raises ModelRejected for a rule with more than a layout, since the
+    published model determines the rest.
 
     >>> find_letters(Patterns("rules", {"query/*": {"layout": "IOO"}}), ["query/kernel"], "", 3)
     'IOO'

@@ -1,4 +1,4 @@
-"""Messages: how tensors are listed, and the warnings of those that a plan leaves."""
+"""Messages: format lists of tensors, and warn of tensors that a plan leaves as they are."""
 
 import sys
 import warnings
@@ -11,7 +11,7 @@ PACKAGE = __name__.partition(".")[0]
 
 
 def shorten(names: Iterable[str]) -> str:
-    """List names, the first few of them.
+    """Join names, with the number of those after the first few.
 
     >>> shorten("abcdefghij")
     'a, b, c, d, e, f, g, h and 2 more'
@@ -22,7 +22,7 @@ def shorten(names: Iterable[str]) -> str:
 
 
 def warn_caller(warning: Warning) -> None:
-    """Warn at the line that called this package, through however many of its own functions."""
+    """Issue a warning for the line that called this package."""
     frame, level = sys._getframe(), 1  # noqa: SLF001 - warnings count frames in the same way
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE:
         frame, level = frame.f_back, level + 1
@@ -30,7 +30,7 @@ def warn_caller(warning: Warning) -> None:
 
 
 def warn_of_copies(copies: Mapping[str, str]) -> None:
-    """Warn of copies that are kept, while what they are copies of is initialized, by both names."""
+    """Warn of kept copies of initialized tensors, given the original's name by the copy's."""
     message = (
         f"{shorten(copies)}: kept, but copies of {shorten(copies.values())}, which are "
         "initialized, so the two differ: copy them again, or keep both with rules={name: None}."

@@ -33,10 +33,10 @@ FIELD = "DHW"
 
 @dataclass(frozen=True, slots=True)
 class PlannedTensor:
-    """A tensor of a plan: one of the model's (`target`, the framework's own), or a block of one.
+    """A tensor of a plan: a tensor of the model (`target`, the framework's own), or a block of one.
 
-    `shape` is that of the block. `aliases` are the other names of a tied tensor. `drawn_as` is the name that
-    its draws depend on, where it is drawn as another tensor is.
+    `shape` is that of the block. `aliases` are the other names of a tied tensor. `drawn_as` is the name
+    that its draws depend on, if it is not its own.
     """
 
     name: str
@@ -55,7 +55,7 @@ class PlannedTensor:
     def of(
         cls, names: Iterable[str], shape: tuple[int, ...], dtype: str, block: Block, target: object
     ) -> Self:
-        """Make the planned tensor of a block, given the names and the shape of the whole tensor."""
+        """Return the planned tensor of a block, given the names and the shape of the whole tensor."""
         name, *aliases = block.extend(names)
         axis = 0
         if block.rows is not None:
@@ -77,7 +77,7 @@ class PlannedTensor:
     def make_spec(self, seed: int | str, rename: Rename = str) -> Spec | None:
         """Return the spec of a tensor that is drawn; None for others. Raises TensorRejected, SpecRejected.
 
-        What a published model draws has a seed and a name already.
+        The spec of a published model has its own seed and name.
         """
         if not isinstance(self.action, Draw | PublishedDraw):
             self._check_constant()
@@ -120,9 +120,9 @@ class ResolvedTensor:
 def resolve_plan(
     plan: Sequence[PlannedTensor], seed: int | str, rename: Rename, client: Client
 ) -> list[ResolvedTensor]:
-    """Resolve the parameters of what is drawn: one request for all that is alike.
+    """Resolve the parameters of drawn tensors, with one request for equal specs.
 
-    Raises TensorRejected, SpecRejected and the client's errors, each with a note of the tensor.
+    Raises TensorRejected, SpecRejected and the client's errors, with a note that names the tensor.
     """
     specs = [tensor.make_spec(seed, rename) for tensor in plan]
     resolver = Resolver(client.parameters)
@@ -165,7 +165,7 @@ def read_seed(seed: object) -> int:
     number: object = seed
     if isinstance(seed, str) and seed.isdecimal() and len(seed) <= 20:
         number = int(seed)
-    elif isinstance(seed, SupportsIndex) and not isinstance(seed, bool):  # NumPy's integers are none of int
+    elif isinstance(seed, SupportsIndex) and not isinstance(seed, bool):  # NumPy's integers are not ints
         number = operator.index(seed)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_SEED:
         rule = f"must be an integer from 0 to {MAX_SEED}, or a published model's name or id"

@@ -1,4 +1,4 @@
-"""The planner: what each tensor of a model is initialized to, by rules, layers and graphs."""
+"""The planner: determine how each tensor of a model is initialized, from rules, layers and graphs."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,9 +29,9 @@ FIELD = "DHW"
 
 
 class Planner:
-    """Plans the tensors of one model under rules, and notes in `unknown` which activations were not seen.
+    """Plans the tensors of one model; `unknown` has the reason for each whose activation is unknown.
 
-    `axis` is the one along which the kernels of a framework pack others: 0 where outputs come first.
+    `axis` is the axis along which the framework's kernels pack others: 0 if outputs come first.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class Planner:
         """Return the blocks of a tensor under the rules. Raises ModelRejected.
 
         Args:
-            names: the tensor's; a rule may match any of them.
-            modules: those that have the tensor, which a rule that gives an activation alone may match.
-            shape: the tensor's.
-            blocks: those that its layer is known to have; [] if nothing is known.
-            infer: finds the activation that follows.
-            kept: what the whole tensor is, rather than its blocks, where no rule says how to draw it.
-            axis: the one along which it packs others. Default: that of the framework.
+            names: the tensor's names; a rule may match any of them.
+            modules: names of the modules that have the tensor, for rules that set only an activation.
+            shape: the tensor's shape.
+            blocks: the blocks of the tensor according to its layer; [] if they are unknown.
+            infer: returns the activation that follows.
+            kept: the block that replaces all blocks that no rule draws.
+            axis: the axis along which the tensor packs others. Default: that of the framework.
         """
         is_drawn = not blocks or any(isinstance(block.action, Draw) for block in blocks)
         rule = self._rules.find(names, modules, is_drawn=is_drawn)
@@ -79,8 +79,8 @@ class Planner:
     def finish(self, names: Sequence[str], *, strict: bool | None) -> None:
         """Check the whole plan, given the names of its tensors.
 
-        Raises ModelRejected, unless strict is False, where a pattern matched nothing, with the nearest names.
-        Activations that were not seen are warned of; if strict is True, they are refused.
+        Raises ModelRejected, with the nearest names, if a pattern matched nothing, unless strict is False.
+        Unknown activations cause a warning, or ModelRejected if strict is True.
         """
         if strict is not False:
             self._activations.check_matched(names)
@@ -133,7 +133,7 @@ class Planner:
             action: Action = Draw({**layer, "activation": found[1]})
             block = replace(block, action=action, reason=f"{found[0]} sets {found[1]}.")
         own = self._rules.find(own_names, is_drawn=is_drawn) if block.suffix else None
-        # A rule for a whole embedding leaves the row of its padding alone.
+        # A rule for a whole embedding does not apply to its padding row.
         inherited = rule if block.rows is None or is_drawn else None
         if chosen := own or inherited:
             with explain(chosen[0], names[0], shape):
@@ -152,9 +152,9 @@ class Planner:
         infer: Callable[[], Inference],
         axis: int,
     ) -> list[Block]:
-        """Take the activation of the model's graph, where one is wanted and not known yet.
+        """Set the activation from the model's graph, if it is needed and not known yet.
 
-        A kernel in which the graph shows others packed becomes a block for each of them.
+        A kernel that packs others, according to the graph, becomes a block for each of them.
         """
         if not isinstance(block.action, Draw) or not block.action.wants_activation:
             return [block]
@@ -191,7 +191,7 @@ class Planner:
 
 
 def divide_groups(draw: Draw, length: int, shape: Sequence[int], axis: int) -> Draw:
-    """Divide the groups of a convolution among its parts: give the draw of the part of that length its own.
+    """Return the draw of a part of a grouped convolution, with the part's share of the groups.
 
     >>> divide_groups(Draw({"layout": "OIW", "groups": 6}), 4, (12, 1, 3), 0).layer
     {'layout': 'OIW', 'groups': 2}
@@ -207,7 +207,7 @@ def divide_groups(draw: Draw, length: int, shape: Sequence[int], axis: int) -> D
 
 
 def measure_field(layout: str, shape: Sequence[int]) -> int:
-    """Measure the field of a convolution: how many places a unit sums an input at.
+    """Return the size of a convolution's receptive field, 1 without spatial axes.
 
     >>> measure_field("OIHW", (8, 4, 3, 5)), measure_field("OI", (8, 4))
     (15, 1)
@@ -217,7 +217,7 @@ def measure_field(layout: str, shape: Sequence[int]) -> int:
 
 @contextmanager
 def explain(citation: str, name: str, shape: Sequence[int]) -> Iterator[None]:
-    """Name in an error the rule and the tensor that it is about."""
+    """Add the rule and the tensor to ModelRejected errors that a block raises."""
     try:
         yield
     except ModelRejected as error:

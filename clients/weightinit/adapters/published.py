@@ -27,9 +27,9 @@ AxisSlices = tuple[slice, ...]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Rows of a tensor along an axis, all of it where `rows` is None: drawn, or of one value everywhere.
+    """Rows of a tensor along an axis, all if `rows` is None: drawn, or of one constant value.
 
-    What is drawn are rows of a spec's tensor, from `first` on; `name` is what the published model calls it.
+    Drawn rows are those of the spec's tensor from `first` on; `name` is its name in the published model.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Segment:
     first: int = 0
 
     def intersect(self, slices: AxisSlices) -> AxisSlices | None:
-        """Return the part of some slices that is in these rows; None if there is none."""
+        """Return the part of the slices within these rows; None if there is none."""
         if self.rows is None:
             return slices
         axis_slice = slices[self.axis]
@@ -49,7 +49,7 @@ class Segment:
         return _set_axis(slices, self.axis, slice(start, stop)) if start < stop else None
 
     def read(self, slices: AxisSlices, dtype: str, client: Client) -> "Array":
-        """Read slices of the tensor, all of them in these rows."""
+        """Read slices of the tensor, which must be within these rows."""
         if self.spec is None:
             shape = [axis_slice.stop - axis_slice.start for axis_slice in slices]
             return np.full(shape, self.value, find_numpy_dtype(TENSOR_DTYPES[dtype]))
@@ -60,7 +60,7 @@ class Segment:
 
 
 def read_slices(segments: Sequence[Segment], slices: AxisSlices, dtype: str, client: Client) -> "Array":
-    """Read slices of the tensor that segments make up, requesting no more than is needed of each."""
+    """Read slices of a tensor made of segments, requesting only the needed rows of each."""
     shared = [(segment, segment.intersect(slices)) for segment in segments]
     shares = [(segment, share) for segment, share in shared if share is not None]  # of a scalar it is ()
     if len(shares) == 1:
@@ -78,7 +78,7 @@ def read_slices(segments: Sequence[Segment], slices: AxisSlices, dtype: str, cli
 
 
 def name_segments(segments: Sequence[Segment]) -> list[str]:
-    """Name the pieces of one tensor, to be written behind its name: by the ends of their names, or by rows.
+    """Return a suffix for each segment of a tensor: the last part of its name if unique, else its rows.
 
     >>> name_segments([Segment("lstm.i", rows=slice(0, 4)), Segment("lstm.f", rows=slice(4, 8))])
     ['.i', '.f']
@@ -90,7 +90,7 @@ def name_segments(segments: Sequence[Segment]) -> list[str]:
 
 
 def span(shape: Sequence[int]) -> AxisSlices:
-    """Return the slices that are all of a shape.
+    """Return the slices that cover a whole shape.
 
     >>> span((2, 3))
     (slice(0, 2, None), slice(0, 3, None))
@@ -110,13 +110,13 @@ def _set_axis(slices: AxisSlices, axis: int, axis_slice: slice) -> AxisSlices:
 # The version of the stream that this client requests.
 STREAM = 1
 
-# What two answers on a model have to agree on: the shape of a tensor, and of each part, drawn or not.
+# What a model and its parameters must agree on: the shape of a tensor, and of each part, drawn or not.
 Outline = tuple[tuple[int, ...], tuple[tuple[tuple[int, ...], bool], ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A published tensor, or a part of one, in its own order of axes: `segments` make it up."""
+    """A published tensor, or a part of one, made of `segments`, in the published order of axes."""
 
     name: str
     shape: tuple[int, ...]
@@ -125,7 +125,7 @@ class Source:
 
     @property
     def is_weight(self) -> bool:
-        """Whether it has elements that are no integers, such as those that only one framework counts by."""
+        """Whether it has elements, and no integers, which are counters of a single framework."""
         return 0 not in self.shape and self.dtype not in INTEGERS
 
 
@@ -142,7 +142,7 @@ class PublishedModel:
     def of(
         cls, reference: str, model_id: str, model: Model, parameters: tuple[TensorParameters, ...]
     ) -> "PublishedModel":
-        """Put together what the service says of a model.
+        """Return the published model of a model and its parameters.
 
         Raises ModelRejected for another stream, NotWeightinit if the parameters are another model's.
         """
@@ -218,7 +218,7 @@ def _assemble(tensor: TensorSpec, parameters: TensorParameters) -> Source:
 
 
 def _separate(tensor: Source) -> list[tuple[Segment, tuple[int, ...]]]:
-    """Separate the parts that are drawn under their own names, each with its shape."""
+    """Return the parts that are drawn under their own names, each with its shape."""
     parts = []
     for segment in tensor.segments:
         if segment.spec and segment.name != tensor.name:

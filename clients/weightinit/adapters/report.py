@@ -26,8 +26,8 @@ class Row:
 
     `name` is the tensor's name in the model, and what its draws depend on, unless `rename` changes that;
     `aliases` are the other names of a tied tensor. `reason` explains the activation or the value, `rationale`
-    is the service's reason for the scheme. `variance` is σ², `limit` is √(3 σ²). `certainty` tells how sure
-    it is that this suits what follows the tensor.
+    is the service's reason for the scheme. `variance` is σ², `limit` is √(3 σ²). `certainty` is that of
+    the activation or value.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Row:
 
     @classmethod
     def of(cls, tensor: ResolvedTensor) -> Self:
-        """Make the row of a tensor, with the parameters that the service resolved where it is drawn."""
+        """Return the row of a tensor, with the parameters that the service resolved if it is drawn."""
         planned, parameters = tensor.planned, tensor.parameters
         whole = (planned.name, planned.aliases, planned.shape, planned.dtype)
         if parameters is None:
@@ -95,7 +95,7 @@ class Row:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the elements; 0 for a dtype that weights are not served in."""
+        """The bytes of the elements; 0 for a dtype that is not supported."""
         return self.elements * TENSOR_DTYPES[self.dtype].itemsize if self.dtype in TENSOR_DTYPES else 0
 
 
@@ -133,7 +133,7 @@ class Report:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The names of the tensors of which nothing is known, or not which activation follows."""
+        """The names of the tensors whose initialization or activation is unknown."""
         return tuple(row.name for row in self.rows if row.certainty == "unknown")
 
     @property
@@ -157,7 +157,7 @@ class Report:
         return f"{len(self)} tensors, {self.elements:,} elements, {self.nbytes:,} bytes: {schemes or 'none'}"
 
     def to_dict(self) -> dict[str, object]:
-        """Return the report as it is in JSON."""
+        """Return the report as a dictionary for JSON."""
         origin = {"seed": self.seed, "reference": self.reference, "model": self.model}
         totals = {"elements": self.elements, "bytes": self.nbytes, "schemes": self.schemes}
         return {**origin, "totals": totals, "tensors": [asdict(row) for row in self.rows]}
@@ -181,14 +181,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a model is initialized from: a seed, and perhaps the reference and id of a published model."""
+    """The origin of a model's weights: a seed, and optionally the reference and id of a published model."""
 
     seed: int
     reference: str | None = None
     model: str | None = None
 
     def make_report(self, tensors: Iterable[ResolvedTensor]) -> Report:
-        """Make the report of a plan."""
+        """Return the report of a plan."""
         return Report(self.seed, tuple(map(Row.of, tensors)), self.reference, self.model)
 
 
@@ -208,7 +208,7 @@ def format_row(row: Row) -> tuple[str, ...]:
 
 
 def find_row(rows: Mapping[str, T], name: str, kind: str) -> T:
-    """Find a row by its name; `kind` is the word for what has it. Raises KeyError with the nearest names."""
+    """Return a row by name. Raises KeyError with the nearest names; `kind` is the noun in its message."""
     if name not in rows:
         near = get_close_matches(name, rows, n=3, cutoff=0.5)
         advice = f"; did you mean {' or '.join(near)}?" if near else ""

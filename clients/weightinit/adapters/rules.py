@@ -1,4 +1,4 @@
-"""Rules: how a user sets, by pattern of a tensor's name, how it is initialized.
+"""Rules: set how tensors are initialized, by patterns of their names.
 
 ```
 WeightinitError
@@ -19,12 +19,12 @@ from weightinit.spec.layer import LayerFields, gives_spread
 
 T = TypeVar("T")
 
-# The fields that say nothing of the variance but what follows from the shape and from what comes next.
+# The fields that affect the variance only through the fans and the activation.
 AXES = frozenset(["layout", "groups", "activation"])
 ACTIVATION = frozenset(["activation"])
 
 
-class ModelRejected(WeightinitError, ValueError):  # noqa: N818 - it says what went wrong, as all do here
+class ModelRejected(WeightinitError, ValueError):  # noqa: N818 - named after what went wrong, as all here
     """A model cannot be initialized: names are ambiguous, values or axes are unknown, or rules do not fit."""
 
 
@@ -45,9 +45,9 @@ class UnpublishedTensorWarning(UserWarning):
 
 
 class RuleFields(LayerFields, total=False):
-    """A rule of several fields: those of a layer, and one more.
+    """A rule with several fields: those of a layer, and `parts`.
 
-    `parts` names kernels that are packed along one axis, of equal lengths or of those that a mapping gives.
+    `parts` names kernels that are packed along one axis: of equal lengths, or a mapping to their lengths.
     """
 
     parts: Iterable[str] | Mapping[str, int]
@@ -55,7 +55,7 @@ class RuleFields(LayerFields, total=False):
 
 # The name of a scheme, one value for all elements, several fields, or None to leave the tensor as it is.
 Rule = str | float | RuleFields | None
-# A glob, in which `*` matches separators too, or a compiled regular expression; of the whole name.
+# A glob, in which `*` matches separators too, or a compiled regular expression, for the whole name.
 Pattern = str | re.Pattern[str]
 Rules = Mapping[Pattern, Rule]
 
@@ -63,10 +63,10 @@ FIELDS = (*LayerFields.__annotations__, "parts")
 
 
 def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Action:
-    """Return the action for a tensor or block of a shape under a rule; `action` is the one without it.
+    """Return the action for a tensor or block of a shape under a rule; `action` is that without the rule.
 
-    A rule that names no axes is about kernels: it leaves other tensors to their own action. Raises
-    ModelRejected where a tensor is to be drawn and nothing names its axes.
+    A rule without a layout is for kernels: other tensors keep their action. Raises ModelRejected if a
+    tensor is drawn and its layout is unknown.
 
     >>> apply_rule("he_normal", Draw({"layout": "OI"}), (4, 3))
     Draw(layer={'layout': 'OI', 'scheme': 'he_normal'})
@@ -94,7 +94,7 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
 
 
 def is_activation(value: object) -> bool:
-    """Return whether a rule gives an activation alone, and so says nothing of what else a tensor is.
+    """Return whether a rule sets only an activation.
 
     >>> is_activation({"activation": "relu"}), is_activation({"activation": "relu", "scheme": "he"})
     (True, False)
@@ -115,17 +115,17 @@ def read_fields(rule: RuleFields) -> LayerFields:
 
 
 def drop_scheme(layer: LayerFields) -> LayerFields:
-    """Return a layer without its scheme, and without the fields that were made for it."""
+    """Return a layer without its scheme, and the fields that belong to it."""
     return keep_axes(layer) if "scheme" in layer else layer
 
 
 def keep_axes(layer: LayerFields) -> LayerFields:
-    """Return the fields of a layer that say nothing of its variance by themselves."""
+    """Return the layout, groups and activation of a layer."""
     return cast("LayerFields", {key: value for key, value in layer.items() if key in AXES})
 
 
 def split_by_rule(rule: Rule, blocks: list[Block], shape: tuple[int, ...], axis: int = 0) -> list[Block]:
-    """Return the blocks that a rule's `parts` split a tensor into along an axis; its own without `parts`.
+    """Return the blocks that a rule's `parts` split a tensor into along an axis; `blocks` if it has none.
 
     Raises ModelRejected.
     """
@@ -136,13 +136,13 @@ def split_by_rule(rule: Rule, blocks: list[Block], shape: tuple[int, ...], axis:
     rows = dict(parts) if isinstance(parts, Mapping) else dict.fromkeys(names, length // max(1, len(names)))
     if not names or sum(rows.values()) != length or min(rows.values()) < 1:
         raise ModelRejected(f"must split {length} rows; received parts {parts!r}")
-    # The rest of the rule says how each is initialized, over what was known of the whole.
+    # The other fields of the rule apply to each part, over the action of the whole.
     action = blocks[0].action if blocks else Draw({})
     return split_axis(rows, dict.fromkeys(names, action), dict.fromkeys(names, ""), axis)
 
 
 class Patterns(Generic[T]):
-    """Values by pattern, given as the argument of that name."""
+    """Values by pattern; `argument` is their name in messages."""
 
     def __init__(self, argument: str, values: Mapping[Pattern, T] | None) -> None:
         self._argument = argument
@@ -152,10 +152,10 @@ class Patterns(Generic[T]):
     def find(
         self, names: Iterable[str], modules: Sequence[str] = (), *, is_drawn: bool = True
     ) -> tuple[str, T] | None:
-        """Return how to cite the first pattern that matches one of the names, and its value.
+        """Return the first pattern that matches one of the names, as cited in messages, and its value.
 
-        A value that gives an activation alone is about what is drawn, and its pattern may match the name of
-        a module (or layer) as well.
+        A value that sets only an activation applies to drawn tensors, and its pattern may match the name
+        of a module (or layer) as well.
         """
         names, modules = list(names), list(modules)
         hits = []

@@ -1,4 +1,4 @@
-"""Reports of checks: what signals and gradients come through a model, as a table, HTML, JSON and a plot."""
+"""Reports of checks: the signals and gradients of a model as a table, HTML, JSON and a plot."""
 
 import json
 import math
@@ -14,13 +14,13 @@ from weightinit.spec.layer import describe
 
 Flag = Literal["vanishes", "explodes", "dead", "saturated", "zero", "not finite", "no gradient"]
 FLAGS = {
-    "vanishes": "signal or gradient has less than 1/100 of the variance that it began with",
-    "explodes": "signal or gradient has more than 100 times what it began with",
+    "vanishes": "signal or gradient has less than 1/100 of the variance that it started with",
+    "explodes": "signal or gradient has more than 100 times the variance that it started with",
     "dead": "more than 9 of 10 outputs are zero for every sample",
     "saturated": "more than half of the outputs are within 1 % of the activation's bounds",
     "zero": "all outputs of the layer are zero",
-    "not finite": "an output or a gradient is infinite or no number",
-    "no gradient": "no gradient comes back to the layer, or only zeros",
+    "not finite": "an output or a gradient is infinite or NaN",
+    "no gradient": "the layer receives no gradient, or only zeros",
 }
 COLUMNS = ("layer", "kind", "shape", "mean", "variance", "ratio", "gradient", "flags")
 
@@ -29,9 +29,9 @@ COLUMNS = ("layer", "kind", "shape", "mean", "variance", "ratio", "gradient", "f
 class SignalRow:
     """One call of a layer or activation.
 
-    `variance` and `mean` are those of the outputs, over all samples and units; `ratio` is the variance over
-    that of the layer before, or for an activation, the activation before. `gradient` is the variance of the
-    gradient with respect to the outputs, if there is one.
+    `variance` and `mean` are those of the outputs, over all samples and units; `ratio` is the variance
+    over that of the previous layer, or for an activation, of the previous activation. `gradient` is the
+    variance of the gradient with respect to the outputs, if there is one.
     """
 
     name: str
@@ -57,7 +57,7 @@ class SignalRow:
 
 @dataclass(frozen=True, slots=True)
 class SignalReport:
-    """What signals and gradients come through a model: a row a call, in order. Print it for a table."""
+    """The signals and gradients of a model: one row per call, in order. Print it for a table."""
 
     rows: tuple[SignalRow, ...]
 
@@ -81,14 +81,14 @@ class SignalReport:
         return tuple(row for row in self.rows if row.flags)
 
     def summarize(self) -> str:
-        """Return in a line how many layers there are, and how many rows have which flag."""
+        """Return the numbers of layers, activations and flags in a line."""
         counts = {flag: sum(flag in row.flags for row in self.rows) for flag in FLAGS}
         found = ", ".join(f"{count} {flag}" for flag, count in counts.items() if count)
         others = len(self) - len(self.layers)
         return f"{len(self.layers)} layers, {others} activations: {found or 'nothing flagged'}"
 
     def to_dict(self) -> dict[str, object]:
-        """Return the report as it is in JSON; numbers that are not finite are None."""
+        """Return the report as a dictionary for JSON; numbers that are not finite are None."""
         rows = [{key: make_finite(value) for key, value in asdict(row).items()} for row in self.rows]
         return {"summary": self.summarize(), "rows": rows}
 
@@ -103,11 +103,11 @@ class SignalReport:
         return "\n".join([format_table([COLUMNS, *map(format_signal, self.rows)]), "", self.summarize()])
 
     def to_html(self) -> str:
-        """Return the report as a table of HTML, with what each flag means where the pointer rests on it."""
+        """Return the report as an HTML table, with the meaning of each flag as a tooltip."""
         return write_html(self, len(self))
 
     def _repr_html_(self) -> str:
-        """Return the table for notebooks, of the first rows where there are many."""
+        """Return the table for notebooks, with the first rows of many."""
         return write_html(self, MAX_HTML_ROWS)
 
     def plot(self) -> Any:  # noqa: ANN401 - a figure of matplotlib, which need not be installed
@@ -119,7 +119,7 @@ class SignalReport:
 
 
 def write_html(report: SignalReport, most: int) -> str:
-    """Write the first rows of a report as HTML, and how many more there are."""
+    """Return the first rows of a report as HTML, and the number of the rest."""
     head = "".join(f"<th>{column}</th>" for column in COLUMNS)
     body = "".join(map(format_html_row, report.rows[:most]))
     more = f"<p>and {len(report) - most} more</p>" if len(report) > most else ""
@@ -130,7 +130,7 @@ def write_html(report: SignalReport, most: int) -> str:
 
 
 def make_finite(value: object) -> object:
-    """Return a value, None for a number that JSON does not have."""
+    """Return a value; None for infinity and NaN, which JSON does not have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -142,7 +142,7 @@ def format_signal(row: SignalRow) -> tuple[str, ...]:
 
 
 def format_html_row(row: SignalRow) -> str:
-    """Format a row of a table of HTML; one with flags stands out."""
+    """Format a row of an HTML table; one with flags is highlighted."""
     *cells, _ = format_signal(row)
     flags = ", ".join(f'<span title="{escape(FLAGS[flag])}">{escape(flag)}</span>' for flag in row.flags)
     style = ' style="background:#fdd;color:#000"' if row.flags else ""
@@ -179,5 +179,5 @@ def draw_variances(report: SignalReport) -> Any:  # noqa: ANN401 - as above
 
 
 def take_logarithm(variance: float | None) -> float:
-    """Take the decimal logarithm of a variance; no number, which leaves a gap, where there is none."""
+    """Return the decimal logarithm of a variance; NaN, a gap in the plot, if there is none."""
     return math.log10(variance) if variance and math.isfinite(variance) else math.nan

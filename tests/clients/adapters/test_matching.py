@@ -152,7 +152,7 @@ def test_all_that_does_not_fit_is_listed(fit):
     assert str(caught.value) == (
         "vision/net/1 does not fit this model: fc [5, 4] OI is published as [6, 4]; "
         "extra [2] is not published; bias [6] is published, but not in the model. "
-        "Map names with rename=, or skip what only one of the two has with strict=False"
+        "Map names with rename=, or skip tensors that only one of the two has with strict=False"
     )
 
 
