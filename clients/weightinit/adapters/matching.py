@@ -103,7 +103,7 @@ def match_tensor(found: Source, target: Target) -> list[Segment]:
 
 
 def has_elements_of(shape: Sequence[int], other: Sequence[int]) -> bool:
-    """Return whether two shapes have equally many elements; empty ones must have equal axes.
+    """Return whether two shapes have equally many elements; empty ones also need the same axes.
 
     >>> has_elements_of((1,), ()), has_elements_of((3, 4), (4, 3)), has_elements_of((0, 3), (0, 4))
     (True, True, False)

@@ -125,7 +125,7 @@ class Source:
 
     @property
     def is_weight(self) -> bool:
-        """Whether it has elements, and no integers, which are counters of a single framework."""
+        """Whether it has elements and no integer dtype; integers are counters of a single framework."""
         return 0 not in self.shape and self.dtype not in INTEGERS
 
 

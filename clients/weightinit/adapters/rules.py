@@ -115,7 +115,7 @@ def read_fields(rule: RuleFields) -> LayerFields:
 
 
 def drop_scheme(layer: LayerFields) -> LayerFields:
-    """Return a layer without its scheme, and the fields that belong to it."""
+    """Return a layer without its scheme and the fields that modify it."""
     return keep_axes(layer) if "scheme" in layer else layer
 
 

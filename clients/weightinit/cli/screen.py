@@ -66,7 +66,7 @@ class Screen:
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal; None if there is none, and nothing has to be cut."""
+        """The columns of the terminal; None, for no limit, if there is no terminal."""
         return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
     def write(self, text: str = "", style: str = "") -> None:

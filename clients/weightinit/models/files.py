@@ -165,7 +165,7 @@ def is_document(text: str) -> bool:
     >>> is_document("vision/resnet50/v1.json")
     False
     """
-    # Path.is_file raises if the folder must not be searched.
+    # Path.is_file raises if the folder cannot be searched.
     is_there = os.path.isfile(text)  # noqa: PTH113
     return Path(text).suffix in MAX_FILE_BYTES and (is_there or not is_name(text))
 

@@ -70,7 +70,7 @@ class Publication:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, object], *, is_new: bool) -> "Publication":
-        """Return the entry of a response. Raises ValueError."""
+        """Return the publication of a response. Raises ValueError."""
         model = _read_text(answer, "id")
         if not is_model_id(model):
             raise ValueError(f"id is {describe(model)}")

@@ -123,7 +123,7 @@ class Body:
         with suppress(httpx.HTTPError):
             if next(self._chunks, b""):
                 raise WeightinitError(
-                    "this version of httpx buffers bytes of the body; install an older or newer one"
+                    "this version of httpx buffers bytes of the body; install an older version"
                 )
 
     def _truncated(self, why: str) -> Truncated:

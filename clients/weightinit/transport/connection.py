@@ -57,9 +57,8 @@ class Connection:
     ) -> T:
         """Send a query and return what `read` returns for its response.
 
-        Retryable errors, including those of `read`, lead to another attempt.
-
-        `accept` has the headers that select the representation.
+        Retryable errors, including those of `read`, lead to another attempt. `accept` has the headers that
+        select the representation.
         """
         headers = dict(accept)
         if query.body is not None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from weightinit.errors import ConfigurationError
 from weightinit.transport.transfer import Watch
 
-# Bytes and seconds of a transfer from which on a bar is shown by default.
+# By default, a bar is shown from this many bytes and seconds on.
 LONG = 64 * 2**20
 DELAY = 1.0
 
