@@ -7,10 +7,12 @@ or a variable is invalid, its help shows the factory of a default, not its value
 
 import argparse
 import os
+import resource
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pydantic import SecretStr, ValidationError
 
@@ -94,15 +96,12 @@ def serve(settings: Settings) -> int:
 
 def run_server(settings: Settings) -> int:
     """Run uvicorn with the settings."""
-    from functools import partial
-
     import uvicorn
 
     import service
-    from service.server.protocol import Protocol
-    from service.server.timeouts import RequestTimeouts
+    from service.server.protocol import make_protocol
 
-    protocol = partial(Protocol, timeouts=RequestTimeouts(settings.request_timeout))
+    raise_file_limit()
     uvicorn.run(
         "service.app:create_app",
         factory=True,
@@ -110,11 +109,13 @@ def run_server(settings: Settings) -> int:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http=protocol,  # type: ignore[arg-type]  # uvicorn calls it as it would call a class
+        http=make_protocol(settings),  # type: ignore[arg-type]  # uvicorn calls it as it would call a class
         ws="none",
         root_path=settings.root_path,
         log_level=settings.log_level,
         access_log=settings.access_log,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         server_header=False,
         headers=[("server", f"weightinit/{service.__version__}")],
         timeout_keep_alive=settings.keep_alive_timeout,
@@ -122,6 +123,13 @@ def run_server(settings: Settings) -> int:
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
     return 0
+
+
+def raise_file_limit() -> None:
+    """Raise the limit of open files to the one that the system allows: each connection is one or two."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # where the system has a lower limit than it reports, as macOS
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     finally:
         context.stop_check()
         context.workers.close()
-        context.store_workers.close()
+        context.store_readers.close()
+        context.store_writers.close()
         context.parse_workers.close()
         context.store.close()
         forget_process()

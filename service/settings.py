@@ -98,6 +98,20 @@ class Settings(BaseSettings):
         int,
         Field(description="largest number of large bodies that each process sends at once", ge=1, le=2**20),
     ] = 512
+    max_connections: Annotated[
+        int, Field(description="largest number of connections that each process keeps open", ge=1, le=2**20)
+    ] = 4096
+    max_digests: Annotated[
+        int, Field(description="largest number of digests that each process computes at once", ge=1, le=2**20)
+    ] = 64
+    peer_share: Annotated[
+        float,
+        Field(
+            description="share of max_connections, max_streams and max_digests that one address may hold",
+            gt=0,
+            le=1,
+        ),
+    ] = 0.25
     max_digest_bytes: Annotated[
         int, Field(description="largest body whose digest is computed on request", ge=0)
     ] = 2**30
@@ -107,10 +121,18 @@ class Settings(BaseSettings):
     request_timeout: Annotated[
         int, Field(description="seconds in which a request must arrive, head and body", ge=1, le=86400)
     ] = 60
+    send_timeout: Annotated[
+        int,
+        Field(description="seconds without progress after which a response is given up", ge=1, le=86400),
+    ] = 60
     shutdown_timeout: Annotated[
         int,
         Field(description="seconds in which responses must finish when the service stops", ge=0, le=86400),
     ] = 10
+    trusted_proxies: Annotated[
+        str,
+        Field(description="addresses and networks of proxies whose X-Forwarded-For is used, by commas"),
+    ] = ""
     root_path: Annotated[
         str, Field(description="path prefix that a proxy adds", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     ] = ""

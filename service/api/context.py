@@ -13,6 +13,7 @@ from starlette.requests import Request
 import service
 from service.api.content.digests import Digests
 from service.api.model_cache import ModelCache
+from service.api.shares import Shares
 from service.api.wheel import Wheel, find_wheel
 from service.api.workers import Workers
 from service.settings import Settings
@@ -20,6 +21,7 @@ from service.store import Store, StoreUnavailableError
 from service.stream.selfcheck import check
 
 # These threads wait for a database or a disk, so they are separate from those that draw.
+# Writers have their own: they may wait for a lock, which readers do not need.
 STORE_THREADS = 4
 
 
@@ -31,27 +33,31 @@ class Context:
     workers: Workers
     digests: Digests
     store: Store
-    store_workers: Workers
+    store_readers: Workers
+    store_writers: Workers
     parse_workers: Workers
+    stream_shares: Shares
+    digest_shares: Shares
     models: ModelCache
     openapi: bytes
     wheel: Wheel | None
     ready: bool = False
-    open_streams: int = 0
     checking: asyncio.Task[None] | None = None
 
     @classmethod
     def of(cls, settings: Settings, openapi: bytes) -> Self:
         """Make the context of a process. `openapi` is the rendered OpenAPI document."""
         workers = Workers(settings.threads)
-        store_workers = Workers(STORE_THREADS, "store")
         return cls(
             settings,
             workers,
             Digests(workers),
             Store.of(settings),
-            store_workers,
+            Workers(STORE_THREADS, "read"),
+            Workers(STORE_THREADS, "write"),
             Workers(1, "parse"),
+            Shares("large bodies", settings.max_streams, settings.peer_share),
+            Shares("digests", settings.max_digests, settings.peer_share),
             ModelCache(),
             openapi,
             find_wheel(settings.wheel_directory, service.__version__),
@@ -88,13 +94,22 @@ Arguments = TypeVarTuple("Arguments")
 STORE_TIMEOUT = 10.0  # seconds
 
 
-async def call_store(context: Context, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
-    """Call a method of the store in one of its threads, without blocking the event loop.
+async def read_store(context: Context, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+    """Call a method of the store that reads, without blocking the event loop.
 
     Raises what the method raises, and StoreUnavailableError after STORE_TIMEOUT.
     """
+    return await _call_store(context.store_readers, partial(function, *arguments))
+
+
+async def write_store(context: Context, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+    """Call a method of the store that writes, as `read_store` does."""
+    return await _call_store(context.store_writers, partial(function, *arguments))
+
+
+async def _call_store(workers: Workers, call: Callable[[], T]) -> T:
     try:
         async with asyncio.timeout(STORE_TIMEOUT):
-            return await context.store_workers.run(operator.call, partial(function, *arguments))
+            return await workers.run(operator.call, call)
     except TimeoutError:
         raise StoreUnavailableError("The storage did not respond in time.") from None

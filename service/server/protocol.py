@@ -7,8 +7,11 @@ reaches the application: this module responds to it with application/problem+jso
 import asyncio
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
+from starlette.exceptions import HTTPException
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -17,10 +20,13 @@ from uvicorn.server import ServerState
 from service.api.http.media_types import PROBLEM_JSON
 from service.api.problems import Problem, describe, render
 from service.api.sending.direct import EXTENSION
+from service.api.shares import RETRY_AFTER, Shares, identify_peer
 from service.server.lingering_close import LingeringClose, ResponseTransport
-from service.server.timeouts import RequestTimeouts
+from service.server.timeouts import RequestTimeouts, SendTimeouts
+from service.settings import Settings
 
 MAX_UNSENT_BYTES = 4096  # a stream waits while the transport has more unsent bytes
+NO_HEADERS: dict[str, str] = {}
 MAX_HEAD_BYTES = 64 * 1024  # bytes of the request target and all fields
 
 
@@ -62,6 +68,7 @@ class Protocol(HttpToolsProtocol):
     # _head_bytes does not count it.
     _incomplete_bytes = 0
     _has_progressed = False
+    _peer: str | None = None  # whose share the connection counts against
     _current: RequestResponseCycle | None = None  # of the current response, or the last one
 
     def __init__(
@@ -72,9 +79,12 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         timeouts: RequestTimeouts,
+        send_timeouts: SendTimeouts,
+        connection_shares: Shares,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._timeouts = timeouts
+        self._timeouts, self._send_timeouts = timeouts, send_timeouts
+        self._shares = connection_shares
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the keep-alive timeout, as after each response."""
@@ -85,12 +95,42 @@ class Protocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
+        peer = identify_peer(self.client[0] if self.client else None)
+        try:
+            self._shares.check(peer)
+        except HTTPException as error:
+            self._timeouts.start(self)  # the request is yet to be read
+            self._refuse(describe(error.status_code, str(error.detail)), RETRY_AFTER)
+        else:
+            self._shares.take(peer)
+            self._peer = peer
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timeout, and disconnect the current request: uvicorn disconnects only the last."""
         self._timeouts.stop(self)
+        self._send_timeouts.stop(self)
+        if self._peer is not None:
+            self._shares.give_back(self._peer)
         self._disconnect()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Start the timeout of a client that does not read."""
+        self._send_timeouts.start(self)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Stop the timeout of a client that has read."""
+        self._send_timeouts.stop(self)
+        super().resume_writing()
+
+    def count_unsent(self) -> int:
+        """Return the number of bytes in the transport's buffer."""
+        return self.transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        """Close the connection, and discard what is in the transport's buffer."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Start the timeout of a request at its first byte, even of an empty line."""
@@ -157,11 +197,12 @@ class Protocol(HttpToolsProtocol):
         else:
             self._refuse(describe(400, msg))
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, problem: Problem, headers: dict[str, str] = NO_HEADERS) -> None:
         body = render(problem)
+        extra = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
         head = (
             f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {PROBLEM_JSON}\r\n"
-            f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\ncache-control: no-store\r\n{extra}connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self._close()
@@ -189,6 +230,16 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes += length
         if self._head_bytes > MAX_HEAD_BYTES:
             raise ValueError("the head is too long")  # httptools turns it into an HttpParserError
+
+
+def make_protocol(settings: Settings) -> Callable[..., Protocol]:
+    """Make the protocol's factory, with the limits of the settings. It can be pickled for worker processes."""
+    return partial(
+        Protocol,
+        timeouts=RequestTimeouts(settings.request_timeout),
+        send_timeouts=SendTimeouts(settings.send_timeout),
+        connection_shares=Shares("connections", settings.max_connections, settings.peer_share),
+    )
 
 
 def is_responding(cycle: RequestResponseCycle | None) -> bool:

@@ -29,16 +29,12 @@ class Postgres:
         given = {str(name) for name in parsed.query}
         own = {name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given}
         options = f"{OPTIONS} {parsed.query.get('options', '')}"
-        self.writer: Engine = create_engine(
-            parsed.difference_update_query(["options"]),
-            # Prepared statements fail behind a pooler that changes the connection with each transaction.
-            connect_args={**own, "options": options, "prepare_threshold": None},
-            pool_pre_ping=True,
-            pool_size=POOL_SIZE,
-            max_overflow=0,
-            pool_timeout=POOL_TIMEOUT,
-        )
-        self.reader: Engine = self.writer.execution_options(isolation_level="AUTOCOMMIT")
+        self._url = parsed.difference_update_query(["options"])
+        # Prepared statements fail behind a pooler that changes the connection with each transaction.
+        self._arguments = {**own, "options": options, "prepare_threshold": None}
+        # Writers that wait for a lock keep their connections, so readers have a pool of their own.
+        self.reader = self._make_engine().execution_options(isolation_level="AUTOCOMMIT")
+        self.writer = self._make_engine()
 
     def identify(self) -> Hashable:
         """Return True. If the database does not exist, connecting raises an error."""
@@ -49,7 +45,18 @@ class Postgres:
 
     def dispose(self) -> None:
         """Close the idle connections."""
+        self.reader.dispose()
         self.writer.dispose()
+
+    def _make_engine(self) -> Engine:
+        return create_engine(
+            self._url,
+            connect_args=self._arguments,
+            pool_pre_ping=True,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT,
+        )
 
     def lock(self, connection: Connection) -> None:
         """Take the migration lock, and disable the statement timeout until the transaction ends."""

@@ -12,7 +12,6 @@ from sqlalchemy.pool import QueuePool
 FILE = "weightinit.sqlite3"
 LOCK_TIMEOUT = 3.0  # seconds
 POOL_SIZE = 4
-WRITE_OPTION = "weightinit_writing"
 
 # In WAL mode with FULL, a commit is on the disk before it returns (https://www.sqlite.org/pragma.html).
 PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
@@ -26,16 +25,10 @@ class Sqlite:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
-        self.reader: Engine = create_engine(
-            "sqlite://",
-            creator=self._connect,
-            poolclass=QueuePool,
-            pool_size=POOL_SIZE,
-            max_overflow=0,
-            pool_timeout=LOCK_TIMEOUT,
-        )
-        self.writer: Engine = self.reader.execution_options(**{WRITE_OPTION: True})
-        event.listen(self.reader, "begin", begin)
+        # Writers that wait for the lock keep their connections, so readers have a pool of their own.
+        self.reader = self._make_engine()
+        self.writer = self._make_engine()
+        event.listen(self.writer, "begin", begin)
 
     def identify(self) -> Hashable:
         """Return the device and inode of the file, or None. A replaced file is another database."""
@@ -60,9 +53,20 @@ class Sqlite:
     def dispose(self) -> None:
         """Close the idle connections."""
         self.reader.dispose()
+        self.writer.dispose()
 
     def lock(self, connection: Connection) -> None:
         """Do nothing: a transaction that writes holds the lock from its start."""
+
+    def _make_engine(self) -> Engine:
+        return create_engine(
+            "sqlite://",
+            creator=self._connect,
+            poolclass=QueuePool,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=LOCK_TIMEOUT,
+        )
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -86,8 +90,7 @@ def begin(connection: Connection) -> None:
 
     Upgrading a read lock fails if another process has written since the read.
     """
-    if connection.get_execution_options().get(WRITE_OPTION):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def enable_wal(connection: sqlite3.Connection, *, last: bool) -> bool:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import service.api.context
-from service.api.context import Context, call_store
+from service.api.context import Context, read_store, write_store
 from service.settings import Settings
 from service.store import StoreUnavailableError
 from tests.servers import run_server, wait_until
@@ -177,7 +177,7 @@ def test_a_server_of_postgresql_that_hangs_is_a_503_in_seconds_until_it_answers_
         wait_until(lambda: client.get(NAME).status_code == 200)
 
 
-def call_in_loop(function):
+def call_in_loop(function, call_store=read_store):
     """Call a function as endpoints call the store, in a context of its own."""
     context = Context.of(Settings(), b"")
 
@@ -185,7 +185,8 @@ def call_in_loop(function):
         try:
             return await call_store(context, function)
         finally:
-            context.store_workers.close()
+            context.store_readers.close()
+            context.store_writers.close()
             context.workers.close()
 
     return asyncio.run(call())
@@ -199,5 +200,6 @@ def test_a_call_that_takes_too_long_is_given_up(monkeypatch):
     released.set()
 
 
-def test_a_call_runs_in_a_thread_of_the_stores_own():
-    assert call_in_loop(lambda: threading.current_thread().name).startswith("store-")
+def test_reads_and_writes_have_threads_of_their_own():
+    assert call_in_loop(lambda: threading.current_thread().name).startswith("read-")
+    assert call_in_loop(lambda: threading.current_thread().name, write_store).startswith("write-")

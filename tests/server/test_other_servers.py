@@ -143,16 +143,15 @@ def start_without_lifespan(port, _certificate):
 def start_with_tls(port, certificate):
     """Our own protocol, which may not write to the socket itself."""
     code = f"""
-from functools import partial
 import uvicorn
-from service.server.protocol import Protocol
-from service.server.timeouts import RequestTimeouts
+from service.server.protocol import make_protocol
+from service.settings import Settings
 
 uvicorn.run(
     "service.app:create_app",
     factory=True,
     port={port},
-    http=partial(Protocol, timeouts=RequestTimeouts(60)),
+    http=make_protocol(Settings()),
     ssl_certfile={str(certificate / "certificate.pem")!r},
     ssl_keyfile={str(certificate / "key.pem")!r},
 )

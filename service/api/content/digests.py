@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from service.api.content.representation import Representation
 from service.api.http.ranges import Span
+from service.api.single_flight import SingleFlight
 from service.api.workers import Workers
 
 ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
@@ -38,23 +39,30 @@ def format_repr_digest(algorithm: str, digest: bytes) -> str:
 
 
 class Digests:
-    """Computes the digests of representations, and remembers the latest REMEMBERED by entity tag."""
+    """Computes the digests of representations, and remembers the latest REMEMBERED by entity tag.
+
+    Equal digests that are requested at once are computed once.
+    """
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._known: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._running: SingleFlight[bytes] = SingleFlight()
+
+    def find(self, algorithm: str, etag: str) -> bytes | None:
+        """Return a digest that is remembered, or None."""
+        digest = self._known.get((algorithm, etag))
+        if digest is not None:
+            self._known.move_to_end((algorithm, etag))
+        return digest
 
     async def compute(self, algorithm: str, etag: str, representation: Representation) -> bytes:
         """Return the digest of a representation. Draws and hashes it chunk by chunk, in constant memory."""
         key = (algorithm, etag)
-        digest = self._known.get(key)
-        if digest is None:
-            digest = await self._hash(algorithm, representation)
-            self._known[key] = digest
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
+        digest = await self._running.run(key, lambda: self._hash(algorithm, representation))
+        self._known[key] = digest
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
         return digest
 
     async def _hash(self, algorithm: str, representation: Representation) -> bytes:

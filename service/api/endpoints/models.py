@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.api import examples
 from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
-from service.api.context import call_store, get_context
+from service.api.context import get_context, read_store, write_store
 from service.api.endpoints.specs import parse_slice_query, refuse_query
 from service.api.endpoints.weights import describe_parameters, describe_shape
 from service.api.http.body import check_content_type, check_values, parse_json, read_body
@@ -126,7 +126,7 @@ async def post_model(request: Request) -> Response:
     context = get_context(request)
     body = await read_body(request, context.settings.max_model_bytes)
     model = await context.parse_workers.run(partial(parse_body, body), context.settings)
-    is_new = await call_store(context, context.store.put_model, model.id, model.canonical)
+    is_new = await write_store(context, context.store.put_model, model.id, model.canonical)
     headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
     return Response(orjson.dumps(PublishedModel.of(model)), 201 if is_new else 200, headers, JSON)
 
@@ -223,7 +223,7 @@ async def find_model(request: Request) -> Published:
     """Return the model whose id is in the path. Raises HTTPException 404, StoreUnavailableError."""
     context, model_id = get_context(request), request.path_params["id"]
     if MODEL_ID.fullmatch(model_id):
-        load = partial(call_store, context, context.store.get_model, model_id)
+        load = partial(read_store, context, context.store.get_model, model_id)
         if published := await context.models.find(model_id, load):
             return published
     raise HTTPException(404, "No model with this id is published on this service.")

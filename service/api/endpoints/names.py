@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.context import Context, call_store, get_context
+from service.api.context import Context, get_context, read_store, write_store
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
 from service.api.http.conditional import matches_weakly
@@ -116,7 +116,7 @@ async def put_name(request: Request) -> Response:
     refuse_query(request.scope["query_string"])
     publication = Publication.parse(await read_json(request, context.settings.max_body_bytes))
     try:
-        entry, new = await call_store(
+        entry, new = await write_store(
             context, context.store.put_name, name, publication.model, publication.author, publication.note
         )
     except UnknownModelError:
@@ -168,7 +168,7 @@ async def delete_name(request: Request) -> Response:
     """
     context, name = get_context(request), read_name(request)
     reason = Reason.parse_query(decode_query(request.scope["query_string"]))
-    found = await call_store(context, context.store.retire_name, name, reason.author, reason.note)
+    found = await write_store(context, context.store.retire_name, name, reason.author, reason.note)
     return Response(render(NameRecord.of(require_entry(name, found))), 200, NOT_STORED, JSON)
 
 
@@ -201,7 +201,7 @@ async def list_names(request: Request) -> Response:
     choose_media_type(join_lines(request, "accept"), [JSON])
     query = Listing.parse_query(decode_query(request.scope["query_string"]))
     after = ModelName.parse(query.after) if query.after else None
-    found = await call_store(context, context.store.list_names, query.prefix, after, query.limit + 1)
+    found = await read_store(context, context.store.list_names, query.prefix, after, query.limit + 1)
     page, headers = found[: query.limit], {}
     if len(found) > query.limit:
         following = link_names(query.prefix, query.limit, page[-1].name, context.settings.root_path)
@@ -217,7 +217,7 @@ def read_name(request: Request) -> ModelName:
 
 async def find_entry(context: Context, name: ModelName) -> NameEntry:
     """Return the entry of a name that is not retired. Raises HTTPException 404, NameRetiredError."""
-    entry = require_entry(name, await call_store(context, context.store.get_name, name))
+    entry = require_entry(name, await read_store(context, context.store.get_name, name))
     if entry.retired:
         raise NameRetiredError(entry)
     return entry

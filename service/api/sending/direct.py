@@ -114,9 +114,12 @@ class DirectSender:
 
 
 async def send_directly(
-    client: ClientSocket, representation: Representation, span: Span, workers: Workers
+    client: ClientSocket, representation: Representation, span: Span, workers: Workers, send_timeout: float
 ) -> None:
-    """Draw and write a span. The caller cancels this when the client disconnects."""
+    """Draw and write a span. The caller cancels this when the client disconnects.
+
+    Aborts the connection if the socket accepts no byte for `send_timeout` seconds.
+    """
     to = client.duplicate()
     sender = DirectSender(representation, span, to, workers)
     runs: list[asyncio.Future[None]] = []
@@ -127,12 +130,16 @@ async def send_directly(
             await asyncio.wait(runs)  # does not cancel a run, whose thread would continue
             for run in runs:
                 run.result()
+            if sender.is_full:
+                sender.is_full = False
+                try:
+                    async with asyncio.timeout(send_timeout):
+                        await _wait_until_writable(to)
+                except TimeoutError:
+                    sender.is_stopped = True
             if sender.is_stopped:
                 client.abort()
                 await asyncio.Event().wait()  # until the caller notices the disconnect and cancels this
-            if sender.is_full:
-                await _wait_until_writable(to)
-                sender.is_full = False
         client.note_written(span.stop - span.start)
     finally:
         sender.is_stopped = True

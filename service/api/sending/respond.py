@@ -11,10 +11,11 @@ from service.api.http.conditional import keeps_range, matches_strongly, matches_
 from service.api.http.negotiation import join_lines
 from service.api.http.ranges import RangeError, Span, format_content_range, parse_ranges, resolve_range
 from service.api.sending.streaming import BodyResponse, while_connected
+from service.api.shares import identify_peer
 
 
 async def respond_get(request: Request, content: Content) -> Response:
-    """Respond to GET or HEAD: 200, 206 or 304. Raises HTTPException 412 or 503, UnsatisfiableError."""
+    """Respond to GET or HEAD: 200, 206 or 304. Raises HTTPException 412, 429 or 503, UnsatisfiableError."""
     if not_modified := check_conditions(request, content):
         return not_modified
     span = choose_span(request, content)
@@ -22,7 +23,7 @@ async def respond_get(request: Request, content: Content) -> Response:
 
 
 async def respond_post(request: Request, content: Content, location: str) -> Response:
-    """Respond to POST with the same content as a GET of `location`. Raises HTTPException 503."""
+    """Respond to POST with the same content as a GET of `location`. Raises HTTPException 429 or 503."""
     extra = {"Content-Location": location, **await make_digest(request, content)}
     return make_response(request, content, None, extra)
 
@@ -62,16 +63,27 @@ async def make_digest(request: Request, content: Content) -> dict[str, str]:
     context = get_context(request)
     if algorithm is None or content.whole.length > context.settings.max_digest_bytes:
         return {}
-    work = context.digests.compute(algorithm, content.etag, content.whole)
-    return {"Repr-Digest": format_repr_digest(algorithm, await while_connected(request.receive, work))}
+    digest = context.digests.find(algorithm, content.etag)
+    if digest is None:
+        peer = find_peer(request)
+        context.digest_shares.check(peer)
+        with context.digest_shares.hold(peer):
+            work = context.digests.compute(algorithm, content.etag, content.whole)
+            digest = await while_connected(request.receive, work)
+    return {"Repr-Digest": format_repr_digest(algorithm, digest)}
 
 
 def make_response(request: Request, content: Content, span: Span | None, extra: dict[str, str]) -> Response:
-    """Return 200 with the whole content, or 206 with a span of it. Raises HTTPException 503."""
+    """Return 200 with the whole content, or 206 with a span of it. Raises HTTPException 429 or 503."""
     status, part = (200, Span(0, content.whole.length)) if span is None else (206, span)
     headers = {**content.headers, **extra, "Content-Length": str(part.length)}
     if span is not None:
         headers["Content-Range"] = format_content_range(span, content.whole.length)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    return BodyResponse(status, headers, content.whole, part, get_context(request))
+    return BodyResponse(status, headers, content.whole, part, get_context(request), find_peer(request))
+
+
+def find_peer(request: Request) -> str:
+    """Return the peer that a request comes from, behind a trusted proxy the one that it names."""
+    return identify_peer(request.client.host if request.client else None)

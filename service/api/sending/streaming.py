@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -13,7 +13,6 @@ from service.api.context import Context
 from service.api.http.ranges import Span
 from service.api.metrics import DRAWN_BYTES, OPEN_STREAMS
 from service.api.sending.direct import EXTENSION, ClientSocket, send_directly
-from service.api.workers import Workers
 
 T = TypeVar("T")
 
@@ -22,13 +21,21 @@ MAX_INLINE_BYTES = 256 * 1024
 
 
 class BodyResponse(Response):
-    """A span of a representation. Raises HTTPException 503 if too many large ones are being sent."""
+    """A span of a representation. Raises HTTPException 429 or 503 if too many large ones are being sent."""
 
     def __init__(
-        self, status: int, headers: dict[str, str], whole: Representation, span: Span, context: Context
+        self,
+        status: int,
+        headers: dict[str, str],
+        whole: Representation,
+        span: Span,
+        context: Context,
+        peer: str,
     ) -> None:
-        if span.length > MAX_INLINE_BYTES and context.open_streams >= context.settings.max_streams:
-            raise HTTPException(503, "Too many large bodies are being sent. Try again.", {"Retry-After": "1"})
+        self._is_large = span.length > MAX_INLINE_BYTES
+        if self._is_large:
+            context.stream_shares.check(peer)
+        self._peer = peer
         self.status_code = status
         self.background = None
         self.raw_headers = [
@@ -40,21 +47,20 @@ class BodyResponse(Response):
         """Send the head and the body of the response."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         client = scope.get("extensions", {}).get(EXTENSION)
-        self._context.open_streams += 1
+        held = self._context.stream_shares.hold(self._peer) if self._is_large else nullcontext()
         try:
-            await send_body(self._whole, self._span, self._context.workers, client, receive, send)
+            with held:
+                await send_body(self._whole, self._span, self._context, client, receive, send)
         except ReaderLeftError:
             return
         except asyncio.CancelledError:
             return  # the shutdown timeout has passed, and the server closes the connection
-        finally:
-            self._context.open_streams -= 1
 
 
 async def send_body(
     representation: Representation,
     span: Span,
-    workers: Workers,
+    context: Context,
     client: ClientSocket | None,
     receive: Receive,
     send: Send,
@@ -69,11 +75,11 @@ async def send_body(
         await send(_make_message(body if client else bytes(body), more=False))
         return
     with OPEN_STREAMS.track_inprogress():
-        await while_connected(receive, _send_chunks(representation, span, workers, client, send))
+        await while_connected(receive, _send_chunks(representation, span, context, client, send))
 
 
 async def _send_chunks(
-    representation: Representation, span: Span, workers: Workers, client: ClientSocket | None, send: Send
+    representation: Representation, span: Span, context: Context, client: ClientSocket | None, send: Send
 ) -> None:
     """Send chunk by chunk, and the rest directly when the server has sent all earlier bytes.
 
@@ -81,6 +87,7 @@ async def _send_chunks(
     empty message waits until the client has read nearly all of the chunk. If the client stalls, only one
     chunk is in memory.
     """
+    workers = context.workers
     for part in representation.split(span):
         chunk = await workers.run(representation.draw, part)
         DRAWN_BYTES.inc(len(chunk))
@@ -88,7 +95,8 @@ async def _send_chunks(
         await send(_make_message(b"", more=True))
         del chunk
         if client and part.stop < span.stop and client.is_writable():
-            await send_directly(client, representation, Span(part.stop, span.stop), workers)
+            rest = Span(part.stop, span.stop)
+            await send_directly(client, representation, rest, workers, context.settings.send_timeout)
             break
     await send(_make_message(b"", more=False))
 
