@@ -2,6 +2,7 @@
 
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -47,6 +48,13 @@ def check_database_url(url: SecretStr) -> SecretStr:
     if not known:
         raise ValueError("must be postgresql://user:password@host:port/database")
     return url
+
+
+def check_proxies(text: str) -> str:
+    """Check addresses and networks of proxies, separated by commas. Raises ValueError."""
+    for part in filter(None, map(str.strip, text.split(","))):
+        ip_network(part)
+    return text
 
 
 class Settings(BaseSettings):
@@ -131,6 +139,7 @@ class Settings(BaseSettings):
     ] = 10
     trusted_proxies: Annotated[
         str,
+        AfterValidator(check_proxies),
         Field(description="addresses and networks of proxies whose X-Forwarded-For is used, by commas"),
     ] = ""
     root_path: Annotated[

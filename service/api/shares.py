@@ -47,13 +47,13 @@ class Shares:
         self._total = 0
 
     def check(self, peer: str) -> None:
-        """Raise HTTPException if a peer may not hold another one: 429 for its share, 503 for the limit."""
-        if self._held[peer] >= self._each:
-            detail = f"Your address has {self._each} {self._name} at once, which is its share. Try again."
-            raise HTTPException(429, detail, RETRY_AFTER)
+        """Raise HTTPException if a peer may not hold another one: 503 for the limit, 429 for its share."""
         if self._total >= self._limit:
             detail = f"The service has {self._limit} {self._name} at once, which is its limit. Try again."
             raise HTTPException(503, detail, RETRY_AFTER)
+        if self._held.get(peer, 0) >= self._each:
+            detail = f"Your address has {self._each} {self._name} at once, which is its share. Try again."
+            raise HTTPException(429, detail, RETRY_AFTER)
 
     def take(self, peer: str) -> None:
         """Count another one."""

@@ -233,7 +233,7 @@ class Protocol(HttpToolsProtocol):
 
 
 def make_protocol(settings: Settings) -> Callable[..., Protocol]:
-    """Make the protocol's factory, with the limits of the settings. It can be pickled for worker processes."""
+    """Make the protocol's factory with the limits of the settings. It can be pickled, for workers."""
     return partial(
         Protocol,
         timeouts=RequestTimeouts(settings.request_timeout),

@@ -58,6 +58,8 @@ class Digests:
 
     async def compute(self, algorithm: str, etag: str, representation: Representation) -> bytes:
         """Return the digest of a representation. Draws and hashes it chunk by chunk, in constant memory."""
+        if known := self.find(algorithm, etag):
+            return known
         key = (algorithm, etag)
         digest = await self._running.run(key, lambda: self._hash(algorithm, representation))
         self._known[key] = digest
