@@ -167,7 +167,8 @@ ERRORS = {
     415: "Content-Type is not JSON.",
     416: "The range contains no byte of the content. Content-Range has the length.",
     422: "The request is invalid: `errors` has field, rule and received value of each broken rule.",
-    503: "Too many large bodies are being sent, or the storage is unavailable. See `Retry-After`.",
+    429: "Your address has its share of the large bodies or digests. See `Retry-After`.",
+    503: "Too many large bodies or digests, or the storage is unavailable. See `Retry-After`.",
 }
 
 # Response headers: of all content, of a tensor or a slice of one, and of a tensor drawn from one spec.

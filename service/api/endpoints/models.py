@@ -92,7 +92,7 @@ def describe_responses(texts: dict[str, str], *media_types: str, example: object
         "200": whole,
         "206": describe_bytes("The requested range of bytes.", {**texts, **RANGE}, *media_types),
         "304": {"description": "The client has the current content."},
-        **describe_errors(404, 406, 412, 416, 422, 503),
+        **describe_errors(404, 406, 412, 416, 422, 429, 503),
     }
 
 

@@ -63,7 +63,7 @@ HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
             "200": describe_bytes("The tensor.", HEADERS, *MEDIA_TYPES),
             "206": describe_bytes("The requested range of bytes.", {**HEADERS, **RANGE}, *MEDIA_TYPES),
             "304": {"description": "The client has the current content."},
-            **describe_errors(406, 412, 416, 422, 503, problem=examples.PROBLEM),
+            **describe_errors(406, 412, 416, 422, 429, 503, problem=examples.PROBLEM),
         },
     },
 )
@@ -87,7 +87,7 @@ async def get_weights(request: Request) -> Response:
         "requestBody": describe_body("WeightsSpec", WEIGHTS_EXAMPLES),
         "responses": {
             "200": describe_bytes("The tensor.", {**HEADERS, **LOCATION}, *MEDIA_TYPES),
-            **describe_errors(400, 406, 408, 413, 415, 422, 503, problem=examples.PROBLEM),
+            **describe_errors(400, 406, 408, 413, 415, 422, 429, 503, problem=examples.PROBLEM),
         },
     },
 )
