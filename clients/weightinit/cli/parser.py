@@ -5,6 +5,7 @@ import re
 from argparse import Action, ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from difflib import get_close_matches
+from textwrap import fill
 from typing import Any, NoReturn
 
 from weightinit.cli.commands import COMMANDS
@@ -14,27 +15,34 @@ from weightinit.version import __version__
 STATUSES = """\
 exit status:
   0    success
-  1    error: no service, a rejected request, a file that cannot be written; diff: the models differ
+  1    error: no service, a rejected request, an unwritable file; or the models
+       that diff compares differ
   2    the command line, the layer spec or the model is invalid; diff: any error
   130  interrupted"""
 ENVIRONMENT = """\
 environment:
-  WEIGHTINIT_URL      URL of the service, or comma-separated URLs of its replicas
+  WEIGHTINIT_URL      URL of the service, or those of its replicas with commas
   WEIGHTINIT_TOKEN    bearer token, sent only to the service
   WEIGHTINIT_TIMEOUT  seconds to wait for a byte from the service
   WEIGHTINIT_VERIFY   1 checks the SHA-256 of downloads
-  WEIGHTINIT_AUTHOR   author of publications and retirements; default: the logged-in user
+  WEIGHTINIT_AUTHOR   author of what you publish; default: the logged-in user
   NO_COLOR            disables colors"""
 OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
+
+
+class HelpFormatter(RawDescriptionHelpFormatter):
+    """Help whose paragraphs fit the terminal. Those with indented lines, as examples, stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = (part if "\n " in part else fill(part, width) for part in text.split("\n\n"))
+        return super()._fill_text("\n\n".join(paragraphs), width, indent)
 
 
 class Parser(ArgumentParser):
     """An argument parser that reports errors in one line, with a suggestion and a short usage."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own
-        super().__init__(
-            **settings, add_help=False, allow_abbrev=False, formatter_class=RawDescriptionHelpFormatter
-        )
+        super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=HelpFormatter)
         self._positionals.title = "arguments"
         self._given: list[str] = []
         self._commands: dict[str, Parser] = {}

@@ -166,3 +166,26 @@ def test_completion_is_a_script_or_says_what_it_needs(capsys):
     else:
         assert main(["completion", "bash"]) == 0
         assert "weightinit" in capsys.readouterr().out
+
+
+def list_commands(parser, *names):
+    """List the command lines of a parser's commands, and of theirs."""
+    yield names
+    for name, command in parser._commands.items():
+        yield from list_commands(command, *names, name)
+
+
+@pytest.mark.parametrize("names", [*list_commands(make_parser())], ids=" ".join)
+def test_the_help_fits_a_terminal_of_80_columns(names, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*names, "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
+def test_a_paragraph_of_the_help_takes_the_width_of_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit):
+        main(["show", "--help"])
+    notes = capsys.readouterr().out.split("\n\n")[-2].splitlines()
+    assert 50 < max(map(len, notes)) <= 60
