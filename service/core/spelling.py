@@ -1,10 +1,12 @@
 """Names: fold spellings for lookup, and find the nearest known names for a wrong one."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from heapq import nlargest
 
-# difflib takes quadratic time, and a longer name is not a misspelling.
+# difflib takes at least quadratic time. Of longer names only the ends are compared, where tensor names differ.
 MAX_COMPARED_LENGTH = 40
+MAX_COMPARED = 64  # known names compared fully: all of any table, or the likeliest tensors of a model
 
 
 def fold_name(name: str) -> str:
@@ -24,6 +26,18 @@ def find_nearest_names(name: object, known: Iterable[str], count: int = 3) -> tu
     """
     if not isinstance(name, str):
         return ()
-    spellings = {fold_name(spelling): spelling for spelling in known}
-    folded = fold_name(name[:MAX_COMPARED_LENGTH])
-    return tuple(spellings[near] for near in get_close_matches(folded, spellings, n=count, cutoff=0.55))
+    spellings = {fold_name(spelling[-MAX_COMPARED_LENGTH:]): spelling for spelling in known}
+    folded = fold_name(name[-MAX_COMPARED_LENGTH:])
+    likely = _choose_likely(folded, spellings) if len(spellings) > MAX_COMPARED else spellings
+    return tuple(spellings[near] for near in get_close_matches(folded, likely, n=count, cutoff=0.55))
+
+
+def _choose_likely(name: str, known: Iterable[str]) -> list[str]:
+    """Return the MAX_COMPARED names that share the most characters with a name, in any order."""
+    matcher = SequenceMatcher(b=name)
+
+    def bound_ratio(candidate: str) -> float:
+        matcher.set_seq1(candidate)
+        return matcher.quick_ratio()
+
+    return nlargest(MAX_COMPARED, known, key=bound_ratio)
