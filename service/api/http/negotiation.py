@@ -15,22 +15,22 @@ RANGE = re.compile(
     r"(?:;\s*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*)?",
     re.ASCII | re.IGNORECASE,
 )
+MAX_RANGES = 100  # of an Accept field; those after them are disregarded (RFC 9110, section 12.4.1)
 
 
 def choose_media_type(accept: str | None, offered: Sequence[str]) -> str:
     """Choose the best of the offered media types: the first if the client has no preference.
 
     The highest q wins, then the most specific range, then the order of the offer. A range that is malformed
-    or has parameters matches nothing. Raises HTTPException 406.
+    or has parameters matches nothing, nor does one after MAX_RANGES. Raises HTTPException 406.
 
     >>> choose_media_type("application/octet-stream, */*", ["application/x-npy", "application/octet-stream"])
     'application/octet-stream'
     """
     if accept is None or accept in {"*/*", ""}:
         return offered[0]
-    ranges = [
-        (found[1].lower(), float(found[2] or 1)) for found in map(RANGE.fullmatch, accept.split(",")) if found
-    ]
+    listed = accept.split(",", MAX_RANGES)[:MAX_RANGES]
+    ranges = [(found[1].lower(), float(found[2] or 1)) for found in map(RANGE.fullmatch, listed) if found]
     weights = {name: _weigh(name, ranges) for name in offered}
     best = max(offered, key=lambda name: weights[name])
     if weights[best][0] == 0:

@@ -11,6 +11,7 @@ from service.core import FieldError, SpecError
 
 BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 RULE = "must be percent-encoded UTF-8"
+MAX_PARAMETERS = 100  # more than any request has; a head has room for 20,000, which take long to decode
 
 Pairs = list[tuple[str, str]]
 
@@ -21,6 +22,9 @@ def decode_query(query: bytes) -> Pairs:
     >>> decode_query(b"shape=784,300&name=a%20b+c")
     [('shape', '784,300'), ('name', 'a b c')]
     """
+    if query.count(b"&") >= MAX_PARAMETERS:
+        count = query.count(b"&") + 1
+        raise SpecError([FieldError.of("query", f"must have at most {MAX_PARAMETERS} parameters", count)])
     pairs: Pairs = []
     errors: list[FieldError] = []
     for part in query.split(b"&"):

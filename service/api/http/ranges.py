@@ -13,6 +13,7 @@ from typing import NamedTuple
 RANGE_SET = re.compile(r"bytes=(.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
 RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
 MAX_POSITION_DIGITS = 30  # beyond any length, and quick to convert to an integer
+MAX_RANGES = 100  # a set of more is ignored, as RFC 9110 allows (section 14.2)
 
 
 class RangeError(ValueError):
@@ -47,7 +48,7 @@ class Span(NamedTuple):
 
 
 def parse_ranges(text: str) -> list[ByteRange]:
-    """Parse the value of a Range field. Raises RangeError if it is malformed or has another unit.
+    """Parse a Range field. Raises RangeError if it is malformed, too long or has another unit.
 
     >>> parse_ranges("bytes=0-499, -500")
     [ByteRange(first=0, last=499), ByteRange(first=None, last=500)]
@@ -55,6 +56,8 @@ def parse_ranges(text: str) -> list[ByteRange]:
     found = RANGE_SET.fullmatch(text)
     if not found:
         raise RangeError("not in bytes")
+    if found[1].count(",") >= MAX_RANGES:
+        raise RangeError("too many ranges")
     ranges = [_parse_range(part) for part in (part.strip(" \t") for part in found[1].split(",")) if part]
     if not ranges:
         raise RangeError("no range")

@@ -1,6 +1,6 @@
 import pytest
 
-from service.api.http.conditional import keeps_range, matches_strongly, matches_weakly
+from service.api.http.conditional import MAX_TAGS, keeps_range, matches_strongly, matches_weakly
 
 TAG = '"abc"'
 
@@ -44,3 +44,9 @@ def test_a_list_of_tags_is_compared(field, weakly, strongly):
 )
 def test_a_range_is_kept_for_the_very_tag_alone(field, keeps):
     assert keeps_range(field, TAG) is keeps
+
+
+def test_tags_after_the_limit_are_not_compared():
+    assert matches_weakly('"x",' * (MAX_TAGS - 1) + TAG, TAG)
+    assert not matches_weakly('"x",' * MAX_TAGS + TAG, TAG)
+    assert not matches_strongly('"x",' * MAX_TAGS + TAG, TAG)

@@ -2,7 +2,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from service.api.content.representation import MEDIA_TYPES, NPY, OCTET_STREAM
-from service.api.http.negotiation import choose_media_type
+from service.api.http.negotiation import MAX_RANGES, choose_media_type
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,9 @@ def test_an_accept_that_cannot_be_met_is_refused_with_what_there_is(accept):
     assert caught.value.status_code == 406
     assert NPY in caught.value.detail
     assert OCTET_STREAM in caught.value.detail
+
+
+def test_media_ranges_after_the_limit_are_disregarded():
+    assert choose_media_type("a/b," * (MAX_RANGES - 1) + OCTET_STREAM, MEDIA_TYPES) == OCTET_STREAM
+    with pytest.raises(HTTPException):
+        choose_media_type("a/b," * MAX_RANGES + OCTET_STREAM, MEDIA_TYPES)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.http.query import decode_query
+from service.api.http.query import MAX_PARAMETERS, decode_query
 from service.core import SpecError
 
 
-@given(st.lists(st.tuples(st.text(min_size=1), st.text())))
+@given(st.lists(st.tuples(st.text(min_size=1), st.text()), max_size=MAX_PARAMETERS))
 def test_what_urlencode_writes_is_read_back(pairs):
     assert decode_query(urlencode(pairs).encode()) == pairs
 
@@ -57,3 +57,9 @@ def test_any_bytes_are_read_or_refused(query):
         decode_query(query)
     except SpecError as error:
         str(error).encode()
+
+
+def test_a_query_of_too_many_parameters_is_refused_before_it_is_decoded():
+    assert len(decode_query(b"&".join([b"a=1"] * MAX_PARAMETERS))) == MAX_PARAMETERS
+    with pytest.raises(SpecError, match="query must have at most 100 parameters; received 101"):
+        decode_query(b"&".join([b"%"] * (MAX_PARAMETERS + 1)))

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.http.ranges import (
+    MAX_RANGES,
     ByteRange,
     RangeError,
     Span,
@@ -97,3 +98,9 @@ def test_a_range_covers_the_positions_from_first_to_last(first, extra, length):
     span = resolve_range(requested, length)
     assert list(range(*span)) == covered
     assert format_content_range(span, length) == f"bytes {covered[0]}-{covered[-1]}/{length}"
+
+
+def test_a_set_of_too_many_ranges_is_an_error():
+    assert len(parse_ranges("bytes=" + ",".join(["0-0"] * MAX_RANGES))) == MAX_RANGES
+    with pytest.raises(RangeError, match="too many ranges"):
+        parse_ranges("bytes=" + ",".join(["0-0"] * (MAX_RANGES + 1)))
