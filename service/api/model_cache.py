@@ -1,10 +1,11 @@
-"""Model cache: published models by id. Keeps the most recently used ones in parsed form."""
+"""Model cache: published models in parsed form, and contents of their tensors, the most recently used."""
 
 import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import orjson
 
@@ -19,69 +20,98 @@ from service.stream import STREAM_VERSION, slice_tensor
 
 #: Stored models were within the limits of the service when they were published.
 NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
-MAX_PARTS = 40_000  # total of all cached models, about 100 MiB
+MAX_PARTS = 40_000  # total of all cached models, about 100 MiB, and again of all cached contents
+MAX_FEW_PARTS = 16  # processed on the event loop at each request, because waking a thread takes as long
+PART_BYTES = 2048  # memory of a part, roughly
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A model, its id and canonical form, and its requested contents by media type."""
+    """A model, its id and canonical form, and the number of parts of all its tensors."""
 
     id: str
     canonical: bytes
     model: Model
-    files: dict[str, Content] = field(default_factory=dict)
+    parts: int
 
     @classmethod
     def of(cls, model_id: str, canonical: bytes) -> "Published":
         """Parse a canonical form from the store. Raises StoreUnavailableError if its id differs."""
         if hashlib.sha256(canonical).hexdigest() != model_id:
             raise StoreUnavailableError("The storage is damaged: a model does not match its id.")
-        return cls(model_id, canonical, parse_model(parse_json(canonical), STREAM_VERSION, NO_LIMITS))
+        model = parse_model(parse_json(canonical), STREAM_VERSION, NO_LIMITS)
+        for tensor in model.tensors:
+            if len(tensor.parts) > 1:
+                _ = tensor.row_stops  # computed here, because models are parsed in a thread
+        return cls(model_id, canonical, model, sum(len(tensor.parts) for tensor in model.tensors))
 
     @property
     def headers(self) -> dict[str, str]:
         """The header with the model's id."""
         return {"Weightinit-Model": self.id}
 
-    def count_parts(self) -> int:
-        """Count the parts of all tensors, a measure of the memory that the model takes."""
-        return sum(len(tensor.parts) for tensor in self.model.tensors)
+    def make_file(self, media_type: str) -> Content:
+        """Make the content of the safetensors file of the model."""
+        tensors = sort_tensors(self.model.tensors)
+        header = make_safetensors_header(self.model, self.id, tensors)
+        sources = tuple(source for tensor in tensors for source in slice_tensor(tensor))
+        disposition = f'attachment; filename="{self.id[:16]}.safetensors"'
+        headers = {"Content-Disposition": disposition, **self.headers}
+        return Content.of(Representation(media_type, header, sources), headers)
 
-    def get_file(self, media_type: str) -> Content:
-        """Return the content of the safetensors file of the model."""
-        if media_type not in self.files:
-            tensors = sort_tensors(self.model.tensors)
-            header = make_safetensors_header(self.model, self.id, tensors)
-            sources = tuple(source for tensor in tensors for source in slice_tensor(tensor))
-            disposition = f'attachment; filename="{self.id[:16]}.safetensors"'
-            headers = {"Content-Disposition": disposition, **self.headers}
-            self.files[media_type] = Content.of(Representation(media_type, header, sources), headers)
-        return self.files[media_type]
+    def make_parameters(self) -> Content:
+        """Make the content of the parameters of every tensor, in JSON."""
+        body = orjson.dumps(DecidedModel.of(self.id, self.model))
+        headers = {"Cache-Control": RELEASE_CACHE_CONTROL, **self.headers}
+        return Content.of(Representation(JSON, body, ()), headers)
 
-    def get_parameters(self) -> Content:
-        """Return the content of the parameters of every tensor, in JSON."""
-        if JSON not in self.files:
-            body = orjson.dumps(DecidedModel.of(self.id, self.model))
-            headers = {"Cache-Control": RELEASE_CACHE_CONTROL, **self.headers}
-            self.files[JSON] = Content.of(Representation(JSON, body, ()), headers)
-        return self.files[JSON]
+
+class Recent(Generic[T]):
+    """The most recently used values by key, up to a total of MAX_PARTS parts."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, tuple[T, int]] = OrderedDict()
+        self._parts = 0
+
+    def find(self, key: object) -> T | None:
+        """Return the value of a key, or None."""
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key][0]
+
+    def add(self, key: object, value: T, parts: int) -> None:
+        """Add a value, and remove the least recently used ones while there are too many parts."""
+        _, replaced = self._kept.pop(key, (None, 0))
+        self._kept[key] = value, parts
+        self._parts += parts - replaced
+        while len(self._kept) > 1 and self._parts > MAX_PARTS:
+            _, (_, removed) = self._kept.popitem(last=False)
+            self._parts -= removed
 
 
 class ModelCache:
-    """Cached models, and models that are being loaded. Concurrent requests share one load."""
+    """Cached models and contents, and models that are being loaded. Concurrent requests share one load.
+
+    Work on many parts runs in a thread, one call at a time. So requests for large models, which are short
+    themselves, take at most one core from all others.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Published] = OrderedDict()
+        self._models: Recent[Published] = Recent()
+        self._contents: Recent[Content] = Recent()
         self._coming: dict[str, asyncio.Task[Published | None]] = {}
+        self._working = asyncio.Lock()
 
     async def find(self, model_id: str, load: Callable[[], Awaitable[bytes | None]]) -> Published | None:
         """Return a model, loading its canonical form if it is not cached, or None if it does not exist.
 
         Raises StoreUnavailableError, and what `load` raises.
         """
-        if model_id in self._kept:
-            self._kept.move_to_end(model_id)
-            return self._kept[model_id]
+        if published := self._models.find(model_id):
+            return published
         if model_id not in self._coming:
             task = asyncio.create_task(self._read(model_id, load))
             task.add_done_callback(lambda _: self._coming.pop(model_id))
@@ -93,8 +123,24 @@ class ModelCache:
         canonical = await load()
         if canonical is None:
             return None
-        published = await asyncio.to_thread(Published.of, model_id, canonical)
-        self._kept[model_id] = published
-        while len(self._kept) > 1 and sum(kept.count_parts() for kept in self._kept.values()) > MAX_PARTS:
-            self._kept.popitem(last=False)
+        async with self._working:
+            published = await asyncio.to_thread(Published.of, model_id, canonical)
+        self._models.add(model_id, published, published.parts)
         return published
+
+    async def find_content(self, key: tuple[str, ...], parts: int, make: Callable[[], Content]) -> Content:
+        """Return the content of a key. Makes it from a number of parts unless it is cached.
+
+        The content of few parts is not cached.
+        """
+        if parts <= MAX_FEW_PARTS:
+            return make()
+        if content := self._contents.find(key):
+            return content
+        async with self._working:
+            content = self._contents.find(key)  # made for another request meanwhile
+            if content is None:
+                content = await asyncio.to_thread(make)
+                size = len(content.whole.sources) + len(content.whole.header) // PART_BYTES
+                self._contents.add(key, content, size)
+        return content

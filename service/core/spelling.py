@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 from heapq import nlargest
 
-# difflib takes at least quadratic time. Of longer names only the ends are compared, where tensor names differ.
+# difflib takes quadratic time. Of longer names only the ends are compared, where tensor names differ.
 MAX_COMPARED_LENGTH = 40
 MAX_COMPARED = 64  # known names compared fully: all of any table, or the likeliest tensors of a model
 

@@ -194,12 +194,13 @@ def slice_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Sou
         return tuple(slice_part(part, slices) for part in tensor.parts)
     if 0 in compute_shape(slices):
         return ()
-    sources, first = [], 0
-    for part in tensor.parts:
-        rows = slice(max(slices[0].start - first, 0), min(slices[0].stop - first, part.shape[0]))
+    sources = []
+    for number in tensor.find_parts(slices[0]):
+        part, stop = tensor.parts[number], tensor.row_stops[number]
+        first = stop - part.shape[0]
+        rows = slice(max(slices[0].start - first, 0), min(slices[0].stop, stop) - first)
         if rows.start < rows.stop:
             sources.append(slice_part(part, (rows, *slices[1:])))
-        first += part.shape[0]
     return tuple(sources)
 
 

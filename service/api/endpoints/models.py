@@ -1,6 +1,5 @@
 """/v1/models: published models, their parameters and their weights."""
 
-import asyncio
 from functools import partial
 
 import orjson
@@ -44,7 +43,7 @@ from service.api.sending.respond import respond_get
 from service.core.errors import make_spec_error
 from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
 from service.core.models.names import MODEL_ID
-from service.core.slices import Slices, compute_shape
+from service.core.slices import Slices, compute_shape, format_slices
 from service.core.spelling import find_nearest_names
 from service.settings import Settings
 from service.stream import STREAM_VERSION, slice_tensor
@@ -167,7 +166,8 @@ async def get_model_parameters(request: Request) -> Response:
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
     published = await find_model(request)
-    content = await asyncio.to_thread(published.get_parameters)
+    models, key = get_context(request).models, (published.id, JSON)
+    content = await models.find_content(key, published.parts, published.make_parameters)
     return await respond_get(request, content)
 
 
@@ -188,7 +188,9 @@ async def get_model_weights(request: Request) -> Response:
     media_type = choose_media_type(join_lines(request, "accept"), (SAFETENSORS, OCTET_STREAM))
     refuse_query(request.scope["query_string"])
     published = await find_model(request)
-    return await respond_get(request, await asyncio.to_thread(published.get_file, media_type))
+    models, key = get_context(request).models, (published.id, media_type)
+    make = partial(published.make_file, media_type)
+    return await respond_get(request, await models.find_content(key, published.parts, make))
 
 
 @router.get(
@@ -204,8 +206,10 @@ async def get_model_tensor(request: Request) -> Response:
     published = await find_model(request)
     tensor = find_tensor(published.model, read_tensor_name(request))
     slices = parse_slice_query(request.scope["query_string"], tensor.shape)
-    content = await asyncio.to_thread(make_tensor_content, published, tensor, slices, media_type)
-    return await respond_get(request, content)
+    key = (published.id, media_type, tensor.name, format_slices(slices, tensor.shape))
+    parts = len(tensor.find_parts(slices[0])) if slices else 1
+    make = partial(make_tensor_content, published, tensor, slices, media_type)
+    return await respond_get(request, await get_context(request).models.find_content(key, parts, make))
 
 
 def parse_body(body: bytes, settings: Settings) -> Model:

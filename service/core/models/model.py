@@ -2,9 +2,11 @@
 
 import hashlib
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Self
 
 import rfc8785
@@ -70,7 +72,7 @@ class Constant:
 Part = Drawn | Constant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelTensor:
     """A tensor of a model: parts of one dtype, stacked along axis 0."""
 
@@ -78,6 +80,16 @@ class ModelTensor:
     shape: tuple[int, ...]
     dtype: TensorDtypeName
     parts: tuple[Part, ...]
+
+    @cached_property
+    def row_stops(self) -> list[int]:
+        """The end of each part on axis 0."""
+        return list(accumulate(part.shape[0] for part in self.parts))
+
+    def find_parts(self, rows: slice) -> range:
+        """Return the numbers of the parts with these rows of axis 0. Parts without rows may be among them."""
+        stops = self.row_stops
+        return range(bisect_right(stops, rows.start), min(bisect_left(stops, rows.stop) + 1, len(stops)))
 
     @property
     def elements(self) -> int:
