@@ -1,5 +1,6 @@
 """The application: FastAPI with the routes, middleware and error handlers."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -17,6 +18,10 @@ from service.settings import Settings
 
 # With telemetry on, FastAPI checks on each request whether OpenTelemetry is set up. That requires its SDK.
 OBSERVED = find_spec("opentelemetry.sdk") is not None
+
+# Python's default is 10. A full collection blocks all requests for 0.3 s while large models are cached, and
+# parsing one of 20,000 tensors would start several.
+FULL_COLLECTION_THRESHOLD = 1000
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -43,6 +48,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     """Start the self-check, and at shutdown stop the threads and close the store."""
     context: Context = app.state.context
     context.start_check()
+    gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTION_THRESHOLD)
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ Canonical order is row-major over the stacked axes (B, G), then O, I, D, H, W, i
 kernel ("IO") and the same kernel in PyTorch ("OI") have the same draws.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from service.core.slices import Slices, compute_shape
@@ -23,6 +24,7 @@ class StridedPositions(NamedTuple):
     offset: int
 
 
+@lru_cache(1024)
 def compute_strides(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     """Return the stride in canonical order of each axis of the layout, in elements.
 

@@ -1,9 +1,11 @@
 import asyncio
 
+import orjson
 import pytest
 
 from service.api import model_cache
-from service.api.model_cache import ModelCache, Published
+from service.api.model_cache import ModelCache, Published, render_parameters
+from service.api.schemas import DecidedModel
 from service.core.models import Limits, parse_model
 from service.store import StoreUnavailableError
 
@@ -100,3 +102,43 @@ def test_the_models_nobody_asked_for_longest_go_when_there_are_too_many_parts(mo
 def test_a_model_that_was_altered_is_refused():
     with pytest.raises(StoreUnavailableError, match="damaged"):
         Published.of("0" * 64, make_model().canonical)
+
+
+def test_parameters_are_written_as_at_once():
+    parameters = DecidedModel.of("0" * 64, make_model(tensors=3))
+    assert render_parameters(parameters) == orjson.dumps(parameters)
+
+
+def test_content_of_many_parts_is_made_once():
+    published = Published.of((model := make_model(tensors=20)).id, model.canonical)
+    made = []
+
+    def make():
+        made.append(published.make_file("some/type"))
+        return made[-1]
+
+    async def ask(parts):
+        kept = ModelCache()
+        return await asyncio.gather(*(kept.find_content(("file",), parts, make) for _ in range(8)))
+
+    found = asyncio.run(ask(published.parts))
+    assert len(made) == 1
+    assert all(content is made[0] for content in found)
+    asyncio.run(ask(1))
+    assert len(made) == 9
+
+
+def test_contents_nobody_asked_for_longest_go_when_there_are_too_many_parts(monkeypatch):
+    monkeypatch.setattr(model_cache, "MAX_PARTS", 45)
+    published = Published.of((model := make_model(tensors=20)).id, model.canonical)
+    made = []
+
+    async def ask():
+        kept = ModelCache()
+        for key in "abacab":
+            await kept.find_content(
+                (key,), 20, lambda key=key: made.append(key) or published.make_file("a/b")
+            )
+
+    asyncio.run(ask())
+    assert made == ["a", "b", "c", "b"]
