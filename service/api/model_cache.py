@@ -155,6 +155,6 @@ class ModelCache:
             content = self._contents.find(key)  # made for another request meanwhile
             if content is None:
                 content = await asyncio.to_thread(make)
-                size = len(content.whole.sources) + len(content.whole.header) // PART_BYTES
+                size = 1 + len(content.whole.sources) + len(content.whole.header) // PART_BYTES
                 self._contents.add(key, content, size)
         return content

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from service.api import model_cache
+from service.api.content.representation import Content, Representation
 from service.api.model_cache import ModelCache, Published, render_parameters
 from service.api.schemas import DecidedModel
 from service.core.models import Limits, parse_model
@@ -129,7 +130,7 @@ def test_content_of_many_parts_is_made_once():
 
 
 def test_contents_nobody_asked_for_longest_go_when_there_are_too_many_parts(monkeypatch):
-    monkeypatch.setattr(model_cache, "MAX_PARTS", 45)
+    monkeypatch.setattr(model_cache, "MAX_PARTS", 45)  # two contents of 20 sources
     published = Published.of((model := make_model(tensors=20)).id, model.canonical)
     made = []
 
@@ -142,3 +143,21 @@ def test_contents_nobody_asked_for_longest_go_when_there_are_too_many_parts(monk
 
     asyncio.run(ask())
     assert made == ["a", "b", "c", "b"]
+
+
+def test_contents_without_sources_count_too(monkeypatch):
+    monkeypatch.setattr(model_cache, "MAX_PARTS", 2)
+    content = Content.of(Representation("a/b", b"", ()), {})
+    made = []
+
+    def make():
+        made.append(content)
+        return content
+
+    async def ask():
+        kept = ModelCache()
+        for key in "abca":
+            await kept.find_content((key,), 20, make)
+
+    asyncio.run(ask())
+    assert len(made) == 4
