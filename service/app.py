@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 import service
 from service.api.context import Context
 from service.api.endpoints import ROUTES
-from service.api.metrics import MetricsMiddleware, forget_process
+from service.api.metrics import MetricsMiddleware, forget_process, identify_process
 from service.api.openapi import render_openapi
 from service.api.problems import HANDLERS
 from service.settings import Settings
@@ -58,4 +58,4 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
         context.store_writers.close()
         context.parse_workers.close()
         context.store.close()
-        forget_process()
+        forget_process(identify_process())

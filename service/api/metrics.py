@@ -1,7 +1,8 @@
 """Metrics for Prometheus.
 
 With several processes, each writes its counts to a file in the folder PROMETHEUS_MULTIPROC_DIR, and each
-reports the sums of all.
+reports the sums of all. The supervisor numbers the processes. A process continues the counters of the last
+one with its number.
 """
 
 import os
@@ -17,13 +18,24 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
     generate_latest,
+    values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+NUMBER = "PROMETHEUS_PROCESS_NUMBER"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
+
+def identify_process() -> int:
+    """Return the number of this process, or its id unless a supervisor has numbered it."""
+    return int(os.environ.get(NUMBER) or os.getpid())
+
+
+if FOLDER in os.environ:
+    values.ValueClass = values.MultiProcessValue(identify_process)
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter(
@@ -54,10 +66,10 @@ def render_metrics() -> bytes:
     return generate_latest(shared)
 
 
-def forget_process() -> None:
-    """Remove the open streams of this process from the sums of all processes."""
+def forget_process(number: int) -> None:
+    """Remove the open streams of a process that has ended from the sums of all. Its counters stay."""
     if FOLDER in os.environ:
-        mark_process_dead(os.getpid())
+        mark_process_dead(number)
 
 
 if FOLDER not in os.environ:
