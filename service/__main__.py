@@ -6,6 +6,7 @@ or a variable is invalid, its help shows the factory of a default, not its value
 """
 
 import argparse
+import logging
 import os
 import resource
 import signal
@@ -17,8 +18,6 @@ from contextlib import suppress
 from pydantic import SecretStr, ValidationError
 
 from service.settings import PREFIX, Settings
-
-HEALTHCHECK_TIMEOUT = 60  # seconds in which a server process must respond, even on a busy machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,6 +86,7 @@ def check_stream(_settings: Settings) -> int:
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    signal.signal(signal.SIGHUP, ignore_hangup)
     if settings.workers == 1:
         return run_server(settings)
     with tempfile.TemporaryDirectory(prefix="weightinit-") as folder:
@@ -94,15 +94,21 @@ def serve(settings: Settings) -> int:
         return run_server(settings)
 
 
+def ignore_hangup(_number: int, _frame: object) -> None:
+    """Ignore SIGHUP, which restarts workers if there are several."""
+    logging.getLogger("uvicorn.error").info("Received SIGHUP: ignored, there are no workers to restart")
+
+
 def run_server(settings: Settings) -> int:
-    """Run uvicorn with the settings."""
-    import uvicorn
+    """Run uvicorn with the settings. Return the exit status."""
+    from uvicorn.config import Config
 
     import service
     from service.server.protocol import make_protocol
+    from service.server.supervisor import run
 
     raise_file_limit()
-    uvicorn.run(
+    config = Config(
         "service.app:create_app",
         factory=True,
         host=settings.host,
@@ -119,10 +125,9 @@ def run_server(settings: Settings) -> int:
         server_header=False,
         headers=[("server", f"weightinit/{service.__version__}")],
         timeout_keep_alive=settings.keep_alive_timeout,
-        timeout_worker_healthcheck=HEALTHCHECK_TIMEOUT,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
-    return 0
+    return run(config, settings.drain_delay)
 
 
 def raise_file_limit() -> None:

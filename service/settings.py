@@ -137,6 +137,10 @@ class Settings(BaseSettings):
         int,
         Field(description="seconds in which responses must finish when the service stops", ge=0, le=86400),
     ] = 10
+    drain_delay: Annotated[
+        int,
+        Field(description="seconds to serve on when told to stop, while /readyz returns 503", ge=0, le=86400),
+    ] = 0
     trusted_proxies: Annotated[
         str,
         AfterValidator(check_proxies),

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import Server
 
+from service.server.graceful import GracefulServer
 from service.server.protocol import Protocol
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,17 @@ def test_the_installed_uvicorn_is_one_that_the_server_was_written_for():
 def test_what_our_protocol_overrides_is_a_method_of_uvicorns(name):
     assert name in vars(Protocol)
     assert callable(vars(HttpToolsProtocol)[name])
+
+
+@pytest.mark.parametrize("name", ["handle_exit", "on_tick", "run"])
+def test_what_our_server_overrides_is_a_method_of_uvicorns(name):
+    assert name in vars(GracefulServer)
+    assert callable(vars(Server)[name])
+
+
+@pytest.mark.parametrize("name", ["_captured_signals", "force_exit", "should_exit", "started"])
+def test_uvicorns_server_has_an_attribute(name):
+    assert name in Server.__init__.__code__.co_names
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)

@@ -32,7 +32,7 @@ async def get_liveness(_request: Request) -> Response:
         "responses": {
             "200": {"description": "The stream matches the golden vectors.", "content": STATUS},
             "503": {
-                "description": "The self-check has not passed.",
+                "description": "The self-check has not passed, or the service is about to stop.",
                 "content": {PROBLEM_JSON: {"schema": refer("Problem")}},
             },
         }
@@ -42,6 +42,8 @@ async def get_readiness(request: Request) -> Response:
     """Return whether the service matches the golden vectors and can take traffic."""
     context = get_context(request)
     context.start_check()  # for servers that send no lifespan events
+    if request.scope.get("state", {}).get("draining"):  # set by service.server.graceful
+        raise HTTPException(503, "The service is about to stop.", {"Retry-After": "1"})
     if not context.ready:
         raise HTTPException(503, "The self-check has not passed.", {"Retry-After": "1"})
     return JSONResponse({"status": "ok"}, headers=NOT_STORED)
