@@ -123,7 +123,7 @@ def run_server(settings: Settings) -> int:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         server_header=False,
-        headers=[("server", f"weightinit/{service.__version__}")],
+        headers=[("server", f"weightinit/{service.__version__}"), ("x-content-type-options", "nosniff")],
         timeout_keep_alive=settings.keep_alive_timeout,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )

@@ -146,6 +146,10 @@ class Settings(BaseSettings):
         AfterValidator(check_proxies),
         Field(description="addresses and networks of proxies whose X-Forwarded-For is used, by commas"),
     ] = ""
+    allowed_hosts: Annotated[
+        str,
+        Field(description="names and addresses that Host may have, by commas; any unless set"),
+    ] = ""
     root_path: Annotated[
         str, Field(description="path prefix that a proxy adds", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     ] = ""
@@ -153,3 +157,7 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], Field(description="least severe log level")
     ] = "info"
+
+    def split_allowed_hosts(self) -> list[str]:
+        """Return the names and addresses of `allowed_hosts`."""
+        return [host for host in map(str.strip, self.allowed_hosts.split(",")) if host]

@@ -123,6 +123,8 @@ async def handle_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     status, headers = error.status_code, dict(error.headers or {})
+    if request.method == "OPTIONS" and request.scope["path"] == request.scope.get("root_path", "") + "*":
+        return Response(status_code=204, headers={"Allow": ", ".join(list_all_methods(request))})
     if status == 405:
         headers["Allow"] = ", ".join(list_methods(request))
         if request.method == "OPTIONS":
@@ -147,6 +149,13 @@ async def handle_disconnect(_request: Request, _error: Exception) -> Response:
 async def handle_defect(_request: Request, _error: Exception) -> Response:
     """Return 500 for an unexpected error. The server logs its traceback."""
     return respond(describe(500))
+
+
+def list_all_methods(request: Request) -> list[str]:
+    """Return the methods that any path supports: OPTIONS * is for the service (RFC 9110, section 9.3.7)."""
+    routes: list[BaseRoute] = request.app.routes
+    known = (getattr(route, "methods", None) or () for route in routes)
+    return sorted({"OPTIONS"}.union(*known))
 
 
 def list_methods(request: Request) -> list[str]:

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 
+from service.server.connection import Connection
 from service.server.graceful import GracefulServer
 from service.server.protocol import Protocol
 
@@ -17,18 +18,25 @@ OVERRIDDEN = [
     "connection_lost",
     "connection_made",
     "data_received",
+    "eof_received",
     "on_header",
     "on_headers_complete",
     "on_message_begin",
     "on_message_complete",
+    "on_response_complete",
     "on_url",
+    "pause_writing",
+    "resume_writing",
     "send_400_response",
     "_start_asgi_task",
+    "_unsupported_upgrade_warning",
 ]
 ATTRIBUTES = [
+    "client",
     "cycle",
     "flow",
     "loop",
+    "parser",
     "pipeline",
     "scheme",
     "scope",
@@ -57,7 +65,7 @@ def test_the_installed_uvicorn_is_one_that_the_server_was_written_for():
 
 @pytest.mark.parametrize("name", OVERRIDDEN)
 def test_what_our_protocol_overrides_is_a_method_of_uvicorns(name):
-    assert name in vars(Protocol)
+    assert name in {**vars(Connection), **vars(Protocol)}
     assert callable(vars(HttpToolsProtocol)[name])
 
 

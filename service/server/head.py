@@ -1,0 +1,87 @@
+"""Heads: what is wrong with the head of a request, beyond what the parser rejects (RFC 9110, RFC 9112)."""
+
+import re
+from collections.abc import Collection, Iterable
+
+import httptools
+
+from service.api.problems import Problem, describe
+
+Fields = list[tuple[bytes, bytes]]
+
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+REQUEST_LINE = re.compile(rb"^(" + TOKEN + rb") \S+ HTTP/1\.[01]\r?$", re.MULTILINE)
+# uri-host [":" port] (RFC 9110, section 7.2), with the characters of RFC 3986.
+HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:[0-9]*)?")
+METHODS = frozenset([b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT", b"PATCH"])
+VERSIONS = ("1.0", "1.1")
+# Of one connection only, and not for HTTP/1.1, which goes on (RFC 9110, section 7.8).
+UPGRADE_FIELDS = (b"upgrade", b"http2-settings")
+
+
+def check_head(
+    method: bytes, target: bytes, version: str, fields: Fields, allowed_hosts: Collection[bytes]
+) -> Problem | None:
+    """Return what is wrong with a complete head, or None."""
+    if version not in VERSIONS:
+        return describe(505, "The version must be HTTP/1.0 or HTTP/1.1.")
+    if method == b"CONNECT":
+        return describe(501, "The service is not a proxy: it does not implement CONNECT.")
+    if target == b"*" and method != b"OPTIONS":
+        return describe(400, "The target * is only for OPTIONS.")
+    return _check_transfer_coding(version, fields) or _check_host(version, fields, allowed_hosts)
+
+
+def _check_transfer_coding(version: str, fields: Fields) -> Problem | None:
+    """Check that the body is not coded beyond chunks (RFC 9112, section 6.1)."""
+    codings = b",".join(value for name, value in fields if name == b"transfer-encoding").lower()
+    if not codings:
+        return None
+    if version == "1.0":
+        return describe(400, "HTTP/1.0 has no Transfer-Encoding.")
+    if codings.strip() != b"chunked":
+        return describe(501, "The only transfer coding that the service implements is chunked.")
+    return None
+
+
+def _check_host(version: str, fields: Fields, allowed: Collection[bytes]) -> Problem | None:
+    """Check Host (RFC 9112, section 3.2), against DNS rebinding also its value."""
+    hosts = [value for name, value in fields if name == b"host"]
+    if len(hosts) > 1:
+        return describe(400, "Host must be sent once.")
+    if not hosts:
+        return describe(400, "Host is required.") if version == "1.1" else None
+    found = HOST.fullmatch(hosts[0])
+    if not found:
+        return describe(400, "Host must be a host name or an address, with or without a port.")
+    if allowed and found[1].lower() not in allowed:
+        return describe(421, "The service does not answer for this host. See the setting allowed_hosts.")
+    return None
+
+
+def explain_error(error: BaseException | None, received: bytes) -> Problem:
+    """Return the problem for what the parser rejects, by the message of llhttp's rule."""
+    text = str(error)
+    if isinstance(error, httptools.HttpParserInvalidMethodError):
+        methods = {found[1] for found in REQUEST_LINE.finditer(received)}
+        if methods - METHODS:
+            return describe(501, "The service does not implement this method.")
+    if text in {"Invalid HTTP version", "Pause on PRI/Upgrade", "Expected HTTP/2 Connection Preface"}:
+        return describe(505, "The version must be HTTP/1.0 or HTTP/1.1.")
+    if text == "Request has invalid `Transfer-Encoding`":
+        return describe(501, "The only transfer coding that the service implements is chunked.")
+    return describe(400, "The request is not HTTP/1.1.")
+
+
+def format_without_upgrade(
+    method: bytes, target: bytes, version: str, fields: Iterable[tuple[bytes, bytes]]
+) -> bytes:
+    """Write the head of a request that asks for another protocol as one that does not."""
+    lines = [b" ".join([method, target, f"HTTP/{version}".encode()])]
+    for name, value in fields:
+        if name == b"connection":
+            options = [option.strip() for option in value.split(b",")]
+            value = b", ".join(one for one in options if one.lower() not in UPGRADE_FIELDS)  # noqa: PLW2901
+        if name not in UPGRADE_FIELDS:
+            lines.append(name + b": " + value)
+    return b"\r\n".join([*lines, b"", b""])
