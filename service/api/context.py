@@ -23,6 +23,8 @@ from service.stream.selfcheck import check
 # These threads wait for a database or a disk, so they are separate from those that draw.
 # Writers have their own: they may wait for a lock, which readers do not need.
 STORE_THREADS = 4
+# Loads of models, and contents made of many parts, that wait for their turn.
+MAX_MODEL_WORK = 32
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Context:
             Workers(1, "parse"),
             Shares("large bodies", settings.max_streams, settings.peer_share),
             Shares("digests", settings.max_digests, settings.peer_share),
-            ModelCache(),
+            ModelCache(Shares("requests for large models", MAX_MODEL_WORK, settings.peer_share)),
             openapi,
             find_wheel(settings.wheel_directory, service.__version__),
         )

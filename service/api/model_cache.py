@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass, fields
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -14,6 +14,8 @@ from service.api.content.representation import RELEASE_CACHE_CONTROL, Content, R
 from service.api.http.body import parse_json
 from service.api.http.media_types import JSON
 from service.api.schemas import DecidedModel, DecidedTensor
+from service.api.shares import Shares
+from service.api.single_flight import SingleFlight
 from service.core.models import Limits, Model, parse_model
 from service.store import StoreUnavailableError
 from service.stream import STREAM_VERSION, slice_tensor
@@ -113,25 +115,34 @@ class ModelCache:
     themselves, take at most one core from all others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Shares) -> None:
         self._models: Recent[Published] = Recent()
         self._contents: Recent[Content] = Recent()
-        self._coming: dict[str, asyncio.Task[Published | None]] = {}
+        self._loads: SingleFlight[Published | None] = SingleFlight()
+        self._makes: SingleFlight[Content] = SingleFlight()
+        self._shares = shares
         self._working = asyncio.Lock()
 
-    async def find(self, model_id: str, load: Callable[[], Awaitable[bytes | None]]) -> Published | None:
+    async def find(
+        self, model_id: str, load: Callable[[], Awaitable[bytes | None]], peer: str
+    ) -> Published | None:
         """Return a model, loading its canonical form if it is not cached, or None if it does not exist.
 
-        Raises StoreUnavailableError, and what `load` raises.
+        Raises HTTPException 429 or 503, StoreUnavailableError, and what `load` raises.
         """
         if published := self._models.find(model_id):
             return published
-        if model_id not in self._coming:
-            task = asyncio.create_task(self._read(model_id, load))
-            task.add_done_callback(lambda _: self._coming.pop(model_id))
-            self._coming[model_id] = task
-        # A cancelled request must not cancel the load, which other requests wait for.
-        return await asyncio.shield(self._coming[model_id])
+        return await self._run(self._loads, model_id, lambda: self._read(model_id, load), peer)
+
+    async def _run(
+        self, flights: SingleFlight[T], key: Hashable, start: Callable[[], Coroutine[Any, Any, T]], peer: str
+    ) -> T:
+        """Run a task that counts against the share of the peer that is the first to wait for it."""
+        if flights.is_running(key):
+            return await flights.run(key, start)
+        self._shares.check(peer)
+        self._shares.take(peer)
+        return await flights.run(key, start, lambda: self._shares.give_back(peer))
 
     async def _read(self, model_id: str, load: Callable[[], Awaitable[bytes | None]]) -> Published | None:
         canonical = await load()
@@ -142,19 +153,22 @@ class ModelCache:
         self._models.add(model_id, published, published.parts)
         return published
 
-    async def find_content(self, key: tuple[str, ...], parts: int, make: Callable[[], Content]) -> Content:
+    async def find_content(
+        self, key: tuple[str, ...], parts: int, make: Callable[[], Content], peer: str
+    ) -> Content:
         """Return the content of a key. Makes it from a number of parts unless it is cached.
 
-        The content of few parts is not cached.
+        The content of few parts is not cached. Raises HTTPException 429 or 503.
         """
         if parts <= MAX_FEW_PARTS:
             return make()
         if content := self._contents.find(key):
             return content
+        return await self._run(self._makes, key, lambda: self._make(key, make), peer)
+
+    async def _make(self, key: tuple[str, ...], make: Callable[[], Content]) -> Content:
         async with self._working:
-            content = self._contents.find(key)  # made for another request meanwhile
-            if content is None:
-                content = await asyncio.to_thread(make)
-                size = 1 + len(content.whole.sources) + len(content.whole.header) // PART_BYTES
-                self._contents.add(key, content, size)
+            content = await asyncio.to_thread(make)
+        size = 1 + len(content.whole.sources) + len(content.whole.header) // PART_BYTES
+        self._contents.add(key, content, size)
         return content

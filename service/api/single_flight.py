@@ -23,11 +23,25 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
 
-    async def run(self, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return the result of the task of a key, which is started unless it runs. Raises what it raises."""
+    def is_running(self, key: Hashable) -> bool:
+        """Return whether a task of a key runs."""
+        return key in self._flights
+
+    async def run(
+        self,
+        key: Hashable,
+        start: Callable[[], Coroutine[Any, Any, T]],
+        end: Callable[[], None] | None = None,
+    ) -> T:
+        """Return the result of the task of a key, which is started unless it runs. Raises what it raises.
+
+        `end` is called when a task that was started is done or cancelled.
+        """
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.create_task(start()))
+            if end:
+                flight.task.add_done_callback(lambda _: end())
         flight.waiters += 1
         try:
             return await asyncio.shield(flight.task)

@@ -295,14 +295,8 @@ def test_a_request_takes_no_more_processor_time_than_its_bytes_allow(target, nam
     assert on_all < NOISE * SECONDS_PER_KIB * max(len(requests[0]) / KIB, 1)
 
 
-# service/api/sending/streaming.py draws up to 256 KiB on the event loop, from any number of sources.
-DRAWN_ON_LOOP = pytest.mark.xfail(strict=False, reason="a short body of many sources is drawn on the loop")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=DRAWN_ON_LOOP if name == "slice_drawn" else ()) for name in HEAVY]
-)
+@pytest.mark.parametrize("name", HEAVY)
 def test_a_heavy_request_leaves_the_event_loop_to_others(target, name):
     requests = [target.write(HEAVY[name], run) for run in range(2 * RUNS)]
     on_loop, on_all = map(min, zip(*map(target.measure, requests[:RUNS]), strict=True))

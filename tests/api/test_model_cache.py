@@ -1,4 +1,5 @@
 import asyncio
+from functools import partial
 
 import orjson
 import pytest
@@ -7,6 +8,7 @@ from service.api import model_cache
 from service.api.content.representation import Content, Representation
 from service.api.model_cache import ModelCache, Published, render_parameters
 from service.api.schemas import DecidedModel
+from service.api.shares import Shares
 from service.core.models import Limits, parse_model
 from service.store import StoreUnavailableError
 
@@ -14,6 +16,10 @@ from service.store import StoreUnavailableError
 def make_model(seed=1, tensors=1):
     listed = [{"name": f"layer.{number}", "shape": [2, 3]} for number in range(tensors)]
     return parse_model({"seed": seed, "tensors": listed}, 1, Limits(1000, 10**6, 8))
+
+
+def make_cache(limit=32):
+    return ModelCache(Shares("requests", limit, 0.5))
 
 
 class Loader:
@@ -36,8 +42,8 @@ def test_of_all_who_ask_for_a_model_at_once_one_loads_it():
     load = Loader(model.canonical)
 
     async def ask():
-        kept = ModelCache()
-        return await asyncio.gather(*(kept.find(model.id, load) for _ in range(32)))
+        kept = make_cache()
+        return await asyncio.gather(*(kept.find(model.id, load, "peer") for _ in range(32)))
 
     found = asyncio.run(ask())
     assert load.count == 1
@@ -50,9 +56,9 @@ def test_a_model_that_is_kept_is_not_loaded_again():
     load = Loader(model.canonical)
 
     async def ask():
-        kept = ModelCache()
-        await kept.find(model.id, load)
-        return await kept.find(model.id, load)
+        kept = make_cache()
+        await kept.find(model.id, load, "peer")
+        return await kept.find(model.id, load, "peer")
 
     assert asyncio.run(ask()).id == model.id
     assert load.count == 1
@@ -63,9 +69,11 @@ def test_what_was_not_found_is_looked_for_again(nothing):
     model = make_model()
 
     async def ask():
-        kept = ModelCache()
-        first = (await asyncio.gather(kept.find(model.id, Loader(nothing)), return_exceptions=True))[0]
-        return first, await kept.find(model.id, Loader(model.canonical))
+        kept = make_cache()
+        first = (await asyncio.gather(kept.find(model.id, Loader(nothing), "peer"), return_exceptions=True))[
+            0
+        ]
+        return first, await kept.find(model.id, Loader(model.canonical), "peer")
 
     first, second = asyncio.run(ask())
     assert first is nothing
@@ -76,9 +84,9 @@ def test_one_who_leaves_does_not_take_the_model_from_the_others():
     model = make_model()
 
     async def ask():
-        kept, load = ModelCache(), Loader(model.canonical)
-        leaving = asyncio.create_task(kept.find(model.id, load))
-        staying = asyncio.create_task(kept.find(model.id, load))
+        kept, load = make_cache(), Loader(model.canonical)
+        leaving = asyncio.create_task(kept.find(model.id, load, "peer"))
+        staying = asyncio.create_task(kept.find(model.id, load, "peer"))
         await asyncio.sleep(0)
         leaving.cancel()
         return await staying
@@ -92,9 +100,9 @@ def test_the_models_nobody_asked_for_longest_go_when_there_are_too_many_parts(mo
     loads = {model.id: Loader(model.canonical) for model in (first, second, third)}
 
     async def ask():
-        kept = ModelCache()
+        kept = make_cache()
         for model in (first, second, first, third, first, second):
-            await kept.find(model.id, loads[model.id])
+            await kept.find(model.id, loads[model.id], "peer")
 
     asyncio.run(ask())
     assert [load.count for load in loads.values()] == [1, 2, 1]
@@ -110,6 +118,20 @@ def test_parameters_are_written_as_at_once():
     assert render_parameters(parameters) == orjson.dumps(parameters)
 
 
+def test_a_peer_has_its_share_of_different_work_and_others_theirs():
+    published = Published.of((model := make_model(tensors=20)).id, model.canonical)
+    make = partial(published.make_file, "a/b")
+
+    async def ask():
+        kept = make_cache(limit=4)
+        peers = ["a", "a", "a", "b"]
+        asked = (kept.find_content((str(n),), 20, make, peer) for n, peer in enumerate(peers))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(ask())
+    assert [getattr(one, "status_code", 200) for one in found] == [200, 200, 429, 200]
+
+
 def test_content_of_many_parts_is_made_once():
     published = Published.of((model := make_model(tensors=20)).id, model.canonical)
     made = []
@@ -119,8 +141,8 @@ def test_content_of_many_parts_is_made_once():
         return made[-1]
 
     async def ask(parts):
-        kept = ModelCache()
-        return await asyncio.gather(*(kept.find_content(("file",), parts, make) for _ in range(8)))
+        kept = make_cache()
+        return await asyncio.gather(*(kept.find_content(("file",), parts, make, "peer") for _ in range(8)))
 
     found = asyncio.run(ask(published.parts))
     assert len(made) == 1
@@ -135,10 +157,10 @@ def test_contents_nobody_asked_for_longest_go_when_there_are_too_many_parts(monk
     made = []
 
     async def ask():
-        kept = ModelCache()
+        kept = make_cache()
         for key in "abacab":
             await kept.find_content(
-                (key,), 20, lambda key=key: made.append(key) or published.make_file("a/b")
+                (key,), 20, lambda key=key: made.append(key) or published.make_file("a/b"), "peer"
             )
 
     asyncio.run(ask())
@@ -155,9 +177,9 @@ def test_contents_without_sources_count_too(monkeypatch):
         return content
 
     async def ask():
-        kept = ModelCache()
+        kept = make_cache()
         for key in "abca":
-            await kept.find_content((key,), 20, make)
+            await kept.find_content((key,), 20, make, "peer")
 
     asyncio.run(ask())
     assert len(made) == 4

@@ -39,7 +39,7 @@ from service.api.openapi import (
 )
 from service.api.router import make_router
 from service.api.schemas import PublishedModel
-from service.api.sending.respond import respond_get
+from service.api.sending.respond import find_peer, respond_get
 from service.core.errors import make_spec_error
 from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
 from service.core.models.names import MODEL_ID
@@ -167,7 +167,7 @@ async def get_model_parameters(request: Request) -> Response:
     refuse_query(request.scope["query_string"])
     published = await find_model(request)
     models, key = get_context(request).models, (published.id, JSON)
-    content = await models.find_content(key, published.parts, published.make_parameters)
+    content = await models.find_content(key, published.parts, published.make_parameters, find_peer(request))
     return await respond_get(request, content)
 
 
@@ -190,7 +190,9 @@ async def get_model_weights(request: Request) -> Response:
     published = await find_model(request)
     models, key = get_context(request).models, (published.id, media_type)
     make = partial(published.make_file, media_type)
-    return await respond_get(request, await models.find_content(key, published.parts, make))
+    return await respond_get(
+        request, await models.find_content(key, published.parts, make, find_peer(request))
+    )
 
 
 @router.get(
@@ -209,7 +211,8 @@ async def get_model_tensor(request: Request) -> Response:
     key = (published.id, media_type, tensor.name, format_slices(slices, tensor.shape))
     parts = len(tensor.find_parts(slices[0])) if slices else 1
     make = partial(make_tensor_content, published, tensor, slices, media_type)
-    return await respond_get(request, await get_context(request).models.find_content(key, parts, make))
+    models = get_context(request).models
+    return await respond_get(request, await models.find_content(key, parts, make, find_peer(request)))
 
 
 def parse_body(body: bytes, settings: Settings) -> Model:
@@ -224,11 +227,11 @@ def parse_body(body: bytes, settings: Settings) -> Model:
 
 
 async def find_model(request: Request) -> Published:
-    """Return the model whose id is in the path. Raises HTTPException 404, StoreUnavailableError."""
+    """Return the model whose id is in the path. Raises HTTPException, StoreUnavailableError."""
     context, model_id = get_context(request), request.path_params["id"]
     if MODEL_ID.fullmatch(model_id):
         load = partial(read_store, context, context.store.get_model, model_id)
-        if published := await context.models.find(model_id, load):
+        if published := await context.models.find(model_id, load, find_peer(request)):
             return published
     raise HTTPException(404, "No model with this id is published on this service.")
 

@@ -32,7 +32,7 @@ class BodyResponse(Response):
         context: Context,
         peer: str,
     ) -> None:
-        self._is_large = span.length > MAX_INLINE_BYTES
+        self._is_large = not is_inline(whole, span)
         if self._is_large:
             context.stream_shares.check(peer)
         self._peer = peer
@@ -57,6 +57,11 @@ class BodyResponse(Response):
             return  # the shutdown timeout has passed, and the server closes the connection
 
 
+def is_inline(representation: Representation, span: Span) -> bool:
+    """Return whether the event loop draws a span itself: it has few bytes, and of few sources."""
+    return span.length <= MAX_INLINE_BYTES and representation.is_cheap(span)
+
+
 async def send_body(
     representation: Representation,
     span: Span,
@@ -69,7 +74,7 @@ async def send_body(
 
     An ASGI body is `bytes`. A server that offers its socket accepts any buffer, which saves a copy.
     """
-    if span.length <= MAX_INLINE_BYTES:
+    if is_inline(representation, span):
         DRAWN_BYTES.inc(span.length)
         body = representation.draw(span)
         await send(_make_message(body if client else bytes(body), more=False))
