@@ -290,6 +290,8 @@ LENGTHS = [
             b"9" * 30,
         )
     ),
+    post("9110 15.5.16", "a coded body", b"Content-Encoding: gzip\r\n" + LENGTH, SPEC, 415),
+    post("9110 8.4", "a body without a coding", b"Content-Encoding: identity\r\n" + LENGTH, SPEC, 200),
     post("9112 6.3", "two equal lengths", LENGTH + LENGTH, SPEC, 400),
     post("9112 6.3", "two lengths", LENGTH + b"Content-Length: 5\r\n", SPEC, 400),
     post("9110 15.5.14", "a body that is too long", b"Content-Length: 70000\r\n", b"", 413),

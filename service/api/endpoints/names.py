@@ -11,7 +11,7 @@ from service.api import examples
 from service.api.context import Context, get_context, read_store, write_store
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
-from service.api.http.conditional import matches_weakly
+from service.api.http.conditional import matches_strongly, matches_weakly
 from service.api.http.media_types import JSON, PROBLEM_JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
@@ -38,6 +38,11 @@ router = make_router("names")
 NOT_STORED = {"Cache-Control": "no-store"}
 
 TAGS = {"If-None-Match": "Entity tags that the client has. If one is current, the response is 304."}
+
+CONDITIONS = {
+    "If-Match": "Entity tags, or `*` for any: 412 unless the name is published with one of them.",
+    "If-None-Match": "Entity tags, or `*` for any: 412 if the name is published with one of them.",
+}
 
 HEADERS = {"ETag": "Strong.", "Cache-Control": "`no-cache`: revalidate each time."}
 
@@ -93,7 +98,7 @@ EXAMPLES = {"start": examples.ENTRY}
 @router.put(
     NAME,
     openapi_extra={
-        "parameters": describe_path(),
+        "parameters": [*describe_path(), *describe_fields(CONDITIONS)],
         "requestBody": describe_body(
             "Publication",
             {"start": {"summary": "A name for published initial weights", "value": examples.PUBLICATION}},
@@ -101,7 +106,7 @@ EXAMPLES = {"start": examples.ENTRY}
         "responses": {
             "200": describe_json("The name already stands for this model.", ENTRY, EXAMPLES),
             "201": describe_json("The name stands for this model from now on.", ENTRY, EXAMPLES),
-            **describe_errors(400, 406, 408, 413, 415, 422),
+            **describe_errors(400, 406, 408, 412, 413, 415, 422),
             **describe_name_errors(409, 503),
         },
     },
@@ -115,6 +120,7 @@ async def put_name(request: Request) -> Response:
     context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
     publication = Publication.parse(await read_json(request, context.settings.max_body_bytes))
+    await check_conditions(request, context, name)
     try:
         entry, new = await write_store(
             context, context.store.put_name, name, publication.model, publication.author, publication.note
@@ -152,10 +158,14 @@ async def get_name(request: Request) -> Response:
 @router.delete(
     NAME,
     openapi_extra={
-        "parameters": [*describe_path(), *make_query_parameters(SCHEMAS["Reason"], examples.RETIREMENT)],
+        "parameters": [
+            *describe_path(),
+            *make_query_parameters(SCHEMAS["Reason"], examples.RETIREMENT),
+            *describe_fields(CONDITIONS),
+        ],
         "responses": {
             "200": describe_json("The name is retired.", ENTRY, {"start": examples.RETIRED}),
-            **describe_errors(406, 422),
+            **describe_errors(406, 412, 422),
             **describe_name_errors(404, 503),
         },
     },
@@ -168,6 +178,7 @@ async def delete_name(request: Request) -> Response:
     """
     context, name = get_context(request), read_name(request)
     reason = Reason.parse_query(decode_query(request.scope["query_string"]))
+    await check_conditions(request, context, name)
     found = await write_store(context, context.store.retire_name, name, reason.author, reason.note)
     return Response(render(NameRecord.of(require_entry(name, found))), 200, NOT_STORED, JSON)
 
@@ -215,6 +226,19 @@ def read_name(request: Request) -> ModelName:
     return ModelName.of(**request.path_params)
 
 
+async def check_conditions(request: Request, context: Context, name: ModelName) -> None:
+    """Check the conditions of a write (RFC 9110, section 13.2.2). Raises HTTPException 412."""
+    if_match, if_none_match = (join_lines(request, field) for field in ("if-match", "if-none-match"))
+    if if_match is None and if_none_match is None:
+        return
+    entry = await read_store(context, context.store.get_name, name)
+    etag = None if entry is None else compute_etag(render(NameRecord.of(entry)))
+    if if_match is not None and not (etag and matches_strongly(if_match, etag)):
+        raise HTTPException(412, f"The entity tag is {etag}." if etag else "The name is not published.")
+    if if_none_match is not None and etag and matches_weakly(if_none_match, etag):
+        raise HTTPException(412, "The name is published, with this entity tag.")
+
+
 async def find_entry(context: Context, name: ModelName) -> NameEntry:
     """Return the entry of a name that is not retired. Raises HTTPException 404, NameRetiredError."""
     entry = require_entry(name, await read_store(context, context.store.get_name, name))
@@ -235,9 +259,14 @@ def render(value: NameRecord | dict[str, list[NameRecord]]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
+def compute_etag(body: bytes) -> str:
+    """Return the strong entity tag of a body."""
+    return f'"{hashlib.sha256(body).hexdigest()}"'
+
+
 def respond(request: Request, body: bytes, headers: dict[str, str]) -> Response:
     """Return 200 with a body that caches must revalidate, or 304 (RFC 9110, section 13.2.2)."""
-    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    etag = compute_etag(body)
     headers |= {"ETag": etag, "Cache-Control": "no-cache"}
     if_none_match = join_lines(request, "if-none-match")
     if if_none_match is not None and matches_weakly(if_none_match, etag):

@@ -26,7 +26,11 @@ from service.api.wheel import (
 router = APIRouter(route_class=Operation)
 
 # The next release of the service has another wheel, so caches keep the index only as long as PyPI's.
-INDEX_HEADERS = {"Cache-Control": "public, max-age=600", "Vary": "Accept"}
+INDEX_HEADERS = {
+    "Cache-Control": "public, max-age=600",
+    "Content-Security-Policy": "default-src 'none'",
+    "Vary": "Accept",
+}
 
 
 @router.get("/simple", include_in_schema=False)

@@ -25,7 +25,9 @@ async def read_json(request: Request, limit: int) -> Mapping[str, object]:
 
 
 def check_content_type(request: Request) -> None:
-    """Check that Content-Type is JSON in UTF-8. Raises HTTPException 415."""
+    """Check that the body is JSON in UTF-8, and not compressed. Raises HTTPException 415."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise HTTPException(415, "The body must have no Content-Encoding.", {"Accept-Encoding": "identity"})
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace('"', "").replace(" ", "").lower()
     if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:

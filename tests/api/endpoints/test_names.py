@@ -132,6 +132,41 @@ def test_a_name_is_asked_for_each_time_and_sent_when_it_changed(client, url, mod
     assert client.get(url, headers={"If-None-Match": etag}).status_code == 410
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, 200),
+        ({"If-Match": "{etag}"}, 200),
+        ({"If-Match": '"other", {etag}'}, 200),
+        ({"If-Match": "*"}, 200),
+        ({"If-None-Match": '"other"'}, 200),
+        ({"If-Match": '"other"'}, 412),
+        ({"If-Match": "W/{etag}"}, 412),
+        ({"If-None-Match": "*"}, 412),
+        ({"If-None-Match": "W/{etag}"}, 412),
+    ],
+)
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_write_happens_if_its_conditions_hold(client, url, model, method, fields, status):
+    put(client, url, model)
+    etag = client.get(url).headers["ETag"]
+    headers = {name: text.format(etag=etag) for name, text in fields.items()}
+    body = {"json": {"model": model, "author": "ada"}} if method == "PUT" else {}
+    query = {} if method == "PUT" else {"author": "ada"}
+    assert client.request(method, url, params=query, headers=headers, **body).status_code == status
+    is_retired = method == "DELETE" and status == 200
+    assert client.get(url).status_code == (410 if is_retired else 200)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [({"If-None-Match": "*"}, 201), ({"If-Match": "*"}, 412), ({"If-Match": '"a"'}, 412)],
+)
+def test_a_new_name_has_no_entity_tag(client, url, model, fields, status):
+    body = {"model": model, "author": "ada"}
+    assert client.put(url, json=body, headers=fields).status_code == status
+
+
 def test_a_head_has_what_the_get_has_but_the_body(client, url, model):
     put(client, url, model)
     for path in (url, "/v1/names"):
