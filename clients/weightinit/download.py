@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from io import BytesIO, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,17 +104,18 @@ def has_content(connection: "Connection", path: Path, query: Query) -> bytes | N
     if not path.is_file():
         return None
     head = replace(query, method="HEAD")
-    _, size = connection.exchange(head, _read_identity, {"Accept": RAW})
+    read = partial(_read_identity, query=head)
+    _, size = connection.exchange(head, read, {"Accept": RAW})
     if size != path.stat().st_size:
         return None
-    digest, _ = connection.exchange(head, _read_identity, {"Accept": RAW} | WANTED)
+    digest, _ = connection.exchange(head, read, {"Accept": RAW} | WANTED)
     return digest if digest and digest == compute_file_digest(path) else None
 
 
-def _read_identity(response: "httpx.Response") -> tuple[bytes | None, int | None]:
+def _read_identity(response: "httpx.Response", query: Query) -> tuple[bytes | None, int | None]:
     from weightinit.transport.responses import Head  # noqa: PLC0415 - httpx is slow
 
-    head = Head.of(response, "a HEAD")
+    head = Head.of(response, query)
     return head.digest, head.size
 
 

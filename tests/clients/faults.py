@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -112,7 +113,7 @@ class FaultServer:
     url: str = ""
 
     def make_answer(self, request: Request) -> Answer:
-        headers = {"Content-Type": RAW, **self.extra}
+        headers = {"Content-Type": RAW, "Weightinit-Stream": "1", **self.extra}
         if self.etag:
             headers["ETag"] = self.etag
         if self.digests and "want-repr-digest" in request.headers:
@@ -241,6 +242,21 @@ def stall(count: int) -> Fault:
         answer.body = answer.body[:count]
         exchange.answer(answer)
         exchange.wait_for_client_to_leave()
+
+    return fault
+
+
+def drip(count: int, pause: float = 0.05) -> Fault:
+    """Send the headers, then this many bytes of the body one by one, with pauses in seconds."""
+
+    def fault(exchange: Exchange) -> None:
+        answer = exchange.make_answer()
+        body, answer.body = answer.body, b""
+        exchange.answer(answer)
+        for byte in body[:count]:
+            exchange.send(bytes([byte]))
+            time.sleep(pause)
+        exchange.close()
 
     return fault
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from weightinit.errors import SpecRejected
 from weightinit.spec.layer import Spec, refuse
@@ -13,7 +13,8 @@ from weightinit.spec.slices import TensorSlice
 class Query:
     """A request: a path with its parameters, and a label for messages.
 
-    Requests are idempotent, so each may be retried. `body` is JSON.
+    Requests are idempotent, so each may be retried. `body` is JSON. `expected` has the headers that a
+    response with bytes must have, if it has them at all.
     """
 
     path: str
@@ -21,6 +22,7 @@ class Query:
     label: str
     method: str = "GET"
     body: bytes | None = None
+    expected: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_parameters_query(spec: Spec) -> Query:
@@ -41,7 +43,11 @@ def make_weights_query(spec: Spec, tensor_slice: TensorSlice) -> Query:
     if tensor_slice.text:
         params["slice"] = tensor_slice.text
     parts = ["weights", spec.name, _write_shape(spec), f"[{tensor_slice.text}]" if tensor_slice.text else ""]
-    return Query("/v1/weights", params, " ".join(part for part in parts if part))
+    expected = {
+        "Weightinit-Shape": ",".join(map(str, tensor_slice.shape)),
+        "Weightinit-Dtype": spec.format.name,
+    }
+    return Query("/v1/weights", params, " ".join(part for part in parts if part), expected=expected)
 
 
 def make_publish_query(model: Mapping[str, object]) -> Query:
@@ -56,7 +62,10 @@ def make_model_query(model: str, part: str = "") -> Query:
     'weights of model 000000000000'
     """
     label = f"model {model[:12]}"
-    return Query(f"/v1/models/{model}{part}", {}, f"{part[1:]} of {label}" if part else label)
+    expected = {"Weightinit-Model": model}
+    return Query(
+        f"/v1/models/{model}{part}", {}, f"{part[1:]} of {label}" if part else label, expected=expected
+    )
 
 
 def make_name_query(name: str, method: str = "GET", **fields: str) -> Query:

@@ -28,6 +28,8 @@ from weightinit.errors import (
     Unauthorized,
     WrongRange,
 )
+from weightinit.transport.pace import Pace
+from weightinit.transport.requests import Query
 from weightinit.transport.retry import parse_retry_after
 from weightinit.transport.urls import mask
 
@@ -50,9 +52,10 @@ def raise_for_status(response: httpx.Response, label: str) -> None:
 
 def read_text(response: httpx.Response, longest: int = MAX_TEXT_LENGTH) -> bytes:
     """Read a whole body. Raises NotWeightinit if it is too long, Truncated if it ends early."""
-    text = bytearray()
+    text, pace = bytearray(), Pace(mask(response.url), response)
     try:
         for chunk in response.iter_raw():
+            pace.check(len(chunk))
             text += chunk
             if len(text) > longest:
                 raise NotWeightinit(f"{mask(response.url)} sent over {longest} bytes; check the URL")
@@ -78,7 +81,7 @@ def parse_json(text: bytes, response: httpx.Response) -> Mapping[str, object]:
     """Parse the text of a response as a JSON object. Raises NotWeightinit."""
     try:
         answer = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotWeightinit(f"{mask(response.url)} sent invalid JSON ({error}); check the URL") from error
     if not isinstance(answer, dict):
         raise NotWeightinit(f"{mask(response.url)} sent JSON that is not an object; check the URL")
@@ -100,7 +103,7 @@ def read_answer(
         raise DigestMismatch(f"{mask(response.url)} sent a model with another SHA-256 than its id, {digest}")
     try:
         return read(parse_json(text, response))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise NotWeightinit(
             f"the response of {mask(response.url)} cannot be read: {error}; check the URL"
         ) from error
@@ -198,6 +201,9 @@ def compute_file_digest(path: Path) -> bytes:
 
 RAW = "application/octet-stream"
 
+# The version of the stream whose bytes this client knows.
+STREAM = "1"
+NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 STRONG_TAG = re.compile(r'"[!#-~\x80-\xff]*"')
 CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.ASCII)
 
@@ -219,8 +225,9 @@ class Head:
     lifetime: float
 
     @classmethod
-    def of(cls, response: httpx.Response, label: str) -> "Head":
+    def of(cls, response: httpx.Response, query: Query) -> "Head":
         """Read the headers of a 200 or 206. Raises NotWeightinit, WrongRange."""
+        label = query.label
         url = mask(response.url)
         is_partial = response.status_code == httpx.codes.PARTIAL_CONTENT
         if response.status_code != httpx.codes.OK and not is_partial:
@@ -234,8 +241,24 @@ class Head:
                 f"{url} responded with {media_type or 'no Content-Type'} and Content-Encoding {coding}, not "
                 f"{RAW} and identity; check the URL"
             )
+        _check_expected(response, url, query)
         digest = parse_digest(response.headers.get("Repr-Digest", ""))
         return cls(url, is_partial, start, size, read_tag(response), digest, read_lifetime(response))
+
+
+def _check_expected(response: httpx.Response, url: str, query: Query) -> None:
+    """Check the stream, and what else is known of the bytes beforehand. Raises NotWeightinit."""
+    stream = response.headers.get("Weightinit-Stream")
+    if stream != STREAM:
+        raise NotWeightinit(
+            f"{url} sent {query.label} of stream {stream or 'unknown'}; this client is for stream {STREAM}: "
+            "check the URL, and install the client that the service has"
+        )
+    for name, value in query.expected.items():
+        if (sent := response.headers.get(name, value)) != value:
+            raise NotWeightinit(
+                f"{url} sent {name}: {sent} for {query.label}, not {value}; check the URL and its caches"
+            )
 
 
 def read_tag(response: httpx.Response) -> str | None:
@@ -254,7 +277,7 @@ def read_lifetime(response: httpx.Response) -> float:
     directives = _read_directives(response)
     ages = [part.partition("=")[2] for part in directives if part.startswith("max-age=")]
     age = response.headers.get("Age", "0")
-    if "no-store" in directives or not ages or not ages[0].isdecimal() or not age.isdecimal():
+    if "no-store" in directives or not ages or not NUMBER.fullmatch(ages[0]) or not NUMBER.fullmatch(age):
         return 0.0
     return max(0.0, float(ages[0]) - float(age))
 
@@ -265,7 +288,7 @@ def _read_directives(response: httpx.Response) -> list[str]:
 
 def _read_length(response: httpx.Response) -> int | None:
     length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
+    return int(length) if NUMBER.fullmatch(length) else None
 
 
 def _read_part(response: httpx.Response, url: str) -> tuple[int, int]:

@@ -126,7 +126,7 @@ def parse_retry_after(text: str, now: datetime | None = None) -> float | None:
         return float(text)
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if then.tzinfo is None:
         return None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -146,7 +147,18 @@ def translate(error: Exception, endpoint: str, timeout: float) -> WeightinitErro
     )
     kind = next(kinds, ConfigurationError)
     why = str(error) or type(error).__name__
-    return kind(MESSAGES[kind].format(url=mask(endpoint), why=why, timeout=timeout))
+    proxy = find_proxy(endpoint)
+    url = f"{mask(endpoint)} through the proxy {mask(proxy)}" if proxy else mask(endpoint)
+    return kind(MESSAGES[kind].format(url=url, why=why, timeout=timeout))
+
+
+def find_proxy(endpoint: str) -> str:
+    """Return the URL of the proxy that the environment sets for an endpoint; empty if there is none."""
+    url = httpx.URL(endpoint)
+    proxies = getproxies()
+    if proxy_bypass(url.netloc.decode("ascii")):
+        return ""
+    return proxies.get(url.scheme) or proxies.get("all") or ""
 
 
 def _was_certificate_refused(error: BaseException | None) -> bool:

@@ -12,10 +12,12 @@ from weightinit.errors import (
     EndpointsDisagree,
     NotWeightinit,
     Truncated,
+    WeightinitError,
     WrongLength,
     WrongRange,
 )
 from weightinit.transport.body import Body
+from weightinit.transport.pace import Pace
 from weightinit.transport.requests import Query
 from weightinit.transport.responses import RAW, WANTED, Head, raise_for_status
 from weightinit.transport.retry import Attempts, check_interrupt
@@ -25,6 +27,11 @@ from weightinit.transport.urls import mask
 
 # An attempt that received this many more bytes than any before is not counted as a failure.
 PROGRESS = 2**20
+
+
+class DigestNotCachedError(WeightinitError):
+    """The response has no digest, and the next request asks past all caches."""
+
 
 Watch = Callable[[int, int], None]
 
@@ -60,6 +67,7 @@ class Transfer:
         self._digest: bytes | None = None
         self._source: str | None = None
         self._most = received
+        self._is_past_caches = False
 
     @property
     def verified(self) -> bytes | None:
@@ -72,7 +80,10 @@ class Transfer:
 
     def _attempt(self, session: Session, endpoint: str) -> None:
         try:
-            self._ask(session, endpoint)
+            try:
+                self._ask(session, endpoint)
+            except DigestNotCachedError:
+                self._ask(session, endpoint)
             self._check_digest()
         except BrokenTransfer as error:
             if not isinstance(error, Truncated):
@@ -93,12 +104,15 @@ class Transfer:
             self.received = 0
         if self._verify and not self._digest:
             headers |= WANTED
+        if self._is_past_caches:
+            headers["Cache-Control"] = "no-cache"
         with session.request(endpoint, self._query, headers) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise WrongRange(f"{mask(response.url)} does not have the rest of {self._query.label}")
             raise_for_status(response, self._query.label)
-            size = self._admit(Head.of(response, self._query.label), endpoint)
-            self._receive(Body(response, size - self.received, session.timeout), size)
+            size = self._admit(Head.of(response, self._query), endpoint)
+            body = Body(response, size - self.received, session.timeout)
+            self._receive(body, size, Pace(mask(response.url), response))
 
     def _admit(self, head: Head, endpoint: str) -> int:
         """Check that the response matches the request, and return the size of the whole."""
@@ -134,19 +148,25 @@ class Transfer:
         if not head.is_partial:
             self.received, self.lifetime = 0, head.lifetime
         if self._verify and not self._digest:
+            if not self._is_past_caches:
+                # A cache may have stored the response to a request that did not want a digest.
+                self._is_past_caches = True
+                raise DigestNotCachedError(f"{head.url} sent no SHA-256 of {self._query.label}")
             raise DigestMissing(
                 f"{head.url} sent no SHA-256 of {self._query.label}, which may be too long for one; "
                 "request slices of it, or turn off verify"
             )
 
-    def _receive(self, body: Body, size: int) -> None:
+    def _receive(self, body: Body, size: int, pace: Pace) -> None:
         if not self.received:
             self._sink.begin(self.etag)
         while self.received < size:
             check_interrupt()
             if self._watch:
                 self._watch(self.received, size)
-            self.received += self._sink.take(body, self.received)
+            read = self._sink.take(body, self.received)
+            self.received += read
+            pace.check(read)
         body.finish()
         if self._watch:
             self._watch(self.received, size)

@@ -76,9 +76,17 @@ def test_the_digest_is_asked_for_once(server, tensor, make_client):
 
 @pytest.mark.parametrize("digest", [None, "sha-256=:AAAA:", "sha-512=:AAAA:"])
 def test_a_digest_that_is_not_sent_is_an_error(small_server, small, make_client, digest):
-    small_server.script = [change(repr_digest=digest)]
+    small_server.script = 2 * [change(repr_digest=digest)]
     with pytest.raises(DigestMissing, match="request slices of it, or turn off verify"):
         make_client(small_server.url, verify=True).weights(small.shape, seed=1)
+
+
+def test_a_digest_that_a_cache_does_not_have_is_asked_for_past_it(small_server, small, make_client):
+    small_server.script = [change(repr_digest=None)]
+    fetched = make_client(small_server.url, verify=True).weights(small.shape, seed=1)
+    assert fetched.tobytes() == small.tobytes()
+    asked = [request.headers.get("cache-control") for request in small_server.requests]
+    assert asked == [None, "no-cache"]
 
 
 def test_another_tag_has_another_digest(server, tensor, make_client):

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from weightinit import CertificateRejected, ConfigurationError, NotWeightinit, Retry
+from weightinit import CertificateRejected, ConfigurationError, ConnectionFailed, NotWeightinit, Retry
 from weightinit.transport.session import MAX_REDIRECTS
 
 from tests.clients.conftest import make_tensor
@@ -105,6 +105,13 @@ def test_a_proxy_that_cannot_be_used_is_an_error(small, make_client, monkeypatch
     monkeypatch.setenv("HTTP_PROXY", "gopher://127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="gopher"):
         make_client("http://weights.invalid").weights(small.shape, seed=1)
+
+
+def test_an_error_behind_a_proxy_names_it(small, make_client, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://me:secret@127.0.0.1:1")
+    with pytest.raises(ConnectionFailed, match=r"through the proxy http://127\.0\.0\.1:1") as raised:
+        make_client("http://weights.invalid", retries=0).weights(small.shape, seed=1)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_trusted_certificate_is_accepted(tls_server, tensor, make_client, monkeypatch):
