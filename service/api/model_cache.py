@@ -21,7 +21,7 @@ from service.store import StoreUnavailableError
 from service.stream import STREAM_VERSION, slice_tensor
 
 #: Stored models were within the limits of the service when they were published.
-NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8)
+NO_LIMITS = Limits(tensors=2**60, elements=2**63, rank=8, repeats=True)
 MAX_PARTS = 40_000  # total of all cached models, about 100 MiB, and again of all cached contents
 MAX_FEW_PARTS = 16  # processed on the event loop at each request, because waking a thread takes as long
 PART_BYTES = 2048  # memory of a part, roughly

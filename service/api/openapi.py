@@ -52,7 +52,7 @@ def make_weights_schema() -> Schema:
         **SPEC,
         "title": "WeightsSpec",
         "description": "A layer spec with a seed, and the slice of the tensor to draw.",
-        "properties": {**SPEC["properties"], "slice": SLICE},
+        "properties": {**SPEC["properties"], "seed": require(SPEC["properties"]["seed"]), "slice": SLICE},
         "required": ["shape", "seed"],
     }
 
@@ -65,13 +65,18 @@ def make_model_schemas() -> dict[str, Schema]:
     kinds = [refer(name) for name in ("DrawnSpec", "ConstantSpec", "StackSpec")]
     model["properties"]["tensors"]["items"] = {"anyOf": kinds}
     stack["properties"]["parts"]["items"] = refer("PartSpec")
-    drawn = omit(SPEC["properties"], "seed")
+    # Fields that are left out have the model's defaults, and not those of a spec.
+    drawn = {name: omit(schema, "default") for name, schema in omit(SPEC["properties"], "seed").items()}
     constant = ConstantSpec.model_json_schema()
     part = omit(drawn, "dtype") | {
         "shape": constant["properties"]["shape"],
         "slice": {
             "type": "string",
             "description": "The rows to take from the drawn tensor, such as `0:128`.",
+        },
+        "copy": {
+            "type": "boolean",
+            "description": "Whether the part repeats the draws of another part of its name on purpose.",
         },
         "constant": {
             "type": "number",
@@ -95,6 +100,12 @@ def make_response_schemas() -> dict[str, Schema]:
     }
     inner = [schema.pop("$defs", {}) for schema in schemas.values()]
     return {name: value for group in (schemas, *inner) for name, value in group.items()}
+
+
+def require(schema: Schema) -> Schema:
+    """Return the schema of a field that may be null as that of one that may not."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    return {**omit(schema, "default"), **({"anyOf": kinds} if kinds else {})}
 
 
 def make_object(title: str, description: str, properties: Schema, *required: str) -> Schema:
@@ -220,7 +231,7 @@ def describe_headers(texts: dict[str, str]) -> Schema:
 
 def describe_bytes(description: str, texts: dict[str, str], *media_types: str) -> Schema:
     """Describe a response of bytes."""
-    content: Schema = {name: {} for name in media_types}
+    content: Schema = {name: {"schema": {"type": "string", "format": "binary"}} for name in media_types}
     return {"description": description, "headers": describe_headers(texts), "content": content}
 
 

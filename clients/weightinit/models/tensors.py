@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import SupportsFloat
 
-from weightinit.models.validation import locate, name_tensor, read_list, read_object, read_text
+from weightinit.models.validation import locate, name_tensor, read_flag, read_list, read_object, read_text
 from weightinit.spec.dtypes import TENSOR_DTYPES, Dtype, find_range
 from weightinit.spec.layer import (
     LayerFields,
@@ -22,7 +22,7 @@ from weightinit.spec.layer import (
 from weightinit.spec.slices import TensorSlice
 
 LAYER = tuple(LayerFields.__annotations__)
-PART_FIELDS = ("name", "shape", *LAYER, "slice")
+PART_FIELDS = ("name", "shape", *LAYER, "slice", "copy")
 CONSTANT = ("name", "shape", "constant")
 MAX_SHOWN = 4  # parts in a line
 
@@ -32,8 +32,9 @@ class Part:
     """Rows of a tensor, drawn or of one constant value; created by `Part.of` and `Part.constant`.
 
     `shape` is the part's own, rows first. `spec` is that of the whole drawn tensor, and `rows` the
-    half-open range of its rows that is used, None for all. Raises SpecRejected unless there is exactly one
-    of spec and value.
+    half-open range of its rows that is used, None for all. A `copy` repeats the draws of another part on
+    purpose, which the service refuses otherwise. Raises SpecRejected unless there is exactly one of spec and
+    value.
     """
 
     shape: tuple[int, ...]
@@ -41,6 +42,7 @@ class Part:
     value: float | None = None
     # Python 3.11 cannot hash a slice.
     rows: slice | None = field(default=None, hash=False)
+    copy: bool = False
 
     def __post_init__(self) -> None:
         if (self.spec is None) == (self.value is None):
@@ -48,7 +50,7 @@ class Part:
             raise refuse("part", "must have either a spec or a value", received)
 
     @classmethod
-    def of(cls, spec: Spec, rows: str | slice | None = None) -> "Part":
+    def of(cls, spec: Spec, rows: str | slice | None = None, *, copy: bool = False) -> "Part":
         """Return a part that is drawn, with all rows of its spec's tensor or some. Raises SpecRejected.
 
         >>> Part.of(Spec((100, 8), name="embedding"), "1:100").shape
@@ -58,9 +60,9 @@ class Part:
         if tensor_slice.shape[1:] != spec.shape[1:] or not tensor_slice.shape[0]:
             raise refuse("slice", f"must be a range of rows, start:stop within 0:{spec.shape[0]}", rows)
         if not tensor_slice.text:
-            return cls(tensor_slice.shape, spec)
+            return cls(tensor_slice.shape, spec, copy=copy)
         start, _, stop = tensor_slice.text.partition(":")
-        return cls(tensor_slice.shape, spec, rows=slice(int(start), int(stop)))
+        return cls(tensor_slice.shape, spec, rows=slice(int(start), int(stop)), copy=copy)
 
     @classmethod
     def constant(cls, shape: Shape, value: float) -> "Part":
@@ -77,9 +79,8 @@ class Part:
         """Return the call that creates it."""
         if self.spec is None:
             return f"Part.constant({self.shape}, {self.value!r})"
-        return (
-            f"Part.of({self.spec!r})" if self.rows is None else f"Part.of({self.spec!r}, {self.slice_text!r})"
-        )
+        rows = "" if self.rows is None else f", {self.slice_text!r}"
+        return f"Part.of({self.spec!r}{rows}{', copy=True' if self.copy else ''})"
 
     @property
     def slice_text(self) -> str | None:
@@ -110,10 +111,11 @@ class Part:
             return cls(read_any_shape(given["shape"]), value=_read_value(given["constant"]))
         shape = read_shape(given["shape"])
         values = {"name": name, **merge_defaults(defaults, given), "shape": shape}
-        rows = values.pop("slice", None)
+        rows, copy = values.pop("slice", None), values.pop("copy", False)
         read_text("name", values["name"])
         # The service validates the other fields.
-        return cls.of(Spec(**values), rows if rows is None else read_text("slice", rows))
+        rows = rows if rows is None else read_text("slice", rows)
+        return cls.of(Spec(**values), rows, copy=read_flag("copy", copy))
 
     def to_json(self, name: str) -> dict[str, object]:
         """Return the JSON of the part of a tensor with this name, without defaults and the tensor's dtype."""
@@ -125,7 +127,8 @@ class Part:
             value = getattr(self.spec, row.name)
             if row.name in LAYER and value != row.default:
                 written[row.name] = to_plain(value)
-        return written if self.rows is None else {**written, "slice": self.slice_text}
+        written |= {} if self.rows is None else {"slice": self.slice_text}
+        return written | ({"copy": True} if self.copy else {})
 
 
 def _read_value(value: object) -> float:
@@ -245,7 +248,8 @@ class TensorSpec:
         """Return the JSON to publish. A single part that is the whole tensor is written inline."""
         dtype = {} if self.dtype == "float32" else {"dtype": self.dtype}
         first = self.parts[0]
-        if len(self.parts) == 1 and first.rows is None and (not first.spec or first.spec.name == self.name):
+        is_whole = len(self.parts) == 1 and first.rows is None and not first.copy
+        if is_whole and (not first.spec or first.spec.name == self.name):
             return {"name": self.name, **first.to_json(self.name), **dtype}
         parts = [part.to_json(self.name) for part in self.parts]
         return {"name": self.name, "shape": list(self.shape), **dtype, "parts": parts}

@@ -59,5 +59,12 @@ def read_text(field: str, value: object) -> str:
     return value
 
 
+def read_flag(field: str, value: object) -> bool:
+    """Return a value after checking that it is true or false. Raises SpecRejected."""
+    if not isinstance(value, bool):
+        raise refuse(field, "must be true or false", value)
+    return value
+
+
 def _move(row: FieldError, place: str) -> FieldError:
     return replace(row, field=f"{place}.{row.field}", message=f"{place}.{row.message}")

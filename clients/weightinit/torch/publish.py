@@ -203,6 +203,6 @@ def cut_parts(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> Ite
         block, span = covering[-1]
         spec = block.make_spec(seed, rename)
         if spec:
-            yield Part.of(spec, slice(start - span.start, stop - span.start))
+            yield Part.of(spec, slice(start - span.start, stop - span.start), copy=bool(block.drawn_as))
         elif isinstance(block.action, Constant):
             yield Part.constant((stop - start, *shape[1:]), block.action.value)

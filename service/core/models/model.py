@@ -21,11 +21,15 @@ DEFAULT_DTYPE: DtypeName = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A drawn part of a tensor: all rows of the tensor of a spec, or a slice of axis 0."""
+    """A drawn part of a tensor: all rows of the tensor of a spec, or a slice of axis 0.
+
+    A `copy` repeats the draws of another part on purpose, as a teacher those of its student.
+    """
 
     spec: LayerSpec
     parameters: Parameters
     slices: Slices
+    copy: bool = False
 
     @property
     def name(self) -> str:
@@ -51,7 +55,8 @@ class Drawn:
         """Return the fields of the canonical form, without those that have their default."""
         fields = self.spec.model_dump(exclude_defaults=True, exclude={"seed"})
         fields |= {"name": self.name, "shape": list(self.spec.shape), "layout": self.parameters.layout}
-        return fields | ({"slice": self.slice_text} if self.slice_text else {})
+        fields |= {"slice": self.slice_text} if self.slice_text else {}
+        return fields | ({"copy": True} if self.copy else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +114,9 @@ class ModelTensor:
     def describe(self) -> dict[str, Any]:
         """Return the fields of the canonical form. A single part that is the whole tensor is inlined."""
         described = [part.describe() for part in self.parts]
-        if len(described) == 1 and described[0]["name"] == self.name and "slice" not in described[0]:
-            return described[0]
+        first, *others = described
+        if not others and first["name"] == self.name and first.keys().isdisjoint({"slice", "copy"}):
+            return first
         for part in described:
             part.pop("dtype", None)
             if part["name"] == self.name:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -17,6 +18,7 @@ from service.core.errors import (
     translate_validation_errors,
 )
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
+from service.core.models.repeats import find_repeats
 from service.core.parameters import resolve_parameters
 from service.core.slices import Slices, parse_slices, select_all
 from service.core.spec import AnyShape, LayerSpec, Seed, check_element_count, check_name
@@ -28,6 +30,8 @@ M = TypeVar("M", bound="StrictModel")
 
 #: Fields that are not allowed in `defaults`: the model sets the seed, each tensor sets its shape and name.
 FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})
+#: Fields of a drawn part that a whole tensor does not have.
+PART_FIELDS = ("slice", "copy")
 #: The key of the metadata in a safetensors header, so no tensor can have this name.
 SAFETENSORS_METADATA = "__metadata__"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -154,11 +158,15 @@ def check_integers(spec: LayerSpec) -> None:
 
 
 class Limits(NamedTuple):
-    """The largest number of tensors and elements of a model, and of axes of a tensor."""
+    """The largest number of tensors and elements of a model, and of axes of a tensor.
+
+    Models that were published before parts were checked for `repeats` may have some.
+    """
 
     tensors: int
     elements: int
     rank: int
+    repeats: bool = False
 
     def check_tensors(self, listed: object) -> None:
         """Check the number of tensors, where each part counts as one. Raises SpecError."""
@@ -224,6 +232,8 @@ class Parser(NamedTuple):
                 errors += error.within(name_tensor(number, fields)).errors
             if len(errors) >= MAX_ERRORS:
                 break
+        if not (errors or self.limits.repeats):
+            errors = list(islice(find_repeats(tensors.values()), MAX_ERRORS))
         if errors:
             raise SpecError(errors[:MAX_ERRORS])
         return list(tensors.values())
@@ -234,8 +244,9 @@ class Parser(NamedTuple):
         check_tensor_name(fields.get("name", MISSING))
         if "parts" in fields:
             return self.parse_stack(fields)
-        if "slice" in fields:
-            raise make_spec_error("slice", "is allowed only in the parts of a tensor", fields["slice"])
+        for name in PART_FIELDS:
+            if name in fields:
+                raise make_spec_error(name, "is allowed only in the parts of a tensor", fields[name])
         part = self.parse_part(fields)
         return ModelTensor(part.name, part.shape, part.dtype, (part,))
 
@@ -277,11 +288,13 @@ class Parser(NamedTuple):
             raise make_spec_error("seed", "must be set on the model, not on a tensor", fields["seed"])
         check_fields(fields, "tensor")
         merged = {**merge_defaults(self.defaults, fields), "seed": self.seed}
-        rows = merged.pop("slice", None)
+        rows, copy = merged.pop("slice", None), merged.pop("copy", False)
+        if not isinstance(copy, bool):
+            raise make_spec_error("copy", "must be true or false", copy)
         spec = LayerSpec.parse(merged)
         self.limits.check_shape(spec.shape)
         check_integers(spec)
-        return Drawn(spec, resolve_parameters(spec), parse_rows(rows, spec.shape))
+        return Drawn(spec, resolve_parameters(spec), parse_rows(rows, spec.shape), copy)
 
     @property
     def common(self) -> Fields:
