@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from randomgen import Philox
 
 from service.stream.kernels.philox import TILE, draw_steps, draw_tile, philox
-from service.stream.key import Key
+from service.stream.key import Key, derive_key
 from service.stream.reference import draw_words, philox4x32
+from tests.stream.scripts import load_script
 
 # Random123 1.14.0, tests/kat_vectors, lines "philox4x32 10": counter, key, words.
 PUBLISHED = {
@@ -110,6 +111,15 @@ def test_a_tile_is_its_4096_positions(key, tile):
     positions = np.arange(tile * TILE, (tile + 1) * TILE, dtype=np.uint64)
     assert np.array_equal(words, draw_words(key, positions))
     assert words.tolist() == draw_by_kernel(key, tile * TILE, range(TILE))
+
+
+@pytest.mark.parametrize(
+    ("across", "key"),
+    [("positions", (7, "n")), ("seeds", (7, "n")), ("names", (7, "n0"))],
+)
+def test_the_script_for_batteries_writes_the_words_of_the_stream(across, key):
+    written = np.frombuffer(next(iter(load_script("write_words").draw_words(7, "n", across))), np.uint32)
+    assert written.tolist() == draw_words(derive_key(*key), np.arange(written.size, dtype=np.uint64)).tolist()
 
 
 def test_a_run_across_two_high_words_of_the_block_number_is_one_stream():
