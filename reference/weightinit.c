@@ -1,28 +1,38 @@
-/* The stream, version 1, written from docs/stream.md alone, without a look at the service's code.
+/* Stream version 1 of weightinit: a second implementation, which follows docs/stream.md section by section.
  *
- *     cc -std=c11 -O2 -ffp-contract=off independent.c -lm -o independent
- *     ./independent tables.npy < requests > bytes
+ *     cc -std=c11 -O2 -ffp-contract=off -o weightinit weightinit.c
+ *     ./weightinit tables.npy 'shape=784,300&scheme=he_normal&seed=42&name=hidden1' > weights
+ *     ./weightinit tables.npy < queries > vectors.jsonl
  *
- * Each line of the standard input asks for one box, ten fields apart by spaces:
- *
- *     seed  name  distribution  dtype  layout  shape  start  stop  factor  bound
- *     42 66633161 uniform float32 IO 784,300 0,0 784,300 0x1.2p-4 0x1.1p-4
- *
- * The name is the hexadecimal of its UTF-8 ("-" when empty), start and stop are half-open, factor and bound
- * are hexadecimal floats (section 5). The bytes of all boxes follow each other on the standard output. */
-#include <math.h>
+ * A query is that of GET /v1/weights: percent-encoded fields of a spec, and `slice`. With a query as argument, the
+ * program writes the bytes of the weights. Without one, it reads a query from each line of the standard input and
+ * writes the length, the SHA-256 and the ends of the weights as a line of JSON. */
+#include <float.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_AXES = 8, MAX_NAME = 4096, TABLE_BYTES = 2 * 1024 * 4 * 8 };
+#if FLT_EVAL_METHOD != 0
+#error "the arithmetic must be that of the type: on x86, compile with -msse2 -mfpmath=sse"
+#endif
+
+enum { MAX_AXES = 8, MAX_NAME = 1024, MAX_QUERY = 16384, TABLE_BYTES = 2 * 1024 * 4 * 8, ENDS = 8 };
+enum { UNIFORM, NORMAL, TRUNCATED_NORMAL };
+enum { FAN_IN, FAN_OUT, FAN_AVG, FAN_GEO_AVG };
+enum { FLOAT64, FLOAT32, FLOAT16, BFLOAT16 };
+
+static const double TRUNCATED_STDDEV = 0.87962566103423978;
+static const int sizes[] = {8, 4, 2, 2};
 
 static double table[2][1024][4];
+static jmp_buf refusal;
+static const char *reason;
 
-static void fail(const char *why) {
-    fprintf(stderr, "independent: %s\n", why);
-    exit(1);
+static _Noreturn void refuse(const char *why) {
+    reason = why;
+    longjmp(refusal, 1);
 }
 
 static void put_le(uint8_t *bytes, uint64_t value, int count) {
@@ -34,6 +44,27 @@ static uint64_t get_le(const uint8_t *bytes, int count) {
     for (int i = count; i-- > 0;) value = value << 8 | bytes[i];
     return value;
 }
+
+static uint64_t bits_of(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, 8);
+    return bits;
+}
+
+static double from_bits(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, 8);
+    return value;
+}
+
+static double from_bits32(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+/* 2^exponent, for normal numbers. */
+static double power(int exponent) { return from_bits((uint64_t)(1023 + exponent) << 52); }
 
 /* --- SHA-256, FIPS 180-4 ------------------------------------------------------------------------------ */
 
@@ -71,28 +102,393 @@ static void sha256_block(uint32_t state[8], const uint8_t block[64]) {
     for (int i = 0; i < 8; i++) state[i] += s[i];
 }
 
-static void sha256(const uint8_t *message, size_t length, uint8_t digest[32]) {
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    uint8_t last[128] = {0};
-    size_t whole = length / 64 * 64, rest = length - whole, padded = rest < 56 ? 64 : 128;
-    for (size_t i = 0; i < whole; i += 64) sha256_block(state, message + i);
-    memcpy(last, message + whole, rest);
-    last[rest] = 0x80;
-    for (int i = 0; i < 8; i++) last[padded - 1 - i] = (uint8_t)((uint64_t)length * 8 >> (8 * i));
-    for (size_t i = 0; i < padded; i += 64) sha256_block(state, last + i);
-    for (int i = 0; i < 32; i++) digest[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
+typedef struct {
+    uint32_t state[8];
+    uint8_t block[64];
+    uint64_t length;
+} sha256;
+
+static void sha256_start(sha256 *hash) {
+    static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    memcpy(hash->state, initial, sizeof initial);
+    hash->length = 0;
+}
+
+static void sha256_add(sha256 *hash, const void *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        hash->block[hash->length++ % 64] = ((const uint8_t *)bytes)[i];
+        if (hash->length % 64 == 0) sha256_block(hash->state, hash->block);
+    }
+}
+
+static void sha256_end(sha256 *hash, uint8_t digest[32]) {
+    uint64_t bits = hash->length * 8;
+    uint8_t length[8];
+    for (int i = 0; i < 8; i++) length[i] = (uint8_t)(bits >> (56 - 8 * i));
+    sha256_add(hash, "\x80", 1);
+    while (hash->length % 64 != 56) sha256_add(hash, "", 1);
+    sha256_add(hash, length, 8);
+    for (int i = 0; i < 32; i++) digest[i] = (uint8_t)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+static void format_hex(const uint8_t *bytes, size_t count, char *text) {
+    for (size_t i = 0; i < count; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* --- the query ----------------------------------------------------------------------------------------- */
+
+enum { SHAPE, LAYOUT, GROUPS, GIVEN_IN, GIVEN_OUT, ACTIVATION, SCHEME, SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV,
+       PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, FIELDS };
+
+static const char *const fields[FIELDS] = {
+    "shape", "layout", "groups", "fan_in", "fan_out", "activation", "scheme", "scale", "mode", "negative_slope",
+    "distribution", "stddev", "parent_stddev", "limit", "dtype", "seed", "name", "slice"};
+
+typedef struct {
+    const char *text[FIELDS]; /* null where the query has no such field */
+    size_t name_length;
+    char buffer[MAX_QUERY];
+} query;
+
+static int find_word(const char *word, size_t length, const char *const words[], int count) {
+    for (int i = 0; i < count; i++)
+        if (strlen(words[i]) == length && !memcmp(words[i], word, length)) return i;
+    return -1;
+}
+
+static int hex_digit(char c) {
+    const char *digits = "0123456789abcdef", *at = strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c);
+    if (!c || !at) refuse("a percent sign needs two hexadecimal digits");
+    return (int)(at - digits);
+}
+
+static void parse_query(const char *text, query *parsed) {
+    char *out = parsed->buffer;
+    memset(parsed->text, 0, sizeof parsed->text);
+    if (strlen(text) >= MAX_QUERY) refuse("the query is too long");
+    for (const char *stop; *text; text = *stop ? stop + 1 : stop) {
+        const char *equals = strchr(text, '=');
+        stop = text + strcspn(text, "&");
+        int field = equals && equals < stop ? find_word(text, (size_t)(equals - text), fields, FIELDS) : -1;
+        if (field < 0) refuse("unknown field");
+        if (parsed->text[field]) refuse("a field is given twice");
+        parsed->text[field] = out;
+        for (const char *c = equals + 1; c < stop; c++) {
+            if (*c == '%') *out++ = (char)(hex_digit(c[1]) << 4 | hex_digit(c[2])), c += 2;
+            else *out++ = *c == '+' ? ' ' : *c;
+        }
+        if (field == NAME) parsed->name_length = (size_t)(out - parsed->text[NAME]);
+        *out++ = 0;
+    }
+    if (!parsed->text[NAME]) parsed->text[NAME] = "", parsed->name_length = 0;
+    if (parsed->name_length > MAX_NAME) refuse("name is longer than 1024 bytes");
+}
+
+static uint64_t parse_integer(const char **text, uint64_t most) {
+    uint64_t value = 0;
+    if (**text < '0' || **text > '9') refuse("an integer is expected");
+    for (; **text >= '0' && **text <= '9'; ++*text) {
+        uint64_t digit = (uint64_t)(**text - '0');
+        if (value > most / 10 || (value == most / 10 && digit > most % 10)) refuse("an integer is too large");
+        value = value * 10 + digit;
+    }
+    return value;
+}
+
+static uint64_t parse_length(const char *text, uint64_t otherwise) {
+    if (!text) return otherwise;
+    uint64_t value = parse_integer(&text, INT64_MAX);
+    if (*text || !value) refuse("a positive integer is expected");
+    return value;
+}
+
+static double parse_number(const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value - value == 0)) refuse("a finite number is expected");
+    return value;
+}
+
+/* --- 2. the position ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    int rank;
+    char layout[MAX_AXES + 1];
+    uint64_t shape[MAX_AXES], start[MAX_AXES], stop[MAX_AXES], stride[MAX_AXES];
+} tensor;
+
+static void parse_shape(const char *text, tensor *t) {
+    uint64_t count = 1;
+    if (!text) refuse("shape is missing");
+    for (t->rank = 0;; text++) {
+        if (t->rank == MAX_AXES) refuse("shape has more than 8 axes");
+        uint64_t length = t->shape[t->rank++] = parse_integer(&text, INT64_MAX);
+        if (!length || count > INT64_MAX / length) refuse("an axis is empty, or the tensor has 2^63 elements or more");
+        count *= length;
+        if (!*text) return;
+        if (*text != ',') refuse("shape must be integers separated by commas");
+    }
+}
+
+static void parse_layout(const char *text, tensor *t) {
+    static const char *const keras[] = {"O", "IO", "WIO", "HWIO", "DHWIO"};
+    static const char *const torch[] = {"O", "OI", "OIW", "OIHW", "OIDHW"};
+    int is_torch = text && !strcmp(text, "torch");
+    if (!text || is_torch || !strcmp(text, "keras")) {
+        if (t->rank > 5) refuse("the short layouts have 1 to 5 axes");
+        text = (is_torch ? torch : keras)[t->rank - 1];
+    }
+    if (strlen(text) != (size_t)t->rank || strspn(text, "BGOIDHW") != (size_t)t->rank)
+        refuse("layout needs a letter of B G O I D H W for each axis");
+    strcpy(t->layout, text);
+}
+
+static void parse_slice(const char *text, tensor *t) {
+    for (int axis = 0; axis < t->rank; axis++) {
+        uint64_t length = t->shape[axis], *start = &t->start[axis], *stop = &t->stop[axis];
+        *start = 0, *stop = length;
+        if (!text) continue;
+        if (*text != ':') *start = parse_integer(&text, length);
+        if (*text++ != ':') refuse("slice needs start:stop for each axis");
+        if (*text && *text != ',') *stop = parse_integer(&text, length);
+        if (*start >= *stop) refuse("a slice is empty");
+        if (*text && *text != ',') refuse("slices are separated by commas");
+        text = *text ? text + 1 : NULL;
+    }
+    if (text) refuse("slice has more axes than shape");
+}
+
+static void compute_strides(tensor *t) {
+    uint64_t step = 1;
+    for (const char *letter = "WHDIOGB"; *letter; letter++) /* canonical order from its end */
+        for (int axis = t->rank; axis-- > 0;)
+            if (t->layout[axis] == *letter) t->stride[axis] = step, step *= t->shape[axis];
+}
+
+/* --- 5. the spread ------------------------------------------------------------------------------------- */
+
+/* The root of a positive finite number, correctly rounded: 54 bits of it, and whether there are more. */
+static double square_root(double value) {
+    uint64_t root = 0, rest = 0;
+    int scaled = value < power(-1022) ? 108 : 0; /* subnormals become normal */
+    uint64_t bits = bits_of(scaled ? value * power(108) : value), m = (bits & ((1ull << 52) - 1)) | 1ull << 52;
+    int e = (int)(bits >> 52) - 1075 - scaled; /* value = m · 2^e */
+    if (e & 1) m <<= 1, e--;
+    for (int i = 0; i < 54; i++) { /* of m · 2^54, two bits for each bit of the root */
+        rest = rest << 2 | (i < 27 ? m >> (52 - 2 * i) & 3 : 0);
+        uint64_t trial = root << 2 | 1;
+        root <<= 1;
+        if (rest >= trial) rest -= trial, root |= 1;
+    }
+    uint64_t up = root & 1 && (rest || root & 2);
+    return (double)((root >> 1) + up) * power(e / 2 - 26);
+}
+
+/* a · b, exact in 128 bits, then rounded once. */
+static double round_product(uint64_t a, uint64_t b) {
+    uint64_t a0 = a & 0xffffffff, a1 = a >> 32, b0 = b & 0xffffffff, b1 = b >> 32;
+    uint64_t middle = a1 * b0 + (a0 * b0 >> 32), other = a0 * b1 + (middle & 0xffffffff);
+    uint64_t high = a1 * b1 + (middle >> 32) + (other >> 32), low = a * b;
+    if (!high) return (double)low;
+    int shift = 64;
+    for (; !(high >> 63); shift--) high = high << 1 | low >> 63, low <<= 1;
+    return (double)(high | (low != 0)) * power(shift); /* the last of 64 bits stands for all below */
+}
+
+typedef struct {
+    uint64_t fan_in, fan_out;
+    int is_known; /* whether the spec or the layout gives both fans */
+} kernel;
+
+static kernel measure_kernel(const query *q, const tensor *t) {
+    uint64_t in = 1, out = 1, field = 1, groups = parse_length(q->text[GROUPS], 1);
+    int stacked = 0, inputs = 0, outputs = 0;
+    for (int axis = 0; axis < t->rank; axis++) {
+        char letter = t->layout[axis];
+        uint64_t length = t->shape[axis];
+        if (letter == 'I') in *= length, inputs++;
+        else if (letter == 'O') out *= length, outputs++;
+        else if (letter == 'B' || letter == 'G') stacked++;
+        else field *= length;
+    }
+    int is_known = (stacked ? inputs || outputs : inputs && outputs) || (q->text[GIVEN_IN] && q->text[GIVEN_OUT]);
+    if (is_known && out % groups) refuse("groups must divide the product of the O axes");
+    return (kernel){parse_length(q->text[GIVEN_IN], in * field), parse_length(q->text[GIVEN_OUT], out / groups * field),
+                    is_known};
+}
+
+static double select_fan(const kernel *k, int mode) {
+    if (!k->is_known) refuse("the layout has no fans: set fan_in and fan_out");
+    if (mode == FAN_IN) return (double)k->fan_in;
+    if (mode == FAN_OUT) return (double)k->fan_out;
+    if (mode == FAN_AVG) return (double)(k->fan_in + k->fan_out) / 2;
+    return square_root(round_product(k->fan_in, k->fan_out));
+}
+
+typedef struct {
+    int distribution, dtype;
+    double factor, bound;
+} spread;
+
+static const char *const distributions[] = {"uniform", "normal", "truncated_normal"};
+static const char *const modes[] = {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"};
+static const char *const dtypes[] = {"float64", "float32", "float16", "bfloat16"};
+
+static int parse_choice(const char *text, const char *const words[], int count, int otherwise) {
+    if (!text) return otherwise;
+    int found = find_word(text, strlen(text), words, count);
+    if (found < 0) refuse("unknown distribution, mode or dtype");
+    return found;
+}
+
+/* The value of a dtype of fewer than 64 bits, from the bits of a positive number. */
+static double decode(int dtype, uint32_t bits) {
+    if (dtype == FLOAT32) return from_bits32(bits);
+    if (dtype == BFLOAT16) return from_bits32(bits << 16);
+    uint32_t e = bits >> 10, fraction = bits & 1023;
+    return e ? (fraction + 1024) * power((int)e - 25) : fraction * power(-24);
+}
+
+static const uint32_t infinity_bits[] = {0, 0x7f800000, 0x7c00, 0x7f80};
+
+/* The largest value of a dtype strictly below a positive number. */
+static double round_below(int dtype, double end) {
+    if (dtype == FLOAT64) return from_bits(bits_of(end) - 1);
+    uint32_t below = 0, above = infinity_bits[dtype]; /* positive numbers are in the order of their bits */
+    while (above - below > 1) {
+        uint32_t middle = below + (above - below) / 2;
+        if (decode(dtype, middle) < end) below = middle;
+        else above = middle;
+    }
+    return decode(dtype, below);
+}
+
+static double largest_value(int dtype) {
+    return dtype == FLOAT64 ? DBL_MAX : decode(dtype, infinity_bits[dtype] - 1);
+}
+
+static spread complete_spread(int distribution, int dtype, double stddev, double limit) {
+    const double cut = 2 / TRUNCATED_STDDEV, peaks[] = {square_root(3), 6.4, cut};
+    double smallest = dtype == FLOAT64 ? from_bits(1) : decode(dtype, 1);
+    if (!(limit <= DBL_MAX) || stddev * peaks[distribution] >= largest_value(dtype)) refuse("too large for the dtype");
+    if (stddev < smallest) refuse("too small for the dtype");
+    if (distribution == UNIFORM) return (spread){distribution, dtype, limit, round_below(dtype, limit)};
+    if (distribution == NORMAL) return (spread){distribution, dtype, stddev, largest_value(dtype)};
+    return (spread){distribution, dtype, stddev, round_below(dtype, cut * stddev)};
+}
+
+static double parse_spread(const char *text) {
+    double value = parse_number(text);
+    if (!(value >= 1e-150 && value <= 1e150)) refuse("the spread must be 1e-150 to 1e150");
+    return value;
+}
+
+/* The spread of scheme explicit, which one of three fields sets. */
+static spread measure_explicit(const query *q, int dtype, int distribution) {
+    static const int conflicts[] = {SCALE, MODE, SLOPE, GIVEN_IN, GIVEN_OUT};
+    if (!!q->text[STDDEV] + !!q->text[PARENT_STDDEV] + !!q->text[LIMIT] != 1) refuse("explicit needs one spread field");
+    for (int i = 0; i < 5; i++)
+        if (q->text[conflicts[i]]) refuse("a spread field excludes scale, mode, negative_slope and fans");
+    if (q->text[LIMIT]) {
+        if (distribution > UNIFORM) refuse("limit is uniform");
+        double limit = parse_spread(q->text[LIMIT]), variance = limit * limit / 3;
+        double below = from_bits(bits_of(variance) - 1), above = from_bits(bits_of(variance) + 1);
+        if (square_root(3 * variance) == limit) above = variance;
+        else if (square_root(3 * below) == limit) above = below;
+        else if (square_root(3 * above) != limit) above = variance;
+        return complete_spread(UNIFORM, dtype, square_root(above), limit);
+    }
+    if (q->text[PARENT_STDDEV] && distribution >= 0 && distribution != TRUNCATED_NORMAL)
+        refuse("parent_stddev is truncated_normal");
+    if (distribution < 0) distribution = q->text[STDDEV] ? NORMAL : TRUNCATED_NORMAL;
+    double stddev = parse_spread(q->text[STDDEV] ? q->text[STDDEV] : q->text[PARENT_STDDEV]);
+    if (q->text[PARENT_STDDEV]) stddev = TRUNCATED_STDDEV * stddev;
+    double variance = stddev * stddev;
+    return complete_spread(distribution, dtype, square_root(variance), square_root(3 * variance));
+}
+
+enum { GLOROT, HE, LECUN, VARIANCE_SCALING, EXPLICIT };
+
+/* The scheme of a name, and the distribution that the name includes, or -1. */
+static int parse_scheme(const char *text, int *distribution) {
+    static const char *const names[] = {"glorot", "he", "lecun", "variance_scaling", "explicit", "xavier", "kaiming"};
+    int found = find_word(text, strlen(text), names, 7);
+    for (int d = 0; found < 0 && d < 3; d++) {
+        size_t length = strlen(text), ending = strlen(distributions[d]) + 1;
+        if (length <= ending || text[length - ending] != '_') continue;
+        if (strcmp(text + length - ending + 1, distributions[d])) continue;
+        found = find_word(text, length - ending, names, 7);
+        if (found == VARIANCE_SCALING || found == EXPLICIT) found = -1;
+        *distribution = d;
+    }
+    if (found < 0) refuse("unknown scheme");
+    return found == 5 ? GLOROT : found == 6 ? HE : found;
+}
+
+static const char *const activations_of_glorot[] = {
+    "none", "linear", "identity", "tanh", "sigmoid", "logistic", "hard_sigmoid", "sparse_sigmoid",
+    "hard_tanh", "softsign", "softmax", "softmax2d", "softmin", "log_softmax", "gumbel_softmax",
+    "sparsemax", "exponential"};
+static const char *const activations_of_he[] = {
+    "relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "gelu", "gelu_tanh", "quick_gelu",
+    "silu", "swish", "hard_silu", "hard_swish", "mish", "hard_mish", "softplus", "squareplus",
+    "sparse_plus", "log_sigmoid", "threshold", "hard_shrink", "soft_shrink", "tanh_shrink", "glu", "reglu",
+    "geglu", "swiglu"};
+static const char *const activations_of_lecun[] = {"selu"};
+
+#define HAS(words, word) (find_word(word, strlen(word), words, (int)(sizeof words / sizeof *words)) >= 0)
+
+/* The scheme that `auto` stands for. */
+static int choose_scheme(const char *activation) {
+    if (!activation || HAS(activations_of_glorot, activation)) return GLOROT;
+    if (HAS(activations_of_he, activation)) return HE;
+    if (HAS(activations_of_lecun, activation)) return LECUN;
+    refuse("unknown activation");
+}
+
+static spread resolve(const query *q, const tensor *t) {
+    const char *name = q->text[SCHEME];
+    int is_auto = !name || !strcmp(name, "auto"), dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32);
+    int given = parse_choice(q->text[DISTRIBUTION], distributions, 3, -1), carried = -1, scheme;
+    const kernel k = measure_kernel(q, t);
+    int has_spread = q->text[STDDEV] || q->text[PARENT_STDDEV] || q->text[LIMIT];
+    if (is_auto) scheme = has_spread ? EXPLICIT : choose_scheme(q->text[ACTIVATION]);
+    else scheme = parse_scheme(name, &carried);
+    if (scheme == EXPLICIT) return measure_explicit(q, dtype, given);
+    if (has_spread) refuse("a spread field excludes other schemes");
+    if (given >= 0 && carried >= 0 && given != carried && !(given == TRUNCATED_NORMAL && carried == NORMAL))
+        refuse("distribution contradicts the scheme's name");
+    int distribution = given >= 0 ? given : carried >= 0 ? carried : scheme == LECUN ? NORMAL : UNIFORM;
+    int mode = parse_choice(q->text[MODE], modes, 4, scheme == GLOROT ? FAN_AVG : FAN_IN);
+    double scale = scheme == HE ? 2 : 1;
+    if (q->text[SCALE]) {
+        if (scheme != VARIANCE_SCALING) refuse("scale belongs to variance_scaling");
+        if (!((scale = parse_number(q->text[SCALE])) > 0)) refuse("scale must be positive");
+    }
+    if (q->text[SLOPE]) {
+        if (scheme != HE) refuse("negative_slope belongs to he");
+        double slope = parse_number(q->text[SLOPE]);
+        scale = 2 / (1 + slope * slope);
+    }
+    double variance = scale / select_fan(&k, mode);
+    if (!(variance > 0)) refuse("too small for the dtype");
+    if (!(3 * variance <= DBL_MAX)) refuse("too large for the dtype");
+    return complete_spread(distribution, dtype, square_root(variance), square_root(3 * variance));
 }
 
 /* --- 1. the key ---------------------------------------------------------------------------------------- */
 
-static void derive_key(uint64_t seed, const uint8_t *name, size_t length, uint32_t key[4]) {
-    uint8_t message[17 + 4 + 8 + MAX_NAME], digest[32];
-    memcpy(message, "weightinit stream", 17);
-    put_le(message + 17, 1, 4);
-    put_le(message + 21, seed, 8);
-    memcpy(message + 29, name, length);
-    sha256(message, 29 + length, digest);
+static void derive_key(uint64_t seed, const void *name, size_t length, uint32_t key[4]) {
+    uint8_t numbers[12], digest[32];
+    sha256 hash;
+    put_le(numbers, 1, 4);
+    put_le(numbers + 4, seed, 8);
+    sha256_start(&hash);
+    sha256_add(&hash, "weightinit stream", 17);
+    sha256_add(&hash, numbers, 12);
+    sha256_add(&hash, name, length);
+    sha256_end(&hash, digest);
     for (int i = 0; i < 4; i++) key[i] = (uint32_t)get_le(digest + 4 * i, 4);
 }
 
@@ -112,130 +508,151 @@ static uint32_t draw_word(const uint32_t key[4], uint64_t n) {
     return c[n >> 10 & 3];
 }
 
-/* --- 4. the transform: |T|, and the sign apart --------------------------------------------------------- */
+/* --- 4. the transform: |T|, and the sign separately ---------------------------------------------------- */
 
 static double transform(int distribution, uint32_t word, int *negative) {
-    if (distribution == 0) {
+    if (distribution == UNIFORM) {
         double t = (double)(2 * (int64_t)word + 1 - ((int64_t)1 << 32)) / 4294967296.0;
         *negative = t < 0;
-        return fabs(t);
+        return t < 0 ? -t : t;
     }
     *negative = (int)(word >> 31);
     double x = (double)(word & 0x7fffffff) + 0.5;
-    int exponent; /* frexp: x = fraction · 2^exponent with fraction in [1/2, 1) */
-    double fraction = frexp(x, &exponent);
-    int e = exponent - 1, f = (int)((2 * fraction - 1) * 32);
-    const double *c = table[distribution - 1][32 * (e + 1) + f];
-    return c[0] + x * (c[1] + x * (c[2] + x * c[3]));
+    const double *a = table[distribution - 1][(bits_of(x) >> 47) - (1022 << 5)];
+    return a[0] + x * (a[1] + x * (a[2] + x * a[3]));
 }
 
 /* --- 6. rounding --------------------------------------------------------------------------------------- */
 
-/* Nearest, ties to even, with `digits` stored fraction bits and least normal exponent `least`. */
-static uint64_t round_half(float value, int digits, int least) {
-    if (value == 0) return 0;
-    int e = ilogbf(value);
-    if (e < least) e = least;
-    double units = nearbyint(ldexp(value, digits - e));
-    return (uint64_t)units + ((uint64_t)(e - least) << digits); /* a carry moves into the exponent by itself */
+/* Drop the low bits of a number, rounded to nearest, ties to even. */
+static uint32_t drop_bits(uint32_t bits, int count) {
+    return (bits + ((1u << (count - 1)) - 1) + (bits >> count & 1)) >> count;
 }
 
-static int encode(const char *dtype, double magnitude, int negative, uint8_t out[8]) {
+static uint32_t round_float16(uint32_t single) {
+    uint32_t e = single >> 23, fraction = single & 0x7fffff;
+    if (e > 112) return drop_bits((e - 112) << 23 | fraction, 13); /* a carry moves into the exponent */
+    return e < 101 ? 0 : drop_bits(fraction | 0x800000, 126 - (int)e); /* units of 2^-24; 0 below 2^-26 */
+}
+
+static void encode(int dtype, double magnitude, int negative, uint8_t *out) {
     float single = (float)magnitude;
-    uint64_t bits = 0;
     uint32_t bits32;
-    int size;
-    if (!strcmp(dtype, "float64")) size = 8, memcpy(&bits, &magnitude, 8);
-    else if (!strcmp(dtype, "float32")) size = 4, memcpy(&bits32, &single, 4), bits = bits32;
-    else if (!strcmp(dtype, "float16")) size = 2, bits = round_half(single, 10, -14);
-    else if (!strcmp(dtype, "bfloat16")) size = 2, bits = round_half(single, 7, -126);
-    else fail("unknown dtype");
-    put_le(out, bits | (uint64_t)negative << (8 * size - 1), size);
-    return size;
+    memcpy(&bits32, &single, 4);
+    uint64_t bits = dtype == FLOAT64   ? bits_of(magnitude)
+                    : dtype == FLOAT32 ? bits32
+                    : dtype == FLOAT16 ? round_float16(bits32)
+                                       : drop_bits(bits32, 16);
+    put_le(out, bits | (uint64_t)negative << (8 * sizes[dtype] - 1), sizes[dtype]);
 }
 
-/* --- 2. the position, and the walk over a box ---------------------------------------------------------- */
+/* --- the output ---------------------------------------------------------------------------------------- */
 
-static int parse_axes(const char *text, uint64_t axes[MAX_AXES]) {
-    int rank = 0;
-    for (char *end; ; text = end + 1) {
-        if (rank == MAX_AXES) fail("too many axes");
-        axes[rank++] = strtoull(text, &end, 10);
-        if (*end != ',') return rank;
+typedef struct {
+    int is_raw;
+    sha256 hash;
+    uint8_t first[ENDS], last[ENDS];
+} sink;
+
+static void write_element(sink *to, const uint8_t *bytes, int size) {
+    if (to->is_raw) {
+        fwrite(bytes, 1, (size_t)size, stdout);
+        return;
     }
+    if (to->hash.length < ENDS) memcpy(to->first + to->hash.length, bytes, (size_t)size);
+    memmove(to->last, to->last + size, (size_t)(ENDS - size));
+    memcpy(to->last + ENDS - size, bytes, (size_t)size);
+    sha256_add(&to->hash, bytes, (size_t)size);
 }
 
-static void derive_strides(const char *layout, const uint64_t *shape, int rank, uint64_t *stride) {
-    uint64_t step = 1;
-    for (const char *letter = "WHDIOGB"; *letter; letter++) /* canonical order from its end */
-        for (int axis = rank; axis-- > 0;)
-            if (layout[axis] == *letter) stride[axis] = step, step *= shape[axis];
-}
-
-static void write_box(const uint32_t key[4], int distribution, const char *dtype, int rank, const uint64_t *stride,
-                      const uint64_t *start, const uint64_t *stop, double factor, double bound) {
+static void write_slice(const tensor *t, const spread *s, const uint32_t key[4], sink *to) {
     uint64_t at[MAX_AXES];
-    memcpy(at, start, sizeof at);
+    memcpy(at, t->start, sizeof at);
     for (;;) {
         uint64_t n = 0;
-        for (int axis = 0; axis < rank; axis++) n += at[axis] * stride[axis];
+        for (int axis = 0; axis < t->rank; axis++) n += at[axis] * t->stride[axis];
         int negative;
         uint8_t bytes[8];
-        double scaled = factor * transform(distribution, draw_word(key, n), &negative);
-        int size = encode(dtype, scaled < bound ? scaled : bound, negative, bytes);
-        fwrite(bytes, 1, (size_t)size, stdout);
-        int axis = rank - 1; /* memory order: the last axis runs fastest */
-        while (axis >= 0 && ++at[axis] == stop[axis]) at[axis] = start[axis], axis--;
+        double product = s->factor * transform(s->distribution, draw_word(key, n), &negative);
+        encode(s->dtype, product < s->bound ? product : s->bound, negative, bytes);
+        write_element(to, bytes, sizes[s->dtype]);
+        int axis = t->rank - 1; /* memory order: the last axis runs fastest */
+        while (axis >= 0 && ++at[axis] == t->stop[axis]) at[axis] = t->start[axis], axis--;
         if (axis < 0) return;
     }
 }
 
-/* --- the request --------------------------------------------------------------------------------------- */
+static void draw(const char *text, sink *to) {
+    static query q;
+    tensor t = {0};
+    uint32_t key[4];
+    parse_query(text, &q);
+    parse_shape(q.text[SHAPE], &t);
+    parse_layout(q.text[LAYOUT], &t);
+    parse_slice(q.text[SLICE], &t);
+    compute_strides(&t);
+    spread s = resolve(&q, &t);
+    const char *seed = q.text[SEED];
+    if (!seed) refuse("seed is missing");
+    derive_key(parse_integer(&seed, UINT64_MAX), q.text[NAME], q.name_length, key);
+    if (*seed) refuse("seed must be an integer from 0 to 2^64 - 1");
+    write_slice(&t, &s, key, to);
+}
+
+/* Write a line of JSON. A percent-encoded query has no character that JSON would have to escape. */
+static void describe(const char *text) {
+    static sink to;
+    uint8_t digest[32];
+    char hex[65], first[2 * ENDS + 1] = "", last[2 * ENDS + 1] = "";
+    sha256_start(&to.hash);
+    if (setjmp(refusal)) {
+        printf("{\"query\": \"%s\", \"refused\": \"%s\"}\n", text, reason);
+        return;
+    }
+    draw(text, &to);
+    uint64_t length = to.hash.length;
+    size_t ends = length < ENDS ? (size_t)length : ENDS;
+    sha256_end(&to.hash, digest);
+    format_hex(digest, 32, hex);
+    format_hex(to.first, ends, first);
+    format_hex(to.last + ENDS - ends, ends, last);
+    printf("{\"query\": \"%s\", \"bytes\": %llu, \"first\": \"%s\", \"last\": \"%s\", \"sha256\": \"%s\"}\n", text,
+           (unsigned long long)length, first, last, hex);
+}
 
 static void read_table(const char *path) {
     static const char expected[] = "785812d3448197fb1e669d0f9ccb278a675e9d3101db54d0ea40e2cd1b0993da";
     static uint8_t bytes[TABLE_BYTES];
     uint8_t digest[32];
     char text[65];
+    sha256 hash;
     FILE *file = fopen(path, "rb");
     if (!file || fseek(file, -TABLE_BYTES, SEEK_END) || fread(bytes, 1, TABLE_BYTES, file) != TABLE_BYTES)
-        fail("no table");
+        refuse("tables.npy cannot be read");
     fclose(file);
-    sha256(bytes, TABLE_BYTES, digest);
-    for (int i = 0; i < 32; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    if (strcmp(text, expected)) fail("another table");
-    for (int i = 0; i < TABLE_BYTES / 8; i++) {
-        uint64_t bits = get_le(bytes + 8 * i, 8);
-        memcpy(&((double *)table)[i], &bits, 8);
-    }
+    sha256_start(&hash);
+    sha256_add(&hash, bytes, TABLE_BYTES);
+    sha256_end(&hash, digest);
+    format_hex(digest, 32, text);
+    if (strcmp(text, expected)) refuse("tables.npy has another SHA-256");
+    for (int i = 0; i < TABLE_BYTES / 8; i++)
+        table[i / 4096][i / 4 % 1024][i % 4] = from_bits(get_le(bytes + 8 * i, 8));
 }
 
 int main(int argc, char **argv) {
-    static const char *const distributions[] = {"uniform", "normal", "truncated_normal"};
-    char hex[2 * MAX_NAME + 1], named[32], dtype[16], layout[16], shape_text[256], start_text[256], stop_text[256];
-    uint8_t name[MAX_NAME];
-    unsigned long long seed;
-    double factor, bound;
-    if (argc != 2) fail("usage: independent tables.npy < requests");
-    read_table(argv[1]);
-    while (scanf("%llu %8192s %31s %15s %15s %255s %255s %255s %la %la", &seed, hex, named, dtype, layout, shape_text,
-                 start_text, stop_text, &factor, &bound) == 10) {
-        uint64_t shape[MAX_AXES] = {0}, start[MAX_AXES] = {0}, stop[MAX_AXES] = {0}, stride[MAX_AXES] = {0};
-        uint32_t key[4];
-        size_t length = strcmp(hex, "-") ? strlen(hex) / 2 : 0;
-        int distribution = 0, rank = parse_axes(shape_text, shape);
-        while (distribution < 3 && strcmp(named, distributions[distribution])) distribution++;
-        if (distribution == 3) fail("unknown distribution");
-        if (strlen(layout) != (size_t)rank || parse_axes(start_text, start) != rank || parse_axes(stop_text, stop) != rank)
-            fail("another rank");
-        for (size_t i = 0; i < length; i++) {
-            unsigned byte;
-            if (sscanf(hex + 2 * i, "%2x", &byte) != 1) fail("the name is not hexadecimal");
-            name[i] = (uint8_t)byte;
-        }
-        derive_key(seed, name, length, key);
-        derive_strides(layout, shape, rank, stride);
-        write_box(key, distribution, dtype, rank, stride, start, stop, factor, bound);
+    static char line[MAX_QUERY + 2];
+    static sink raw = {.is_raw = 1};
+    if (setjmp(refusal)) {
+        fprintf(stderr, "weightinit: %s\n", reason);
+        return 1;
     }
-    return feof(stdin) && !ferror(stdout) ? 0 : 1;
+    if (argc < 2 || argc > 3) refuse("usage: weightinit tables.npy [QUERY]");
+    read_table(argv[1]);
+    if (argc == 3) draw(argv[2], &raw);
+    else
+        while (fgets(line, sizeof line, stdin)) {
+            line[strcspn(line, "\n")] = 0;
+            describe(line);
+        }
+    return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }

@@ -1,17 +1,13 @@
-"""The service draws what docs/stream.md says: held to a program in C that was written from that page alone.
-
-Factor and bound come from page.py, so nothing of the service's is on that side.
-"""
+"""The service draws what docs/stream.md specifies: compared with reference/weightinit.c, which follows it."""
 
 import json
-import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from service.stream.selfcheck import PATH, is_drawn
 from tests.stream.drawing import DISTRIBUTIONS, DTYPES, cuts, draw, make_tensor
-from tests.stream.page import make_request
 
 GOLDEN = json.loads(PATH.read_text("utf-8"))["cases"]
 
@@ -21,15 +17,15 @@ GOLDEN = json.loads(PATH.read_text("utf-8"))["cases"]
 def test_the_page_alone_gives_the_golden_vectors(independent, distribution, dtype):
     cases = [c for c in GOLDEN if (c["spec"]["distribution"], c["spec"]["dtype"]) == (distribution, dtype)]
     assert len(cases) >= 21
-    assert all(is_drawn(case, independent.draw([make_request(case["spec"], case["box"])])) for case in cases)
+    assert all(is_drawn(case, independent.draw(case["spec"], case["box"])) for case in cases)
 
 
 @given(cut=cuts())
 @settings(max_examples=100, deadline=None)
 def test_the_page_alone_gives_any_slice_that_the_kernels_draw(independent, cut):
     spec, slices = cut
-    request = make_request(spec, [(cut.start, cut.stop) for cut in slices])
-    assert independent.draw([request]) == make_tensor(slices, **spec).read()
+    drawn = independent.draw(spec, [(cut.start, cut.stop) for cut in slices])
+    assert drawn == make_tensor(slices, **spec).read()
 
 
 @pytest.mark.parametrize(
@@ -40,8 +36,8 @@ def test_the_page_alone_gives_any_slice_that_the_kernels_draw(independent, cut):
 )
 def test_the_page_alone_gives_the_weights_of_any_seed_and_name(independent, seed, name):
     spec = {"shape": (40, 40), "layout": "OI", "distribution": "normal", "dtype": "float64"}
-    spec |= {"seed": seed, "name": name}
-    assert independent.draw([make_request(spec, [(0, 40), (0, 40)])]) == make_tensor(**spec).read()
+    spec |= {"activation": "relu", "seed": seed, "name": name}
+    assert independent.draw(spec) == make_tensor(**spec).read()
 
 
 @pytest.mark.parametrize(
@@ -65,9 +61,9 @@ def test_the_page_alone_gives_the_draws_that_are_held_at_their_bound(
         "seed": 42,
         "name": "golden/bound",
     }
-    spec |= {"distribution": distribution, "dtype": dtype}
-    request = make_request(spec, [(position - 3, position + 5)])
-    drawn = draw((slice(position - 3, position + 5),), **spec)
-    assert independent.draw([request]) == drawn.tobytes()
-    assert abs(float(drawn[3])) == request["bound"]
-    assert independent.draw([request | {"bound": math.inf}]) != drawn.tobytes()
+    spec |= {"activation": "relu", "distribution": distribution}
+    interval = (position - 3, position + 5)
+    drawn = draw((slice(*interval),), **spec, dtype=dtype)
+    assert independent.draw(spec | {"dtype": dtype}, [interval]) == drawn.tobytes()
+    exact = np.frombuffer(independent.draw(spec | {"dtype": "float64"}, [interval]))
+    assert abs(drawn[3]) < abs(DTYPES[dtype].type(exact[3]))
