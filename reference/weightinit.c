@@ -237,7 +237,7 @@ static void parse_layout(const char *text, tensor *t) {
     int is_torch = text && !strcmp(text, "torch");
     if (!text || is_torch || !strcmp(text, "keras")) {
         if (t->rank > 5) refuse("the short layouts have 1 to 5 axes");
-        text = (is_torch ? torch : keras)[t->rank - 1];
+        text = is_torch ? torch[t->rank - 1] : keras[t->rank - 1];
     }
     if (strlen(text) != (size_t)t->rank || strspn(text, "BGOIDHW") != (size_t)t->rank)
         refuse("layout needs a letter of B G O I D H W for each axis");
