@@ -21,7 +21,9 @@ from benchmarks.servers import run_server
 RUNS = 10
 
 CALL = "import weightinit; weightinit.client.Client().parameters((784, 300), activation='relu')"
-DRAW = "import weightinit; weightinit.client.Client().weights((784, 300), activation='relu', seed=42)"
+DRAW = (
+    "import weightinit; weightinit.client.Client().weights((784, 300), activation='relu', seed=42, name='w')"
+)
 # What is measured, and the arguments to Python. The first four have nothing of ours.
 ALONE = {
     "python": ["-c", "pass"],

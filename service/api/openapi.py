@@ -203,6 +203,7 @@ DECISION = {
     "Weightinit-Variance": "σ².",
     "Weightinit-Limit": "√(3 · σ²), the bound of a uniform distribution.",
 }
+WARNING = {"Weightinit-Warning": "If the name is empty: what that means."}
 LINK = {"Link": 'The URL of the parameters, `rel="describedby"`.'}
 MODEL = {"Weightinit-Model": "The id of the model."}
 RANGE = {"Content-Range": "The range, and the length of the whole content."}

@@ -25,17 +25,19 @@ def call(url, verb, *arguments, **settings):
 
 def test_weights(server, tensor):
     server.script = [truncate(600_000)]
-    fetched = call(server.url, "weights", tensor.shape, keywords={"seed": 1}, retries=Retry(base=0))
+    fetched = call(
+        server.url, "weights", tensor.shape, keywords={"seed": 1, "name": "w"}, retries=Retry(base=0)
+    )
     assert fetched.tobytes() == tensor.tobytes()
 
 
 def test_raw(small_server, small):
-    assert call(small_server.url, "raw", small.shape, keywords={"seed": 1}) == small.tobytes()
+    assert call(small_server.url, "raw", small.shape, keywords={"seed": 1, "name": "w"}) == small.tobytes()
 
 
 def test_fetch(small_server, small):
     out = np.empty_like(small)
-    call(small_server.url, "fetch", small.shape, keywords={"seed": 1, "out": out})
+    call(small_server.url, "fetch", small.shape, keywords={"seed": 1, "name": "w", "out": out})
     assert out.tobytes() == small.tobytes()
 
 
@@ -48,13 +50,15 @@ def test_parameters(small_server, small):
 def test_errors_are_the_same(small_server, small):
     small_server.script = [refuse(401)]
     with pytest.raises(Unauthorized):
-        call(small_server.url, "weights", small.shape, keywords={"seed": 1})
+        call(small_server.url, "weights", small.shape, keywords={"seed": 1, "name": "w"})
 
 
 def test_several_at_once(server, tensor):
     async def run():
         async with AsyncClient(server.url) as client:
-            return await asyncio.gather(*(client.weights(tensor.shape, seed=seed) for seed in range(4)))
+            return await asyncio.gather(
+                *(client.weights(tensor.shape, seed=seed, name="w") for seed in range(4))
+            )
 
     assert all(array.tobytes() == tensor.tobytes() for array in asyncio.run(run()))
 
@@ -70,7 +74,7 @@ def test_the_loop_is_free_meanwhile(small_server, small):
 
     async def run():
         async with AsyncClient(small_server.url) as client:
-            task = asyncio.create_task(client.weights(small.shape, seed=1))
+            task = asyncio.create_task(client.weights(small.shape, seed=1, name="w"))
             await asyncio.sleep(0)
             answer.set()
             return await task
@@ -84,7 +88,7 @@ def cancel(server, shape, ready, go_on, **settings):
 
     async def run():
         async with AsyncClient(server.url, **settings) as client:
-            task = asyncio.create_task(client.weights(shape, seed=1, out=out))
+            task = asyncio.create_task(client.weights(shape, seed=1, name="w", out=out))
             await asyncio.to_thread(ready.wait)
             task.cancel()
             await asyncio.sleep(0)

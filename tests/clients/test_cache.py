@@ -33,7 +33,7 @@ def folder(tmp_path):
 def fetch(small_server, folder, make_client):
     """Fetch the short tensor through a client with a cache."""
     client = make_client(small_server.url, cache=folder)
-    return lambda seed=1, **spec: client.weights(SHAPE, seed=seed, **spec).tobytes()
+    return lambda seed=1, name="w", **spec: client.weights(SHAPE, seed=seed, name=name, **spec).tobytes()
 
 
 def find(folder, suffix=ENTRY):
@@ -52,7 +52,7 @@ def test_there_is_no_cache_unless_asked_for(small_server, small, make_client, mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     client = make_client(small_server.url)
     for _ in range(2):
-        client.weights(SHAPE, seed=1)
+        client.weights(SHAPE, seed=1, name="w")
     assert len(small_server.requests) == 2
     assert not list(tmp_path.iterdir())
 
@@ -64,17 +64,17 @@ def test_a_tensor_is_downloaded_once(small_server, small, fetch):
 
 def test_a_kept_tensor_needs_no_service(small, folder, make_client):
     with run(FaultServer(small.tobytes())) as server:
-        make_client(server.url, cache=folder).weights(SHAPE, seed=1)
+        make_client(server.url, cache=folder).weights(SHAPE, seed=1, name="w")
     client = make_client(server.url, cache=folder, retries=Retry(attempts=1))
-    assert client.weights(SHAPE, seed=1).tobytes() == small.tobytes()
+    assert client.weights(SHAPE, seed=1, name="w").tobytes() == small.tobytes()
     with pytest.raises(ConnectionFailed):
-        client.weights(SHAPE, seed=2)
+        client.weights(SHAPE, seed=2, name="w")
 
 
 def test_a_kept_tensor_goes_straight_to_the_memory_given(small, fetch, small_server, folder, make_client):
     fetch()
     out = bytearray(small.nbytes)
-    make_client(small_server.url, cache=folder).fetch(SHAPE, seed=1, out=out)
+    make_client(small_server.url, cache=folder).fetch(SHAPE, seed=1, name="w", out=out)
     assert out == small.tobytes()
     assert len(small_server.requests) == 1
 
@@ -92,14 +92,14 @@ def test_another_service_is_another_entry(small_server, small, fetch, folder, ma
     """Another service may have other rules, and draw otherwise."""
     fetch()
     with run(FaultServer(bytes(small.nbytes))) as server:
-        fetched = make_client(server.url, cache=folder).weights(SHAPE, seed=1)
+        fetched = make_client(server.url, cache=folder).weights(SHAPE, seed=1, name="w")
     assert fetched.tobytes() == bytes(small.nbytes)
 
 
 def test_the_order_of_replicas_does_not_matter(small_server, small, folder, make_client):
     with run(FaultServer(small.tobytes())) as second:
-        make_client(small_server.url, second.url, cache=folder).weights(SHAPE, seed=1)
-        make_client(second.url, small_server.url, cache=folder).weights(SHAPE, seed=1)
+        make_client(small_server.url, second.url, cache=folder).weights(SHAPE, seed=1, name="w")
+        make_client(second.url, small_server.url, cache=folder).weights(SHAPE, seed=1, name="w")
     assert len(small_server.requests) + len(second.requests) == 1
 
 
@@ -183,14 +183,14 @@ def test_a_cache_that_cannot_be_made_does_no_harm(small_server, small, make_clie
     (tmp_path / "file").write_text("in the way")
     client = make_client(small_server.url, cache=tmp_path / "file" / "cache")
     with pytest.warns(CacheWarning, match="cannot be used: Not a directory"):
-        assert client.weights(SHAPE, seed=1).tobytes() == small.tobytes()
+        assert client.weights(SHAPE, seed=1, name="w").tobytes() == small.tobytes()
 
 
 def test_a_connection_error_is_no_fault_of_the_cache(folder, make_client):
     """Both are an OSError."""
     client = make_client("http://127.0.0.1:1", cache=folder, retries=Retry(attempts=1))
     with pytest.raises(ConnectionFailed):  # and no warning, which would be an error
-        client.weights(SHAPE, seed=1)
+        client.weights(SHAPE, seed=1, name="w")
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_a_connection_error_is_no_fault_of_the_cache(folder, make_client):
 def fetch_together(url, folder, barrier, results):
     with Client(url, cache=folder) as client:
         barrier.wait()
-        results.put(client.weights(SHAPE, seed=1).tobytes() == make_tensor().tobytes())
+        results.put(client.weights(SHAPE, seed=1, name="w").tobytes() == make_tensor().tobytes())
 
 
 def test_32_processes_that_want_one_tensor_download_it_once(small_server, folder):
@@ -225,7 +225,7 @@ def fetch_and_die(url, folder):
     import weightinit.cache
 
     weightinit.cache.write_all = write_half_and_die
-    Client(url, cache=folder).weights(SHAPE, seed=1)
+    Client(url, cache=folder).weights(SHAPE, seed=1, name="w")
 
 
 def test_a_writer_that_is_killed_leaves_nothing_that_counts(small_server, small, folder, fetch):
@@ -239,12 +239,12 @@ def test_a_writer_that_is_killed_leaves_nothing_that_counts(small_server, small,
 def test_what_a_killed_writer_left_is_swept_away(small_server, folder, fetch):
     run_child(fetch_and_die, small_server.url, folder)
     for seed in range(2, 4):
-        fetch(seed=seed)
+        fetch(seed=seed, name="w")
     assert not find(folder, TEMPORARY)
 
 
 def fetch_and_wait(url, folder):
-    Client(url, cache=folder).weights(SHAPE, seed=1)
+    Client(url, cache=folder).weights(SHAPE, seed=1, name="w")
 
 
 def test_a_downloader_that_is_killed_lets_the_next_one_download(small_server, small, folder, fetch):
@@ -281,7 +281,7 @@ def fetch_with_a_full_disk(url, folder, results):
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, 2**19))
     with warnings.catch_warnings(record=True) as caught, Client(url, cache=folder) as client:
         warnings.simplefilter("always")
-        array = client.weights(SHAPE, seed=1)
+        array = client.weights(SHAPE, seed=1, name="w")
     results.put((array.tobytes() == make_tensor().tobytes(), [str(warning.message) for warning in caught]))
 
 

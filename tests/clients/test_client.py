@@ -18,7 +18,7 @@ def serve_dtype(dtype, count=6):
 
 
 def test_weights_are_an_array_of_shape_and_dtype(small_server, small, make_client):
-    array = make_client(small_server.url).weights(SHAPE, seed=1)
+    array = make_client(small_server.url).weights(SHAPE, seed=1, name="w")
     assert isinstance(array, np.ndarray)
     assert (array.shape, array.dtype, array.flags.c_contiguous) == (SHAPE, np.float32, True)
     assert array.tobytes() == small.tobytes()
@@ -42,7 +42,7 @@ def test_a_spec_may_be_given_whole(small_server, make_client):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_each_dtype_is_numpys(make_client, dtype):
     with run(serve_dtype(dtype)) as server:
-        array = make_client(server.url).weights((2, 3), seed=1, dtype=dtype)
+        array = make_client(server.url).weights((2, 3), seed=1, name="w", dtype=dtype)
     assert array.dtype == np.dtype(dtype)
     assert array.tolist() == [[1, 2, 3], [4, 5, 6]]
 
@@ -50,14 +50,14 @@ def test_each_dtype_is_numpys(make_client, dtype):
 @pytest.mark.parametrize("count", [1, 6, 1001])
 def test_weights_begin_at_a_cache_line(make_client, count):  # or XLA would copy them
     with run(serve_dtype("float32", count)) as server:
-        array = make_client(server.url).weights(count, seed=1)
+        array = make_client(server.url).weights(count, seed=1, name="w")
     assert array.ctypes.data % 64 == 0
 
 
 def test_bfloat16_is_ml_dtypes(make_client):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     with run(serve_dtype(ml_dtypes.bfloat16)) as server:
-        array = make_client(server.url).weights((2, 3), seed=1, dtype="bfloat16")
+        array = make_client(server.url).weights((2, 3), seed=1, name="w", dtype="bfloat16")
     assert array.dtype == ml_dtypes.bfloat16
     assert array.tolist() == [[1, 2, 3], [4, 5, 6]]
 
@@ -65,13 +65,15 @@ def test_bfloat16_is_ml_dtypes(make_client):
 def test_bfloat16_is_its_bits_without_ml_dtypes(make_client, monkeypatch):
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     with run(FaultServer(bytes.fromhex("803f0040"))) as server:
-        array = make_client(server.url).weights((1, 2), seed=1, dtype="bfloat16")
+        array = make_client(server.url).weights((1, 2), seed=1, name="w", dtype="bfloat16")
     assert (array.dtype, array.tolist()) == (np.uint16, [[0x3F80, 0x4000]])
 
 
 def test_a_slice_is_asked_for_and_has_its_own_shape(make_client):
     with run(serve_dtype("float32", 4)) as server:
-        array = make_client(server.url).weights((10, 10), seed=1, slice=(slice(-2, None), slice(0, 2)))
+        array = make_client(server.url).weights(
+            (10, 10), seed=1, name="w", slice=(slice(-2, None), slice(0, 2))
+        )
     assert array.tolist() == [[1, 2], [3, 4]]
     assert server.requests[0].query["slice"] == "8:10,0:2"
 
@@ -79,9 +81,9 @@ def test_a_slice_is_asked_for_and_has_its_own_shape(make_client):
 def test_an_empty_slice_asks_for_nothing(make_client):
     """The shard of a rank that there are no rows for."""
     client = make_client("http://127.0.0.1:1")
-    assert client.weights((10, 3), seed=1, slice=(slice(10, 10),)).shape == (0, 3)
-    assert client.raw((10, 3), seed=1, slice=(slice(10, 10),)) == b""
-    client.fetch((10, 3), seed=1, slice=(slice(10, 10),), out=bytearray())
+    assert client.weights((10, 3), seed=1, name="w", slice=(slice(10, 10),)).shape == (0, 3)
+    assert client.raw((10, 3), seed=1, name="w", slice=(slice(10, 10),)) == b""
+    client.fetch((10, 3), seed=1, name="w", slice=(slice(10, 10),), out=bytearray())
 
 
 def test_weights_want_a_seed(make_client):
@@ -94,7 +96,7 @@ def test_weights_want_a_seed(make_client):
 
 def test_out_is_written_to_and_returned(small_server, small, make_client):
     out = np.empty(SHAPE, np.float32)
-    assert make_client(small_server.url).weights(SHAPE, seed=1, out=out) is out
+    assert make_client(small_server.url).weights(SHAPE, seed=1, name="w", out=out) is out
     assert out.tobytes() == small.tobytes()
 
 
@@ -103,7 +105,7 @@ def test_out_is_written_to_and_returned(small_server, small, make_client):
 )
 def test_out_may_be_any_buffer_of_the_size(small_server, small, make_client, make):
     out = make(small.nbytes)
-    array = make_client(small_server.url).weights(SHAPE, seed=1, out=out)
+    array = make_client(small_server.url).weights(SHAPE, seed=1, name="w", out=out)
     assert bytes(out) == small.tobytes()
     assert array.shape == SHAPE
     assert np.shares_memory(array, np.frombuffer(out, np.uint8))
@@ -113,7 +115,7 @@ def test_out_may_be_an_array_of_bfloat16(make_client):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     for out in (np.empty((2, 3), ml_dtypes.bfloat16), np.empty((2, 3), np.uint16)):
         with run(serve_dtype(ml_dtypes.bfloat16)) as server:
-            make_client(server.url).weights((2, 3), seed=1, dtype="bfloat16", out=out)
+            make_client(server.url).weights((2, 3), seed=1, name="w", dtype="bfloat16", out=out)
         assert out.view(ml_dtypes.bfloat16).tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
@@ -150,7 +152,7 @@ BUFFERS = pytest.mark.parametrize(
 @ARRAYS
 def test_an_array_of_another_shape_or_dtype_is_refused_before_asking(make_client, out, words):
     with pytest.raises(BufferMismatch, match=words):
-        make_client("http://127.0.0.1:1").weights(SHAPE, seed=1, out=out)
+        make_client("http://127.0.0.1:1").weights(SHAPE, seed=1, name="w", out=out)
 
 
 @BUFFERS
@@ -167,12 +169,12 @@ def test_fetch_writes_bytes_to_any_buffer_of_the_size(server, tensor, make_clien
         np.empty(tensor.shape, np.int32),
         memoryview(np.empty(tensor.size, "<f4")),
     ):
-        make_client(server.url).fetch(tensor.shape, seed=1, out=out)
+        make_client(server.url).fetch(tensor.shape, seed=1, name="w", out=out)
         assert bytes(out) == tensor.tobytes()
 
 
 def test_raw_are_the_bytes(small_server, small, make_client):
-    raw = make_client(small_server.url).raw(SHAPE, seed=1)
+    raw = make_client(small_server.url).raw(SHAPE, seed=1, name="w")
     assert (type(raw), raw) == (bytes, small.tobytes())
 
 
@@ -268,7 +270,7 @@ def default(small_server, monkeypatch):
 
 
 def test_the_modules_functions_use_the_default_client(default, small_server, small):
-    assert weightinit.weights(SHAPE, seed=1, slice=":").tobytes() == small.tobytes()
+    assert weightinit.weights(SHAPE, seed=1, name="w", slice=":").tobytes() == small.tobytes()
     with pytest.raises(NotWeightinit):
         weightinit.parameters(SHAPE)
     assert [request.path for request in small_server.requests] == ["/v1/weights", "/v1/parameters"]
@@ -276,3 +278,10 @@ def test_the_modules_functions_use_the_default_client(default, small_server, sma
 
 def test_a_clients_text_names_its_service():
     assert repr(Client("http://host:1/")) == "weightinit.Client('http://host:1')"
+
+
+@pytest.mark.parametrize("verb", ["weights", "raw"])
+def test_weights_require_a_name(small_server, make_client, verb):
+    with pytest.raises(SpecRejected, match="name is required for weights"):
+        getattr(make_client(small_server.url), verb)((5, 7), seed=1)
+    assert small_server.requests == []

@@ -176,7 +176,7 @@ def draw_at(client, limit, extra):
         "seed": {"seed": int(LIMITS["seed"]) + extra},
         "name_bytes": {"name": "é" * (LIMITS["name_bytes"] // 2) + "a" * extra},
     }
-    fields = {"layout": "O" * rank, "fan_in": 3, "fan_out": 3, "seed": 42}
+    fields = {"layout": "O" * rank, "fan_in": 3, "fan_out": 3, "seed": 42, "name": "w"}
     return client.weights([1] * rank, **fields | values[limit])
 
 

@@ -14,7 +14,7 @@ from weightinit.spec.slices import TensorSlice
 
 from tests.clients.faults import flip_bit, refuse, truncate
 
-SPEC = Spec((256, 1024), seed=1)
+SPEC = Spec((256, 1024), seed=1, name="w")
 ONCE = Retry(attempts=1)
 
 
@@ -131,7 +131,10 @@ def test_a_failure_before_the_first_byte_leaves_nothing(small_server, make_clien
 def test_the_note_names_the_query_and_the_tag(small_server, make_client, path):
     leave_part(small_server, make_client, path)
     note = json.loads(Path(f"{path}.part.json").read_text())
-    assert note == {"etag": '"one"', "query": {"path": "/v1/weights", "shape": "256,1024", "seed": "1"}}
+    assert note == {
+        "etag": '"one"',
+        "query": {"path": "/v1/weights", "shape": "256,1024", "seed": "1", "name": "w"},
+    }
 
 
 def test_a_file_that_another_process_writes_is_left_to_it(small_server, make_client, path):

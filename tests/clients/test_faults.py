@@ -37,7 +37,7 @@ def fail(client, server, *faults, verb="weights"):
     """Have one request fail, and return the error."""
     server.script = list(faults)
     with pytest.raises(WeightinitError) as raised:
-        client.weights((256, 1024), seed=1) if verb == "weights" else client.parameters((256, 1024))
+        client.weights((256, 1024), seed=1, name="w") if verb == "weights" else client.parameters((256, 1024))
     return raised.value
 
 
@@ -46,12 +46,12 @@ def test_an_absent_server_is_named(make_client):
     with pytest.raises(
         ConnectionFailed, match=rf"http://127.0.0.1:{port} cannot be reached .*WEIGHTINIT_URL"
     ):
-        make_client(f"http://127.0.0.1:{port}", retries=ONCE).weights((2, 2), seed=1)
+        make_client(f"http://127.0.0.1:{port}", retries=ONCE).weights((2, 2), seed=1, name="w")
 
 
 def test_an_unknown_host_is_named(make_client):
     with pytest.raises(ConnectionFailed, match=r"http://weights\.invalid cannot be reached"):
-        make_client("http://weights.invalid", retries=ONCE).weights((2, 2), seed=1)
+        make_client("http://weights.invalid", retries=ONCE).weights((2, 2), seed=1, name="w")
 
 
 def test_an_absent_server_is_a_connection_error(make_client):
@@ -82,9 +82,8 @@ def test_a_refusal_says_what_was_asked_of_whom_and_the_services_words(
     client = make_client(small_server.url, retries=ONCE)
     error = fail(client, small_server, refuse(status, problem(status, "Too odd")), verb=verb)
     assert type(error) is kind
-    assert str(error) == f"{verb} 256×1024 from {small_server.url}/v1/{verb}: {words}".replace(
-        "parameters 256", "parameters of 256"
-    )
+    label = {"weights": "weights w 256×1024", "parameters": "parameters of 256×1024"}[verb]
+    assert str(error) == f"{label} from {small_server.url}/v1/{verb}: {words}"
     assert (error.status, error.detail) == (status, "Too odd")
 
 
@@ -129,7 +128,7 @@ def test_what_will_not_change_is_asked_once(small_server, make_client, status):
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_what_may_change_is_asked_again(small_server, small, make_client, status):
     small_server.script = [refuse(status)] * 3
-    fetched = make_client(small_server.url).weights(small.shape, seed=1)
+    fetched = make_client(small_server.url).weights(small.shape, seed=1, name="w")
     assert fetched.tobytes() == small.tobytes()
 
 
@@ -207,7 +206,7 @@ def test_an_impossible_content_length_is_an_error(small_server, make_client, len
 
 def test_a_connection_closed_before_the_answer_is_tried_again(small_server, small, make_client):
     small_server.script = [hang_up]
-    assert make_client(small_server.url).weights(small.shape, seed=1).tobytes() == small.tobytes()
+    assert make_client(small_server.url).weights(small.shape, seed=1, name="w").tobytes() == small.tobytes()
 
 
 def test_a_kept_connection_is_used_again(small_server, small, make_client):
@@ -220,7 +219,7 @@ def test_a_kept_connection_is_used_again(small_server, small, make_client):
     small_server.script = [note] * 3
     client = make_client(small_server.url)
     for seed in range(3):
-        client.weights(small.shape, seed=seed)
+        client.weights(small.shape, seed=seed, name="w")
     assert len(connections) == 1
 
 

@@ -59,7 +59,9 @@ def test_it_draws_what_every_service_draws_and_ends_with_its_block(client, start
     monkeypatch.setenv("WEIGHTINIT_OFFLINE", "1")
     monkeypatch.setenv("WEIGHTINIT_PORT", "no number")
     with weightinit.service() as own:
-        assert np.array_equal(own.weights((30, 20), seed=1), client.weights((30, 20), seed=1))
+        assert np.array_equal(
+            own.weights((30, 20), seed=1, name="w"), client.weights((30, 20), seed=1, name="w")
+        )
         assert urlsplit(own.url).hostname == "127.0.0.1"
         assert len(list(temporary.iterdir())) == 1
     assert started[0].returncode == 0

@@ -47,7 +47,7 @@ def fetch(first, second, tensor, **said):
         Client([first.url, second.url], timeout=0.1, retries=retries, **said) as client,
     ):
         try:
-            return client.raw(tensor.shape, seed=1)
+            return client.raw(tensor.shape, seed=1, name="w")
         except WeightinitError:
             return None
 

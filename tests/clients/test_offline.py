@@ -81,8 +81,8 @@ def name(online):
 
 VERBS = {
     "parameters": lambda client, _: client.parameters((8, 4), activation="relu"),
-    "weights": lambda client, _: client.weights((8, 4), seed=1).tolist(),
-    "raw": lambda client, _: client.raw((8, 4), seed=1, slice="0:2"),
+    "weights": lambda client, _: client.weights((8, 4), seed=1, name="w").tolist(),
+    "raw": lambda client, _: client.raw((8, 4), seed=1, name="w", slice="0:2"),
     "model": lambda client, name: client.model(name),
     "model_parameters": lambda client, name: client.model_parameters(name),
     "model_parameters of a model": lambda client, _: client.model_parameters(MODEL),
@@ -298,11 +298,11 @@ def test_offline_there_is_a_cache_unless_it_is_turned_off(monkeypatch, tmp_path)
 
 def test_offline_nothing_is_written(offline, folder):
     with pytest.raises(Offline):
-        offline.weights((8, 4), seed=1)
+        offline.weights((8, 4), seed=1, name="w")
     assert not folder.exists()
 
 
 def test_kept_weights_are_right(online, offline, nobody_later):
-    expected = online.weights((300, 100), seed=7)
+    expected = online.weights((300, 100), seed=7, name="w")
     nobody_later()
-    assert np.array_equal(offline.weights((300, 100), seed=7), expected)
+    assert np.array_equal(offline.weights((300, 100), seed=7, name="w"), expected)

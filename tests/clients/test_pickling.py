@@ -39,18 +39,18 @@ COPIES = [repickle, copy.deepcopy, copy.copy]
 @pytest.mark.parametrize("make_copy", COPIES)
 def test_a_copied_client_draws_what_the_client_draws(small_server, small, make_client, make_copy):
     with make_client(small_server.url) as client, make_copy(client) as copied:
-        assert np.array_equal(client.weights(small.shape, seed=1), small)
-        assert np.array_equal(copied.weights(small.shape, seed=1), small)
+        assert np.array_equal(client.weights(small.shape, seed=1, name="w"), small)
+        assert np.array_equal(copied.weights(small.shape, seed=1, name="w"), small)
 
 
 @pytest.mark.parametrize("make_copy", COPIES)
 def test_a_client_goes_on_when_its_copy_is_closed(small_server, small, make_client, make_copy):
     client = make_client(small_server.url)
-    client.weights(small.shape, seed=1)
+    client.weights(small.shape, seed=1, name="w")
     copied = make_copy(client)
-    copied.weights(small.shape, seed=1)
+    copied.weights(small.shape, seed=1, name="w")
     copied.close()
-    assert np.array_equal(client.weights(small.shape, seed=1), small)
+    assert np.array_equal(client.weights(small.shape, seed=1, name="w"), small)
 
 
 @pytest.mark.parametrize("make_copy", COPIES)

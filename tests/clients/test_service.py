@@ -61,20 +61,20 @@ def test_another_question_has_another(client, other):
 
 @FLOAT
 def test_a_slice_is_a_slice_of_the_whole(client, dtype):
-    whole = client.weights((70, 50, 3), layout="OIW", seed=1, dtype=dtype)
+    whole = client.weights((70, 50, 3), layout="OIW", seed=1, name="w", dtype=dtype)
     box = (slice(3, 60), slice(-20, None), slice(1, 2))
     assert (
-        client.weights((70, 50, 3), layout="OIW", seed=1, dtype=dtype, slice=box).tobytes()
+        client.weights((70, 50, 3), layout="OIW", seed=1, name="w", dtype=dtype, slice=box).tobytes()
         == whole[box].tobytes()
     )
 
 
 @FLOAT
 def test_raw_fetch_and_weights_are_the_same_bytes(client, dtype):
-    array = client.weights((30, 20), seed=1, dtype=dtype)
+    array = client.weights((30, 20), seed=1, name="w", dtype=dtype)
     out = bytearray(array.nbytes)
-    client.fetch((30, 20), seed=1, dtype=dtype, out=out)
-    assert client.raw((30, 20), seed=1, dtype=dtype) == bytes(out) == array.tobytes()
+    client.fetch((30, 20), seed=1, name="w", dtype=dtype, out=out)
+    assert client.raw((30, 20), seed=1, name="w", dtype=dtype) == bytes(out) == array.tobytes()
 
 
 def test_keras_and_torch_layouts_are_each_others_transpose(client):
@@ -84,12 +84,14 @@ def test_keras_and_torch_layouts_are_each_others_transpose(client):
 
 
 def test_a_seed_may_be_as_large_as_64_bits(client):
-    number, text = (client.weights((4, 4), seed=seed) for seed in (2**64 - 1, "18446744073709551615"))
+    number, text = (
+        client.weights((4, 4), seed=seed, name="w") for seed in (2**64 - 1, "18446744073709551615")
+    )
     assert number.tobytes() == text.tobytes()
 
 
 def test_a_name_may_be_anything_that_is_text(client):
-    names = ["", "a b", "a+b", "a%20b", "ä/ö&x=1#?", "名前", "x" * 1024]
+    names = ["a b", "a+b", "a%20b", "ä/ö&x=1#?", "名前", "x" * 1024]
     assert len({client.raw((4, 4), seed=1, name=name) for name in names}) == len(names)
 
 
@@ -114,7 +116,7 @@ def test_a_name_may_be_anything_that_is_text(client):
 )
 def test_what_the_service_refuses_is_said_in_its_words(client, shape, said, field):
     with pytest.raises(SpecRejected, match=field) as raised:
-        client.weights(shape, **{"seed": 1, **said})
+        client.weights(shape, **{"seed": 1, "name": "w", **said})
     assert raised.value.status == 422
     assert field in [error.field for error in raised.value.errors]
 
@@ -125,26 +127,26 @@ def test_a_corrected_name_is_suggested(client):
 
 
 def test_a_long_tensor_is_verified(client):
-    assert client.weights((2048, 4096), seed=1, distribution="normal").std() == pytest.approx(
+    assert client.weights((2048, 4096), seed=1, name="w", distribution="normal").std() == pytest.approx(
         client.parameters((2048, 4096), distribution="normal").stddev, rel=0.01
     )
 
 
 def test_what_is_too_long_for_a_digest_cannot_be_verified():
     with run_server(WEIGHTINIT_MAX_DIGEST_BYTES="1000") as server, Client(server.url, verify=True) as client:
-        client.weights((10, 10), seed=1)
+        client.weights((10, 10), seed=1, name="w")
         with pytest.raises(DigestMissing):
-            client.weights((100, 100), seed=1)
+            client.weights((100, 100), seed=1, name="w")
 
 
 def test_any_part_of_a_huge_tensor_is_quick(client):
-    array = client.weights((2**20, 2**25), seed=1, slice=(slice(-1, None), slice(-4, None)))
+    array = client.weights((2**20, 2**25), seed=1, name="w", slice=(slice(-1, None), slice(-4, None)))
     assert array.shape == (1, 4)
 
 
 def test_a_killed_service_is_gone_on_with_by_its_replica(client):
     """kill -9 of one of two services while it sends."""
-    shape, said = (4096, 4096), {"seed": 3, "distribution": "normal"}
+    shape, said = (4096, 4096), {"seed": 3, "name": "w", "distribution": "normal"}
     whole = client.weights(shape, **said)
     with run_server() as first, run_server() as second, Client([first.url, second.url]) as both:
         import weightinit.transport.sinks
@@ -182,9 +184,10 @@ def test_the_command_line_saves_what_the_service_sends_as_npy(service_url, tmp_p
 
     for dtype in ("float32", "bfloat16"):
         path = tmp_path / f"{dtype}.npy"
-        command = ["weights", "30,20", "--seed", "1", "--dtype", dtype, "-o", str(path), "--url", service_url]
+        command = ["weights", "30,20", "--seed", "1", "--name", "w", "--dtype", dtype]
+        command += ["-o", str(path), "--url", service_url]
         assert main(command) == 0
-        answer = httpx.get(f"{service_url}/v1/weights?shape=30,20&seed=1&dtype={dtype}")
+        answer = httpx.get(f"{service_url}/v1/weights?shape=30,20&seed=1&name=w&dtype={dtype}")
         assert path.read_bytes() == answer.content
 
 
@@ -195,9 +198,9 @@ size = int(sys.argv[2])
 out = memoryview(bytearray(size))  # calloc'd: make the pages ours before measuring
 out[:: 4096] = bytes(len(out[:: 4096]))
 with weightinit.Client(sys.argv[1]) as client:
-    client.raw((4, 4), seed=1)
+    client.raw((4, 4), seed=1, name="w")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    client.fetch((size // 4,), fan_in=1, fan_out=1, seed=1, distribution="normal", out=out)
+    client.fetch((size // 4,), fan_in=1, fan_out=1, seed=1, name="w", distribution="normal", out=out)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print((after - before) * 1024)
 """

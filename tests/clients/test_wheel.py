@@ -152,7 +152,20 @@ def test_its_command_line_needs_no_extra(bare, service_url):
     )
     assert "he" in text
     assert (
-        run_bare(bare, "-m", "weightinit", "weights", "9,9", "--seed", "1", "-o", "w.npy", url=service_url)
+        run_bare(
+            bare,
+            "-m",
+            "weightinit",
+            "weights",
+            "9,9",
+            "--seed",
+            "1",
+            "--name",
+            "w",
+            "-o",
+            "w.npy",
+            url=service_url,
+        )
         == ""
     )
     assert (bare / "w.npy").stat().st_size == 128 + 9 * 9 * 4

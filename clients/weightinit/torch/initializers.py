@@ -20,7 +20,7 @@ class Initializer(Protocol):
         tensor: torch.Tensor,
         *,
         seed: int | str,
-        name: str = "",
+        name: str,
         client: Client | None = None,
         **layer: Unpack[LayerFields],
     ) -> torch.Tensor:
@@ -40,15 +40,15 @@ def init_(
     tensor: torch.Tensor,
     *,
     seed: int | str,
-    name: str = "",
+    name: str,
     client: Client | None = None,
     **layer: Unpack[LayerFields],
 ) -> torch.Tensor:
     """Fill a tensor in place with weights for the activation that follows, and return it.
 
     The keywords are those of the client: activation, scheme, groups and so on. `layout` defaults to "torch":
-    (out, in, *spatial). Each rank fetches its own shards of a DTensor. Raises TensorRejected and the client's
-    errors; after one of these the contents are undefined.
+    (out, in, *spatial). Tensors of one seed and name get the same draws. Each rank fetches its own shards of
+    a DTensor. Raises TensorRejected and the client's errors; after one of these the contents are undefined.
     """
     check_tensor(tensor, name)
     layer.setdefault("layout", "torch")
@@ -64,7 +64,7 @@ def variance_scaling_(
     distribution: str = "uniform",
     *,
     seed: int | str,
-    name: str = "",
+    name: str,
     client: Client | None = None,
     **kernel: Unpack[KernelFields],
 ) -> torch.Tensor:
@@ -76,7 +76,7 @@ def variance_scaling_(
         mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
         distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
         seed: 0 to 2⁶⁴ - 1, as a number or as decimal text.
-        name: the tensor's name.
+        name: the tensor's name. Tensors of one seed and name get the same draws.
         client: the client that sends the request. Default: one that the environment configures.
         **kernel: layout, groups and fans, as for `init_`.
     """
@@ -104,7 +104,7 @@ def make_named_initializer(name: str) -> Initializer:
         tensor: torch.Tensor,
         *,
         seed: int | str,
-        name: str = "",
+        name: str,
         client: Client | None = None,
         **layer: Unpack[LayerFields],
     ) -> torch.Tensor:

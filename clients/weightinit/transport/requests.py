@@ -32,13 +32,17 @@ def make_parameters_query(spec: Spec) -> Query:
 
 
 def make_weights_query(spec: Spec, tensor_slice: TensorSlice) -> Query:
-    """Return the query for a slice of a tensor. Raises SpecRejected if there is no seed.
+    """Return the query for a slice of a tensor. Raises SpecRejected if there is no seed or no name.
+
+    Without names, all tensors of a seed would have the same draws.
 
     >>> make_weights_query(Spec((784, 300), seed=42, name="fc1"), TensorSlice.of("0:9", (784, 300))).label
     'weights fc1 784×300 [0:9]'
     """
     if spec.seed is None:
         raise refuse("seed", "is required for weights", None)
+    if not spec.name:
+        raise refuse("name", "is required for weights: two tensors of one seed and name are equal", None)
     params = spec.to_query()
     if tensor_slice.text:
         params["slice"] = tensor_slice.text

@@ -20,6 +20,7 @@ from service.api.openapi import (
     SCHEMAS,
     TENSOR,
     WANT_DIGEST,
+    WARNING,
     Schema,
     describe_body,
     describe_bytes,
@@ -49,7 +50,7 @@ WEIGHTS_EXAMPLES: Schema = {
     },
 }
 
-HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK}
+HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK, **WARNING}
 
 
 @router.get(
@@ -104,6 +105,10 @@ async def post_weights(request: Request) -> Response:
     return await respond_post(request, make_content(requested, media_type, settings.root_path), location)
 
 
+# A spec without a name is valid, because URLs without one have always been served.
+NAMELESS = {"Weightinit-Warning": "name is empty: tensors of one seed without a name have the same draws"}
+
+
 def make_content(requested: WeightsSpec, media_type: str, root_path: str) -> Content:
     """Make the content of requested weights, with headers of their shape and parameters."""
     tensor = requested.make_tensor()
@@ -114,6 +119,7 @@ def make_content(requested: WeightsSpec, media_type: str, root_path: str) -> Con
         "Link": link,
         **describe_shape(tensor.shape),
         **describe_parameters(requested.parameters),
+        **({} if requested.spec.name else NAMELESS),
     }
     return Content.of(whole, headers)
 

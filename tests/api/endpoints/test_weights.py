@@ -140,3 +140,9 @@ def test_a_post_of_a_given_spread_names_the_get_with_the_scheme_that_it_implies(
     assert post.headers["Content-Location"] == location
     assert client.get(location).content == post.content
     assert client.get(f"/v1/weights?shape=300&seed=7&{field}=2e-2").headers["ETag"] == post.headers["ETag"]
+
+
+def test_weights_without_a_name_come_with_a_warning(client):
+    nameless, named = (client.head(f"/v1/weights?shape=5,7&seed=1{name}") for name in ("", "&name=a"))
+    assert "have the same draws" in nameless.headers["Weightinit-Warning"]
+    assert "Weightinit-Warning" not in named.headers

@@ -88,7 +88,7 @@ def test_a_script_retires_nothing_without_yes(client, published):
 def test_clearing_the_cache_asks(service_url, tmp_path, monkeypatch):
     monkeypatch.setenv("WEIGHTINIT_CACHE", str(tmp_path / "kept"))
     with Client() as kept:
-        kept.raw((9, 9), seed=1)
+        kept.raw((9, 9), seed=1, name="w")
     assert run_on_terminal("cache", "clear", answer="n\n")[0] == 1
     assert len(list((tmp_path / "kept").glob("*.weights"))) == 1
     assert run_on_terminal("cache", "clear", "--yes")[0] == 0

@@ -16,7 +16,7 @@ from weightinit.cli.commands import COMMANDS
 from tests.clients.faults import FaultServer, hang_up, refuse, run, truncate
 from tests.clients.test_client import ANSWER
 
-WEIGHTS = ["weights", "256,1024", "--seed", "1", "--retries", "0"]
+WEIGHTS = ["weights", "256,1024", "--seed", "1", "--name", "w", "--retries", "0"]
 
 
 def run_main(*arguments):
@@ -207,14 +207,16 @@ def test_weights_go_to_standard_output(url, small):
 
 def test_standard_output_goes_on_where_it_broke(small_server, url, small):
     small_server.script = [truncate(1000)]
-    done = run_process("weights", "256,1024", "--seed", "1", "-o", "-", "--format", "raw", "--verify")
+    done = run_process(
+        "weights", "256,1024", "--seed", "1", "--name", "w", "-o", "-", "--format", "raw", "--verify"
+    )
     assert (done.returncode, done.stdout) == (0, small.tobytes())
 
 
 def test_standard_output_cannot_start_again(small_server, url, small):
     small_server.etag = None
     small_server.script = [truncate(1000)]
-    done = run_process("weights", "256,1024", "--seed", "1", "-o", "-", "--format", "raw")
+    done = run_process("weights", "256,1024", "--seed", "1", "--name", "w", "-o", "-", "--format", "raw")
     assert (done.returncode, done.stdout) == (1, small.tobytes()[:1000])
     assert b"must restart, but a pipe cannot; write to a file" in done.stderr
 
@@ -307,7 +309,9 @@ def test_an_output_that_cannot_be_written_is_1(url, path, capsys):
 
 def test_how_often_it_was_tried_is_said(small_server, url, path, capsys):
     small_server.script = [refuse(503)] * 2
-    assert run_main("weights", "256,1024", "--seed", "1", "--retries", "1", "-o", str(path)) == 1
+    assert (
+        run_main("weights", "256,1024", "--seed", "1", "--name", "w", "--retries", "1", "-o", str(path)) == 1
+    )
     assert read_error(capsys).endswith("; gave up after 2 attempts")
 
 

@@ -70,6 +70,7 @@ def test_a_quiet_status_is_only_the_exit_status(run):
 
 
 def test_status_knows_what_is_no_weightinit(run, small_server):
+    small_server.extra = {"Weightinit-Stream": ""}
     status, out, _ = run("status", "--url", small_server.url)
     assert (status, "the server is not weightinit" in out) == (1, True)
 
@@ -238,7 +239,7 @@ def filled(service, tmp_path, monkeypatch):
     monkeypatch.setenv("WEIGHTINIT_CACHE", str(tmp_path / "kept"))
     with Client() as client:
         for seed in (1, 2):
-            client.raw((64, 64), seed=seed)
+            client.raw((64, 64), seed=seed, name="w")
     return tmp_path / "kept"
 
 

@@ -77,7 +77,7 @@ def test_a_number_is_written_so_that_it_is_read_back(scale):
 
 @pytest.mark.parametrize("seed", [42, "42", np.uint64(42), np.int32(42)])
 def test_a_seed_is_any_integer(seed):
-    assert Spec((2, 2), seed=seed).to_query()["seed"] == "42"
+    assert Spec((2, 2), seed=seed, name="w").to_query()["seed"] == "42"
 
 
 def test_numpys_numbers_are_numbers():

@@ -35,7 +35,7 @@ class Recorder:
 def fill(tensor):
     """Fill a tensor by a recorder, and return it."""
     recorder = Recorder()
-    init_(tensor, seed=1, client=recorder)
+    init_(tensor, seed=1, name="w", client=recorder)
     return recorder
 
 
@@ -88,50 +88,50 @@ def test_strided_memory_gets_the_same_weights(memory, dtype, client, expect, sma
 
 def test_what_lies_between_is_left_alone(client, small_stage):
     around = torch.zeros(20, 12)
-    init_(around[::2, ::2], seed=42, client=client)
+    init_(around[::2, ::2], seed=42, name="w", client=client)
     assert around[1::2].eq(0).all()
     assert around[:, 1::2].eq(0).all()
 
 
 def test_channels_last_gets_the_same_weights(client, expect, small_stage):
     kernel = torch.empty(4, 3, 5, 5).to(memory_format=torch.channels_last)
-    assert torch.equal(init_(kernel, seed=42, client=client), expect(4, 3, 5, 5))
+    assert torch.equal(init_(kernel, seed=42, name="w", client=client), expect(4, 3, 5, 5, name="w"))
 
 
 def test_a_subclass_is_filled_by_its_own_copy(client, expect):
     class Tensor(torch.Tensor):
         pass
 
-    tensor = init_(torch.empty(4, 3).as_subclass(Tensor), seed=42, client=client)
-    assert torch.equal(tensor.as_subclass(torch.Tensor), expect(4, 3))
+    tensor = init_(torch.empty(4, 3).as_subclass(Tensor), seed=42, name="w", client=client)
+    assert torch.equal(tensor.as_subclass(torch.Tensor), expect(4, 3, name="w"))
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_memory_of_every_device_here_gets_the_same_weights(device, client, expect, small_stage):
-    tensor = init_(torch.empty(10, 6, device=device), seed=42, client=client)
-    assert torch.equal(tensor.cpu(), expect(10, 6))
+    tensor = init_(torch.empty(10, 6, device=device), seed=42, name="w", client=client)
+    assert torch.equal(tensor.cpu(), expect(10, 6, name="w"))
 
 
 def test_autograd_notices_that_a_saved_tensor_was_filled(client):
     weight = torch.ones(4, 3, requires_grad=True)
     product = (weight * weight).sum()
-    init_(weight, seed=42, client=client)
+    init_(weight, seed=42, name="w", client=client)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         product.backward()
 
 
 def test_memory_can_still_be_resized(client):
-    weight = init_(torch.empty(4, 3), seed=42, client=client)
+    weight = init_(torch.empty(4, 3), seed=42, name="w", client=client)
     assert weight.untyped_storage().resizable()
 
 
 def test_a_leaf_that_requires_grad_is_filled(client, expect):
     weight = torch.ones(4, 3, requires_grad=True)
-    assert init_(weight, seed=42, client=client).is_leaf
-    assert torch.equal(weight.detach(), expect(4, 3))
+    assert init_(weight, seed=42, name="w", client=client).is_leaf
+    assert torch.equal(weight.detach(), expect(4, 3, name="w"))
 
 
 def test_an_inference_tensor_is_filled(client, expect):
     with torch.inference_mode():
-        weight = init_(torch.ones(4, 3), seed=42, client=client)
-    assert torch.equal(weight.clone(), expect(4, 3))
+        weight = init_(torch.ones(4, 3), seed=42, name="w", client=client)
+    assert torch.equal(weight.clone(), expect(4, 3, name="w"))

@@ -50,21 +50,22 @@ def test_bits_are_the_services(layout, dtype, client, expect):
     "said", [{"groups": 2}, {"fan_in": 9}, {"scheme": "lecun_uniform"}, {"distribution": "normal"}]
 )
 def test_keywords_are_those_of_a_spec(said, client, expect):
-    assert torch.equal(init_(torch.empty(6, 4), seed=42, client=client, **said), expect(6, 4, **said))
+    named = {"name": "w", **said}
+    assert torch.equal(init_(torch.empty(6, 4), seed=42, client=client, **named), expect(6, 4, **named))
 
 
 def test_axes_are_those_of_torch_unless_said_otherwise(client, expect):
-    drawn = init_(torch.empty(6, 4, 3), seed=42, client=client)
-    assert torch.equal(drawn, expect(6, 4, 3, layout="OIW"))
+    drawn = init_(torch.empty(6, 4, 3), seed=42, name="w", client=client)
+    assert torch.equal(drawn, expect(6, 4, 3, layout="OIW", name="w"))
 
 
 def test_the_tensor_itself_is_returned(client):
     tensor = torch.empty(2, 3)
-    assert init_(tensor, seed=42, client=client) is tensor
+    assert init_(tensor, seed=42, name="w", client=client) is tensor
 
 
 def test_the_default_client_is_asked(default_service, expect):
-    assert torch.equal(init_(torch.empty(2, 3), seed=42), expect(2, 3))
+    assert torch.equal(init_(torch.empty(2, 3), seed=42, name="w"), expect(2, 3, name="w"))
 
 
 @pytest.mark.parametrize(("name", "scheme"), NAMED.items())
@@ -78,7 +79,7 @@ def test_a_name_asks_for_its_scheme(name, scheme, client, expect):
     [("kaiming_normal_", "kaiming_normal_"), ("xavier_normal_", "xavier_normal_")],
 )
 def test_a_name_means_the_same_spread_as_in_torch(ours, theirs, client):
-    drawn = getattr(weightinit.torch, ours)(torch.empty(300, 200), seed=42, client=client)
+    drawn = getattr(weightinit.torch, ours)(torch.empty(300, 200), seed=42, name="w", client=client)
     torch.manual_seed(0)
     expected = getattr(nn.init, theirs)(
         torch.empty(300, 200), **({"nonlinearity": "relu"} if "kaiming" in theirs else {})
@@ -114,18 +115,28 @@ def test_errors_are_the_clients():
 
 def test_the_service_says_what_is_wrong_with_a_spec(client):
     with pytest.raises(SpecRejected, match="rank 1 has no fans"):
-        init_(torch.empty(3), seed=42, client=client)
+        init_(torch.empty(3), seed=42, name="w", client=client)
 
 
 def test_a_refused_spec_leaves_the_tensor_alone(client):
     tensor = torch.full((2, 3), 5.0)
     with pytest.raises(SpecRejected):
-        init_(tensor, seed=42, activation="relo", client=client)
+        init_(tensor, seed=42, name="w", activation="relo", client=client)
     assert tensor.eq(5).all()
 
 
 def test_an_absent_service_leaves_the_tensor_alone():
     tensor = torch.full((2, 3), 5.0)
     with Client("http://127.0.0.1:9", retries=0) as absent, pytest.raises(ConnectionFailed):
-        init_(tensor, seed=42, client=absent)
+        init_(tensor, seed=42, name="w", client=absent)
     assert tensor.eq(5).all()
+
+
+def test_a_name_is_required():
+    with pytest.raises(TypeError, match="'name'"):
+        init_(torch.empty(2, 3), seed=42)
+
+
+def test_an_empty_name_is_refused(client):
+    with pytest.raises(SpecRejected, match="name is required for weights"):
+        init_(torch.empty(2, 3), seed=42, name="", client=client)

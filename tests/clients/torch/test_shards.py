@@ -136,8 +136,8 @@ def test_one_dtensor_is_filled_as_any_tensor(pretend, client, expect):
     pretend(rank=1, size=2)
     mesh = init_device_mesh("cpu", (2,))
     tensor = distribute_tensor(torch.zeros(4, 6), mesh, [Shard(1)], src_data_rank=None)
-    init_(tensor, seed=42, client=client)
-    assert torch.equal(tensor.to_local(), expect(4, 6)[:, 3:])
+    init_(tensor, seed=42, name="w", client=client)
+    assert torch.equal(tensor.to_local(), expect(4, 6, name="w")[:, 3:])
 
 
 def test_a_process_outside_the_mesh_holds_nothing(pretend):
@@ -151,7 +151,7 @@ def test_a_dtensor_without_memory_is_refused(pretend, client):
     tensor = torch.empty(4, 6, device="meta")
     sharded = distribute_tensor(tensor, init_device_mesh("cpu", (3,)), [Shard(0)], src_data_rank=None)
     with pytest.raises(TensorRejected, match="to_empty"):
-        init_(sharded, seed=42, client=client)
+        init_(sharded, seed=42, name="w", client=client)
 
 
 def test_a_shard_that_its_placements_do_not_describe_is_refused(pretend):

@@ -11,12 +11,12 @@ from tests.clients.faults import change, drip, refuse, send
 def test_a_body_that_drips_is_given_up(small_server, small, make_client):
     small_server.script = [drip(1000)]
     with pytest.raises(ServerStalled, match=r"less than 1024 per second; increase timeout="):
-        make_client(small_server.url, timeout=0.5, retries=0).weights(small.shape, seed=1)
+        make_client(small_server.url, timeout=0.5, retries=0).weights(small.shape, seed=1, name="w")
 
 
 def test_a_download_goes_on_after_a_body_that_drips(small_server, small, make_client):
     small_server.script = [drip(1000)]
-    fetched = make_client(small_server.url, timeout=0.5).weights(small.shape, seed=1)
+    fetched = make_client(small_server.url, timeout=0.5).weights(small.shape, seed=1, name="w")
     assert fetched.tobytes() == small.tobytes()
     assert small_server.ranges[1] is not None
 
@@ -45,7 +45,7 @@ def test_json_that_drips_is_given_up(small_server, make_client):
 def test_bytes_of_another_tensor_are_not_taken(small_server, small, make_client, headers, message):
     small_server.script = [change(**headers)]
     with pytest.raises(NotWeightinit, match=message):
-        make_client(small_server.url).weights(small.shape, seed=1)
+        make_client(small_server.url).weights(small.shape, seed=1, name="w")
 
 
 @pytest.mark.parametrize("body", [b'{"a":' * 100_000, b"[" * 100_000])

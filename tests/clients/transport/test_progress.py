@@ -68,5 +68,5 @@ def test_the_bar_reaches_the_end_through_a_broken_download(server, tensor, make_
 
 
 def test_nothing_is_shown_otherwise(server, tensor, make_client, capsys):
-    make_client(server.url).weights(tensor.shape, seed=1)
+    make_client(server.url).weights(tensor.shape, seed=1, name="w")
     assert capsys.readouterr().err == ""

@@ -10,7 +10,7 @@ HALF = 600_000
 
 
 def fetch(client, tensor, **spec):
-    return client.weights(tensor.shape, seed=1, **spec)
+    return client.weights(tensor.shape, seed=1, name="w", **spec)
 
 
 def same(first, second):
@@ -172,7 +172,7 @@ def test_an_unsatisfiable_range_makes_it_start_again(small_server, small, make_c
 def test_another_length_is_an_error(small_server, small, make_client, length):
     small_server.body = bytes(length)
     with pytest.raises(
-        WrongLength, match=rf"announced {length} bytes for weights 256×1024, which has 1048576"
+        WrongLength, match=rf"announced {length} bytes for weights w 256×1024, which has 1048576"
     ):
         fetch(make_client(small_server.url), small)
 
@@ -199,7 +199,7 @@ def test_fewer_bytes_than_the_tensor_has_are_an_error(small_server, small, make_
 @pytest.mark.parametrize("status", [201, 203, 204, 300, 304])
 def test_another_status_is_not_ours(small_server, small, make_client, status):
     small_server.script = [refuse(status)]
-    with pytest.raises(NotWeightinit, match=rf"responded with {status} to weights 256×1024; check the URL"):
+    with pytest.raises(NotWeightinit, match=rf"responded with {status} to weights w 256×1024; check the URL"):
         fetch(make_client(small_server.url), small)
 
 

@@ -58,14 +58,14 @@ def test_retry_after_is_seconds_or_a_date(text, seconds):
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_honoured(small_server, small, make_client, waits, status):
     small_server.script = [refuse(status, retry_after="7")]
-    make_client(small_server.url).weights(small.shape, seed=1)
+    make_client(small_server.url).weights(small.shape, seed=1, name="w")
     assert waits == [7]
 
 
 def test_a_retry_after_that_asks_for_too_long_is_not_waited_for(small_server, small, make_client, waits):
     small_server.script = [refuse(429, retry_after="3600")]
     with pytest.raises(RateLimited) as raised:
-        make_client(small_server.url).weights(small.shape, seed=1)
+        make_client(small_server.url).weights(small.shape, seed=1, name="w")
     assert raised.value.retry_after == 3600
     assert raised.value.__notes__ == ["Retry-After of 3600 s is over the limit of 60 s"]
     assert waits == []
@@ -74,7 +74,7 @@ def test_a_retry_after_that_asks_for_too_long_is_not_waited_for(small_server, sm
 def test_retries_say_how_often_to_try_again(small_server, small, make_client, waits):
     small_server.script = [refuse(503)] * 9
     with pytest.raises(ServerError):
-        make_client(small_server.url, retries=2).weights(small.shape, seed=1)
+        make_client(small_server.url, retries=2).weights(small.shape, seed=1, name="w")
     assert len(small_server.requests) == 3
     assert len(waits) == 2
 

@@ -21,7 +21,7 @@ def test_another_endpoint_sends_the_rest(replicas, tensor, make_client, fault):
     first, second = replicas
     first.script = [fault]
     client = make_client(first.url, second.url, timeout=0.2)
-    assert client.weights(tensor.shape, seed=1).tobytes() == tensor.tobytes()
+    assert client.weights(tensor.shape, seed=1, name="w").tobytes() == tensor.tobytes()
     assert (first.ranges, second.ranges) == ([None], [f"bytes={HALF}-"])
 
 
@@ -29,7 +29,10 @@ def test_another_endpoint_sends_the_rest(replicas, tensor, make_client, fault):
 def test_another_endpoint_answers_instead(replicas, tensor, make_client, fault):
     first, second = replicas
     first.script = [fault]
-    assert make_client(first.url, second.url).weights(tensor.shape, seed=1).tobytes() == tensor.tobytes()
+    assert (
+        make_client(first.url, second.url).weights(tensor.shape, seed=1, name="w").tobytes()
+        == tensor.tobytes()
+    )
     assert len(second.requests) == 1
 
 
@@ -39,7 +42,7 @@ def test_an_endpoint_of_another_tag_does_not_send_the_rest(replicas, tensor, mak
     with pytest.raises(
         EndpointsDisagree, match=r'has "two" for weights .* has "one": they serve different versions'
     ):
-        make_client(first.url, second.url).weights(tensor.shape, seed=1)
+        make_client(first.url, second.url).weights(tensor.shape, seed=1, name="w")
 
 
 def test_an_endpoint_that_sends_a_part_of_another_tag_disagrees(replicas, tensor, make_client):
@@ -51,7 +54,7 @@ def test_an_endpoint_that_sends_a_part_of_another_tag_disagrees(replicas, tensor
 
     first.script, second.etag, second.script = [truncate(HALF)], '"two"', [send_part_anyway]
     with pytest.raises(EndpointsDisagree):
-        make_client(first.url, second.url).weights(tensor.shape, seed=1)
+        make_client(first.url, second.url).weights(tensor.shape, seed=1, name="w")
 
 
 def test_an_endpoint_that_ignores_the_range_starts_again(replicas, tensor, make_client):
@@ -62,15 +65,18 @@ def test_an_endpoint_that_ignores_the_range_starts_again(replicas, tensor, make_
         exchange.answer(exchange.make_answer())
 
     first.script, second.script = [truncate(HALF)], [ignore_range]
-    assert make_client(first.url, second.url).weights(tensor.shape, seed=1).tobytes() == tensor.tobytes()
+    assert (
+        make_client(first.url, second.url).weights(tensor.shape, seed=1, name="w").tobytes()
+        == tensor.tobytes()
+    )
 
 
 def test_the_endpoint_that_answered_is_asked_first_the_next_time(replicas, tensor, make_client):
     first, second = replicas
     first.script = [hang_up]
     client = make_client(first.url, second.url)
-    client.weights(tensor.shape, seed=1)
-    client.weights(tensor.shape, seed=2)
+    client.weights(tensor.shape, seed=1, name="w")
+    client.weights(tensor.shape, seed=2, name="w")
     assert (len(first.requests), len(second.requests)) == (1, 2)
 
 
@@ -79,7 +85,7 @@ def test_all_endpoints_are_asked_before_waiting(small, make_client, monkeypatch)
     monkeypatch.setattr("weightinit.transport.retry.time.sleep", waits.append)
     with run(FaultServer(small.tobytes())) as first, run(FaultServer(small.tobytes())) as second:
         first.script, second.script = [refuse(503)] * 2, [refuse(503)] * 2
-        make_client(first.url, second.url, retries=Retry(base=1)).weights(small.shape, seed=1)
+        make_client(first.url, second.url, retries=Retry(base=1)).weights(small.shape, seed=1, name="w")
         assert (len(first.requests), len(second.requests)) == (3, 2)
     assert len(waits) == 2
 
@@ -88,7 +94,7 @@ def test_what_is_refused_is_not_asked_elsewhere(replicas, tensor, make_client):
     first, second = replicas
     first.script = [refuse(401)]
     with pytest.raises(Exception, match="401"):
-        make_client(first.url, second.url).weights(tensor.shape, seed=1)
+        make_client(first.url, second.url).weights(tensor.shape, seed=1, name="w")
     assert not second.requests
 
 
@@ -96,11 +102,11 @@ def test_the_last_failure_is_raised_when_all_endpoints_fail(small, make_client):
     with run(FaultServer(small.tobytes(), script=[refuse(503)])) as first:
         client = make_client(first.url, "http://127.0.0.1:1", retries=Retry(attempts=2, base=0))
         with pytest.raises(ConnectionFailed, match=r"127\.0\.0\.1:1 cannot"):
-            client.weights(small.shape, seed=1)
+            client.weights(small.shape, seed=1, name="w")
         first.script = [refuse(503)]
         client = make_client("http://127.0.0.1:1", first.url, retries=Retry(attempts=2, base=0))
         with pytest.raises(ServerError):
-            client.weights(small.shape, seed=1)
+            client.weights(small.shape, seed=1, name="w")
 
 
 @pytest.mark.parametrize(
@@ -123,17 +129,17 @@ def test_what_is_no_url_of_a_service_is_refused_at_once(url):
 
 
 def test_a_path_before_ours_is_kept(small_server, small, make_client):
-    make_client(small_server.url + "/weights-service/").weights(small.shape, seed=1)
+    make_client(small_server.url + "/weights-service/").weights(small.shape, seed=1, name="w")
     assert small_server.requests[0].path == "/weights-service/v1/weights"
 
 
 def test_a_password_in_a_url_is_sent_and_not_shown(small_server, small, make_client):
     client = make_client(small_server.url.replace("//", "//me:secret@"))
-    client.weights(small.shape, seed=1)
+    client.weights(small.shape, seed=1, name="w")
     assert small_server.requests[0].headers["authorization"].startswith("Basic ")
     small_server.script = [refuse(401)]
     with pytest.raises(Exception, match="401") as raised:
-        client.weights(small.shape, seed=1)
+        client.weights(small.shape, seed=1, name="w")
     assert "secret" not in str(raised.value) + repr(client)
 
 

@@ -67,7 +67,7 @@ COMMAND = Command(
     "write the weights of a layer to a file",
     (
         "weightinit weights 784,300 --activation relu --seed 42 --name fc1 -o fc1.npy",
-        "weightinit weights 784,300 --seed 42 --slice 0:9 --format raw -o - | sha256sum",
+        "weightinit weights 9,9 --seed 42 --name a --slice 0:3 -o part.npy",
     ),
     add_options,
     run,
