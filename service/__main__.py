@@ -10,6 +10,7 @@ import logging
 import os
 import resource
 import signal
+import ssl
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -85,6 +86,9 @@ def check_stream(_settings: Settings) -> int:
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT."""
+    if error := find_tls_error(settings):
+        print(f"weightinit: {error}", file=sys.stderr)
+        return 2
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     signal.signal(signal.SIGHUP, ignore_hangup)
     if settings.workers == 1:
@@ -92,6 +96,18 @@ def serve(settings: Settings) -> int:
     with tempfile.TemporaryDirectory(prefix="weightinit-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         return run_server(settings)
+
+
+def find_tls_error(settings: Settings) -> str:
+    """Return why the certificate and key of the settings cannot be used; empty if they can."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None:
+        return "--tls-key: requires a certificate, --tls-certificate" if key else ""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:  # among them ssl.SSLError
+        return f"--tls-certificate: {certificate} cannot be used with its key: {error}"
+    return ""
 
 
 def ignore_hangup(_number: int, _frame: object) -> None:
@@ -122,6 +138,8 @@ def run_server(settings: Settings) -> int:
         access_log=settings.access_log,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key and str(settings.tls_key),
         server_header=False,
         headers=[("server", f"weightinit/{service.__version__}"), ("x-content-type-options", "nosniff")],
         timeout_keep_alive=settings.keep_alive_timeout,

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -146,6 +146,14 @@ class Settings(BaseSettings):
         AfterValidator(check_proxies),
         Field(description="addresses and networks of proxies whose X-Forwarded-For is used, by commas"),
     ] = ""
+    tls_certificate: Annotated[
+        FilePath | None,
+        Field(description="PEM file with the certificate and those of its issuers; HTTPS instead of HTTP"),
+    ] = None
+    tls_key: Annotated[
+        FilePath | None,
+        Field(description="PEM file with the certificate's key, unless it is in that of the certificate"),
+    ] = None
     allowed_hosts: Annotated[
         str,
         Field(description="names and addresses that Host may have, by commas; any unless set"),

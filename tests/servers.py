@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-ADDRESS = re.compile(r"running on (http://[^ ]+:(\d+))")
+ADDRESS = re.compile(r"running on (https?://[^ ]+:(\d+))")
 LONGEST_START = 120  # seconds; the first start of all compiles the kernels
 
 
