@@ -12,12 +12,14 @@ from starlette.requests import Request
 
 import service
 from service.api.content.digests import Digests
+from service.api.metrics import READY_WORKERS, STORE_ERRORS, STORE_SECONDS, start_metrics
 from service.api.model_cache import ModelCache
 from service.api.shares import Shares
 from service.api.wheel import Wheel, find_wheel
 from service.api.workers import Workers
 from service.settings import Settings
 from service.store import Store, StoreUnavailableError
+from service.stream import STREAM_VERSION
 from service.stream.selfcheck import check
 
 # These threads wait for a database or a disk, so they are separate from those that draw.
@@ -68,6 +70,7 @@ class Context:
     def start_check(self) -> None:
         """Start the self-check unless it was started: at startup, or at the first readiness request."""
         if self.checking is None:
+            start_metrics(STREAM_VERSION)
             self.checking = asyncio.ensure_future(check_stream(self))
 
     def stop_check(self) -> None:
@@ -75,6 +78,7 @@ class Context:
         if self.checking:
             self.checking.cancel()
         self.ready = False
+        READY_WORKERS.set(0)
 
 
 async def check_stream(context: Context) -> None:
@@ -82,6 +86,7 @@ async def check_stream(context: Context) -> None:
     await asyncio.to_thread(check)
     gc.freeze()  # existing objects stay alive, and scanning them would block all requests for 140 ms
     context.ready = True
+    READY_WORKERS.set(1)
 
 
 def get_context(request: Request) -> Context:
@@ -101,17 +106,18 @@ async def read_store(context: Context, function: Callable[[*Arguments], T], *arg
 
     Raises what the method raises, and StoreUnavailableError after STORE_TIMEOUT.
     """
-    return await _call_store(context.store_readers, partial(function, *arguments))
+    return await _call_store("read", context.store_readers, partial(function, *arguments))
 
 
 async def write_store(context: Context, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
     """Call a method of the store that writes, as `read_store` does."""
-    return await _call_store(context.store_writers, partial(function, *arguments))
+    return await _call_store("write", context.store_writers, partial(function, *arguments))
 
 
-async def _call_store(workers: Workers, call: Callable[[], T]) -> T:
-    try:
-        async with asyncio.timeout(STORE_TIMEOUT):
-            return await workers.run(operator.call, call)
-    except TimeoutError:
-        raise StoreUnavailableError("The storage did not respond in time.") from None
+async def _call_store(kind: str, workers: Workers, call: Callable[[], T]) -> T:
+    with STORE_SECONDS.labels(kind).time(), STORE_ERRORS.labels(kind).count_exceptions(StoreUnavailableError):
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                return await workers.run(operator.call, call)
+        except TimeoutError:
+            raise StoreUnavailableError("The storage did not respond in time.") from None

@@ -8,6 +8,9 @@ one with its number.
 import os
 from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import version
+from itertools import product
+from platform import python_version
 from time import perf_counter
 
 from prometheus_client import (
@@ -17,12 +20,15 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import service
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 NUMBER = "PROMETHEUS_PROCESS_NUMBER"
@@ -37,7 +43,13 @@ def identify_process() -> int:
 if FOLDER in os.environ:
     values.ValueClass = values.MultiProcessValue(identify_process)
 
+disable_created_metrics()  # a series for each series, with the time when it began
 REGISTRY = CollectorRegistry()
+# From a small body to a large one that a slow client reads.
+BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 600)  # seconds
+STORE_KINDS = ("read", "write")
+REFUSAL_REASONS = ("connections", "large bodies", "digests", "requests for large models")  # names of Shares
+
 REQUESTS = Counter(
     "weightinit_requests", "Completed requests.", ["route", "method", "status"], registry=REGISTRY
 )
@@ -46,28 +58,98 @@ SECONDS = Histogram(
     "Seconds from the head of a request to the end of its response.",
     ["route"],
     registry=REGISTRY,
+    buckets=BUCKETS,
+)
+FIRST_BYTE_SECONDS = Histogram(
+    "weightinit_first_byte_seconds",
+    "Seconds from the head of a request to the head of its response.",
+    ["route"],
+    registry=REGISTRY,
+    buckets=BUCKETS,
+)
+REFUSED = Counter(
+    "weightinit_refused",
+    "Requests and connections refused at a limit: 429 for that of one address, 503 for that of all.",
+    ["reason", "status"],
+    registry=REGISTRY,
+)
+SEND_TIMEOUTS = Counter(
+    "weightinit_send_timeouts", "Connections aborted because the client did not read.", registry=REGISTRY
 )
 DRAWN_BYTES = Counter("weightinit_drawn_bytes", "Bytes of weights drawn for bodies.", registry=REGISTRY)
 OPEN_STREAMS = Gauge(
     "weightinit_open_streams", "Large bodies being sent.", registry=REGISTRY, multiprocess_mode="livesum"
 )
+RUNNING_DIGESTS = Gauge(
+    "weightinit_running_digests",
+    "Digests being computed.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+STORE_SECONDS = Histogram(
+    "weightinit_store_seconds",
+    "Seconds of calls of the store, with the time that they wait for a thread.",
+    ["kind"],
+    registry=REGISTRY,
+    buckets=BUCKETS,
+)
+STORE_ERRORS = Counter(
+    "weightinit_store_errors",
+    "Calls that failed because the store is unavailable.",
+    ["kind"],
+    registry=REGISTRY,
+)
+WORKERS = Gauge("weightinit_workers", "Processes that serve.", registry=REGISTRY, multiprocess_mode="livesum")
+READY_WORKERS = Gauge(
+    "weightinit_ready_workers",
+    "Processes that passed the self-check and are not about to stop.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+BUILD_INFO = Gauge(
+    "weightinit_build_info",
+    "Versions of the service, the stream, Python and Numba; always 1.",
+    ["version", "stream", "python", "numba"],
+    registry=REGISTRY,
+    multiprocess_mode="max",
+)
 
 # `labels` takes a lock and formats its arguments at each call, and there are few different arguments.
 find_counter = cache(REQUESTS.labels)
 find_histogram = cache(SECONDS.labels)
+find_first_byte_histogram = cache(FIRST_BYTE_SECONDS.labels)
+
+
+def choose_registry() -> CollectorRegistry:
+    """Return the registry of this process, or one with the sums of all processes if there are several."""
+    if FOLDER not in os.environ:
+        return REGISTRY
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared)
+    return shared
 
 
 def render_metrics() -> bytes:
     """Write all metrics in Prometheus' text format."""
-    if FOLDER not in os.environ:
-        return generate_latest(REGISTRY)
-    shared = CollectorRegistry()
-    MultiProcessCollector(shared)
-    return generate_latest(shared)
+    return generate_latest(choose_registry())
+
+
+def start_metrics(stream: int) -> None:
+    """Count this process, set its versions, and start the counters whose labels are known at 0.
+
+    Without a 0, Prometheus does not see the first increase. `stream` is the version of the stream.
+    """
+    WORKERS.set(1)
+    BUILD_INFO.labels(service.__version__, stream, python_version(), version("numba")).set(1)
+    for kind in STORE_KINDS:
+        STORE_SECONDS.labels(kind)
+        STORE_ERRORS.labels(kind)
+    for reason, status in product(REFUSAL_REASONS, (429, 503)):
+        REFUSED.labels(reason, status)
 
 
 def forget_process(number: int) -> None:
-    """Remove the open streams of a process that has ended from the sums of all. Its counters stay."""
+    """Remove the gauges of a process that has ended from the sums of all. Its counters stay."""
     if FOLDER in os.environ:
         mark_process_dead(number)
 
@@ -89,12 +171,12 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status, start = 500, perf_counter()
+        status, start, first = 500, perf_counter(), 0.0
 
         async def note_status(message: Message) -> None:
-            nonlocal status
+            nonlocal status, first
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, first = message["status"], perf_counter()
             await send(message)
 
         try:
@@ -104,3 +186,5 @@ class MetricsMiddleware:
             method = scope["method"] if scope["method"] in METHODS else "other"
             find_counter(route, method, status).inc()
             find_histogram(route).observe(perf_counter() - start)
+            if first:
+                find_first_byte_histogram(route).observe(first - start)

@@ -12,6 +12,8 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from starlette.exceptions import HTTPException
 
+from service.api.metrics import REFUSED
+
 RETRY_AFTER = {"Retry-After": "1"}
 # A site gets a /64 or more (RFC 6177), so one host has as many addresses of it as it likes.
 IPV6_SITE_BITS = 64
@@ -38,7 +40,7 @@ def identify_peer(host: str | None) -> str:
 class Shares:
     """Counts what peers hold of a resource, up to a limit for all and a share of it for each.
 
-    `name` is the plural that errors have, `share` the fraction of the limit, rounded up.
+    `name` is the plural that errors and metrics have, `share` the fraction of the limit, rounded up.
     """
 
     def __init__(self, name: str, limit: int, share: float) -> None:
@@ -50,9 +52,11 @@ class Shares:
         """Raise HTTPException if a peer may not hold another one: 503 for the limit, 429 for its share."""
         if self._total >= self._limit:
             detail = f"The service has {self._limit} {self._name} at once, which is its limit. Try again."
+            REFUSED.labels(self._name, 503).inc()
             raise HTTPException(503, detail, RETRY_AFTER)
         if self._held.get(peer, 0) >= self._each:
             detail = f"Your address has {self._each} {self._name} at once, which is its share. Try again."
+            REFUSED.labels(self._name, 429).inc()
             raise HTTPException(429, detail, RETRY_AFTER)
 
     def take(self, peer: str) -> None:

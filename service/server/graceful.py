@@ -10,6 +10,8 @@ from types import FrameType
 from uvicorn.config import Config
 from uvicorn.server import Server
 
+from service.api.metrics import READY_WORKERS
+
 # uvicorn notices within 0.1 s that it must stop, and waits 0.1 s before the shutdown timeout starts. The rest
 # is for the cancelled responses and the end of the interpreter.
 EXIT_GRACE = 0.5  # seconds
@@ -55,6 +57,8 @@ class GracefulServer(Server):
     async def on_tick(self, counter: int) -> bool:
         """Return whether to shut down. uvicorn calls this every 0.1 s."""
         self._has_ticked = True
+        if self._is_stopping.is_set():
+            READY_WORKERS.set(0)  # not in `stop`: a signal handler must not wait for a lock
         if monotonic() >= self._exit_at:
             self.should_exit = True
         return await super().on_tick(counter)

@@ -7,6 +7,8 @@ import asyncio
 from time import monotonic
 from typing import Protocol
 
+from service.api.metrics import SEND_TIMEOUTS
+
 CHECK_INTERVAL = 0.5  # seconds
 
 
@@ -107,5 +109,6 @@ class SendTimeouts(Timer):
                 continue
             del self._stalled[connection]
             if unsent:
+                SEND_TIMEOUTS.inc()
                 connection.abort()
         return bool(self._stalled)

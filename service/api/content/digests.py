@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from service.api.content.representation import Representation
 from service.api.http.ranges import Span
+from service.api.metrics import RUNNING_DIGESTS
 from service.api.single_flight import SingleFlight
 from service.api.workers import Workers
 
@@ -73,6 +74,7 @@ class Digests:
         def add(span: Span) -> None:
             state.update(representation.draw(span))
 
-        for span in representation.split(Span(0, representation.length)):
-            await self._workers.run(add, span)
+        with RUNNING_DIGESTS.track_inprogress():
+            for span in representation.split(Span(0, representation.length)):
+                await self._workers.run(add, span)
         return state.digest()

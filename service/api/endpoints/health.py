@@ -61,5 +61,5 @@ async def get_readiness(request: Request) -> Response:
     },
 )
 async def get_metrics(_request: Request) -> Response:
-    """Return counters of requests, bytes and open streams in Prometheus' text format."""
+    """Return the metrics of all workers in Prometheus' text format."""
     return Response(render_metrics(), headers={"Content-Type": PROMETHEUS, **NOT_STORED})

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from service.api.content.representation import BUFFERS, CHUNK, SPARE, Representation
 from service.api.http.ranges import Span
-from service.api.metrics import DRAWN_BYTES
+from service.api.metrics import DRAWN_BYTES, SEND_TIMEOUTS
 from service.api.workers import Workers
 
 EXTENSION = "weightinit.client_socket"  # key in the extensions of the ASGI scope
@@ -136,6 +136,7 @@ async def send_directly(
                     async with asyncio.timeout(send_timeout):
                         await _wait_until_writable(to)
                 except TimeoutError:
+                    SEND_TIMEOUTS.inc()
                     sender.is_stopped = True
             if sender.is_stopped:
                 client.abort()
