@@ -120,6 +120,7 @@ def run_server(settings: Settings) -> int:
     from uvicorn.config import Config
 
     import service
+    from service.api.metrics import serve_metrics
     from service.server.protocol import make_protocol
     from service.server.supervisor import run
 
@@ -145,6 +146,13 @@ def run_server(settings: Settings) -> int:
         timeout_keep_alive=settings.keep_alive_timeout,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
+    if settings.metrics_port:
+        host = settings.metrics_host or settings.host
+        try:
+            serve_metrics(host, settings.metrics_port)
+        except OSError as error:
+            print(f"weightinit: {host}, port {settings.metrics_port}: {error}", file=sys.stderr)
+            return 1
     return run(config, settings.drain_delay)
 
 

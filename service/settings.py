@@ -161,6 +161,12 @@ class Settings(BaseSettings):
     root_path: Annotated[
         str, Field(description="path prefix that a proxy adds", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     ] = ""
+    metrics_port: Annotated[
+        int, Field(description="port of /metrics; 0 serves it on the main port", ge=0, le=65535)
+    ] = 0
+    metrics_host: Annotated[
+        str, Field(description="address to listen on for metrics_port; that of host unless set")
+    ] = ""
     access_log: Annotated[bool, Field(description="log each request")] = False
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], Field(description="least severe log level")

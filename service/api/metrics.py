@@ -22,6 +22,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
+    start_http_server,
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -132,6 +133,11 @@ def choose_registry() -> CollectorRegistry:
 def render_metrics() -> bytes:
     """Write all metrics in Prometheus' text format."""
     return generate_latest(choose_registry())
+
+
+def serve_metrics(host: str, port: int) -> None:
+    """Serve all metrics over HTTP on a port of their own, in a thread. Raises OSError if it is not free."""
+    start_http_server(port, host, choose_registry())
 
 
 def start_metrics(stream: int) -> None:

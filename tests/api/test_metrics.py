@@ -1,7 +1,9 @@
 """The metrics are those that Prometheus' own tool accepts, and count what operators look for."""
 
 import re
+import socket
 import subprocess
+import sys
 
 import httpx
 import pytest
@@ -72,3 +74,27 @@ def test_a_worker_that_is_about_to_stop_is_not_ready():
         while samples.get("weightinit_ready_workers") != 0:
             samples = read_samples(httpx.get(f"{server.url}/metrics").text)
         assert samples["weightinit_workers"] == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_metrics_have_a_port_of_their_own_on_request(workers):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with run_server("--workers", workers, "--metrics-port", str(port)) as server:
+        assert httpx.get(f"{server.url}/v1/parameters?shape=3,3").status_code == 200
+        assert httpx.get(f"{server.url}/metrics").status_code == 404
+        url = f"http://127.0.0.1:{port}/metrics"
+        wait_until(lambda: read_samples(httpx.get(url).text)["weightinit_workers"] == int(workers))
+        response = httpx.get(url)
+    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    samples = read_samples(response.text)
+    assert samples['weightinit_requests_total{method="GET",route="/v1/parameters",status="200"}'] == 1
+
+
+def test_a_port_of_metrics_that_is_taken_ends_the_service():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "service", "--port", "0", "--metrics-port", str(port)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"weightinit: 127.0.0.1, port {port}: ")

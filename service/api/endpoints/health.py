@@ -60,6 +60,8 @@ async def get_readiness(request: Request) -> Response:
         }
     },
 )
-async def get_metrics(_request: Request) -> Response:
+async def get_metrics(request: Request) -> Response:
     """Return the metrics of all workers in Prometheus' text format."""
+    if get_context(request).settings.metrics_port:
+        raise HTTPException(404)
     return Response(render_metrics(), headers={"Content-Type": PROMETHEUS, **NOT_STORED})
