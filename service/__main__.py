@@ -121,6 +121,7 @@ def run_server(settings: Settings) -> int:
 
     import service
     from service.api.metrics import serve_metrics
+    from service.server.logs import make_log_config
     from service.server.protocol import make_protocol
     from service.server.supervisor import run
 
@@ -136,7 +137,8 @@ def run_server(settings: Settings) -> int:
         ws="none",
         root_path=settings.root_path,
         log_level=settings.log_level,
-        access_log=settings.access_log,
+        log_config=make_log_config(settings.log_format, settings.log_level),
+        access_log=settings.access_log and settings.log_format == "text",  # else service.api.monitoring logs
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         ssl_certfile=settings.tls_certificate,

@@ -11,7 +11,8 @@ from starlette.middleware import Middleware
 import service
 from service.api.context import Context
 from service.api.endpoints import ROUTES
-from service.api.metrics import MetricsMiddleware, forget_process, identify_process
+from service.api.metrics import forget_process, identify_process
+from service.api.monitoring import MonitoringMiddleware
 from service.api.openapi import render_openapi
 from service.api.problems import HANDLERS
 from service.settings import Settings
@@ -26,6 +27,8 @@ FULL_COLLECTION_THRESHOLD = 1000
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Create the application. The default settings come from the environment."""
+    settings = settings or Settings()
+    is_logged = settings.access_log and settings.log_format == "json"  # uvicorn logs requests as text
     app = FastAPI(
         title="weightinit",
         version=service.__version__,
@@ -35,11 +38,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": OBSERVED, "metrics": OBSERVED, "logs": OBSERVED},
         routes=[*ROUTES],
-        middleware=[Middleware(MetricsMiddleware, [*ROUTES])],
+        middleware=[Middleware(MonitoringMiddleware, [*ROUTES], is_logged=is_logged)],
         exception_handlers=HANDLERS,
         lifespan=live,
     )
-    app.state.context = Context.of(settings or Settings(), render_openapi(ROUTES))
+    app.state.context = Context.of(settings, render_openapi(ROUTES))
     return app
 
 

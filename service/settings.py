@@ -168,6 +168,9 @@ class Settings(BaseSettings):
         str, Field(description="address to listen on for metrics_port; that of host unless set")
     ] = ""
     access_log: Annotated[bool, Field(description="log each request")] = False
+    log_format: Annotated[
+        Literal["text", "json"], Field(description="format of the log: text, or an object of JSON a line")
+    ] = "text"
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], Field(description="least severe log level")
     ] = "info"

@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
-import operator
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Self, TypeVar, TypeVarTuple, cast
@@ -118,6 +118,6 @@ async def _call_store(kind: str, workers: Workers, call: Callable[[], T]) -> T:
     with STORE_SECONDS.labels(kind).time(), STORE_ERRORS.labels(kind).count_exceptions(StoreUnavailableError):
         try:
             async with asyncio.timeout(STORE_TIMEOUT):
-                return await workers.run(operator.call, call)
+                return await workers.run(copy_context().run, call)  # with the request id, for the log
         except TimeoutError:
             raise StoreUnavailableError("The storage did not respond in time.") from None

@@ -6,12 +6,9 @@ one with its number.
 """
 
 import os
-from collections.abc import Iterable
-from functools import cache
 from importlib.metadata import version
 from itertools import product
 from platform import python_version
-from time import perf_counter
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,14 +23,11 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import service
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 NUMBER = "PROMETHEUS_PROCESS_NUMBER"
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
 def identify_process() -> int:
@@ -115,11 +109,6 @@ BUILD_INFO = Gauge(
     multiprocess_mode="max",
 )
 
-# `labels` takes a lock and formats its arguments at each call, and there are few different arguments.
-find_counter = cache(REQUESTS.labels)
-find_histogram = cache(SECONDS.labels)
-find_first_byte_histogram = cache(FIRST_BYTE_SECONDS.labels)
-
 
 def choose_registry() -> CollectorRegistry:
     """Return the registry of this process, or one with the sums of all processes if there are several."""
@@ -163,34 +152,3 @@ def forget_process(number: int) -> None:
 if FOLDER not in os.environ:
     ProcessCollector(registry=REGISTRY)
     PlatformCollector(registry=REGISTRY)
-
-
-class MetricsMiddleware:
-    """Count each request under the path of its route, never under the path that the client sent."""
-
-    def __init__(self, app: ASGIApp, routes: Iterable[Route]) -> None:
-        self.app = app
-        self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and record the status and the duration of its response."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        status, start, first = 500, perf_counter(), 0.0
-
-        async def note_status(message: Message) -> None:
-            nonlocal status, first
-            if message["type"] == "http.response.start":
-                status, first = message["status"], perf_counter()
-            await send(message)
-
-        try:
-            await self.app(scope, receive, note_status)
-        finally:
-            route = self._paths.get(scope.get("endpoint"), "none")
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            find_counter(route, method, status).inc()
-            find_histogram(route).observe(perf_counter() - start)
-            if first:
-                find_first_byte_histogram(route).observe(first - start)

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match
 
 from service.api.http.media_types import PROBLEM_JSON
 from service.api.http.ranges import UnsatisfiableError
+from service.api.monitoring import REQUEST_ID
 from service.api.sending.streaming import ReaderLeftError
 from service.core import FieldError, SpecError
 from service.store import NameEntry, NameTakenError, Retirement, StoreUnavailableError
@@ -148,7 +149,9 @@ async def handle_disconnect(_request: Request, _error: Exception) -> Response:
 
 async def handle_defect(_request: Request, _error: Exception) -> Response:
     """Return 500 for an unexpected error. The server logs its traceback."""
-    return respond(describe(500))
+    return respond(
+        describe(500), {"X-Request-ID": REQUEST_ID.get().decode()}
+    )  # sent outside of the middleware
 
 
 def list_all_methods(request: Request) -> list[str]:

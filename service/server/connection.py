@@ -30,6 +30,7 @@ class TransportSocket:
 
     def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
         self._transport, self._cycle = transport, cycle
+        self.written = 0
 
     def is_writable(self) -> bool:
         """Return whether the transport is open and has sent everything written to it."""
@@ -44,6 +45,7 @@ class TransportSocket:
     def note_written(self, count: int) -> None:
         """Subtract written bytes from those that the cycle still expects of the body."""
         self._cycle.expected_content_length -= count
+        self.written += count
 
     def abort(self) -> None:
         """Close the connection at once."""

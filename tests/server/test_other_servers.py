@@ -73,7 +73,13 @@ REQUESTS = {
     "the liveness": get("/livez"),
     "the readiness": get("/readyz"),
 }
-OF_THE_SERVER = {"connection", "date", "server", "x-content-type-options"}  # not of the resource
+OF_THE_SERVER = {
+    "connection",
+    "date",
+    "server",
+    "x-content-type-options",
+    "x-request-id",
+}  # not of the resource
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,9 @@ TURN = 2 * CHUNK  # bytes that a thread draws for one body before it continues w
 
 
 class ClientSocket(Protocol):
-    """The socket of a request's connection, unencrypted."""
+    """The socket of a request's connection, unencrypted. `written` counts the bytes written directly."""
+
+    written: int
 
     def is_writable(self) -> bool:
         """Return whether the connection is open and all bytes of earlier `send` calls are in the socket."""
@@ -50,13 +52,18 @@ class DirectSender:
         self.is_full = False  # the socket accepts no more bytes for now
         self.is_stopped = False  # no more bytes may be written
         self._representation, self._to, self._workers = representation, to, workers
-        self._undrawn, self._stop, self._claiming = span.start, span.stop, threading.Lock()
+        self._start, self._stop = span.start, span.stop
+        self._undrawn, self._claiming = span.start, threading.Lock()
         self._unsent, self._sending = span.start, threading.Condition()
         self._chunks: dict[int, memoryview] = {}  # drawn and not sent, by start
 
     def is_done(self) -> bool:
         """Return whether all bytes are written."""
         return self._unsent == self._stop
+
+    def count_written(self) -> int:
+        """Return the number of bytes written so far."""
+        return self._unsent - self._start
 
     def run(self, turn: int) -> None:
         """Draw and write for a turn, or until the socket is full. Continue while no other job waits."""
@@ -141,9 +148,9 @@ async def send_directly(
             if sender.is_stopped:
                 client.abort()
                 await asyncio.Event().wait()  # until the caller notices the disconnect and cancels this
-        client.note_written(span.stop - span.start)
     finally:
         sender.is_stopped = True
+        client.note_written(sender.count_written())
         asyncio.gather(*runs, return_exceptions=True).add_done_callback(lambda _: to.close())
 
 
