@@ -241,8 +241,7 @@ class LayerSpec(BaseModel):
     @property
     def spreads(self) -> dict[SpreadName, float]:
         """The spread fields that are set, by name: at most one in a valid spec."""
-        given = ((name, getattr(self, name)) for name in SPREADS)
-        return {name: value for name, value in given if value is not None}
+        return {name: value for name in SPREADS if (value := getattr(self, name)) is not None}
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:

@@ -43,6 +43,8 @@ def decode_query(query: bytes) -> Pairs:
 
 def decode_text(text: bytes) -> str:
     """Decode percent-encoded UTF-8 without replacements. Raises ValueError."""
+    if b"%" not in text:  # most texts; saves a microsecond per request
+        return text.decode()
     if BROKEN_ESCAPE.search(text):
         raise ValueError("a percent sign without two hexadecimal digits")
     return unquote_to_bytes(text).decode()
