@@ -50,5 +50,6 @@ def _weigh(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float, int
 
 def join_lines(request: Request, name: str) -> str | None:
     """Join the lines of a list field (RFC 9110, section 5.3), or return None if the field is absent."""
-    lines = request.headers.getlist(name)
-    return ", ".join(lines) if lines else None
+    key = name.encode()  # in lower case, as ASGI's names are; `request.headers` takes a microsecond more
+    lines = [value for field, value in request.scope["headers"] if field == key]
+    return b", ".join(lines).decode("latin-1") if lines else None
