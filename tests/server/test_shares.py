@@ -83,9 +83,11 @@ def test_an_address_gets_its_share_of_large_bodies_and_others_theirs(server):
 
 
 def test_a_large_body_that_nobody_reads_is_given_up(server):
+    before = server.read_metric("weightinit_send_timeouts_total")
     with ExitStack() as stack:
         open_streams(server, stack, 2)
         wait_until(lambda: count_streams(server) == 0)
+        assert server.read_metric("weightinit_send_timeouts_total") == before + 2
         assert ask(server, LARGE)[0] == 200
 
 
@@ -101,10 +103,12 @@ def test_a_body_that_is_read_slowly_is_not_given_up(server):
 
 def test_a_small_response_that_nobody_reads_is_given_up(server):
     with connect(server) as connection:
+        before = server.read_metric("weightinit_send_timeouts_total")
         for _ in range(100):
             request(connection, MEDIUM)
         time.sleep(5)
         assert read_rest(connection) < 100 * 250_000
+        assert server.read_metric("weightinit_send_timeouts_total") == before + 1
 
 
 def test_an_address_gets_its_share_of_connections_and_others_theirs(server):
@@ -135,6 +139,7 @@ def test_an_address_gets_its_share_of_digests(server):
         wait_until(
             lambda: ask(server, path.format(2), "Want-Repr-Digest: sha-256=10", "Range: bytes=0-9")[0] == 429
         )
+        assert server.read_metric("weightinit_running_digests") == 1
         assert ask(server, path.format(1), "Range: bytes=0-9")[0] == 206
 
 
