@@ -209,7 +209,7 @@ def _assemble(tensor: TensorSpec, parameters: TensorParameters) -> Source:
         stop = start + (part.shape[0] if part.shape else 1)
         rows = None if len(tensor.parts) == 1 else slice(start, stop)
         first = part.rows.start if part.rows else 0
-        name = part.spec.name if part.spec else tensor.name
+        name = part.spec.name or "" if part.spec else tensor.name
         segments.append(
             Segment(name, part.spec, expected.parameters, part.value or 0.0, rows=rows, first=first)
         )

@@ -25,7 +25,7 @@ class Resolver:
 
     def resolve(self, spec: Spec, label: str) -> Parameters:
         """Return the parameters of a spec. An error gets a note that names the tensor."""
-        key = replace(spec, seed=None, name="")
+        key = replace(spec, seed=None, name=None)
         if key not in self._known:
             try:
                 self._known[key] = self._request(key)
@@ -116,5 +116,6 @@ def _resolve_tensor(tensor: TensorSpec, resolver: Resolver) -> TensorParameters:
 def _resolve_part(part: Part, name: str, resolver: Resolver) -> PartParameters:
     if part.spec is None:
         return PartParameters(name, part.shape, None, part.value, None)
-    values = resolver.resolve(part.spec, part.spec.name)
-    return PartParameters(part.spec.name, part.shape, part.slice_text, None, values)
+    drawn_as = part.spec.name or ""
+    values = resolver.resolve(part.spec, drawn_as)
+    return PartParameters(drawn_as, part.shape, part.slice_text, None, values)

@@ -121,7 +121,7 @@ class Part:
         """Return the JSON of the part of a tensor with this name, without defaults and the tensor's dtype."""
         if self.spec is None:
             return {"shape": list(self.shape), "constant": self.value}
-        written: dict[str, object] = {} if self.spec.name == name else {"name": self.spec.name}
+        written: dict[str, object] = {} if self.spec.name == name else {"name": self.spec.name or ""}
         written |= {"shape": list(self.spec.shape)}
         for row in fields(Spec):
             value = getattr(self.spec, row.name)

@@ -103,7 +103,7 @@ class Spec:
     """The fields that determine a layer's weights.
 
     The service validates them; the client checks only that the shape is made of positive integers and the
-    dtype is one of DTYPES.
+    dtype is one of DTYPES. Weights require a name. An empty one draws what the service draws without a name.
     """
 
     shape: tuple[int, ...]
@@ -122,7 +122,7 @@ class Spec:
     limit: float | None = None
     dtype: str = "float32"
     seed: int | str | None = None
-    name: str = ""
+    name: str | None = None
 
     def __post_init__(self) -> None:
         # torch.Size, lists and NumPy's dtypes become plain values; a frozen dataclass is set this way.
@@ -161,7 +161,8 @@ class Spec:
         """
         values = {}
         for row in fields(self):
-            value = getattr(self, row.name)
+            # The service draws the same without a name as with an empty one.
+            value = getattr(self, row.name) or row.default if row.name == "name" else getattr(self, row.name)
             if row.default is MISSING or value != row.default:
                 values[row.name] = _write_value(row.name, value)
         return values

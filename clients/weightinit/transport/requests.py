@@ -27,7 +27,7 @@ class Query:
 
 def make_parameters_query(spec: Spec) -> Query:
     """Return the query for the parameters of a layer, which do not depend on seed and name."""
-    params = replace(spec, seed=None, name="").to_query()
+    params = replace(spec, seed=None, name=None).to_query()
     return Query("/v1/parameters", params, f"parameters of {_write_shape(spec)}")
 
 
@@ -41,7 +41,7 @@ def make_weights_query(spec: Spec, tensor_slice: TensorSlice) -> Query:
     """
     if spec.seed is None:
         raise refuse("seed", "is required for weights", None)
-    if not spec.name:
+    if spec.name is None:
         raise refuse("name", "is required for weights: two tensors of one seed and name are equal", None)
     params = spec.to_query()
     if tensor_slice.text:

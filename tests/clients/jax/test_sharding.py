@@ -58,18 +58,18 @@ def test_the_sharding_is_the_one_asked_for(client, mesh, spec, parts):
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_a_dtype_that_is_asked_for(client, dtype):
-    array = sharded((8, 4), NamedSharding(LINE, P("x")), seed=42, dtype=dtype, client=client)
-    np.testing.assert_array_equal(array, draw(8, 4, dtype=dtype))
+    array = sharded((8, 4), NamedSharding(LINE, P("x")), seed=42, name="w", dtype=dtype, client=client)
+    np.testing.assert_array_equal(array, draw(8, 4, dtype=dtype, name="w"))
 
 
 def test_float64_is_float32_unless_it_is_enabled(client):
-    array = sharded((8, 4), NamedSharding(LINE, P("x")), seed=42, dtype="float64", client=client)
+    array = sharded((8, 4), NamedSharding(LINE, P("x")), seed=42, name="w", dtype="float64", client=client)
     assert array.dtype == jnp.float32
 
 
 def test_an_axis_that_is_not_cut_evenly_is_refused(counting):
     with pytest.raises(ValueError, match="partitioned 4 times, but the dimension size is 7"):
-        sharded((7, 4), NamedSharding(LINE, P("x")), seed=42, client=counting)
+        sharded((7, 4), NamedSharding(LINE, P("x")), seed=42, name="w", client=counting)
     assert counting.asked == []
 
 

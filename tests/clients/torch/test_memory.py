@@ -15,7 +15,7 @@ def measure_peak():
 def fill(rows, columns):
     tensor = torch.empty(rows, columns)
     filled = tensor.t() if sys.argv[1] == "transposed" else tensor
-    weightinit.torch.init_(filled, seed=1, distribution="normal")
+    weightinit.torch.init_(filled, seed=1, name="w", distribution="normal")
     return tensor
 
 fill(64, 2**14)
