@@ -52,9 +52,14 @@ def check_database_url(url: SecretStr) -> SecretStr:
 
 def check_proxies(text: str) -> str:
     """Check addresses and networks of proxies, separated by commas. Raises ValueError."""
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in split_list(text):
         ip_network(part)
     return text
+
+
+def split_list(text: str) -> list[str]:
+    """Split a list that is separated by commas. Empty items are left out."""
+    return [item for item in map(str.strip, text.split(",")) if item]
 
 
 class Settings(BaseSettings):
@@ -177,4 +182,4 @@ class Settings(BaseSettings):
 
     def split_allowed_hosts(self) -> list[str]:
         """Return the names and addresses of `allowed_hosts`."""
-        return [host for host in map(str.strip, self.allowed_hosts.split(",")) if host]
+        return split_list(self.allowed_hosts)

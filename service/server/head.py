@@ -15,6 +15,8 @@ REQUEST_LINE = re.compile(rb"^(" + TOKEN + rb") \S+ HTTP/1\.[01]\r?$", re.MULTIL
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:[0-9]*)?")
 METHODS = frozenset([b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT", b"PATCH"])
 VERSIONS = ("1.0", "1.1")
+WRONG_VERSION = describe(505, "The version must be HTTP/1.0 or HTTP/1.1.")
+UNKNOWN_CODING = describe(501, "The only transfer coding that the service implements is chunked.")
 # Of one connection only, and not for HTTP/1.1, which goes on (RFC 9110, section 7.8).
 UPGRADE_FIELDS = (b"upgrade", b"http2-settings")
 
@@ -24,7 +26,7 @@ def check_head(
 ) -> Problem | None:
     """Return what is wrong with a complete head, or None."""
     if version not in VERSIONS:
-        return describe(505, "The version must be HTTP/1.0 or HTTP/1.1.")
+        return WRONG_VERSION
     if method == b"CONNECT":
         return describe(501, "The service is not a proxy: it does not implement CONNECT.")
     if target == b"*" and method != b"OPTIONS":
@@ -40,7 +42,7 @@ def _check_transfer_coding(version: str, fields: Fields) -> Problem | None:
     if version == "1.0":
         return describe(400, "HTTP/1.0 has no Transfer-Encoding.")
     if codings.strip() != b"chunked":
-        return describe(501, "The only transfer coding that the service implements is chunked.")
+        return UNKNOWN_CODING
     return None
 
 
@@ -67,9 +69,9 @@ def explain_error(error: BaseException | None, received: bytes) -> Problem:
         if methods - METHODS:
             return describe(501, "The service does not implement this method.")
     if text in {"Invalid HTTP version", "Pause on PRI/Upgrade", "Expected HTTP/2 Connection Preface"}:
-        return describe(505, "The version must be HTTP/1.0 or HTTP/1.1.")
+        return WRONG_VERSION
     if text == "Request has invalid `Transfer-Encoding`":
-        return describe(501, "The only transfer coding that the service implements is chunked.")
+        return UNKNOWN_CODING
     return describe(400, "The request is not HTTP/1.1.")
 
 

@@ -161,8 +161,9 @@ class Spec:
         """
         values = {}
         for row in fields(self):
-            # The service draws the same without a name as with an empty one.
-            value = getattr(self, row.name) or row.default if row.name == "name" else getattr(self, row.name)
+            value = getattr(self, row.name)
+            if row.name == "name" and not value:
+                continue  # the service draws the same without a name as with an empty one
             if row.default is MISSING or value != row.default:
                 values[row.name] = _write_value(row.name, value)
         return values

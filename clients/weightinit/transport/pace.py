@@ -5,6 +5,7 @@ import time
 import httpx
 
 from weightinit.errors import ServerStalled
+from weightinit.transport.urls import mask
 
 MIN_SPEED = 1024  # bytes per second, over any timeout
 
@@ -12,9 +13,9 @@ MIN_SPEED = 1024  # bytes per second, over any timeout
 class Pace:
     """Checks that bytes arrive at MIN_SPEED or faster, over periods of the response's read timeout."""
 
-    def __init__(self, url: str, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response) -> None:
         timeouts = response.request.extensions.get("timeout", {})
-        self._url = url
+        self._url = mask(response.url)
         self._period = timeouts.get("read") or 0.0
         self._start, self._received = time.monotonic(), 0
 

@@ -52,7 +52,7 @@ def raise_for_status(response: httpx.Response, label: str) -> None:
 
 def read_text(response: httpx.Response, longest: int = MAX_TEXT_LENGTH) -> bytes:
     """Read a whole body. Raises NotWeightinit if it is too long, Truncated if it ends early."""
-    text, pace = bytearray(), Pace(mask(response.url), response)
+    text, pace = bytearray(), Pace(response)
     try:
         for chunk in response.iter_raw():
             pace.check(len(chunk))

@@ -112,7 +112,7 @@ class Transfer:
             raise_for_status(response, self._query.label)
             size = self._admit(Head.of(response, self._query), endpoint)
             body = Body(response, size - self.received, session.timeout)
-            self._receive(body, size, Pace(mask(response.url), response))
+            self._receive(body, size, Pace(response))
 
     def _admit(self, head: Head, endpoint: str) -> int:
         """Check that the response matches the request, and return the size of the whole."""
