@@ -23,7 +23,8 @@ from service.api.schemas import (
     SchemeRow,
 )
 from service.core import LayerSpec, Parameters
-from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT, ConstantSpec, ModelSpec, StackSpec
+from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT
+from service.core.models.specs import ConstantSpec, ModelSpec, StackSpec
 
 Schema = dict[str, Any]
 

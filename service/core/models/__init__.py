@@ -1,6 +1,7 @@
 """Published models: their spec, resolved tensors and canonical form."""
 
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
-from service.core.models.parsing import Limits, ModelSpec, parse_model
+from service.core.models.parsing import Limits, parse_model
+from service.core.models.specs import ModelSpec
 
 __all__ = ["Constant", "Drawn", "Limits", "Model", "ModelSpec", "ModelTensor", "Part", "parse_model"]

@@ -1,13 +1,9 @@
 """Parsing: validate the JSON of a request and resolve it to a model."""
 
-import re
 from collections.abc import Mapping
 from itertools import islice
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-
-from service.core.dtypes import TENSOR_DTYPES, IntegerDtype, TensorDtypeName
 from service.core.errors import (
     MAX_ERRORS,
     MISSING,
@@ -15,86 +11,29 @@ from service.core.errors import (
     SpecError,
     describe_text,
     make_spec_error,
-    translate_validation_errors,
 )
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
 from service.core.models.repeats import find_repeats
+from service.core.models.specs import (
+    ConstantSpec,
+    Fields,
+    ModelSpec,
+    StackSpec,
+    check_constant,
+    check_fields,
+    check_integers,
+    check_tensor_name,
+    validate,
+)
 from service.core.parameters import resolve_parameters
 from service.core.slices import Slices, parse_slices, select_all
-from service.core.spec import AnyShape, LayerSpec, Seed, check_element_count, check_name
+from service.core.spec import LayerSpec, check_element_count
 from service.core.spread import merge_defaults
-
-Fields = dict[str, Any]
-Name = Annotated[str, AfterValidator(check_name)]
-M = TypeVar("M", bound="StrictModel")
 
 #: Fields that are not allowed in `defaults`: the model sets the seed, each tensor sets its shape and name.
 FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})
 #: Fields of a drawn part that a whole tensor does not have.
 PART_FIELDS = ("slice", "copy")
-#: The key of the metadata in a safetensors header, so no tensor can have this name.
-SAFETENSORS_METADATA = "__metadata__"
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-#: More than any valid object has. A hostile one may have a million, with an error for each.
-MAX_FIELDS = 32
-#: RFC 8785 writes numbers as doubles, which hold every integer up to here (RFC 7493, section 2.2).
-MAX_INTEGER = 2**53 - 1
-
-
-class StrictModel(BaseModel):
-    """Base of the models that are parsed from JSON: no coercion, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-
-
-class ModelSpec(StrictModel):
-    """A model: a seed, defaults for the tensors, and the tensors."""
-
-    seed: Annotated[Seed, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")]
-    stream: Annotated[int, Field(description="The version of the stream.")] = 1
-    defaults: Annotated[
-        Fields, Field(description="Fields of a layer spec, for tensors that do not set them.")
-    ] = {}
-    tensors: Annotated[
-        list[Fields],
-        Field(
-            description="Each with a name, a shape, and either fields of a layer spec, a `constant`, "
-            "or `parts`, which are stacked along the first axis."
-        ),
-    ]
-
-
-class ConstantSpec(StrictModel):
-    """A tensor, or a part of one, with one value everywhere."""
-
-    name: Name
-    shape: Annotated[AnyShape, Field(description="0 to 8 axes, whose lengths may be 0. A scalar has none.")]
-    constant: Annotated[float, Field(description="A value of the dtype; 0 or 1 for bool.")]
-    dtype: TensorDtypeName = "float32"
-
-
-class StackSpec(StrictModel):
-    """A tensor of parts that are stacked along the first axis."""
-
-    name: Name
-    shape: AnyShape
-    parts: list[Fields]
-    dtype: TensorDtypeName = "float32"
-
-
-def validate(kind: type[M], values: Mapping[str, object], what: str) -> M:
-    """Validate JSON-like values as a model. Raises SpecError, with every invalid field."""
-    check_fields(values, what)
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise SpecError(translate_validation_errors(error, kind.model_fields, what)) from None
-
-
-def check_fields(values: Mapping[str, object], what: str) -> None:
-    """Check the number of fields before any of them is validated. Raises SpecError."""
-    if len(values) > MAX_FIELDS:
-        raise SpecError([FieldError.of(what, f"must have at most {MAX_FIELDS} fields", len(values))])
 
 
 def check_defaults(defaults: Fields) -> None:
@@ -111,50 +50,6 @@ def check_defaults(defaults: Fields) -> None:
         LayerSpec.parse({"shape": (1,), **defaults})
     except SpecError as error:
         raise error.within("defaults") from None
-
-
-def check_tensor_name(name: object) -> None:
-    """Check that a name is valid in a URL path and in a safetensors file. Raises SpecError.
-
-    A name that is not text is left to the validation of the spec.
-    """
-    if name is MISSING or name == "":
-        raise make_spec_error("name", "is required for each tensor", name)
-    if not isinstance(name, str):
-        return
-    if CONTROL.search(name):
-        raise make_spec_error("name", "must not contain control characters", name)
-    if name == SAFETENSORS_METADATA:
-        raise make_spec_error("name", "is reserved for the metadata of safetensors files", name)
-    if ".." in name or any(segment in {"", "."} for segment in name.split("/")):
-        rule = "must not contain .., nor a segment between slashes that is empty or ."
-        raise make_spec_error("name", rule, name)
-
-
-def check_constant(spec: ConstantSpec) -> None:
-    """Check that the dtype can represent a constant. Raises SpecError."""
-    row = TENSOR_DTYPES[spec.dtype]
-    if isinstance(row, IntegerDtype):
-        check_integer(spec.constant, row)
-    elif abs(spec.constant) > (largest := row.max):
-        rule = f"must have a magnitude of at most {largest:g}, the largest {spec.dtype}"
-        raise make_spec_error("constant", rule, spec.constant)
-
-
-def check_integer(value: float, row: IntegerDtype) -> None:
-    """Check that an integer dtype, and the canonical form, can represent a value. Raises SpecError."""
-    lowest, largest = max(row.min, -MAX_INTEGER), min(row.max, MAX_INTEGER)
-    if not (value.is_integer() and lowest <= value <= largest):
-        rule = f"must be an integer from {lowest} to {largest} for {row.name}"
-        raise make_spec_error("constant", rule, value)
-
-
-def check_integers(spec: LayerSpec) -> None:
-    """Check that the canonical form can represent the integers of a spec. Raises SpecError."""
-    for field in ("shape", "groups", "fan_in", "fan_out"):
-        value = getattr(spec, field) or 0
-        if max(value if isinstance(value, tuple) else (value,)) > MAX_INTEGER:
-            raise make_spec_error(field, f"must be at most {MAX_INTEGER} in a model", value)
 
 
 class Limits(NamedTuple):
