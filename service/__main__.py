@@ -1,4 +1,4 @@
-"""The command line: python -m service [serve|openapi|selfcheck] [--host --port --workers …].
+"""The command line: python -m service [serve|openapi|selfcheck|token|audit] [--host --port --workers …].
 
 Options become environment variables, from which each server process reads its settings. argparse parses them,
 because the command line of pydantic-settings 2.16 has three faults: its errors do not show whether an option
@@ -13,20 +13,23 @@ import signal
 import ssl
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pydantic import SecretStr, ValidationError
 
+from service import administration
 from service.settings import PREFIX, Settings
+
+ACCESS_LOG = logging.getLogger("uvicorn.error")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = make_parser()
-    options = vars(parser.parse_args(arguments))
-    command = options.pop("command")
-    given = {name: text for name, text in options.items() if text is not None}
+    options = vars(make_parser().parse_args(arguments))
+    run: Callable[..., int] = options.pop("run", serve)
+    given = {name: options.pop(name) for name in Settings.model_fields if name in options}
     os.environ.update({PREFIX + name.upper(): text for name, text in given.items()})
     try:
         settings = Settings()
@@ -34,22 +37,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in describe_errors(error, given):
             print(f"weightinit: {line}", file=sys.stderr)
         return 2
-    return {"serve": serve, "openapi": print_openapi, "selfcheck": check_stream}[command](settings)
+    return run(settings, **options)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line, with an option for each setting."""
+    options = make_options([*Settings.model_fields])
     parser = argparse.ArgumentParser(
         "weightinit",
         description="Serve initial weights for neural networks over HTTP.",
         epilog=f"Each option is also an environment variable: --port is {PREFIX}PORT.",
         allow_abbrev=False,
+        parents=[options],
     )
-    parser.add_argument("command", nargs="?", default="serve", choices=("serve", "openapi", "selfcheck"))
-    for name, field in Settings.model_fields.items():
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, run, text in (
+        ("serve", serve, "serve until SIGTERM or SIGINT (the default)"),
+        ("openapi", print_openapi, "print the OpenAPI document"),
+        ("selfcheck", check_stream, "compare the stream with the golden vectors"),
+    ):
+        command = commands.add_parser(
+            name, help=text, description=text, parents=[options], allow_abbrev=False
+        )
+        command.set_defaults(run=run)
+    administration.add_commands(commands, make_options(["data_directory", "database_url"]))
+    return parser
+
+
+def make_options(names: Sequence[str]) -> argparse.ArgumentParser:
+    """Make a parser with an option for each of some settings, as a parent of others."""
+    parser = argparse.ArgumentParser(add_help=False)
+    for name in names:
+        field = Settings.model_fields[name]
         default = field.get_default(call_default_factory=True, validated_data={})
         text = f"{field.description} (default: {default})".replace("%", "%%")
-        parser.add_argument("--" + name.replace("_", "-"), metavar="X", help=text)
+        parser.add_argument("--" + name.replace("_", "-"), metavar="X", help=text, default=argparse.SUPPRESS)
     return parser
 
 
@@ -89,6 +111,7 @@ def serve(settings: Settings) -> int:
     if error := find_tls_error(settings):
         print(f"weightinit: {error}", file=sys.stderr)
         return 2
+    threading.Thread(target=warn_of_access, args=(settings,), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     signal.signal(signal.SIGHUP, ignore_hangup)
     if settings.workers == 1:
@@ -108,6 +131,26 @@ def find_tls_error(settings: Settings) -> str:
     except OSError as error:  # among them ssl.SSLError
         return f"--tls-certificate: {certificate} cannot be used with its key: {error}"
     return ""
+
+
+def warn_of_access(settings: Settings) -> None:
+    """Warn if everyone may change names beyond this machine, or if no one may."""
+    if settings.is_on_loopback() or settings.write_access == "token":
+        return
+    if settings.write_access == "open":
+        ACCESS_LOG.warning("Everyone who can connect to %s may publish and retire names", settings.host)
+        return
+    from service.store import Store, StoreUnavailableError
+
+    store = Store.of(settings)
+    with suppress(StoreUnavailableError):
+        if not store.has_tokens():
+            ACCESS_LOG.warning(
+                "Nobody may publish, since %s is not a loopback address. Create a token (`python -m service "
+                "token create`), or set WEIGHTINIT_WRITE_ACCESS=open",
+                settings.host,
+            )
+    store.close()
 
 
 def ignore_hangup(_number: int, _frame: object) -> None:

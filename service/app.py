@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import service
+from service.api.access import ReadAccessMiddleware
 from service.api.context import Context
 from service.api.endpoints import ROUTES
 from service.api.metrics import forget_process, identify_process
@@ -38,7 +39,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": OBSERVED, "metrics": OBSERVED, "logs": OBSERVED},
         routes=[*ROUTES],
-        middleware=[Middleware(MonitoringMiddleware, [*ROUTES], is_logged=is_logged)],
+        middleware=[
+            Middleware(MonitoringMiddleware, [*ROUTES], is_logged=is_logged),
+            *([Middleware(ReadAccessMiddleware)] if settings.read_access == "token" else []),
+        ],
         exception_handlers=HANDLERS,
         lifespan=live,
     )

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -102,6 +102,22 @@ class Settings(BaseSettings):
         AfterValidator(check_database_url),
         Field(description="URL of a PostgreSQL database to use instead of SQLite: postgresql://…"),
     ] = SecretStr("")
+    write_access: Annotated[
+        Literal["auto", "open", "token"],
+        Field(
+            description="who may publish and retire: open for all, token for holders of one; auto is open on "
+            "loopback addresses until the first token is created"
+        ),
+    ] = "auto"
+    read_access: Annotated[
+        Literal["open", "token"], Field(description="who may read: open for all, token for holders of one")
+    ] = "open"
+    max_team_bytes: Annotated[
+        int, Field(description="bytes of models and names that each team may publish; 0 for any", ge=0)
+    ] = 2**30
+    min_free_bytes: Annotated[
+        int, Field(description="free bytes of the data directory's disk below which nothing is stored", ge=0)
+    ] = 64 * 2**20
     wheel_directory: Annotated[
         Path,
         BeforeValidator(check_not_empty),
@@ -179,6 +195,13 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], Field(description="least severe log level")
     ] = "info"
+
+    def is_on_loopback(self) -> bool:
+        """Return whether only this machine can connect to `host`."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def split_allowed_hosts(self) -> list[str]:
         """Return the names and addresses of `allowed_hosts`."""

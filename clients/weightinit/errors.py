@@ -16,7 +16,7 @@ WeightinitError
 │   ├── NameTaken           409: the name is taken or retired
 │   ├── Retired             410: the name is retired
 │   └── RateLimited         429                                       *
-├── ServerError             5xx; 501 and 505 are not retried          *
+├── ServerError             5xx; 501, 505, 507 are not retried        *
 ├── BrokenTransfer          the body does not match its headers       *
 │   ├── Truncated           too few bytes                             *
 │   ├── WrongRange          another range than requested              *
@@ -156,8 +156,9 @@ class RateLimited(RequestRejected):
 class ServerError(WeightinitError):
     """The service failed (5xx). `retry_after` is in seconds, None if the service sends none."""
 
-    # RFC 9110, sections 15.6.2 and 15.6.6: not supported, so a retry is useless.
-    LASTING: ClassVar[frozenset[int]] = frozenset({501, 505})
+    # Not supported (RFC 9110, sections 15.6.2 and 15.6.6), or a quota or disk is full (RFC 4918, section
+    # 11.5): a retry is useless.
+    LASTING: ClassVar[frozenset[int]] = frozenset({501, 505, 507})
 
     def __init__(
         self, message: str, *, status: int = 500, detail: str = "", retry_after: float | None = None

@@ -14,9 +14,10 @@ import service
 from service.api.content.digests import Digests
 from service.api.metrics import READY_WORKERS, STORE_ERRORS, STORE_SECONDS, start_metrics
 from service.api.model_cache import ModelCache
-from service.api.shares import Shares
+from service.api.token_cache import TokenCache
 from service.api.wheel import Wheel, find_wheel
-from service.api.workers import Workers
+from service.api.work.shares import Shares
+from service.api.work.workers import Workers
 from service.settings import Settings
 from service.store import Store, StoreUnavailableError
 from service.stream import STREAM_VERSION
@@ -43,6 +44,7 @@ class Context:
     stream_shares: Shares
     digest_shares: Shares
     models: ModelCache
+    tokens: TokenCache
     openapi: bytes
     wheel: Wheel | None
     ready: bool = False
@@ -63,6 +65,7 @@ class Context:
             Shares("large bodies", settings.max_streams, settings.peer_share),
             Shares("digests", settings.max_digests, settings.peer_share),
             ModelCache(Shares("requests for large models", MAX_MODEL_WORK, settings.peer_share)),
+            TokenCache(),
             openapi,
             find_wheel(settings.wheel_directory, service.__version__),
         )

@@ -8,8 +8,10 @@ import orjson
 
 from service.api.model_cache import NO_LIMITS
 from service.api.problems import NameRecord, NameRetiredError, describe_domain_error, render
-from service.api.schemas import DecidedModel, PublishedModel
+from service.api.schemas.responses import DecidedModel, PublishedModel
+from service.api.schemas.tokens import AuditRecord, CurrentToken, NewToken, TokenRecord
 from service.core import LayerSpec, SpecError, resolve_parameters
+from service.core.access import Token
 from service.core.models import Model, parse_model
 from service.core.models.names import ModelName
 from service.store import NameEntry, Retirement
@@ -110,3 +112,28 @@ _RETIRED = NameEntry(
 )
 ENTRY, RETIRED = to_json(NameRecord.of(_ENTRY)), to_json(NameRecord.of(_RETIRED))
 RETIRED_PROBLEM = orjson.loads(render(describe_domain_error(NameRetiredError(_RETIRED))))
+
+TOKEN_REQUEST: Examples = {
+    "publisher": {
+        "summary": "A token that publishes and retires names of a team for 90 days",
+        "value": {"team": "vision", "scopes": ["publish", "retire"], "note": "nightly build", "days": 90},
+    }
+}
+_TOKEN = Token(
+    id="5f0c9b7e21d4",
+    digest=b"",
+    team="vision",
+    scopes=frozenset({"publish", "retire"}),
+    note="nightly build",
+    created=datetime(2026, 3, 2, 9, 0, 0, 123456, UTC),
+    expires=datetime(2026, 5, 31, 9, 0, 0, 123456, UTC),
+)
+TOKEN = to_json(TokenRecord.of(_TOKEN))
+NEW_TOKEN = to_json(NewToken(f"wi_{_TOKEN.id}_" + "A" * 43, TokenRecord.of(_TOKEN)))
+CURRENT_TOKEN = to_json(CurrentToken(TokenRecord.of(_TOKEN), 18_213, 2**30))
+REVOKED_TOKEN = {**TOKEN, "revoked": "2026-04-07T16:05:20.654321Z"}
+CHANGE = to_json(
+    AuditRecord(
+        17, _ENTRY.published, "publish name", str(NAME), NAME.team, _TOKEN.id, "192.0.2.7", "build-31"
+    )
+)

@@ -11,6 +11,8 @@ MODELS = "/v1/models"
 MODEL = MODELS + "/{id}"
 NAMES = "/v1/names"
 NAME = NAMES + "/{team}/{name}/{version}"
+TOKENS = "/v1/tokens"
+AUDIT = "/v1/audit"
 SAFE = "-._~,:/!*'()"
 
 
@@ -41,6 +43,16 @@ def link_names(prefix: str, limit: int, after: ModelName, root_path: str = "") -
     '/v1/names?prefix=vision/&limit=20&after=vision/vit/1.0'
     """
     return f"{root_path}{NAMES}?prefix={prefix}&limit={limit}&after={after}"
+
+
+def link_audit(team: str | None, limit: int, after: int, root_path: str = "") -> str:
+    """Return the URL of the page of changes that follows a change.
+
+    >>> link_audit("vision", 20, 7)
+    '/v1/audit?team=vision&limit=20&after=7'
+    """
+    given = f"team={team}&" if team else ""
+    return f"{root_path}{AUDIT}?{given}limit={limit}&after={after}"
 
 
 def _link(path: str, spec: LayerSpec, exclude: set[str]) -> str:

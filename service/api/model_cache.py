@@ -13,9 +13,9 @@ from service.api.content.formats import make_safetensors_header, sort_tensors
 from service.api.content.representation import RELEASE_CACHE_CONTROL, Content, Representation
 from service.api.http.body import parse_json
 from service.api.http.media_types import JSON
-from service.api.schemas import DecidedModel, DecidedTensor
-from service.api.shares import Shares
-from service.api.single_flight import SingleFlight
+from service.api.schemas.responses import DecidedModel, DecidedTensor
+from service.api.work.shares import Shares
+from service.api.work.single_flight import SingleFlight
 from service.core.models import Limits, Model, parse_model
 from service.store import StoreUnavailableError
 from service.stream import STREAM_VERSION, slice_tensor

@@ -7,26 +7,36 @@ from typing import Any
 import orjson
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 
 import service
 from service.api.http.media_types import JSON, PROBLEM_JSON
 from service.api.problems import NameProblem, NameRecord, Problem
-from service.api.schemas import (
-    ActivationRow,
-    DecidedModel,
-    Listing,
-    Publication,
-    PublishedModel,
-    Reason,
-    SchemeRow,
+from service.api.schemas.names import Listing, Publication, Reason
+from service.api.schemas.responses import ActivationRow, DecidedModel, PublishedModel, SchemeRow
+from service.api.schemas.tokens import (
+    AuditRecord,
+    AuditRequest,
+    CurrentToken,
+    NewToken,
+    TokenRecord,
+    TokenRequest,
 )
 from service.core import LayerSpec, Parameters
+from service.core.access import Scope
 from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT
 from service.core.models.specs import ConstantSpec, ModelSpec, StackSpec
 
 Schema = dict[str, Any]
+
+SECURITY_SCHEME = "token"
+BEARER = HTTPBearer(
+    description="A token that `python -m service token create` or `POST /v1/tokens` made. Changes need "
+    "one unless the service is open for all, and reads if `WEIGHTINIT_READ_ACCESS` is `token`.",
+    auto_error=False,
+)
 
 SPEC: Schema = LayerSpec.model_json_schema()
 REFERENCE = "#/components/schemas/{model}"
@@ -37,9 +47,14 @@ RESPONSES = {
     "Entry": NameRecord,
     "SchemeRow": SchemeRow,
     "ActivationRow": ActivationRow,
+    "TokenRecord": TokenRecord,
+    "NewToken": NewToken,
+    "CurrentToken": CurrentToken,
+    "AuditRecord": AuditRecord,
     "Problem": Problem,
     "NameProblem": NameProblem,
 }
+REQUESTS = (Listing, Publication, Reason, TokenRequest, AuditRequest)
 SLICE: Schema = {
     "type": "string",
     "description": "The slice to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
@@ -162,7 +177,7 @@ def refer(name: str) -> Schema:
 SCHEMAS: Schema = {
     **make_response_schemas(),
     **make_model_schemas(),
-    **{kind.__name__: kind.model_json_schema() for kind in (Listing, Publication, Reason)},
+    **{kind.__name__: kind.model_json_schema() for kind in REQUESTS},
     "LayerSpec": SPEC,
     "WeightsSpec": make_weights_schema(),
 }
@@ -171,9 +186,12 @@ SCHEMAS: Schema = {
 # status → when it is returned
 ERRORS = {
     400: "The body is not JSON.",
+    401: "The request has no valid token. See `WWW-Authenticate`.",
+    403: "The token lacks the scope, or is for another team.",
     404: "No model, tensor or name with this id or name is published.",
     406: "Accept allows none of the media types of this path.",
     408: "The request did not arrive completely in time.",
+    409: "There are as many tokens as there may be.",
     412: "If-Match does not have the current entity tag.",
     413: "The body exceeds the limit.",
     415: "Content-Type is not JSON.",
@@ -181,6 +199,7 @@ ERRORS = {
     422: "The request is invalid: `errors` has field, rule and received value of each broken rule.",
     429: "Your address has its share of the large bodies or digests. See `Retry-After`.",
     503: "Too many large bodies or digests, or the storage is unavailable. See `Retry-After`.",
+    507: "The team has used its quota, or the disk has little free space.",
 }
 
 # Response headers: of all content, of a tensor or a slice of one, and of a tensor drawn from one spec.
@@ -259,12 +278,21 @@ def describe_errors(*statuses: int, problem: object = None) -> Schema:
     }
 
 
+def describe_access(scope: Scope) -> Schema:
+    """Describe that an operation needs a token with a scope, unless the service is open for all.
+
+    The scope is a role in the terms of OpenAPI 3.1.1, section 4.8.30.
+    """
+    optional: list[Schema] = [] if scope == "admin" else [{}]
+    return {"security": [*optional, {SECURITY_SCHEME: [scope]}]}
+
+
 def describe_body(schema: str, examples: Schema) -> Schema:
     """Describe a request body in JSON."""
     return {"required": True, "content": {JSON: {"schema": refer(schema), "examples": examples}}}
 
 
-TAGS = ("parameters", "weights", "models", "names", "operations")
+TAGS = ("parameters", "weights", "models", "names", "access", "operations")
 DESCRIPTION = """\
 Initial weights for neural networks over HTTP. A weight is a pure function of the stream version, the seed, \
 the tensor's name, its position and the layer spec: it has the same bytes on every machine, at any time.
@@ -301,7 +329,8 @@ def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
             for method in route.methods or ():
                 restore_nulls(made["paths"][route.path_format][method.lower()], route.openapi_extra or {})
     components = made.get("components", {})
-    return {**made, "components": {**components, "schemas": SCHEMAS}}
+    schemes = {SECURITY_SCHEME: BEARER.model.model_dump(by_alias=True, exclude_none=True)}
+    return {**made, "components": {**components, "schemas": SCHEMAS, "securitySchemes": schemes}}
 
 
 def restore_nulls(operation: Schema, extra: Schema) -> None:

@@ -17,7 +17,15 @@ from service.api.http.ranges import UnsatisfiableError
 from service.api.monitoring import REQUEST_ID
 from service.api.sending.streaming import ReaderLeftError
 from service.core import FieldError, SpecError
-from service.store import NameEntry, NameTakenError, Retirement, StoreUnavailableError
+from service.store import (
+    NameEntry,
+    NameTakenError,
+    QuotaError,
+    Retirement,
+    StoreFullError,
+    StoreUnavailableError,
+    TooManyTokensError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,9 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     SpecError: (422, "urn:weightinit:invalid-spec", "The request is invalid"),
     NameTakenError: (409, "urn:weightinit:name-taken", "The name is taken"),
     NameRetiredError: (410, "urn:weightinit:name-retired", "The name is retired"),
+    TooManyTokensError: (409, "urn:weightinit:too-many-tokens", "There are too many tokens"),
+    QuotaError: (507, "urn:weightinit:quota-exceeded", "The quota of the team is used up"),
+    StoreFullError: (507, "urn:weightinit:storage-full", "The storage is full"),
     StoreUnavailableError: (503, "urn:weightinit:storage-unavailable", "The storage is unavailable"),
 }
 
@@ -175,6 +186,9 @@ HANDLERS: dict[int | type[Exception], Handler] = {
     StoreUnavailableError: handle_domain_error,
     NameTakenError: handle_domain_error,
     NameRetiredError: handle_domain_error,
+    TooManyTokensError: handle_domain_error,
+    QuotaError: handle_domain_error,
+    StoreFullError: handle_domain_error,
     HTTPException: handle_http_error,
     UnsatisfiableError: handle_unsatisfiable,
     ClientDisconnect: handle_disconnect,

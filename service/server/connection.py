@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from service.api.http.media_types import PROBLEM_JSON
 from service.api.problems import Problem, describe, render
-from service.api.shares import RETRY_AFTER, Shares, identify_peer
+from service.api.work.shares import RETRY_AFTER, Shares, identify_peer
 from service.server.lingering_close import LingeringClose, ResponseTransport
 from service.server.timeouts import RequestTimeouts, SendTimeouts
 

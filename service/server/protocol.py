@@ -13,7 +13,7 @@ import httptools
 
 from service.api.problems import Problem, describe
 from service.api.sending.direct import EXTENSION
-from service.api.shares import Shares
+from service.api.work.shares import Shares
 from service.server.connection import Connection, TransportSocket, is_responding
 from service.server.head import check_head, explain_error, format_without_upgrade
 from service.server.timeouts import RequestTimeouts, SendTimeouts

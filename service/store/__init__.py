@@ -1,7 +1,24 @@
-"""The store: published models and the names that stand for them, in SQLite or PostgreSQL."""
+"""The store: published models, the names that stand for them, and tokens, in SQLite or PostgreSQL."""
 
 from service.core.models.names import NameEntry, Retirement
-from service.store.errors import NameTakenError, StoreUnavailableError, UnknownModelError
+from service.store.errors import (
+    NameTakenError,
+    QuotaError,
+    StoreFullError,
+    StoreUnavailableError,
+    TooManyTokensError,
+    UnknownModelError,
+)
 from service.store.store import Store
 
-__all__ = ["NameEntry", "NameTakenError", "Retirement", "Store", "StoreUnavailableError", "UnknownModelError"]
+__all__ = [
+    "NameEntry",
+    "NameTakenError",
+    "QuotaError",
+    "Retirement",
+    "Store",
+    "StoreFullError",
+    "StoreUnavailableError",
+    "TooManyTokensError",
+    "UnknownModelError",
+]

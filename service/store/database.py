@@ -23,6 +23,9 @@ class Database(Protocol):
     def create(self) -> None:
         """Create an empty database unless it exists."""
 
+    def measure_free_space(self) -> int | None:
+        """Return the free bytes of the disk, or None if they are not known here."""
+
     def dispose(self) -> None:
         """Close the idle connections."""
 

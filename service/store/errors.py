@@ -35,6 +35,46 @@ class UnknownModelError(Exception):
         return f"no model has the id {self.model}"
 
 
+class QuotaError(Exception):
+    """A team would store more bytes than it may."""
+
+    def __init__(self, team: str, used: int, size: int, quota: int) -> None:
+        self.team, self.used, self.size, self.quota = team, used, size, quota
+        super().__init__(team, used, size, quota)
+
+    def __str__(self) -> str:
+        owner = f"The team {self.team} has" if self.team else "Publications without a token have"
+        return (
+            f"{owner} used {self.used} of {self.quota} bytes, and this needs {self.size}. "
+            "An administrator can raise WEIGHTINIT_MAX_TEAM_BYTES."
+        )
+
+
+class StoreFullError(Exception):
+    """The disk of the store has less free space than the floor of the settings."""
+
+    def __init__(self, free: int, floor: int) -> None:
+        self.free, self.floor = free, floor
+        super().__init__(free, floor)
+
+    def __str__(self) -> str:
+        return (
+            f"The storage has {self.free} bytes of free space, and keeps {self.floor} free. "
+            "An administrator can free space, or lower WEIGHTINIT_MIN_FREE_BYTES."
+        )
+
+
+class TooManyTokensError(Exception):
+    """There are as many tokens as there may be."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__(most)
+
+    def __str__(self) -> str:
+        return f"There are {self.most} tokens, which is the limit. Revoke those that nobody uses."
+
+
 class StoreUnavailableError(Exception):
     """The store is unavailable. The message is safe to send: it has no password, host or statement."""
 

@@ -43,6 +43,9 @@ class Postgres:
     def create(self) -> None:
         """Do nothing: an administrator creates the database."""
 
+    def measure_free_space(self) -> None:
+        """Return None: SQL does not show the disk of the database server."""
+
     def dispose(self) -> None:
         """Close the idle connections."""
         self.reader.dispose()

@@ -35,12 +35,9 @@ def has_model(connection: Connection, identity: str) -> bool:
     return connection.scalar(select(literal(1)).where(ModelRow.id == identity)) is not None
 
 
-def add_model(connection: Connection, identity: str, canonical: bytes) -> bool:
-    """Add a model unless it exists. Return whether it is new. Raises IntegrityError after a race."""
-    if has_model(connection, identity):
-        return False
+def add_model(connection: Connection, identity: str, canonical: bytes) -> None:
+    """Add a model. Raises IntegrityError if it exists."""
     connection.execute(insert(ModelRow).values(id=identity, canonical=canonical))
-    return True
 
 
 def find_name(connection: Connection, name: ModelName) -> NameEntry | None:
@@ -49,33 +46,35 @@ def find_name(connection: Connection, name: ModelName) -> NameEntry | None:
     return None if row is None else _make_entry(row)
 
 
-def add_name(connection: Connection, entry: NameEntry) -> tuple[NameEntry, bool]:
-    """Add a name unless it exists with the same model. Return its entry and whether it is new.
+def find_publication(connection: Connection, entry: NameEntry) -> NameEntry | None:
+    """Return the existing entry of a name that has the same model, or None if the name is free.
 
-    Raises NameTakenError, UnknownModelError, and IntegrityError after a race.
+    Raises NameTakenError, UnknownModelError.
     """
     found = find_name(connection, entry.name)
-    if found is not None:
-        if found.model != entry.model or found.retired:
-            raise NameTakenError(found)
-        return found, False
-    if not has_model(connection, entry.model):
+    if found is not None and (found.model != entry.model or found.retired):
+        raise NameTakenError(found)
+    if found is None and not has_model(connection, entry.model):
         raise UnknownModelError(entry.model)
+    return found
+
+
+def add_name(connection: Connection, entry: NameEntry) -> None:
+    """Add a name. Raises IntegrityError if it exists."""
     values = {"model": entry.model, "author": entry.author, "note": entry.note}
     key = entry.name._asdict()
     connection.execute(insert(NameRow).values(**key, **values, published_at=entry.published))
-    return entry, True
 
 
-def retire_name(connection: Connection, name: ModelName, retired: Retirement) -> NameEntry | None:
-    """Retire a name unless it is retired. Return its entry, or None if it does not exist."""
+def retire_name(connection: Connection, name: ModelName, retired: Retirement) -> bool:
+    """Retire a name unless it is retired. Return whether this changed it."""
     values = {
         "retired_at": retired.when,
         "retired_author": retired.author,
         "retired_note": retired.note,
     }
-    connection.execute(update(NameRow).where(_is_row_of(name), NameRow.retired_at.is_(None)).values(values))
-    return find_name(connection, name)
+    query = update(NameRow).where(_is_row_of(name), NameRow.retired_at.is_(None))
+    return connection.execute(query.values(values)).rowcount > 0
 
 
 def list_names(connection: Connection, prefix: str, after: ModelName | None, limit: int) -> list[NameEntry]:

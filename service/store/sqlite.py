@@ -1,6 +1,7 @@
 """SQLite: a database file in the data directory."""
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Hashable
@@ -49,6 +50,10 @@ class Sqlite:
                 time.sleep(0.01)
         finally:
             connection.close()
+
+    def measure_free_space(self) -> int:
+        """Return the free bytes of the disk of the data directory."""
+        return shutil.disk_usage(self.path.parent).free
 
     def dispose(self) -> None:
         """Close the idle connections."""

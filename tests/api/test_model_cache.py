@@ -7,8 +7,8 @@ import pytest
 from service.api import model_cache
 from service.api.content.representation import Content, Representation
 from service.api.model_cache import ModelCache, Published, render_parameters
-from service.api.schemas import DecidedModel
-from service.api.shares import Shares
+from service.api.schemas.responses import DecidedModel
+from service.api.work.shares import Shares
 from service.core.models import Limits, parse_model
 from service.store import StoreUnavailableError
 

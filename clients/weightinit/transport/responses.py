@@ -144,8 +144,8 @@ def _raise(response: httpx.Response, problem: Mapping[str, object], label: str) 
     if status == 429:
         raise RateLimited(message, status=status, detail=detail, retry_after=later)
     if status in {401, 403}:
-        advice = "set token= or WEIGHTINIT_TOKEN"
-        raise Unauthorized(f"{message}; {advice}", status=status, detail=detail)
+        advice = "; set token= or WEIGHTINIT_TOKEN" if status == 401 else ""
+        raise Unauthorized(message + advice, status=status, detail=detail)
     if not problem:
         raise NotWeightinit(f"{message}, without problem details; check the URL")
     if status == 422:

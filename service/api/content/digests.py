@@ -8,8 +8,8 @@ from collections import OrderedDict
 from service.api.content.representation import Representation
 from service.api.http.ranges import Span
 from service.api.metrics import RUNNING_DIGESTS
-from service.api.single_flight import SingleFlight
-from service.api.workers import Workers
+from service.api.work.single_flight import SingleFlight
+from service.api.work.workers import Workers
 
 ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 PREFERENCE = re.compile(r"[ \t]*([a-z*][a-z0-9_.*-]*)=(10|[0-9])[ \t]*", re.ASCII)

@@ -11,6 +11,7 @@ from service.api.endpoints import (
     packages,
     parameters,
     tables,
+    tokens,
     weights,
 )
 
@@ -24,6 +25,7 @@ ROUTES = tuple(
         names.router,
         named_models.router,
         tables.router,
+        tokens.router,
         health.router,
         docs.router,
         packages.router,

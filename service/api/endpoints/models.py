@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import examples
+from service.api.access import authorize
 from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
 from service.api.context import get_context, read_store, write_store
 from service.api.endpoints.specs import parse_slice_query, refuse_query
@@ -30,6 +31,7 @@ from service.api.openapi import (
     TENSOR,
     WANT_DIGEST,
     Schema,
+    describe_access,
     describe_body,
     describe_bytes,
     describe_errors,
@@ -38,7 +40,7 @@ from service.api.openapi import (
     refer,
 )
 from service.api.router import make_router
-from service.api.schemas import PublishedModel
+from service.api.schemas.responses import PublishedModel
 from service.api.sending.respond import find_peer, respond_get
 from service.core.errors import make_spec_error
 from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
@@ -105,11 +107,12 @@ SLICE_PARAMETER: Schema = {"name": "slice", "in": "query", "required": False, "s
 @router.post(
     MODELS,
     openapi_extra={
+        **describe_access("publish"),
         "requestBody": describe_body("ModelSpec", examples.MODELS),
         "responses": {
             "200": describe_json("The model was already published.", PUBLISHED, examples.PUBLISHED, LOCATION),
             "201": describe_json("The model is now published.", PUBLISHED, examples.PUBLISHED, LOCATION),
-            **describe_errors(400, 406, 408, 413, 415, 422, 503),
+            **describe_errors(400, 401, 403, 406, 408, 413, 415, 422, 503, 507),
         },
     },
 )
@@ -121,11 +124,12 @@ async def post_model(request: Request) -> Response:
     """
     choose_media_type(join_lines(request, "accept"), [JSON])
     refuse_query(request.scope["query_string"])
+    actor = await authorize(request, "publish")
     check_content_type(request)
     context = get_context(request)
     body = await read_body(request, context.settings.max_model_bytes)
     model = await context.parse_workers.run(partial(parse_body, body), context.settings)
-    is_new = await write_store(context, context.store.put_model, model.id, model.canonical)
+    is_new = await write_store(context, context.store.put_model, model.id, model.canonical, actor)
     headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
     return Response(orjson.dumps(PublishedModel.of(model)), 201 if is_new else 200, headers, JSON)
 

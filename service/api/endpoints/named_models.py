@@ -9,6 +9,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from service.api.access import check_reader
 from service.api.context import get_context
 from service.api.endpoints.models import SLICE_PARAMETER, read_tensor_name
 from service.api.endpoints.models import describe_path as describe_model_path
@@ -64,6 +65,7 @@ async def redirect(request: Request, path: str) -> Response:
     """Redirect to a path of the model. Raises SpecError, HTTPException 404, NameRetiredError."""
     context = get_context(request)
     name = ModelName.of(*(request.path_params[segment] for segment in ModelName._fields))
+    check_reader(request, name.team)
     entry = await find_entry(context, name)
     query = quote(request.scope["query_string"], SAFE + "%&=+;?@$[]")
     url = link_model(entry.model, context.settings.root_path) + path + (query and f"?{query}")

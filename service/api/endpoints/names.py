@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import examples
+from service.api.access import authorize, check_reader, limit_prefix
 from service.api.context import Context, get_context, read_store, write_store
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
@@ -19,6 +20,7 @@ from service.api.links import NAME, NAMES, link_names
 from service.api.openapi import (
     SCHEMAS,
     Schema,
+    describe_access,
     describe_body,
     describe_errors,
     describe_fields,
@@ -28,7 +30,7 @@ from service.api.openapi import (
 )
 from service.api.problems import NameRecord, NameRetiredError
 from service.api.router import make_router
-from service.api.schemas import Listing, Publication, Reason
+from service.api.schemas.names import Listing, Publication, Reason
 from service.core.errors import make_spec_error
 from service.core.models.names import SEGMENT, SEGMENT_RULE, ModelName
 from service.store import NameEntry, UnknownModelError
@@ -98,6 +100,7 @@ EXAMPLES = {"start": examples.ENTRY}
 @router.put(
     NAME,
     openapi_extra={
+        **describe_access("publish"),
         "parameters": [*describe_path(), *describe_fields(CONDITIONS)],
         "requestBody": describe_body(
             "Publication",
@@ -106,7 +109,7 @@ EXAMPLES = {"start": examples.ENTRY}
         "responses": {
             "200": describe_json("The name already stands for this model.", ENTRY, EXAMPLES),
             "201": describe_json("The name stands for this model from now on.", ENTRY, EXAMPLES),
-            **describe_errors(400, 406, 408, 412, 413, 415, 422),
+            **describe_errors(400, 401, 403, 406, 408, 412, 413, 415, 422, 507),
             **describe_name_errors(409, 503),
         },
     },
@@ -119,11 +122,18 @@ async def put_name(request: Request) -> Response:
     """
     context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
+    actor = await authorize(request, "publish", name.team)
     publication = Publication.parse(await read_json(request, context.settings.max_body_bytes))
     await check_conditions(request, context, name)
     try:
         entry, new = await write_store(
-            context, context.store.put_name, name, publication.model, publication.author, publication.note
+            context,
+            context.store.put_name,
+            name,
+            publication.model,
+            publication.author,
+            publication.note,
+            actor,
         )
     except UnknownModelError:
         raise make_spec_error("model", "must be the id of a published model", publication.model) from None
@@ -158,6 +168,7 @@ async def get_name(request: Request) -> Response:
 @router.delete(
     NAME,
     openapi_extra={
+        **describe_access("retire"),
         "parameters": [
             *describe_path(),
             *make_query_parameters(SCHEMAS["Reason"], examples.RETIREMENT),
@@ -165,7 +176,7 @@ async def get_name(request: Request) -> Response:
         ],
         "responses": {
             "200": describe_json("The name is retired.", ENTRY, {"start": examples.RETIRED}),
-            **describe_errors(406, 412, 422),
+            **describe_errors(401, 403, 406, 412, 422),
             **describe_name_errors(404, 503),
         },
     },
@@ -178,8 +189,9 @@ async def delete_name(request: Request) -> Response:
     """
     context, name = get_context(request), read_name(request)
     reason = Reason.parse_query(decode_query(request.scope["query_string"]))
+    actor = await authorize(request, "retire", name.team)
     await check_conditions(request, context, name)
-    found = await write_store(context, context.store.retire_name, name, reason.author, reason.note)
+    found = await write_store(context, context.store.retire_name, name, reason.author, reason.note, actor)
     return Response(render(NameRecord.of(require_entry(name, found))), 200, NOT_STORED, JSON)
 
 
@@ -212,18 +224,24 @@ async def list_names(request: Request) -> Response:
     choose_media_type(join_lines(request, "accept"), [JSON])
     query = Listing.parse_query(decode_query(request.scope["query_string"]))
     after = ModelName.parse(query.after) if query.after else None
-    found = await read_store(context, context.store.list_names, query.prefix, after, query.limit + 1)
+    prefix = limit_prefix(request, query.prefix)
+    found = await read_store(context, context.store.list_names, prefix, after, query.limit + 1)
     page, headers = found[: query.limit], {}
     if len(found) > query.limit:
-        following = link_names(query.prefix, query.limit, page[-1].name, context.settings.root_path)
+        following = link_names(prefix, query.limit, page[-1].name, context.settings.root_path)
         headers["Link"] = f'<{following}>; rel="next"'
     return respond(request, render({"names": [NameRecord.of(entry) for entry in page]}), headers)
 
 
 def read_name(request: Request) -> ModelName:
-    """Check that Accept allows JSON, and return the name in the path. Raises SpecError, HTTPException 406."""
+    """Check that Accept allows JSON, and return the name in the path. Raises SpecError, HTTPException 406.
+
+    Raises HTTPException 403 if the request may not read names of the team.
+    """
     choose_media_type(join_lines(request, "accept"), [JSON])
-    return ModelName.of(**request.path_params)
+    name = ModelName.of(**request.path_params)
+    check_reader(request, name.team)
+    return name
 
 
 async def check_conditions(request: Request, context: Context, name: ModelName) -> None:

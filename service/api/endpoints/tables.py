@@ -13,7 +13,7 @@ from service.api.http.media_types import JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.openapi import BYTES, FIELDS, Schema, describe_errors, describe_fields, describe_json, refer
 from service.api.router import make_router
-from service.api.schemas import ActivationRow, SchemeRow
+from service.api.schemas.responses import ActivationRow, SchemeRow
 from service.api.sending.respond import respond_get
 from service.core.activations import ACTIVATIONS
 from service.core.schemes import SCHEMES

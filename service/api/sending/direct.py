@@ -16,7 +16,7 @@ from typing import Protocol
 from service.api.content.representation import BUFFERS, CHUNK, SPARE, Representation
 from service.api.http.ranges import Span
 from service.api.metrics import DRAWN_BYTES, SEND_TIMEOUTS
-from service.api.workers import Workers
+from service.api.work.workers import Workers
 
 EXTENSION = "weightinit.client_socket"  # key in the extensions of the ASGI scope
 TURN = 2 * CHUNK  # bytes that a thread draws for one body before it continues with another

@@ -11,7 +11,7 @@ from service.api.http.conditional import keeps_range, matches_strongly, matches_
 from service.api.http.negotiation import join_lines
 from service.api.http.ranges import RangeError, Span, format_content_range, parse_ranges, resolve_range
 from service.api.sending.streaming import BodyResponse, while_connected
-from service.api.shares import identify_peer
+from service.api.work.shares import identify_peer
 
 
 async def respond_get(request: Request, content: Content) -> Response:

@@ -6,7 +6,7 @@ import pytest
 from service.api.content.digests import REMEMBERED, Digests, choose_algorithm
 from service.api.content.representation import NPY, Representation
 from service.api.http.ranges import Span
-from service.api.workers import Workers
+from service.api.work.workers import Workers
 from service.core import LayerSpec, resolve_parameters
 from service.stream import Tensor
 

@@ -1,6 +1,6 @@
 import pytest
 
-from service.api.schemas import Listing, Publication, Reason
+from service.api.schemas.names import Listing, Publication, Reason
 from service.core import SpecError
 
 MODEL = "0123456789abcdef" * 4

@@ -1,6 +1,6 @@
 import asyncio
 
-from service.api.single_flight import SingleFlight
+from service.api.work.single_flight import SingleFlight
 
 
 class Work:

@@ -1,7 +1,7 @@
 import pytest
 from starlette.exceptions import HTTPException
 
-from service.api.shares import Shares, identify_peer
+from service.api.work.shares import Shares, identify_peer
 
 
 def find_status(shares, peer):

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from service.api.workers import Workers
+from service.api.work.workers import Workers
 
 
 @pytest.fixture

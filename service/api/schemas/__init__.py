@@ -1,0 +1,1 @@
+"""Schemas of requests about names and tokens, and of responses."""

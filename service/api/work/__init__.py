@@ -1,0 +1,1 @@
+"""Bounded work: threads, shares of peers, and computations that run once for equal requests."""

@@ -1,0 +1,48 @@
+"""Tokens for tests: made in the storage of a running server, as an administrator does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+TOKEN = re.compile(r"wi_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n")
+
+
+def run_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the service on a data directory."""
+    command = [sys.executable, "-m", "service", *arguments, "--data-directory", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def create_token(folder: Path, *scopes: str, team: str = "vision", **options: str) -> str:
+    """Create a token by the command line, and return its text."""
+    flags = [part for scope in scopes for part in ("--scope", scope)]
+    flags += [part for name, value in options.items() for part in (f"--{name}", value)]
+    result = run_command(folder, "token", "create", "--team", team, *flags)
+    assert result.returncode == 0, result.stderr
+    assert TOKEN.fullmatch(result.stdout)
+    return result.stdout.strip()
+
+
+def bear(token: str) -> dict[str, str]:
+    """Return the header with a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def publish_model(client: httpx.Client, token: str = "", seed: int = 1) -> httpx.Response:
+    """Publish a small model."""
+    model = {"seed": seed, "tensors": [{"name": "w", "shape": [3, 3]}]}
+    return client.post("/v1/models", json=model, headers=bear(token) if token else {})
+
+
+def publish_name(client: httpx.Client, name: str, model: str, token: str = "") -> httpx.Response:
+    """Publish a name."""
+    body = {"model": model, "author": "ada"}
+    return client.put(f"/v1/names/{name}", json=body, headers=bear(token) if token else {})
+
+
+def retire_name(client: httpx.Client, name: str, token: str = "") -> httpx.Response:
+    """Retire a name."""
+    return client.delete(f"/v1/names/{name}", params={"author": "ada"}, headers=bear(token) if token else {})
