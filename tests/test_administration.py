@@ -34,7 +34,6 @@ def test_a_list_may_be_of_one_team_and_empty(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["token"], 2, "the following arguments are required: ACTION"),
         (["token", "create", "--team", "vision"], 2, "the following arguments are required: --scope"),
         (["token", "create", "--scope", "write", "--team", "a"], 2, "invalid choice: 'write'"),
         (["token", "create", "--scope", "read", "--team", "a/b"], 1, "team must be 1 to 100 of"),
@@ -54,7 +53,8 @@ def test_what_is_wrong_is_told_with_a_status(tmp_path, arguments, status, messag
 def test_a_directory_that_cannot_be_written_to_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     result = run_command(tmp_path / "file", "token", "create", "--scope", "read", "--team", "a")
-    assert (result.returncode, result.stderr) == (1, "weightinit: The storage cannot be written to.\n")
+    assert result.returncode == 1
+    assert result.stderr.endswith("weightinit: The storage cannot be written to.\n")
 
 
 def test_the_audit_trail_is_an_object_of_json_a_line(tmp_path):

@@ -279,11 +279,11 @@ def describe_errors(*statuses: int, problem: object = None) -> Schema:
 
 
 def describe_access(scope: Scope) -> Schema:
-    """Describe that an operation needs a token with a scope, unless the service is open for all.
+    """Describe that an operation needs a token with a scope; for `publish` and `retire` unless all may write.
 
     The scope is a role in the terms of OpenAPI 3.1.1, section 4.8.30.
     """
-    optional: list[Schema] = [] if scope == "admin" else [{}]
+    optional: list[Schema] = [{}] if scope in {"publish", "retire"} else []
     return {"security": [*optional, {SECURITY_SCHEME: [scope]}]}
 
 
@@ -327,12 +327,18 @@ def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
     for route in described:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
-                restore_nulls(made["paths"][route.path_format][method.lower()], route.openapi_extra or {})
+                complete(made["paths"][route.path_format][method.lower()], route.openapi_extra or {})
     components = made.get("components", {})
     schemes = {SECURITY_SCHEME: BEARER.model.model_dump(by_alias=True, exclude_none=True)}
     return {**made, "components": {**components, "schemas": SCHEMAS, "securitySchemes": schemes}}
 
 
-def restore_nulls(operation: Schema, extra: Schema) -> None:
-    """Restore the nulls in the examples of an operation, which FastAPI removes."""
+def complete(operation: Schema, extra: Schema) -> None:
+    """Complete an operation that FastAPI has described.
+
+    Restores the nulls in its examples, which FastAPI removes, and adds that reading may need a token.
+    """
     operation["responses"] |= extra.get("responses", {})
+    if "operations" not in operation["tags"] and "security" not in operation:
+        operation["security"] = [{}, {SECURITY_SCHEME: ["read"]}]
+        operation["responses"] |= describe_errors(401)

@@ -22,7 +22,10 @@ class TokenCache:
         self._tokens: dict[str, tuple[float, Token]] = {}
 
     async def find(self, identity: str, load: Callable[[], Awaitable[Token | None]]) -> Token | None:
-        """Return a token from the cache, or else load it. Raises StoreUnavailableError."""
+        """Return a token from the cache, or else load it; None if it does not exist.
+
+        The caller checks its secret and its expiry. Raises StoreUnavailableError.
+        """
         loaded, known = self._tokens.get(identity, (0.0, None))
         age = self._clock() - loaded
         if known and age < FRESH:

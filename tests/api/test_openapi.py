@@ -9,6 +9,7 @@ from service.api.endpoints import ROUTES
 from service.api.openapi import make_document, render_openapi
 from service.core import LayerSpec
 from tests.api.published import publish
+from tests.api.tokens import bear, create_token
 from tests.servers import run_server
 
 DOCUMENT = make_document(ROUTES)
@@ -40,7 +41,7 @@ def test_the_document_served_is_the_one_checked_in(client):
 def test_the_document_is_openapi_3_1_with_an_id_for_each_operation():
     assert DOCUMENT["openapi"].startswith("3.1.")
     identities = [operation["operationId"] for _, _, operation in OPERATIONS]
-    assert len(identities) == len(set(identities)) == 21
+    assert len(identities) == len(set(identities)) == 26
 
 
 def test_every_operation_says_what_it_does_and_answers():
@@ -73,6 +74,18 @@ def test_every_field_of_a_spec_is_a_parameter_of_both_gets():
         assert names - {"slice"} == set(LayerSpec.model_fields)
 
 
+@pytest.fixture(scope="module")
+def administrator(tmp_path_factory):
+    """A client with a token that may do everything."""
+    folder = tmp_path_factory.mktemp("data")
+    headers = bear(create_token(folder, "admin", team="*"))
+    with (
+        run_server(WEIGHTINIT_DATA_DIRECTORY=str(folder)) as server,
+        httpx.Client(base_url=server.url, headers=headers, timeout=60) as client,
+    ):
+        yield client
+
+
 def build_query(operation):
     """Fill in all parameters of a query that have an example, lists with commas."""
     parameters = [p for p in operation.get("parameters", []) if p["in"] == "query"]
@@ -92,8 +105,8 @@ def test_the_examples_of_a_get_run_as_they_stand(client, path):
 
 
 @pytest.mark.parametrize(("path", "name", "value"), EXAMPLES)
-def test_the_examples_of_a_post_run_as_they_stand(client, path, name, value):
-    assert client.post(path, json=value).status_code in {200, 201}
+def test_the_examples_of_a_post_run_as_they_stand(administrator, path, name, value):
+    assert administrator.post(path, json=value).status_code in {200, 201}
 
 
 def list_answers(operation, status):
@@ -185,10 +198,18 @@ def test_a_summary_is_plain_text():
     assert [summary for summary in summaries if re.search(r"[`*_\[\]]", summary)] == []
 
 
-def test_every_path_of_the_document_is_served(client):
+def test_every_path_of_the_document_is_served(administrator):
     for path, method, operation in OPERATIONS:
         if method == "get" and "parameters" not in operation:
-            assert client.get(path).status_code == 200
+            assert administrator.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_an_operation_that_needs_a_token_is_401_without_one_and_says_so(client, path, method, operation):
+    needs_token = "security" in operation and {} not in operation["security"]
+    path = re.sub(r"{\w+}", "a", path)
+    assert (client.request(method, path).status_code == 401) == needs_token
+    assert ("401" in operation["responses"]) == ("operations" not in operation["tags"])
 
 
 def test_an_answer_has_the_shape_that_its_schema_says(client):

@@ -1,14 +1,16 @@
 """The client and the command line with a service that needs tokens."""
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+from weightinit import AsyncClient, Client, ServerError, Unauthorized
 
 from tests.api.tokens import create_token
 from tests.servers import run_server
-from weightinit import AsyncClient, Client, ServerError, Unauthorized
 
 MODEL = {"seed": 1, "tensors": [{"name": "w", "shape": [3, 3]}]}
 
@@ -24,7 +26,7 @@ def guarded(tmp_path_factory):
 
 
 def run(url, token, *arguments):
-    environment = {"WEIGHTINIT_URL": url, "PATH": "/bin", **({"WEIGHTINIT_TOKEN": token} if token else {})}
+    environment = {**os.environ, "WEIGHTINIT_URL": url, "WEIGHTINIT_TOKEN": token}
     command = [sys.executable, "-m", "weightinit", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -33,7 +35,8 @@ def test_a_client_with_a_token_publishes_reads_and_retires(guarded):
     url, folder = guarded
     with Client(url, token=create_token(folder, "publish", "retire")) as client:
         published = client.publish(MODEL, name="vision/a/1", author="ada")
-        assert client.model("vision/a/1").id == published.id
+        assert client.resolve("vision/a/1").model == published.id
+        assert client.model(published.id).seed == 1
         assert [entry.name for entry in client.names()] == ["vision/a/1"]
         assert client.weights((3, 3), seed=1, name="w").shape == (3, 3)
         assert client.retire("vision/a/1", note="old", author="ada").retired is not None
@@ -44,27 +47,34 @@ def test_without_a_token_the_advice_is_to_set_one(guarded):
         client.weights((3, 3), seed=1, name="w")
 
 
-async def test_an_async_client_sends_its_token(guarded):
+def test_an_async_client_sends_its_token(guarded):
     url, folder = guarded
-    async with AsyncClient(url, token=create_token(folder, "read")) as client:
-        assert (await client.weights((3, 3), seed=1, name="w")).shape == (3, 3)
+
+    async def fetch():
+        async with AsyncClient(url, token=create_token(folder, "read")) as client:
+            return await client.weights((3, 3), seed=1, name="w")
+
+    assert asyncio.run(fetch()).shape == (3, 3)
 
 
 def test_a_scope_that_lacks_is_named_and_no_other_token_advised(guarded):
     url, folder = guarded
-    with Client(url, token=create_token(folder, "read")) as client:
-        with pytest.raises(Unauthorized, match="has no scope publish") as refused:
-            client.publish(MODEL)
+    with (
+        Client(url, token=create_token(folder, "read")) as client,
+        pytest.raises(Unauthorized, match="has no scope publish") as refused,
+    ):
+        client.publish(MODEL)
     assert refused.value.status == 403
     assert "WEIGHTINIT_TOKEN" not in str(refused.value)
 
 
 def test_a_quota_that_is_used_up_is_told_at_once(guarded):
     url, folder = guarded
-    with Client(url, token=create_token(folder, "publish", team="small")) as client:
-        with pytest.raises(ServerError, match="small has used") as refused:
-            for seed in range(20):
-                client.publish({**MODEL, "seed": 100 + seed})
+    with (
+        Client(url, token=create_token(folder, "publish", team="small")) as client,
+        pytest.raises(ServerError, match="small has used") as refused,
+    ):
+        list(map(client.publish, [{**MODEL, "seed": 100 + seed} for seed in range(20)]))
     assert (refused.value.status, refused.value.retryable) == (507, False)
 
 

@@ -149,7 +149,7 @@ def test_a_full_disk_is_told_before_anything_is_stored(sqlite_place):
 
 
 def test_what_an_older_version_stored_is_counted_and_kept(place, monkeypatch):
-    import service.store.migrate as migrate
+    from service.store import migrate
 
     with monkeypatch.context() as patch:
         patch.setattr(migrate, "find_heads", lambda: {"0001"})

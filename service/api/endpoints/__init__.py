@@ -25,8 +25,8 @@ ROUTES = tuple(
         names.router,
         named_models.router,
         tables.router,
-        tokens.router,
         health.router,
+        tokens.router,
         docs.router,
         packages.router,
     )
