@@ -14,7 +14,8 @@ MAX_TOKENS = 1024
 class TokenCache:
     """Keeps tokens for a few seconds, and for minutes while the store is unavailable.
 
-    Unknown ids are not kept, so that a new token is valid at once.
+    Unknown ids are not kept, so that a new token is valid at once. If the cache is full, the token that was
+    loaded first leaves it. `clock` returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
