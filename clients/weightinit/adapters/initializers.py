@@ -5,7 +5,9 @@ weightinit.jax, each of one line in that module, so that editors and type checke
 the service, `normal` never means truncated; docs/initializers.md compares the frameworks' own.
 """
 
-from typing import NamedTuple
+import math
+from collections.abc import Mapping
+from typing import NamedTuple, SupportsFloat
 
 from weightinit.spec.layer import refuse
 
@@ -40,6 +42,10 @@ DISTRIBUTIONS = {
     "normal": "Normal, not truncated",
     "truncated_normal": "Normal, truncated at ±2 standard deviations and rescaled",
 }
+
+# The scale and mode of each scheme.
+SCALINGS = {"glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in"), "lecun": (1.0, "fan_in")}
+MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 
 # Keras' name → the service's.
 SYNONYMS = {"untruncated_normal": "normal"}
@@ -81,3 +87,14 @@ def read_distribution(word: str) -> str:
     if distribution not in DISTRIBUTIONS:
         raise refuse("distribution", f"must be one of {', '.join([*DISTRIBUTIONS, *SYNONYMS])}", word)
     return distribution
+
+
+def check_scaling(fields: Mapping[str, object]) -> None:
+    """Check the scale, mode and distribution among the fields of a layer. Raises SpecRejected."""
+    scale, mode, distribution = (fields.get(name) for name in ("scale", "mode", "distribution"))
+    if scale is not None and not (isinstance(scale, SupportsFloat) and 0 < float(scale) < math.inf):
+        raise refuse("scale", "must be positive and finite", scale)
+    if mode is not None and mode not in MODES:
+        raise refuse("mode", f"must be one of {', '.join(MODES)}", mode)
+    if distribution is not None:
+        read_distribution(str(distribution))

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec, Sharding
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, Sharding
 from jax.typing import DTypeLike
 
 from weightinit import Client, Spec, default_client
@@ -15,6 +15,8 @@ from weightinit.adapters.plan import PlannedTensor, ResolvedTensor
 from weightinit.adapters.published import AxisSlices, read_slices, span
 from weightinit.jax.walk import Leaf
 from weightinit.spec.layer import Shape, SpecFields
+
+Place = Callable[[jax.Array, NamedSharding | PartitionSpec], jax.Array]
 
 
 def sharded(
@@ -93,6 +95,35 @@ def take_over(weights: np.ndarray[Any, Any]) -> jax.Array:
     """Return a JAX array with the memory of a NumPy array, which must not change, if the device allows it."""
     taken: jax.Array = jax.device_put(weights)
     return taken
+
+
+def find_mesh_sharding(shape: tuple[int, ...]) -> NamedSharding | None:
+    """Return the sharding that JAX gives new arrays in the context's mesh: a copy on each of its devices.
+
+    None outside of a mesh.
+    """
+    if jax.sharding.get_abstract_mesh().empty:
+        return None
+    sharding = jnp.zeros((1,) * len(shape)).sharding
+    return sharding if isinstance(sharding, NamedSharding) else None
+
+
+def place_traced(weights: jax.Array, sharding: NamedSharding | PartitionSpec | None) -> jax.Array:
+    """Return traced weights with a sharding; by default, that of new arrays in the context's mesh.
+
+    The host sends them to one device, where they would stay.
+    """
+    mesh = sharding.mesh if isinstance(sharding, NamedSharding) else jax.sharding.get_abstract_mesh()
+    if sharding is None and (mesh.empty or AxisType.Manual in mesh.axis_types):
+        return weights
+    wanted = PartitionSpec(*[None] * weights.ndim) if sharding is None else sharding  # type: ignore[no-untyped-call]
+    spec = wanted.spec if isinstance(wanted, NamedSharding) else wanted
+    used = {name for entry in spec for name in (entry if isinstance(entry, tuple) else (entry,))}
+    kinds = dict(zip(mesh.axis_names, mesh.axis_types, strict=True))
+    # JAX has a function for each kind of axis.
+    is_auto = AxisType.Auto in {kinds[name] for name in used & {*kinds} or kinds}
+    place: Place = jax.lax.with_sharding_constraint if is_auto else jax.sharding.reshard
+    return place(weights, wanted)
 
 
 def name_dtype(dtype: DTypeLike | None) -> str:

@@ -1,9 +1,12 @@
 """Initializers with JAX's interface whose weights come from the service."""
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
 from typing import Any, Protocol, TypedDict, Unpack
 
 import jax
@@ -13,10 +16,16 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike, DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters.initializers import NAMED, read_distribution
-from weightinit.jax.arrays import name_dtype, sharded, take_over
-from weightinit.spec.layer import LayerFields
-from weightinit.spec.layouts import Axes, spell_layout
+from weightinit.adapters.initializers import NAMED, check_scaling, read_distribution
+from weightinit.jax.arrays import (
+    find_mesh_sharding,
+    name_dtype,
+    place_traced,
+    sharded,
+    take_over,
+)
+from weightinit.spec.layer import LayerFields, refuse
+from weightinit.spec.layouts import Axes, count_elements, has_layout, set_fans, spell_layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +64,44 @@ class Initializer:
         spec = self.specify(tuple(shape), dtype)
         words = _read_words(key) if spec.seed is None else jnp.zeros(2, jnp.uint32)
         if isinstance(words, jax.core.Tracer):
-            weights = self._call_back(spec, words)
-            return weights if out_sharding is None else jax.device_put(weights, out_sharding)
+            return self._call_back(spec, words, out_sharding)
         seeded = _seed(spec, words)
         if out_sharding is not None:
             return sharded(seeded, out_sharding, client=self.client)
-        weights = take_over(self._fetch(seeded))
+        copies = find_mesh_sharding(spec.shape)
+        weights = (
+            take_over(self._fetch(seeded)) if copies is None else sharded(seeded, copies, client=self.client)
+        )
         remember(weights, self)
         return weights
 
     def specify(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> Spec:
         """Return the spec of a kernel of this shape, without a seed if the key determines it."""
         spec = replace(self.spec, shape=shape, dtype=name_dtype(self.dtype if dtype is None else dtype))
-        return spec if self.axes is None else replace(spec, layout=spell_layout(len(shape), *self.axes))
+        return spec if self.axes is None else replace(spec, **describe_axes(shape, *self.axes))
 
-    def _call_back(self, spec: Spec, words: jax.Array) -> jax.Array:
+    def _call_back(
+        self, spec: Spec, words: jax.Array, out_sharding: NamedSharding | PartitionSpec | None
+    ) -> jax.Array:
         like = jax.ShapeDtypeStruct(spec.shape, spec.dtype)  # type: ignore[no-untyped-call]  # JAX's gap
-        weights: jax.Array = jax.pure_callback(
-            lambda words: self._fetch(_seed(spec, words)), like, words, vmap_method="sequential"
-        )
-        return weights
+
+        def call(words: jax.Array) -> jax.Array:
+            fetch = partial(self._fetch_all, spec)
+            # Under vmap, the host gets all keys at once.
+            fetched = jax.pure_callback(fetch, like, place_traced(words, None), vmap_method="expand_dims")
+            return place_traced(fetched, out_sharding)
+
+        # Outside of jit, vmap would place an array that is on one device already, which JAX refuses.
+        in_mesh = out_sharding is not None or not jax.sharding.get_abstract_mesh().empty
+        return jax.jit(call, inline=True)(words) if in_mesh else call(words)
+
+    def _fetch_all(self, spec: Spec, words: ArrayLike) -> np.ndarray[Any, Any]:
+        """Return the weights for one key, or those for an array of keys."""
+        keys = np.asarray(words)
+        if spec.seed is not None or keys.ndim == 1:
+            return self._fetch(_seed(spec, keys))
+        fetched = [self._fetch(_seed(spec, key)) for key in keys.reshape(-1, keys.shape[-1])]
+        return np.stack(fetched).reshape(*keys.shape[:-1], *spec.shape)
 
     def _fetch(self, spec: Spec) -> np.ndarray[Any, Any]:
         return (self.client or default_client()).weights(spec)
@@ -116,8 +143,8 @@ def remember(weights: jax.Array, made: Initializer) -> None:
 
 def recall(leaf: Any) -> Initializer | None:  # noqa: ANN401 - an array of JAX or NumPy
     """Return the initializer that made the values of a leaf, in any shape; None if it is unknown."""
-    devices = getattr(getattr(leaf, "sharding", None), "device_set", ())
-    is_readable = leaf.size and len(devices) < 2 and jnp.issubdtype(leaf.dtype, jnp.floating)
+    is_whole = getattr(getattr(leaf, "sharding", None), "is_fully_replicated", True)
+    is_readable = leaf.size and is_whole and jnp.issubdtype(leaf.dtype, jnp.floating)
     return _REMEMBERED.get(identify(leaf)) if _REMEMBERED and is_readable else None
 
 
@@ -131,6 +158,24 @@ def make_spec(seed: int | str | None, name: str | None, layer: LayerFields) -> S
     if seed is not None and name is None:
         raise TypeError("an initializer with a seed needs a name, which identifies the tensor")
     return Spec.of(1, seed=seed, name=name or "", **layer)
+
+
+def describe_axes(shape: tuple[int, ...], inputs: Axes, outputs: Axes, stacked: Axes) -> LayerFields:
+    """Return the layout of a kernel, or the fans that jax.nn.initializers computes if it has none.
+
+    The axes may then overlap or be missing, as those of Flax's Embed. Raises SpecRejected.
+
+    >>> describe_axes((9, 4), -2, 0, ())
+    {'layout': 'IO', 'fan_in': 4, 'fan_out': 4}
+    """
+    rank = len(shape)
+    if rank < 2 and inputs == -2:
+        raise refuse("in_axis", "must be given for a kernel of fewer than two axes", inputs)
+    if has_layout(rank, inputs, outputs, stacked):
+        return {"layout": spell_layout(rank, inputs, outputs, stacked)}
+    sizes = [count_elements(shape, axes) for axes in (outputs, inputs, stacked)]
+    fan_in, fan_out = (Fraction(math.prod(shape), size * sizes[2]) for size in sizes[:2])
+    return set_fans(rank, fan_in, fan_out)
 
 
 def derive_seed(words: np.ndarray[Any, Any]) -> int:
@@ -203,6 +248,7 @@ def variance_scaling(
     layer = LayerFields(
         scheme="variance_scaling", scale=scale, mode=mode, distribution=read_distribution(distribution)
     )
+    check_scaling(layer)
     return _make(layer, (in_axis, out_axis, batch_axis), dtype, options)
 
 

@@ -17,6 +17,7 @@ from keras.src.initializers.random_initializers import RandomInitializer, comput
 
 from weightinit.adapters.actions import Block, Constant, Leave
 from weightinit.keras.constants import STATISTICS, find_initializer, read_value
+from weightinit.keras.initializers import Initializer
 from weightinit.keras.layers import Layer, find_lora, is_gated_by_forgetting
 from weightinit.keras.walk import NamedTensor, name_dtype, read_values
 from weightinit.spec.dtypes import DTYPES
@@ -124,8 +125,10 @@ def is_unlike(held: Any, stddev: float | None) -> bool:
 
 
 def compute_stddev(initializer: Any, shape: tuple[int, ...]) -> float | None:
-    """Return the standard deviation of an initializer with mean zero; None for others."""
+    """Return the standard deviation of an initializer of Keras with mean zero; None for others."""
     match initializer:
+        case Initializer():
+            return None  # the service determines its fans
         case keras.initializers.VarianceScaling(scale=scale, mode=mode):
             axes = [getattr(initializer, name, None) for name in ("input_axes", "output_axes")]
             counted = compute_fans(shape) if None in axes else compute_fans(shape, *axes)

@@ -2,20 +2,22 @@
 
 import operator
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, ClassVar, Self, Unpack, cast
 
 import keras
 import numpy as np
 
 from weightinit import Client, default_client
-from weightinit.adapters.initializers import NAMED, read_distribution
+from weightinit.adapters.initializers import NAMED, SCALINGS, check_scaling, read_distribution
+from weightinit.adapters.plan import read_seed
 from weightinit.keras.layers import Tensor
-from weightinit.spec.layer import LayerFields, Spec
-from weightinit.spec.layouts import spell_layout
+from weightinit.spec.layer import LayerFields, Spec, refuse
+from weightinit.spec.layouts import count_elements, has_layout, set_fans, spell_layout
 
 
 def take_over(weights: np.ndarray[Any, Any], dtype: str) -> Tensor:
@@ -74,9 +76,11 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         **layer: Unpack[LayerFields],
     ) -> None:
         self.seed = seed if isinstance(seed, str) else operator.index(seed)
+        read_seed(self.seed)
+        check_scaling(layer)
         self.name = name
-        self.input_axes = input_axes
-        self.output_axes = output_axes
+        self.input_axes = _read_axes("input_axes", input_axes)
+        self.output_axes = _read_axes("output_axes", output_axes)
         self._said = layer
         self.client = client
         # The shape is a placeholder. An unknown keyword raises an error here.
@@ -123,6 +127,33 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         return made
 
     @property
+    def scale(self) -> float | None:
+        """The scale of the variance; None if it depends on the activation, or a spread is set directly."""
+        slope, scale = self.fields.get("negative_slope"), self.fields.get("scale")
+        if scale is None and slope is not None and self._scheme == "he":
+            return 2 / (1 + slope * slope)
+        return SCALINGS[self._scheme][0] if scale is None and self._scheme in SCALINGS else scale
+
+    @property
+    def mode(self) -> str | None:
+        """The fan that divides the scale, as in Keras, or `fan_geo_avg`; None as for `scale`."""
+        mode = self.fields.get("mode")
+        return SCALINGS[self._scheme][1] if mode is None and self._scheme in SCALINGS else mode
+
+    @property
+    def distribution(self) -> str | None:
+        """The service's name of the distribution, whose `normal` is not truncated; None if it depends."""
+        row = NAMED.get(self._spec.scheme)
+        given = self.fields.get("distribution")
+        return row.distribution if given is None and row is not None else given
+
+    @property
+    def _scheme(self) -> str:
+        """The scheme without its distribution."""
+        row = NAMED.get(self._spec.scheme)
+        return self._spec.scheme if row is None else row.scheme
+
+    @property
     def fields(self) -> LayerFields:
         """The layer fields that this initializer sets."""
         return cast("LayerFields", {**self.LAYER, **self._said})
@@ -132,7 +163,8 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         spec = replace(self._spec, shape=shape, dtype=dtype)
         if "layout" in self._said or self.input_axes is None or self.output_axes is None:
             return spec
-        return replace(spec, layout=spell_layout(len(shape), self.input_axes, self.output_axes))
+        axes = describe_axes(shape, self.input_axes, self.output_axes)
+        return Spec.of(spec, **cast("LayerFields", {**axes, **self._said}))
 
     def _fetch(self, spec: Spec, *, keep: bool) -> np.ndarray[Any, Any]:
         """Return the weights; those kept during shape inference are returned once more, then released."""
@@ -170,6 +202,32 @@ class _Config(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any], origin: Initializer) -> None:
         super().__init__(values)
         self.origin = origin
+
+
+def describe_axes(shape: tuple[int, ...], inputs: list[int], outputs: list[int]) -> LayerFields:
+    """Return the layout of a kernel, or the fans that Keras computes if it has none. Raises SpecRejected.
+
+    As in Keras, the fans are the products of these axes, and other axes do not count.
+
+    >>> describe_axes((6, 2, 3), [0], [1, 2]), describe_axes((4,), [], [0])
+    ({'layout': 'IOO'}, {'layout': 'O', 'fan_in': 1, 'fan_out': 4})
+    """
+    rank = len(shape)
+    fans = [Fraction(count_elements(shape, axes)) for axes in (inputs, outputs)]
+    given = {axis % rank for axis in (*inputs, *outputs)}
+    others = [axis for axis in range(rank) if axis not in given]
+    if has_layout(rank, inputs, outputs, others):
+        return {"layout": spell_layout(rank, inputs, outputs, others)}
+    return set_fans(rank, *fans)
+
+
+def _read_axes(field: str, axes: Iterable[int] | None) -> list[int] | None:
+    if axes is None:
+        return None
+    try:
+        return [operator.index(axis) for axis in axes]
+    except TypeError:
+        raise refuse(field, "must be a list of axes", axes) from None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Initializers that fill one tensor in place, like the functions of torch.nn.init."""
 
+import warnings
 from typing import Protocol, TypedDict, Unpack
 
 import torch
@@ -48,9 +49,14 @@ def init_(
 
     The keywords are those of the client: activation, scheme, groups and so on. `layout` defaults to "torch":
     (out, in, *spatial). Tensors of one seed and name get the same draws. Each rank fetches its own shards of
-    a DTensor. Raises TensorRejected and the client's errors; after one of these the contents are undefined.
+    a DTensor. A tensor without elements stays as it is, with a warning. Raises TensorRejected and the
+    client's errors; after one of these the contents are undefined.
     """
     check_tensor(tensor, name)
+    if not tensor.numel():
+        # The words of torch.nn.init, for those who filter its warning.
+        warnings.warn(f"Initializing zero-element tensors is a no-op: {name!r}", stacklevel=2)
+        return tensor
     layer.setdefault("layout", "torch")
     spec = Spec.of(tuple(tensor.shape), dtype=name_dtype(tensor), seed=seed, name=name, **layer)
     draw_(tensor, spec, client or default_client())

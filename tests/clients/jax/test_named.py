@@ -3,9 +3,11 @@
 import inspect
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import weightinit.jax
+from jax._src.nn.initializers import _compute_fans
 from weightinit import SpecRejected
 
 from tests.clients.drawing import draw
@@ -85,13 +87,69 @@ def test_variance_scaling_has_all_of_its_namesake_s_choices(client, distribution
     np.testing.assert_array_equal(made(KEY, (5, 7)), expected)
 
 
+# Fans that jax.nn.initializers computes, and this client cannot take from a layout.
+FANS = {
+    "inputs only": ((6, 4), {"in_axis": [0], "out_axis": []}),
+    "outputs only": ((6, 4), {"in_axis": [], "out_axis": [0]}),
+    "neither": ((6, 4), {"in_axis": [], "out_axis": []}),
+    "one axis for both, as in Flax's Embed": ((6, 4), {"out_axis": 0}),
+    "a vector of inputs": ((6,), {"in_axis": 0, "out_axis": []}),
+    "a vector of outputs": ((6,), {"in_axis": [], "out_axis": [0]}),
+    "a vector of both": ((6,), {"in_axis": 0, "out_axis": 0}),
+    "an axis in two lists": ((2, 6, 4), {"in_axis": (0, 1), "out_axis": (0, 2)}),
+    "a stack of one axis for both": ((3, 6, 4), {"in_axis": 1, "out_axis": 1, "batch_axis": 0}),
+    "a stack without inputs": ((3, 4), {"in_axis": [], "out_axis": -1, "batch_axis": 0}),
+}
+
+
+@pytest.mark.parametrize(("shape", "axes"), FANS.values(), ids=FANS)
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"])
+def test_axes_without_a_layout_have_the_fans_of_jax_s_own(client, shape, axes, mode):
+    made = weightinit.jax.variance_scaling(1.0, mode, "normal", client=client, **axes)
+    spec = made.specify(shape, None)
+    parameters = client.parameters(spec)
+    assert [parameters.fan_in, parameters.fan_out] == list(_compute_fans(shape, **axes))
+    assert made(KEY, shape).shape == shape
+
+
+def test_the_default_of_flax_s_embed_is_what_initialize_gives_it(client):
+    made = weightinit.jax.variance_scaling(
+        1.0, "fan_in", "normal", out_axis=0, seed=42, name="embedding", client=client
+    )
+    params = {"embedding": jnp.ones((9, 4))}
+    expected = weightinit.jax.initialize(params, 42, client=client)["embedding"]
+    np.testing.assert_array_equal(made(None, (9, 4)), expected)
+
+
+def test_fans_that_are_not_whole_are_refused(client):
+    made = weightinit.jax.he_normal(in_axis=0, out_axis=0, batch_axis=0, client=client)
+    with pytest.raises(SpecRejected, match=r"fan_in must be whole: .* received '3/4'"):
+        made(KEY, (4, 3))
+
+
 def test_an_axis_that_is_not_there_is_refused(client):
-    with pytest.raises(
-        SpecRejected, match=r"axis for I must be a free one of a kernel of 1 axes, .* received -2"
-    ):
+    with pytest.raises(SpecRejected, match=r"axis must be one of a kernel of 2 axes; received 2"):
+        weightinit.jax.he_normal(in_axis=2, client=client)(KEY, (5, 7))
+
+
+def test_a_vector_needs_an_axis_of_inputs_as_in_jax(client):
+    with pytest.raises(SpecRejected, match="in_axis must be given for a kernel of fewer than two axes"):
         weightinit.jax.he_normal(client=client)(KEY, (5,))
 
 
-def test_an_axis_of_two_roles_is_refused(client):
-    with pytest.raises(SpecRejected, match=r"axis for O must be a free one .* 0 is I; received 0"):
-        weightinit.jax.he_normal(in_axis=0, out_axis=(0, 1), client=client)(KEY, (5, 7))
+def test_a_scalar_is_refused(client):
+    made = weightinit.jax.he_normal(in_axis=[], out_axis=[], client=client)
+    with pytest.raises(SpecRejected, match="shape must have at least one axis"):
+        made(KEY, ())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((0.0,), "scale must be positive and finite; received 0.0"),
+        ((1.0, "fan"), "mode must be one of fan_in, fan_out, fan_avg, fan_geo_avg; received 'fan'"),
+    ],
+)
+def test_arguments_are_checked_at_once(given, words):
+    with pytest.raises(SpecRejected, match=words):
+        weightinit.jax.variance_scaling(*given)

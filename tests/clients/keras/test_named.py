@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 import weightinit.keras
+from keras import layers
+from keras.src.initializers.random_initializers import compute_fans
 from weightinit import SpecRejected
 
 from tests.clients.drawing import draw
@@ -89,3 +91,83 @@ def test_an_unknown_distribution_is_refused_at_once():
     known = "uniform, normal, truncated_normal, untruncated_normal"
     with pytest.raises(SpecRejected, match=f"distribution must be one of {known}; received 'orthogonal'"):
         weightinit.keras.VarianceScaling(distribution="orthogonal", seed=42, name="k")
+
+
+THEIRS = {
+    "GlorotUniform": keras.initializers.GlorotUniform(seed=1),
+    "GlorotTruncatedNormal": keras.initializers.GlorotNormal(seed=1),
+    "HeUniform": keras.initializers.HeUniform(seed=1),
+    "HeTruncatedNormal": keras.initializers.HeNormal(seed=1),
+    "LecunUniform": keras.initializers.LecunUniform(seed=1),
+    "LecunTruncatedNormal": keras.initializers.LecunNormal(seed=1),
+    "VarianceScaling": keras.initializers.VarianceScaling(distribution="uniform", seed=1),
+}
+
+
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("attribute", ["scale", "mode", "distribution"])
+def test_an_initializer_has_the_attributes_of_keras_own(name, attribute):
+    assert getattr(make(name, None), attribute) == getattr(THEIRS[name], attribute)
+
+
+def test_the_attributes_are_those_that_were_given():
+    made = make("VarianceScaling", None, scale=0.5, mode="fan_out", distribution="untruncated_normal")
+    assert (made.scale, made.mode, made.distribution) == (0.5, "fan_out", "normal")
+
+
+def test_a_leaky_slope_is_in_the_scale():
+    # He et al. 2015, equation 15: 2 / (1 + a²), here 2 / 1.25.
+    assert make("HeNormal", None, negative_slope=0.5).scale == pytest.approx(1.6)
+
+
+@pytest.mark.parametrize("layer", [{"activation": "relu"}, {"stddev": 0.02}])
+def test_a_scale_that_only_the_service_knows_is_none(layer):
+    made = make("Initializer", None, **layer)
+    assert (made.scale, made.mode, made.distribution) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scale": 0.0}, "scale must be positive and finite; received 0.0"),
+        ({"scale": float("inf")}, "scale must be positive and finite; received inf"),
+        ({"mode": "fan"}, "mode must be one of fan_in, fan_out, fan_avg, fan_geo_avg; received 'fan'"),
+        ({"input_axes": 0}, "input_axes must be a list of axes; received 0"),
+        ({"output_axes": ["o"]}, "output_axes must be a list of axes; received"),
+        ({"seed": -1}, "seed must be an integer from 0 to 18446744073709551615.*; received -1"),
+        ({"seed": "0x2a"}, "seed must be an integer from 0 .*; received '0x2a'"),
+    ],
+)
+def test_arguments_are_checked_at_once(given, words):
+    with pytest.raises(SpecRejected, match=words):
+        weightinit.keras.VarianceScaling(**{"seed": 42, "name": "k", **given})
+
+
+@pytest.mark.parametrize(
+    ("shape", "inputs", "outputs"),
+    [
+        ((6, 2, 3), [0], [1, 2]),
+        ((5, 6, 4), [1], [2]),  # the first axis does not count
+        ((6, 4), [0], []),
+        ((6, 4), [], [1]),
+        ((6,), [], [0]),
+        ((6,), [0], [0]),
+        ((6, 4), [0], [0, 1]),
+    ],
+)
+def test_the_fans_of_given_axes_are_those_that_keras_counts(client, shape, inputs, outputs):
+    made = make("VarianceScaling", client, input_axes=inputs, output_axes=outputs)
+    parameters = client.parameters(made.specify(shape, "float32"))
+    assert (parameters.fan_in, parameters.fan_out) == compute_fans(shape, inputs, outputs)
+
+
+def test_an_einsum_layer_may_have_a_vector_as_its_kernel(client):
+    layer = layers.EinsumDense("abc,c->abc", (4, 6), kernel_initializer=make("HeNormal", client))
+    layer.build((None, 4, 6))
+    expected = draw(6, name="k", scheme="he_normal", fan_in=1, fan_out=6)
+    np.testing.assert_array_equal(layer.get_weights()[0], expected)
+
+
+def test_a_clone_has_the_same_arguments():
+    made = make("VarianceScaling", None, scale=0.5, input_axes=[0], output_axes=[1])
+    assert made.clone().get_config() == made.get_config()

@@ -104,6 +104,47 @@ def test_a_tensor_that_cannot_hold_weights_is_refused(make, words, client):
         init_(make(), seed=42, name="w", client=client)
 
 
+FILLING = [getattr(weightinit.torch, name) for name in (*NAMED, "init_")]
+
+
+@pytest.mark.parametrize("fill", FILLING, ids=[*NAMED, "init_"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0,)])
+def test_a_tensor_without_elements_stays_with_the_warning_of_torch(fill, shape):
+    tensor = torch.empty(shape)
+    with pytest.warns(UserWarning, match="Initializing zero-element tensors is a no-op: 'w'"):
+        assert fill(tensor, seed=42, name="w") is tensor
+
+
+FIT = {
+    "transposed": lambda: torch.empty(4, 6).t(),
+    "with gaps": lambda: torch.empty(12, 8)[::2, ::2],
+    "a parameter": lambda: nn.Parameter(torch.empty(6, 4)),
+    "part of a parameter": lambda: nn.Parameter(torch.empty(9, 4))[:6],
+    "the real part": lambda: torch.zeros(6, 4, dtype=torch.complex64).real,
+    "the imaginary part of a conjugate": lambda: torch.zeros(6, 4, dtype=torch.complex64).conj().imag,
+    "a subclass": lambda: torch.empty(6, 4).as_subclass(type("Own", (torch.Tensor,), {})),
+}
+
+
+@pytest.mark.parametrize("make", FIT.values(), ids=FIT)
+def test_a_tensor_may_be(make, client, expect):
+    filled = init_(make(), seed=42, name="w", client=client)
+    assert torch.equal(filled.detach().as_subclass(torch.Tensor), expect(6, 4, name="w"))
+
+
+def test_an_inference_tensor_is_filled_in_inference_mode(client, expect):
+    with torch.inference_mode():
+        filled = init_(torch.empty(4, 6).t(), seed=42, name="w", client=client)
+        assert torch.equal(filled, expect(6, 4, name="w"))
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_a_tensor_of_fewer_than_two_axes_is_a_value_error_as_in_torch(shape, client):
+    for fill in (nn.init.kaiming_uniform_, lambda one: init_(one, seed=42, name="w", client=client)):
+        with pytest.raises(ValueError, match=r"fewer than 2|at least one axis|no fans"):
+            fill(torch.empty(shape))
+
+
 def test_the_error_names_the_tensor(client):
     with pytest.raises(TensorRejected, match=r"^encoder\.fc1 "):
         init_(torch.empty(2, device="meta"), seed=42, name="encoder.fc1", client=client)
