@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from service.server.logs import JsonFormatter, make_log_config
+from tests.api.tokens import bear, create_token
 from tests.servers import run_server
 
 LARGE = "/v1/weights?shape=2000,2000&seed=1"
@@ -47,6 +48,7 @@ def test_every_line_is_an_object(workers):
     assert whole["duration_ms"] > 0
     expected = {
         "client": "127.0.0.1",
+        "token": None,
         "method": "GET",
         "path": "/v1/weights",
         "query": "shape=2000,2000&seed=1",
@@ -60,6 +62,16 @@ def test_every_line_is_an_object(workers):
     assert (unknown["path"], unknown["route"]) == ("/no\nwhere\x7f\u202e", "none")
     assert unknown["query"] == "api_key=***&a=1"
     assert all(line.isascii() and "\x7f" not in line for line in server.log)
+
+
+def test_the_line_of_a_request_with_a_token_has_its_id_and_not_its_text(tmp_path):
+    token = create_token(tmp_path, "read")
+    with run_server(*OPTIONS, WEIGHTINIT_DATA_DIRECTORY=str(tmp_path)) as server:
+        for path, request_id in (("/v1/tokens/current", "own"), ("/v1/names", "open")):
+            httpx.get(server.url + path, headers={**bear(token), "X-Request-ID": request_id})
+    assert find(server, "own")["token"] == token[3:15]
+    assert find(server, "open")["token"] is None
+    assert token not in "".join(server.log)
 
 
 def test_the_bytes_of_a_response_that_was_cut_off_are_those_that_were_sent():
