@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.context import Context, get_context, read_store
-from service.api.monitoring import REQUEST_ID, TOKEN_ID
+from service.api.monitoring import REQUEST_ID, BEARER_ID
 from service.api.openapi import BEARER
 from service.api.problems import HANDLERS
 from service.api.sending.respond import find_peer
@@ -96,7 +96,7 @@ async def authenticate(request: Request, scope: AccessScope = "read") -> Token:
         raise make_invalid(f"The token {token.id} is revoked.")
     if not token.is_valid(datetime.now(UTC)):
         raise make_invalid(f"The token {token.id} has expired.")
-    request.scope[TOKEN_ID] = token.id
+    request.scope[BEARER_ID] = token.id
     return token
 
 

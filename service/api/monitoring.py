@@ -17,7 +17,7 @@ from service.api.sending.direct import EXTENSION
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 HEADER = b"x-request-id"
-TOKEN_ID = "weightinit.token_id"  # key in the ASGI scope of the id of a valid token
+BEARER_ID = "weightinit.bearer_id"  # key in the ASGI scope of the id of a valid token
 GIVEN_ID = re.compile(rb"[ -~]{1,128}")
 # The API has no secrets in queries, but clients send what other services expect.
 SECRET = re.compile(r"([^&=]*(?:auth|key|password|secret|signature|token)[^&=]*)=[^&]*", re.IGNORECASE)
@@ -95,7 +95,7 @@ def log_request(scope: Scope, route: str, status: int, seconds: float, sent: int
     method, path = scope["method"], scope["path"]
     fields = {
         "client": client[0] if client else None,
-        "token": scope.get(TOKEN_ID),
+        "token": scope.get(BEARER_ID),
         "method": method,
         "path": path,
         "query": hide_secrets(scope["query_string"].decode("latin-1")),
