@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.context import Context, get_context, read_store
-from service.api.monitoring import REQUEST_ID, BEARER_ID
+from service.api.monitoring import BEARER_ID, REQUEST_ID
 from service.api.openapi import BEARER
 from service.api.problems import HANDLERS
 from service.api.sending.respond import find_peer
