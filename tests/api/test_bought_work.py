@@ -95,13 +95,14 @@ QUERIES = {
     "layout": "shape=784,300&seed=42&layout=" + fill("I"),
     "scheme": "shape=784,300&seed=42&scheme=" + fill("_"),
     "mode": "shape=784,300&seed=42&mode=" + fill("fan_"),
+    "secrets": fill("key"),
 }
 FIELDS = {
     "Accept": ("a/b,", ",", "a/b;q=0.1,", "*/*;q=0,", " "),
     "Range": ("bytes=0-", "0-,", ",", "9"),
     "If-None-Match": ('"",', '"a', 'W/"', ","),
     "If-Match": ('"",', 'W/"'),
-    "Want-Repr-Digest": ("sha-256=1,", ",", " "),
+    "Want-Repr-Digest": ("sha-256=1,", ",", " ", "a=(", "a;", "a=1;b=2;", "sha-256=( "),
 }
 BODIES = {
     "nested": fill(b"["),
@@ -274,7 +275,8 @@ class Target:
 def target():
     if not Path("/proc/self/schedstat").exists():
         pytest.skip("the kernel does not count the processor time of threads")
-    with run_server() as server:
+    # The log in JSON has the query, without its secrets.
+    with run_server("--log-format", "json", "--access-log", "true") as server:
         with httpx.Client(base_url=server.url, timeout=60) as client:
             urls = {
                 name: publish(client, {"seed": 1, "tensors": tensors}) for name, tensors in MODELS.items()

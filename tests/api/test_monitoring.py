@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from service.api.context import Context
+from service.api.monitoring import hide_secrets
 from service.app import create_app
 from service.settings import Settings
 
@@ -42,3 +43,22 @@ def test_the_response_to_a_defect_has_an_id(monkeypatch):
     response = asyncio.run(answer())
     assert response.status_code == 500
     assert response.headers.get_list("X-Request-ID") == ["defect"]
+
+
+@pytest.mark.parametrize(
+    ("query", "logged"),
+    [
+        ("", ""),
+        ("shape=3,3&seed=1", "shape=3,3&seed=1"),
+        ("api_key=a&seed=1", "api_key=***&seed=1"),
+        ("a=1&X-Amz-Signature=b", "a=1&X-Amz-Signature=***"),
+        ("PASSWORD=a=b=c", "PASSWORD=***"),
+        ("a=b=token=c", "a=b=token=***"),
+        ("token", "token"),
+        ("token=", "token=***"),
+        ("name=token", "name=token"),
+        ("&&key=a&", "&&key=***&"),
+    ],
+)
+def test_the_values_of_secrets_are_not_logged(query, logged):
+    assert hide_secrets(query) == logged
