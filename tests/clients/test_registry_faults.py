@@ -134,7 +134,19 @@ def test_a_model_may_be_longer_than_other_answers(small_server, client):
     assert len(client.model(hashlib.sha256(text).hexdigest()).tensors) == 50_000
 
 
-@pytest.mark.parametrize("answer", [{}, {"tensors": 1}, {"tensors": [1]}, {"tensors": [{"name": "a"}]}])
+PART = {"name": "a", "shape": [2], "slice": None, "constant": None, "parameters": [1]}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"tensors": 1},
+        {"tensors": [1]},
+        {"tensors": [{"name": "a"}]},
+        {"tensors": [{"name": "a", "shape": [2], "dtype": "float32", "parts": [PART]}]},
+    ],
+)
 def test_what_is_decided_in_another_form_is_an_error(small_server, client, answer):
     small_server.script = [say(answer)]
     with pytest.raises(NotWeightinit, match="cannot be read"):

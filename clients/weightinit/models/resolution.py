@@ -87,7 +87,7 @@ def read_model_parameters(answer: Mapping[str, object]) -> tuple[TensorParameter
     rows: Any = answer.get("tensors")
     try:
         return tuple(_read_tensor(row) for row in rows)
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"the parameters have an unexpected form: {error}") from None
 
 
