@@ -155,13 +155,19 @@ class Connection(HttpToolsProtocol):
             "content-type": PROBLEM_JSON,
             "content-length": str(len(body)),
             "cache-control": "no-store",
-            "x-content-type-options": "nosniff",
             **headers,
             "connection": "close",
         }
         lines = [f"HTTP/1.1 {problem.status} {problem.title}", *(f"{k}: {v}" for k, v in fields.items())]
-        self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+        # The server's fields for all responses: Date (RFC 9110, section 6.6.1), and those of `service`.
+        lines += [b": ".join(field).decode("latin-1") for field in self.server_state.default_headers]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        self.transport.write(head if self._is_head_request() else head + body)
         self._close()
+
+    def _is_head_request(self) -> bool:
+        """Return whether the request that is being received is a HEAD, whose response has no body."""
+        return False
 
     def _close(self) -> None:
         """Close after the last response: at once, or with a lingering close if a request is arriving."""

@@ -15,7 +15,7 @@ from service.api.problems import Problem, describe
 from service.api.sending.direct import EXTENSION
 from service.api.work.shares import Shares
 from service.server.connection import Connection, TransportSocket, is_responding
-from service.server.head import check_head, explain_error, format_without_upgrade
+from service.server.head import add_path, check_head, explain_error, format_without_upgrade
 from service.server.timeouts import RequestTimeouts, SendTimeouts
 from service.settings import Settings
 
@@ -91,6 +91,8 @@ class Protocol(Connection):
 
     def on_url(self, url: bytes) -> None:
         """Receive a part of the request target."""
+        if self._head_bytes + len(url) > MAX_HEAD_BYTES:
+            self._problem = describe(414, f"The request target must be at most {MAX_HEAD_BYTES} bytes.")
         self._count_head(len(url))
         super().on_url(url)
 
@@ -105,12 +107,13 @@ class Protocol(Connection):
         """Give the response the lingering close and, without TLS, direct access to the socket."""
         self._has_progressed = True
         self._request_line = self.parser.get_method(), self.url, self.parser.get_http_version()
-        problem = check_head(*self._request_line, self.headers, self._allowed_hosts)
+        problem = check_head(*self._request_line, self.headers, self._allowed_hosts, self.scheme or "http")
         if problem:
             self._problem = problem
             raise ValueError(problem.detail)  # httptools turns it into an HttpParserError
         if self.parser.should_upgrade():
             return
+        self.url = add_path(self.url)
         super().on_headers_complete()
         self._is_head_complete = True
         self.cycle.transport = self._response_transport
@@ -133,7 +136,7 @@ class Protocol(Connection):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Send the problem of an invalid request and close, after the responses that are due."""
-        if max(self._head_bytes, self._incomplete_bytes) > MAX_HEAD_BYTES:
+        if not self._problem and max(self._head_bytes, self._incomplete_bytes) > MAX_HEAD_BYTES:
             self._problem = describe(431, f"The head must be at most {MAX_HEAD_BYTES} bytes.")
         self._problem = self._problem or explain_error(sys.exception(), self._received)
         if self._is_head_complete and self.cycle.more_body:
@@ -150,6 +153,9 @@ class Protocol(Connection):
             self.flow.pause_reading()
         else:
             self._send_problem(self._problem)
+
+    def _is_head_request(self) -> bool:
+        return self._head_bytes > 0 and bool(self.parser.get_method() == b"HEAD")
 
     def _count_head(self, length: int) -> None:
         self._head_bytes += length

@@ -1,5 +1,7 @@
 """HTTPS, by a certificate of the settings."""
 
+import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +39,19 @@ def test_a_client_that_does_not_trust_the_authority_refuses_it(server, monkeypat
 def test_plain_http_gets_no_response(server):
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(server.url.replace("https", "http"))
+
+
+@pytest.mark.parametrize(("scheme", "status"), [("https", b"200"), ("HTTPS", b"200"), ("ftp", b"421")])
+def test_an_absolute_target_may_have_the_scheme_of_the_connection(server, scheme, status):
+    context = ssl.create_default_context(cafile=DATA / "ca.pem")
+    address = ("127.0.0.1", server.port)
+    request = f"GET {scheme}://127.0.0.1/livez HTTP/1.1\r\nHost: a\r\n\r\n"
+    with (
+        socket.create_connection(address, timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(request.encode())
+        assert connection.recv(12) == b"HTTP/1.1 " + status
 
 
 @pytest.mark.parametrize("content", ["", "no certificate"])

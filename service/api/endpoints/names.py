@@ -39,7 +39,10 @@ router = make_router("names")
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
-TAGS = {"If-None-Match": "Entity tags that the client has. If one is current, the response is 304."}
+TAGS = {
+    "If-Match": "Entity tags, or `*` for any. If none is current, the response is 412.",
+    "If-None-Match": "Entity tags that the client has. If one is current, the response is 304.",
+}
 
 CONDITIONS = {
     "If-Match": "Entity tags, or `*` for any: 412 unless the name is published with one of them.",
@@ -123,6 +126,8 @@ async def put_name(request: Request) -> Response:
     context, name = get_context(request), read_name(request)
     refuse_query(request.scope["query_string"])
     actor = await authorize(request, "publish", name.team)
+    if "content-range" in request.headers:
+        raise HTTPException(400, "A name has no parts: Content-Range must not be sent.")  # RFC 9110, 14.5
     publication = Publication.parse(await read_json(request, context.settings.max_body_bytes))
     await check_conditions(request, context, name)
     try:
@@ -149,7 +154,7 @@ async def put_name(request: Request) -> Response:
                 "The name, its model, and who published it, why and when.", ENTRY, EXAMPLES, HEADERS
             ),
             "304": {"description": "The client has the current content."},
-            **describe_errors(406, 422),
+            **describe_errors(406, 412, 422),
             **describe_name_errors(404, 410, 503),
         },
     },
@@ -210,7 +215,7 @@ async def delete_name(request: Request) -> Response:
                 {**HEADERS, **LINK},
             ),
             "304": {"description": "The client has the current content."},
-            **describe_errors(406, 422),
+            **describe_errors(406, 412, 422),
             **describe_name_errors(503),
         },
     },
@@ -250,6 +255,8 @@ async def check_conditions(request: Request, context: Context, name: ModelName) 
     if if_match is None and if_none_match is None:
         return
     entry = await read_store(context, context.store.get_name, name)
+    if request.method == "DELETE":
+        require_entry(name, entry)  # conditions do not matter where the response is 404 (section 13.2.1)
     etag = None if entry is None else compute_etag(render(NameRecord.of(entry)))
     if if_match is not None and not (etag and matches_strongly(if_match, etag)):
         raise HTTPException(412, f"The entity tag is {etag}." if etag else "The name is not published.")
@@ -283,9 +290,15 @@ def compute_etag(body: bytes) -> str:
 
 
 def respond(request: Request, body: bytes, headers: dict[str, str]) -> Response:
-    """Return 200 with a body that caches must revalidate, or 304 (RFC 9110, section 13.2.2)."""
+    """Return 200 with a body that caches must revalidate, or 304. Raises HTTPException 412.
+
+    RFC 9110, section 13.2.2.
+    """
     etag = compute_etag(body)
     headers |= {"ETag": etag, "Cache-Control": "no-cache"}
+    if_match = join_lines(request, "if-match")
+    if if_match is not None and not matches_strongly(if_match, etag):
+        raise HTTPException(412, f"The entity tag is {etag}.", {"ETag": etag})
     if_none_match = join_lines(request, "if-none-match")
     if if_none_match is not None and matches_weakly(if_none_match, etag):
         return Response(status_code=304, headers=headers)

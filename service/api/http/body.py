@@ -28,9 +28,13 @@ def check_content_type(request: Request) -> None:
     """Check that the body is JSON in UTF-8, and not compressed. Raises HTTPException 415."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise HTTPException(415, "The body must have no Content-Encoding.", {"Accept-Encoding": "identity"})
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.replace('"', "").replace(" ", "").lower()
-    if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
+    media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
+    charsets = {
+        value.strip(' \t"')
+        for name, _, value in (parameter.partition("=") for parameter in parameters)
+        if name.strip() == "charset"  # others are ignored (RFC 2045, section 1)
+    }
+    if media_type.strip() != JSON or charsets - {"utf-8"}:
         detail = f"Content-Type must be {JSON}, in UTF-8."
         raise HTTPException(415, detail, {"Accept-Post": JSON})
 
