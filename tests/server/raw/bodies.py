@@ -164,7 +164,7 @@ TEXTS = {
 }
 
 BODIES = [
-    send(section, f"{status} {describe(body)}", body, status)
+    send(section, f"{status} {len(body)} bytes {describe(body)}", body, status)
     for (section, status), bodies in TEXTS.items()
     for body in bodies
 ]

@@ -14,7 +14,7 @@ FORMS = (
 )
 
 EACH = [
-    ask("9110 13.1", f"{what}: {path.decode()}", method + b" " + path, lines, status)
+    ask("9110 13.1", f"{what}: {method.decode()} {path.decode()}", method + b" " + path, lines, status)
     for path in CONTENTS
     for method in (b"GET", b"HEAD")
     for what, lines, status in FORMS
@@ -91,7 +91,7 @@ TAGS = [
         200,
     ),
     *(
-        ask("9110 13.2.1", f"conditions of a {status}: {target.decode()}", target, lines, status)
+        ask("9110 13.2.1", f"{lines[:-2].decode()}: {target.decode()}", target, lines, status)
         for target, status in (
             (b"GET /nothing", 404),
             (b"GET /v1/weights?shape=0&seed=1", 422),
@@ -139,16 +139,16 @@ WRITES = [
         412,
     ),
     publish(
-        "9110 13.1.2", "a new name, unless it exists", b"/v1/names/raw/new/1", b"If-None-Match: *\r\n", 201
+        "9110 13.1.2", "a new name, unless it exists", b"/v1/names/raw/new{n}/1", b"If-None-Match: *\r\n", 201
     ),
     publish(
         "9110 13.1.2",
         "a new name, unless it has a tag",
-        b"/v1/names/raw/new/2",
+        b"/v1/names/raw/new{n}/2",
         b"If-None-Match: " + OTHER + b"\r\n",
         201,
     ),
-    publish("9110 9.3.4", "a new name", b"/v1/names/raw/new/3", b"", 201),
+    publish("9110 9.3.4", "a new name", b"/v1/names/raw/new{n}/3", b"", 201),
     publish("9110 9.2.2", "a name again", NAME, b"", 200),
     ask(
         "9110 13.1.1",
@@ -167,14 +167,14 @@ WRITES = [
     make_row(
         "9112 9.3.2",
         "a name that is published, retired, and requested",
-        publish("", "", b"/v1/names/raw/brief/1", b"", 201).sent
-        + b"DELETE /v1/names/raw/brief/1?author=a HTTP/1.1\r\n"
+        publish("", "", b"/v1/names/raw/brief{n}/1", b"", 201).sent
+        + b"DELETE /v1/names/raw/brief{n}/1?author=a HTTP/1.1\r\n"
         + HOST
         + b"If-Match: *\r\n\r\n"
-        + b"GET /v1/names/raw/brief/1 HTTP/1.1\r\n"
+        + b"GET /v1/names/raw/brief{n}/1 HTTP/1.1\r\n"
         + HOST
         + b"\r\n"
-        + publish("", "", b"/v1/names/raw/brief/1", b"", 409).sent,
+        + publish("", "", b"/v1/names/raw/brief{n}/1", b"", 409).sent,
         201,
         200,
         410,
@@ -183,8 +183,8 @@ WRITES = [
     make_row(
         "9112 9.3.2",
         "a name that two requests publish",
-        publish("", "", b"/v1/names/raw/twice/1", b"If-None-Match: *\r\n", 201).sent
-        + publish("", "", b"/v1/names/raw/twice/1", b"If-None-Match: *\r\n", 412).sent,
+        publish("", "", b"/v1/names/raw/twice{n}/1", b"If-None-Match: *\r\n", 201).sent
+        + publish("", "", b"/v1/names/raw/twice{n}/1", b"If-None-Match: *\r\n", 412).sent,
         201,
         412,
     ),

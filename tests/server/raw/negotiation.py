@@ -239,7 +239,7 @@ DIGESTS = [
     *(
         ask(
             "9530 4" if starts else "9651 4.2",
-            f"Want-Repr-Digest {value!r}",
+            f"{method.decode()}with Want-Repr-Digest {value!r}",
             method + BYTES,
             b"Want-Repr-Digest: " + value + b"\r\n",
             200,
@@ -288,8 +288,8 @@ IDS = [
         (b"a", (b"x-request-id: a",)),
         (b"a b", (b"x-request-id: a b",)),
         (b"b" * 128, (b"x-request-id: " + b"b" * 128,)),
-        (b"b" * 129, (b"!x-request-id: b",)),
+        (b"b" * 129, (b"!x-request-id: " + b"b" * 40,)),
         (b"\xff", (b"!x-request-id: \xff",)),
-        (b"a\tb", (b"!x-request-id: a",)),
+        (b"a\tb", (b"!x-request-id: a\tb",)),
     )
 ]

@@ -156,7 +156,14 @@ METHODS = [
 ]
 
 LOCATIONS = [
-    ask("9110 10.2.2", f"where {path.decode()} is", method + path, b"", status, fields=(b"location: " + to,))
+    ask(
+        "9110 10.2.2",
+        f"where {method.decode()}{path.decode()} is",
+        method + path,
+        b"",
+        status,
+        fields=(b"location: " + to,),
+    )
     for path, status, to in (
         (b"/", 307, b"/docs"),
         (b"/simple", 308, b"/simple/"),
@@ -167,7 +174,7 @@ LOCATIONS = [
         (NAME + b"/weights/%E2%82%AC", 307, b"/v1/models/" + MODEL + b"/weights/%e2%82%ac"),
         (NAME + b"/parameters", 307, b"/v1/models/" + MODEL + b"/parameters"),
     )
-    for method in (b"GET ", b"HEAD ")
+    for method in ((b"GET ",) if path in PATHS else (b"GET ", b"HEAD "))
 ]
 
 POST_MODEL = (

@@ -10,7 +10,9 @@ LENGTH = b"Content-Length: %d\r\n" % len(SPEC)
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(SPEC), SPEC)
 END = b"\r\n"
-ETAG = b"{etag}"  # in a row, stands for the entity tag of the first target
+# In a row these stand for the entity tag of the first target, and for the number of the run.
+ETAG = b"{etag}"
+RUN = b"{n}"
 
 # After these the server closes: it cannot know where the request ends, or does not read its body.
 CLOSING = frozenset([400, 413, 414, 421, 431, 501, 505])
