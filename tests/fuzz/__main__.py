@@ -5,6 +5,7 @@ breaks a target is printed, and is kept as well: the tests fail until the parser
 """
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def fuzz_here(target: str) -> None:
     excluded = [name.removesuffix(".__init__") for name in kernels]  # Numba compiles their bytecode
     with atheris.instrument_imports(include=["service", "weightinit", "yaml"], exclude=excluded):
         from tests.fuzz.targets import TARGETS
+    logging.disable()  # of each invalid request
     atheris.Setup([os.environ[SCRIPT], *sys.argv[1:]], TARGETS[target])
     atheris.Fuzz()
 

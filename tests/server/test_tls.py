@@ -41,17 +41,15 @@ def test_plain_http_gets_no_response(server):
         httpx.get(server.url.replace("https", "http"))
 
 
-@pytest.mark.parametrize(("scheme", "status"), [("https", b"200"), ("HTTPS", b"200"), ("ftp", b"421")])
-def test_an_absolute_target_may_have_the_scheme_of_the_connection(server, scheme, status):
+def test_an_absolute_target_may_have_the_scheme_of_the_connection(server):
     context = ssl.create_default_context(cafile=DATA / "ca.pem")
-    address = ("127.0.0.1", server.port)
-    request = f"GET {scheme}://127.0.0.1/livez HTTP/1.1\r\nHost: a\r\n\r\n"
-    with (
-        socket.create_connection(address, timeout=30) as plain,
-        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
-    ):
-        connection.sendall(request.encode())
-        assert connection.recv(12) == b"HTTP/1.1 " + status
+    for scheme, status in (("https", b"200"), ("HTTPS", b"200"), ("http", b"200"), ("ftp", b"421")):
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+        ):
+            connection.sendall(f"GET {scheme}://127.0.0.1/livez HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            assert connection.recv(12) == b"HTTP/1.1 " + status
 
 
 @pytest.mark.parametrize("content", ["", "no certificate"])
