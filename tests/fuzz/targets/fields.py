@@ -21,7 +21,7 @@ from service.api.http.ranges import (
     resolve_range,
 )
 from service.api.monitoring import choose_request_id, hide_secrets
-from service.api.shares import identify_peer
+from service.api.work.shares import identify_peer
 from tests.fuzz.targets.specs import check_refusal
 
 LENGTHS = (0, 1, 268, 2**63)

@@ -10,7 +10,7 @@ from weightinit.models.names import is_name
 
 from service.api.http.body import parse_json
 from service.api.http.query import decode_query
-from service.api.schemas import Listing, Publication, Reason
+from service.api.schemas.names import Listing, Publication, Reason
 from service.core import SpecError
 from service.core.models import Limits, parse_model
 from service.core.models.names import ModelName, span_prefix

@@ -9,7 +9,7 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from service.api.shares import Shares
+from service.api.work.shares import Shares
 from service.server.head import format_without_upgrade
 from service.server.protocol import Protocol
 from service.server.timeouts import RequestTimeouts, SendTimeouts
