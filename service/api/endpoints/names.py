@@ -1,7 +1,5 @@
 """GET, PUT and DELETE /v1/names/…: look up, publish, retire and list names of models."""
 
-import hashlib
-
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,7 +10,7 @@ from service.api.access import authorize, check_reader, limit_prefix
 from service.api.context import Context, get_context, read_store, write_store
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
-from service.api.http.conditional import matches_strongly, matches_weakly
+from service.api.http.conditional import compute_etag, matches_strongly, matches_weakly
 from service.api.http.media_types import JSON, PROBLEM_JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
@@ -284,22 +282,14 @@ def render(value: NameRecord | dict[str, list[NameRecord]]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
-def compute_etag(body: bytes) -> str:
-    """Return the strong entity tag of a body."""
-    return f'"{hashlib.sha256(body).hexdigest()}"'
-
-
 def respond(request: Request, body: bytes, headers: dict[str, str]) -> Response:
-    """Return 200 with a body that caches must revalidate, or 304. Raises HTTPException 412.
-
-    RFC 9110, section 13.2.2.
-    """
+    """Return 200 with a body to revalidate, or 304 (RFC 9110, section 13.2.2). Raises HTTPException 412."""
     etag = compute_etag(body)
     headers |= {"ETag": etag, "Cache-Control": "no-cache"}
-    if_match = join_lines(request, "if-match")
-    if if_match is not None and not matches_strongly(if_match, etag):
+    if (if_match := join_lines(request, "if-match")) is not None and not matches_strongly(if_match, etag):
         raise HTTPException(412, f"The entity tag is {etag}.", {"ETag": etag})
-    if_none_match = join_lines(request, "if-none-match")
-    if if_none_match is not None and matches_weakly(if_none_match, etag):
+    if (if_none_match := join_lines(request, "if-none-match")) is not None and matches_weakly(
+        if_none_match, etag
+    ):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=JSON)

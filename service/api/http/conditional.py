@@ -6,6 +6,7 @@ Werkzeug 3.1's `parse_etags` gives the same results for every field that RFC 911
 three tags; this takes 2 µs.
 """
 
+import hashlib
 import re
 from itertools import islice
 
@@ -34,6 +35,11 @@ def matches_strongly(field: str, etag: str) -> bool:
 def keeps_range(if_range: str | None, etag: str) -> bool:
     """Return whether to apply a Range: If-Range is absent or is the tag. A date never matches."""
     return if_range is None or if_range.strip() == etag
+
+
+def compute_etag(body: bytes) -> str:
+    """Return the strong entity tag of a body."""
+    return f'"{hashlib.sha256(body).hexdigest()}"'
 
 
 def _find_tags(field: str) -> list[str]:
