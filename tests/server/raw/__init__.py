@@ -1,6 +1,7 @@
 """Raw requests, each with the section of the RFC that says how a server responds, and the statuses."""
 
 from tests.server.raw import (
+    access,
     bodies,
     codings,
     conditions,
@@ -43,4 +44,5 @@ ROWS = [
     *ranges.RANGES,
     *ranges.CONDITIONAL,
     *bodies.BODIES,
+    *access.ACCESS,
 ]
