@@ -45,7 +45,9 @@ ACCESS = [
     send_authorization(
         "BEARER in capitals", b"AUTHORIZATION: BEARER " + UNKNOWN + b"\r\n", INVALID, "9110 11.1"
     ),
-    send_authorization("Authorization in two lines", 2 * (b"Authorization: Bearer " + UNKNOWN + b"\r\n"), section="9110 5.3"),
+    send_authorization(
+        "Authorization in two lines", 2 * (b"Authorization: Bearer " + UNKNOWN + b"\r\n"), section="9110 5.3"
+    ),
     send_authorization("Proxy-Authorization", b"Proxy-Authorization: Bearer a\r\n", section="9110 11.7.2"),
     send_authorization("a word", b"Authorization: Bearer a\r\n", INVALID, "6750 2.1"),
     send_authorization("two words", b"Authorization: Bearer a b\r\n", INVALID, "6750 2.1"),
