@@ -151,6 +151,8 @@ class Parser(NamedTuple):
         self.limits.check_shape(stack.shape)
         if not stack.shape:
             raise make_spec_error("shape", "must have an axis to stack the parts along", stack.shape)
+        if not stack.parts:
+            raise make_spec_error("parts", "must have at least 1 part", stack.parts)
         parts = tuple(self.parse_stacked_part(stack, number) for number in range(len(stack.parts)))
         rows = sum(part.shape[0] for part in parts)
         if rows != stack.shape[0]:
