@@ -28,6 +28,8 @@ from service.api.http.negotiation import MAX_RANGES, choose_media_type
         ("application/octet-stream;q=2, */*;q=0.1", NPY),
         ("application/octet-stream;version=1, */*;q=0.1", NPY),
         (",,*/*", NPY),
+        # What openapi-generator's Python client sends for a path that returns bytes.
+        ("application/problem+json", NPY),
     ],
 )
 def test_the_media_type_that_the_client_would_rather_have_is_chosen(accept, chosen):
@@ -35,7 +37,18 @@ def test_the_media_type_that_the_client_would_rather_have_is_chosen(accept, chos
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "*/*;q=0", "application/json", "nonsense", "application", "*", "image/*", "q=1"]
+    "accept",
+    [
+        "text/html",
+        "*/*;q=0",
+        "application/problem+json, text/html",
+        "application/json",
+        "nonsense",
+        "application",
+        "*",
+        "image/*",
+        "q=1",
+    ],
 )
 def test_an_accept_that_cannot_be_met_is_refused_with_what_there_is(accept):
     with pytest.raises(HTTPException) as caught:
