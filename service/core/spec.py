@@ -43,19 +43,22 @@ def parse_pairs(
 ) -> tuple[dict[str, object], list[FieldError]]:
     """Parse the parameters of a query to JSON-like values, and return an error for each repeated one.
 
-    Parameters without a parser stay text.
+    Parameters without a parser stay text. A repeated list is one list, because many generated clients repeat
+    the parameter for each item, as OpenAPI's `explode` does.
 
     >>> parse_pairs([("shape", "784,300"), ("scale", "2"), ("activation", "relu")], PARSERS)
     ({'shape': [784, 300], 'scale': 2.0, 'activation': 'relu'}, [])
     """
-    values: dict[str, object] = {}
+    texts: dict[str, str] = {}
     repeated: list[FieldError] = []
     for name, text in pairs:
-        if name in values:
-            repeated.append(FieldError.of(name, "must be given once", text))
+        if name not in texts:
+            texts[name] = text
+        elif parsers.get(name) is parse_integers:
+            texts[name] += f",{text}"
         else:
-            values[name] = parsers[name](text) if name in parsers else text
-    return values, repeated
+            repeated.append(FieldError.of(name, "must be given once", text))
+    return {name: parsers[name](text) if name in parsers else text for name, text in texts.items()}, repeated
 
 
 def parse_integer(text: str) -> int | str:

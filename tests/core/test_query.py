@@ -34,6 +34,10 @@ def test_a_query_says_what_json_says():
     assert by_query == by_json
 
 
+def test_a_list_may_have_a_parameter_for_each_item():
+    assert parse("shape=3&shape=3&shape=32,64&seed=1").shape == (3, 3, 32, 64)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -56,7 +60,8 @@ def test_a_query_says_what_json_says():
         ("shape=3,3&scale=1_0", 'scale must be a finite number; received "1_0"'),
         ("shape=3,3&scale=.5", 'scale must be a finite number; received ".5"'),
         ("shape=3,3&scale=0x1p3", 'scale must be a finite number; received "0x1p3"'),
-        ("shape=3,3&shape=3,3", 'shape must be given once; received "3,3"'),
+        ("shape=3,3&shape=", 'shape[2] must be an integer; received ""'),
+        ("shape=&shape=3", 'shape[0] must be an integer; received ""'),
         ("shape=3,3&name=a&name=a", 'name must be given once; received "a"'),
         ("shape=3,3&sed=3", 'sed is not a field of a layer spec; received "3". Did you mean seed?'),
     ],
