@@ -27,6 +27,7 @@ from service.core.errors import (
     make_spec_error,
     translate_validation_errors,
 )
+from service.core.layouts import LETTERS
 from service.core.schemes import DistributionName, Mode, find_scheme, list_schemes, suggest_schemes
 from service.core.spread import MAX_SPREAD, MIN_SPREAD, SPREADS, SpreadName
 
@@ -177,7 +178,8 @@ class LayerSpec(BaseModel):
         str,
         Field(
             description="One letter for each axis: I in, O out, D H W spatial, B or G stacked kernels. "
-            "`keras` and `torch` stand for the order of that framework, for ranks 1 to 5."
+            "`keras` and `torch` stand for the order of that framework, for ranks 1 to 5.",
+            json_schema_extra={"pattern": f"^(keras|torch|[{LETTERS}]{{1,{MAX_AXES}}})$"},
         ),
     ] = "keras"
     groups: Annotated[Length, Field(description="The number of groups of a grouped convolution.")] = 1
@@ -231,6 +233,7 @@ class LayerSpec(BaseModel):
         Field(
             description="The tensor's name: other names get other weights. At most 1024 bytes of UTF-8.",
             examples=["encoder.0.mlp.fc1.weight"],
+            json_schema_extra={"maxLength": MAX_NAME_BYTES},
         ),
     ] = ""
 

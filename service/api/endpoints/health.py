@@ -14,7 +14,7 @@ router = make_router("operations")
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
-STATUS: Schema = {JSON: {"schema": {"type": "object", "properties": {"status": {"const": "ok"}}}}}
+STATUS: Schema = {JSON: {"schema": refer("Status")}}
 
 
 @router.get(

@@ -1,6 +1,7 @@
 """/v1/models: published models, their parameters and their weights."""
 
 from functools import partial
+from typing import NamedTuple
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -37,6 +38,7 @@ from service.api.openapi import (
     describe_errors,
     describe_fields,
     describe_json,
+    describe_links,
     refer,
 )
 from service.api.router import make_router
@@ -60,11 +62,35 @@ PUBLISHED = refer("PublishedModel")
 
 LOCATION = {"Location": "The model's URL."}
 
+ID = {"id": "$response.body#/id"}
 
-# parameter → description and example
+LINKS = describe_links(
+    {
+        "get_model": ID,
+        "get_model_parameters": ID,
+        "get_model_weights": ID,
+        "get_model_tensor": {**ID, "tensor": "$request.body#/tensors/0/name"},
+    }
+)
+
+
+class PathParameter(NamedTuple):
+    """A parameter of a path: its description, the rules of its schema, and an example."""
+
+    text: str
+    rules: Schema
+    example: str
+
+
 PATH = {
-    "id": ("The SHA-256 of the model's canonical form.", examples.DIGITS.id),
-    "tensor": ("The tensor's name. Slashes need no escaping.", "hidden/kernel"),
+    "id": PathParameter(
+        "The SHA-256 of the model's canonical form.",
+        {"pattern": f"^{MODEL_ID.pattern}$"},
+        examples.DIGITS.id,
+    ),
+    "tensor": PathParameter(
+        "The tensor's name. Slashes need no escaping.", {"minLength": 1}, "hidden/kernel"
+    ),
 }
 
 
@@ -75,27 +101,27 @@ def describe_path(*names: str) -> list[Schema]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": PATH[name][0],
-            "schema": {"type": "string"},
-            "example": PATH[name][1],
+            "description": PATH[name].text,
+            "schema": {"type": "string", **PATH[name].rules},
+            "example": PATH[name].example,
         }
         for name in ("id", *names)
     ]
 
 
-def describe_responses(texts: dict[str, str], *media_types: str, example: object = None) -> Schema:
-    """Describe the responses of a GET that supports ranges. `example` is a whole body in JSON."""
+def describe_responses(texts: dict[str, str], *media_types: str, json: Schema | None = None) -> Schema:
+    """Describe the responses of a GET that supports ranges. `json` is the schema of JSON, and an example."""
     texts = {**BYTES, **MODEL, **texts}
     whole = describe_bytes("The whole content.", texts, *media_types)
-    if example is not None:
-        whole |= describe_json("The whole content.", {"type": "object"}, {"digits": example})
     return {
-        "200": whole,
+        "200": whole if json is None else describe_json("The whole content.", **json, headers=texts),
         "206": describe_bytes("The requested range of bytes.", {**texts, **RANGE}, *media_types),
         "304": {"description": "The client has the current content."},
         **describe_errors(404, 406, 412, 416, 422, 429, 503),
     }
 
+
+PARAMETERS_CACHING = {"Cache-Control": "One hour: reasons may change with a release."}
 
 ONE = {name: f"{text} Only if the tensor has one part, which is drawn." for name, text in DECISION.items()}
 
@@ -110,8 +136,14 @@ SLICE_PARAMETER: Schema = {"name": "slice", "in": "query", "required": False, "s
         **describe_access("publish"),
         "requestBody": describe_body("ModelSpec", examples.MODELS),
         "responses": {
-            "200": describe_json("The model was already published.", PUBLISHED, examples.PUBLISHED, LOCATION),
-            "201": describe_json("The model is now published.", PUBLISHED, examples.PUBLISHED, LOCATION),
+            "200": {
+                **describe_json("The model was already published.", PUBLISHED, examples.PUBLISHED, LOCATION),
+                "links": LINKS,
+            },
+            "201": {
+                **describe_json("The model is now published.", PUBLISHED, examples.PUBLISHED, LOCATION),
+                "links": LINKS,
+            },
             **describe_errors(400, 401, 403, 406, 408, 413, 415, 422, 503, 507),
         },
     },
@@ -138,7 +170,9 @@ async def post_model(request: Request) -> Response:
     MODEL_PATH,
     openapi_extra={
         "parameters": [*describe_path(), *CONDITIONAL],
-        "responses": describe_responses({}, JSON, example=examples.CANONICAL),
+        "responses": describe_responses(
+            {}, JSON, json={"schema": refer("ModelSpec"), "bodies": {"digits": examples.CANONICAL}}
+        ),
     },
 )
 async def get_model(request: Request) -> Response:
@@ -156,13 +190,12 @@ async def get_model(request: Request) -> Response:
 @router.get(
     MODEL_PATH + "/parameters",
     openapi_extra={
-        "parameters": describe_path(),
-        "responses": {
-            "200": describe_json(
-                "The parameters of each tensor.", refer("DecidedModel"), {"digits": examples.DECIDED}
-            ),
-            **describe_errors(404, 406, 422, 503),
-        },
+        "parameters": [*describe_path(), *CONDITIONAL],
+        "responses": describe_responses(
+            PARAMETERS_CACHING,
+            JSON,
+            json={"schema": refer("DecidedModel"), "bodies": {"digits": examples.DECIDED}},
+        ),
     },
 )
 async def get_model_parameters(request: Request) -> Response:

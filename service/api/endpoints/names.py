@@ -16,13 +16,13 @@ from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
 from service.api.links import NAME, NAMES, link_names
 from service.api.openapi import (
-    SCHEMAS,
     Schema,
     describe_access,
     describe_body,
     describe_errors,
     describe_fields,
     describe_json,
+    describe_links,
     make_query_parameters,
     refer,
 )
@@ -59,7 +59,7 @@ ERRORS = {
     503: "The storage is unavailable. See `Retry-After`.",
 }
 
-PAGE: Schema = {"type": "object", "properties": {"names": {"type": "array", "items": refer("Entry")}}}
+PAGE = refer("NamePage")
 
 
 def describe_path() -> list[Schema]:
@@ -94,8 +94,18 @@ def describe_name_errors(*statuses: int) -> Schema:
     }
 
 
-ENTRY = refer("Entry")
+ENTRY = refer("NameRecord")
 EXAMPLES = {"start": examples.ENTRY}
+SEGMENTS = {name: f"$request.path.{name}" for name in examples.NAME._fields}
+MODEL_LINKS = describe_links(
+    {name: {"id": "$response.body#/model"} for name in ("get_model", "get_model_weights")}
+)
+LINKS = {
+    **describe_links(
+        dict.fromkeys(("get_name", "delete_name", "get_named_parameters", "get_named_weights"), SEGMENTS)
+    ),
+    **MODEL_LINKS,
+}
 
 
 @router.put(
@@ -108,10 +118,20 @@ EXAMPLES = {"start": examples.ENTRY}
             {"start": {"summary": "A name for published initial weights", "value": examples.PUBLICATION}},
         ),
         "responses": {
-            "200": describe_json("The name already stands for this model.", ENTRY, EXAMPLES),
-            "201": describe_json("The name stands for this model from now on.", ENTRY, EXAMPLES),
+            "200": {
+                **describe_json("The name already stands for this model.", ENTRY, EXAMPLES),
+                "links": LINKS,
+            },
+            "201": {
+                **describe_json("The name stands for this model from now on.", ENTRY, EXAMPLES),
+                "links": LINKS,
+            },
             **describe_errors(400, 401, 403, 406, 408, 412, 413, 415, 422, 507),
             **describe_name_errors(409, 503),
+            "404": {
+                **describe_errors(404)["404"],
+                "description": "The path has more segments: an encoded slash separates them too.",
+            },
         },
     },
 )
@@ -148,9 +168,12 @@ async def put_name(request: Request) -> Response:
     openapi_extra={
         "parameters": [*describe_path(), *describe_fields(TAGS)],
         "responses": {
-            "200": describe_json(
-                "The name, its model, and who published it, why and when.", ENTRY, EXAMPLES, HEADERS
-            ),
+            "200": {
+                **describe_json(
+                    "The name, its model, and who published it, why and when.", ENTRY, EXAMPLES, HEADERS
+                ),
+                "links": MODEL_LINKS,
+            },
             "304": {"description": "The client has the current content."},
             **describe_errors(406, 412, 422),
             **describe_name_errors(404, 410, 503),
@@ -174,11 +197,14 @@ async def get_name(request: Request) -> Response:
         **describe_access("retire"),
         "parameters": [
             *describe_path(),
-            *make_query_parameters(SCHEMAS["Reason"], examples.RETIREMENT),
+            *make_query_parameters("Reason", examples.RETIREMENT),
             *describe_fields(CONDITIONS),
         ],
         "responses": {
-            "200": describe_json("The name is retired.", ENTRY, {"start": examples.RETIRED}),
+            "200": {
+                **describe_json("The name is retired.", ENTRY, {"start": examples.RETIRED}),
+                "links": MODEL_LINKS,
+            },
             **describe_errors(401, 403, 406, 412, 422),
             **describe_name_errors(404, 503),
         },
@@ -202,7 +228,7 @@ async def delete_name(request: Request) -> Response:
     NAMES,
     openapi_extra={
         "parameters": [
-            *make_query_parameters(SCHEMAS["Listing"], {"prefix": "vision/", "limit": 20}),
+            *make_query_parameters("Listing", {"prefix": "vision/", "limit": 20}),
             *describe_fields(TAGS),
         ],
         "responses": {

@@ -14,7 +14,6 @@ from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
 from service.api.links import PARAMETERS, link_parameters
 from service.api.openapi import (
-    SCHEMAS,
     describe_body,
     describe_errors,
     describe_json,
@@ -33,7 +32,7 @@ SCHEMA = refer("Parameters")
 @router.get(
     PARAMETERS,
     openapi_extra={
-        "parameters": make_query_parameters(SCHEMAS["LayerSpec"], examples.LAYER),
+        "parameters": make_query_parameters("LayerSpec", examples.LAYER),
         "responses": {
             "200": describe_json(DESCRIPTION, SCHEMA, {"dense": examples.PARAMETERS["dense"]}),
             **describe_errors(406, 422, problem=examples.PROBLEM),

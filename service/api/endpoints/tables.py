@@ -11,7 +11,17 @@ from service.api.endpoints.specs import refuse_query
 from service.api.examples import to_json
 from service.api.http.media_types import JSON
 from service.api.http.negotiation import choose_media_type, join_lines
-from service.api.openapi import BYTES, FIELDS, Schema, describe_errors, describe_fields, describe_json, refer
+from service.api.openapi import (
+    BYTES,
+    FIELDS,
+    RANGE,
+    Schema,
+    describe_bytes,
+    describe_errors,
+    describe_fields,
+    describe_json,
+    refer,
+)
 from service.api.router import make_router
 from service.api.schemas.responses import ActivationRow, SchemeRow
 from service.api.sending.respond import respond_get
@@ -30,22 +40,21 @@ ROWS_SHOWN = 3  # in an example
 CACHING = {**BYTES, "Cache-Control": "One hour: reasons and references may change with a release."}
 
 
-def describe_table(name: str, row: str) -> Schema:
+def describe_table(name: str, schema: str) -> Schema:
     """Describe the operation that returns a table."""
-    rows = {"type": "array", "items": refer(row)}
-    schema = {"type": "object", "properties": {name: rows}, "required": [name]}
     first = to_json({name: TABLES[name][:ROWS_SHOWN]})
     return {
         "parameters": describe_fields(FIELDS),
         "responses": {
-            "200": describe_json("The whole table.", schema, {"first_rows": first}, CACHING),
+            "200": describe_json("The whole table.", refer(schema), {"first_rows": first}, CACHING),
+            "206": describe_bytes("The requested range of bytes.", {**CACHING, **RANGE}, JSON),
             "304": {"description": "The client has the current table."},
             **describe_errors(406, 412, 416, 422),
         },
     }
 
 
-@router.get("/v1/activations", openapi_extra=describe_table("activations", "ActivationRow"))
+@router.get("/v1/activations", openapi_extra=describe_table("activations", "ActivationTable"))
 async def get_activations(request: Request) -> Response:
     """List the supported activations, with the scheme that `scheme=auto` chooses for each.
 
@@ -54,7 +63,7 @@ async def get_activations(request: Request) -> Response:
     return await respond_table(request, "activations")
 
 
-@router.get("/v1/schemes", openapi_extra=describe_table("schemes", "SchemeRow"))
+@router.get("/v1/schemes", openapi_extra=describe_table("schemes", "SchemeTable"))
 async def get_schemes(request: Request) -> Response:
     """List the initialization schemes, with names, formula, reason and reference.
 

@@ -15,7 +15,6 @@ from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
 from service.api.links import AUDIT, TOKENS, link_audit
 from service.api.openapi import (
-    SCHEMAS,
     Schema,
     describe_access,
     describe_body,
@@ -47,11 +46,6 @@ PATH: Schema = {
     "schema": {"type": "string"},
     "example": examples.TOKEN["id"],
 }
-
-
-def describe_list(name: str, of: str) -> Schema:
-    """Describe an object with one list."""
-    return {"type": "object", "properties": {name: {"type": "array", "items": refer(of)}}, "required": [name]}
 
 
 @router.post(
@@ -89,7 +83,7 @@ async def post_token(request: Request) -> Response:
         "responses": {
             "200": describe_json(
                 "The tokens, by their time of creation.",
-                describe_list("tokens", "TokenRecord"),
+                refer("TokenList"),
                 {"publisher": {"tokens": [examples.TOKEN]}},
             ),
             **describe_errors(401, 403, 406, 422, 503),
@@ -156,11 +150,11 @@ async def delete_token(request: Request) -> Response:
     AUDIT,
     openapi_extra={
         **describe_access("admin"),
-        "parameters": make_query_parameters(SCHEMAS["AuditRequest"], {"team": "vision", "limit": 20}),
+        "parameters": make_query_parameters("AuditRequest", {"team": "vision", "limit": 20}),
         "responses": {
             "200": describe_json(
                 "A page of changes, oldest first.",
-                describe_list("changes", "AuditRecord"),
+                refer("AuditPage"),
                 {"publication": {"changes": [examples.CHANGE]}},
                 {"Link": 'The next page, `rel="next"`.'},
             ),

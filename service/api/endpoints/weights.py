@@ -17,7 +17,6 @@ from service.api.openapi import (
     LINK,
     LOCATION,
     RANGE,
-    SCHEMAS,
     TENSOR,
     WANT_DIGEST,
     WARNING,
@@ -57,7 +56,7 @@ HEADERS = {**BYTES, **TENSOR, **DECISION, **LINK, **WARNING}
     WEIGHTS,
     openapi_extra={
         "parameters": [
-            *make_query_parameters(SCHEMAS["WeightsSpec"], {**DENSE, "slice": "0:128,:"}),
+            *make_query_parameters("WeightsSpec", {**DENSE, "slice": "0:128,:"}),
             *describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST}),
         ],
         "responses": {

@@ -1,7 +1,7 @@
 """Requests about names: publish, retire and list them."""
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -12,9 +12,17 @@ from service.core.spec import TextParser, parse_integer
 
 MAX_NAMES_LISTED = 1000
 PREFIX = re.compile(f"({SEGMENT.pattern}/){{0,2}}({SEGMENT.pattern})?")
-# Control characters, line and paragraph separators, and lone surrogates; a note may have lines and tabs.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-UNPRINTABLE_IN_NOTE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Control characters, and line and paragraph separators; a note may have lines and tabs.
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+CONTROL_IN_NOTE = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029"
+SURROGATES = r"\ud800-\udfff"  # lone ones; JSON Schema has no way to exclude them
+UNPRINTABLE = re.compile(f"[{CONTROL}{SURROGATES}]")
+UNPRINTABLE_IN_NOTE = re.compile(f"[{CONTROL_IN_NOTE}{SURROGATES}]")
+
+
+def match_whole(pattern: str) -> dict[str, Any]:
+    """Make the rule of JSON Schema for text that a pattern matches as a whole."""
+    return {"pattern": f"^{pattern}$"}
 
 
 def _check_model(text: str) -> str:
@@ -59,12 +67,21 @@ class Reason(Statement):
         Field(
             description=f"Who makes the change: 1 to {MAX_AUTHOR_LENGTH} printable characters.",
             examples=["ada"],
+            json_schema_extra={
+                **match_whole(f"[^{CONTROL}]*[^{CONTROL}\\s][^{CONTROL}]*"),
+                "minLength": 1,
+                "maxLength": MAX_AUTHOR_LENGTH,
+            },
         ),
     ]
     note: Annotated[
         str,
         AfterValidator(_check_note),
-        Field(description=f"Why: at most {MAX_NOTE_LENGTH} characters.", examples=["superseded by 1.1"]),
+        Field(
+            description=f"Why: at most {MAX_NOTE_LENGTH} characters.",
+            examples=["superseded by 1.1"],
+            json_schema_extra={**match_whole(f"[^{CONTROL_IN_NOTE}]*"), "maxLength": MAX_NOTE_LENGTH},
+        ),
     ] = ""
 
 
@@ -74,7 +91,10 @@ class Publication(Reason):
     model: Annotated[
         str,
         AfterValidator(_check_model),
-        Field(description="The model's id: 64 lower-case hexadecimal digits."),
+        Field(
+            description="The model's id: 64 lower-case hexadecimal digits.",
+            json_schema_extra=match_whole(MODEL_ID.pattern),
+        ),
     ]
 
 
@@ -86,10 +106,19 @@ class Listing(Statement):
     prefix: Annotated[
         str,
         AfterValidator(_check_prefix),
-        Field(description="The beginning of the names, including slashes.", examples=["vision/res"]),
+        Field(
+            description="The beginning of the names, including slashes.",
+            examples=["vision/res"],
+            json_schema_extra=match_whole(PREFIX.pattern),
+        ),
     ] = ""
     after: Annotated[
-        Annotated[str, AfterValidator(_check_name)] | None,
+        Annotated[
+            str,
+            AfterValidator(_check_name),
+            Field(json_schema_extra=match_whole("/".join([SEGMENT.pattern] * 3))),
+        ]
+        | None,
         Field(description="The page starts after this name.", examples=["vision/resnet50/1.0"]),
     ] = None
     limit: Annotated[

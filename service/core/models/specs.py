@@ -8,10 +8,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from service.core.dtypes import TENSOR_DTYPES, IntegerDtype, TensorDtypeName
 from service.core.errors import MISSING, FieldError, SpecError, make_spec_error, translate_validation_errors
-from service.core.spec import AnyShape, LayerSpec, Seed, check_name
+from service.core.spec import MAX_NAME_BYTES, AnyShape, LayerSpec, Seed, check_name
 
 Fields = dict[str, Any]
-Name = Annotated[str, AfterValidator(check_name)]
+Name = Annotated[
+    str,
+    AfterValidator(check_name),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME_BYTES}),
+]
 M = TypeVar("M", bound="StrictModel")
 
 #: The key of the metadata in a safetensors header, so no tensor can have this name.
@@ -60,7 +64,7 @@ class StackSpec(StrictModel):
 
     name: Name
     shape: AnyShape
-    parts: list[Fields]
+    parts: Annotated[list[Fields], Field(json_schema_extra={"minItems": 1})]
     dtype: TensorDtypeName = "float32"
 
 

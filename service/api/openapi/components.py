@@ -1,0 +1,275 @@
+"""Components: the schemas that operations share, and the parameters of a query made from them.
+
+Each has a name of its own, because generated clients have a class for each. Fields have a default only where
+leaving them out means the same, because generated clients send defaults.
+"""
+
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from service.api.problems import NameProblem, NameRecord, Problem
+from service.api.schemas.names import Listing, Publication, Reason
+from service.api.schemas.responses import ActivationRow, DecidedModel, PublishedModel, SchemeRow
+from service.api.schemas.tokens import (
+    AuditRecord,
+    AuditRequest,
+    CurrentToken,
+    NewToken,
+    TokenRecord,
+    TokenRequest,
+)
+from service.core import DistributionName, DtypeName, LayerSpec, Mode, Parameters, SchemeName, TensorDtypeName
+from service.core.access import Scope
+from service.core.activations import Family
+from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT
+from service.core.models.specs import ConstantSpec, ModelSpec, StackSpec
+from service.core.spec import MAX_SEED
+
+Schema = dict[str, Any]
+
+REFERENCE = "#/components/schemas/{model}"
+RESPONSES = {
+    "Parameters": Parameters,
+    "PublishedModel": PublishedModel,
+    "DecidedModel": DecidedModel,
+    "NameRecord": NameRecord,
+    "SchemeRow": SchemeRow,
+    "ActivationRow": ActivationRow,
+    "TokenRecord": TokenRecord,
+    "NewToken": NewToken,
+    "CurrentToken": CurrentToken,
+    "AuditRecord": AuditRecord,
+    "Problem": Problem,
+    "NameProblem": NameProblem,
+}
+# name → values and description
+ENUMS: dict[str, tuple[object, str]] = {
+    "Dtype": (DtypeName, "A floating-point format."),
+    "TensorDtype": (TensorDtypeName, "The element type of a tensor of a model."),
+    "Distribution": (DistributionName, "`normal` is not truncated; `truncated_normal` is, at ±2σ."),
+    "Mode": (Mode, "The fan that divides the scale."),
+    "Scheme": (SchemeName, "An initialization scheme."),
+    "Family": (Family, "A family of activations, which determines the scheme."),
+    "AccessScope": (Scope, "What a token allows besides reading."),
+}
+
+
+def refer(name: str) -> Schema:
+    """Return a reference to one of the schemas."""
+    return {"$ref": REFERENCE.format(model=name)}
+
+
+def omit(properties: Schema, *names: str) -> Schema:
+    """Return properties without those named."""
+    return {name: value for name, value in properties.items() if name not in names}
+
+
+def make_object(title: str, description: str, properties: Schema, *required: str) -> Schema:
+    """Make the schema of an object without additional properties."""
+    return {
+        "title": title,
+        "description": description,
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def allow_null(title: str, schema: Schema) -> Schema:
+    """Make the schema of a field that may be null from that of one that may not."""
+    kinds = [omit(schema, "description"), {"type": "null"}]
+    return {"title": title, "description": schema["description"], "anyOf": kinds}
+
+
+def make_page(title: str, description: str, field: str, row: str) -> Schema:
+    """Make the schema of a response with a list of rows."""
+    rows = {"title": field.title(), "type": "array", "items": refer(row)}
+    return {
+        "title": title,
+        "description": description,
+        "type": "object",
+        "properties": {field: rows},
+        "required": [field],
+    }
+
+
+SEED: Schema = {
+    "title": "Seed",
+    "description": "0 to 2⁶⁴ - 1, as a number or as decimal text. Use text: many JSON libraries lose the "
+    "digits of integers beyond 2⁵³.",
+    "anyOf": [
+        {"type": "integer", "format": "uint64", "minimum": 0, "maximum": MAX_SEED},
+        {"type": "string", "pattern": "^[0-9]{1,20}$"},
+    ],
+}
+SLICE: Schema = {
+    "type": "string",
+    "pattern": "^[0-9]*:[0-9]*(,[0-9]*:[0-9]*){0,7}$",
+    "description": "The slice to draw: start:stop for each axis, half-open as in NumPy, separated by commas. "
+    "Both ends and trailing axes are optional. Steps, negative and bare integers are not supported.",
+}
+
+
+def name_parts(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Replace the enumerations in a schema by references to components, and give integers 64 bits.
+
+    Without a format, clients in Go, Java and C# have integers of 32 bits.
+    """
+    if isinstance(value, list):
+        return [name_parts(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "integer":
+        return {"format": "int64", **value}
+    for name, (values, _) in ENUMS.items():
+        if value.get("enum") == [*get_args(values)]:
+            return {**omit(value, "enum", "title", "type"), **refer(name)}
+    return {key: name_parts(item) for key, item in value.items()}
+
+
+SPEC: Schema = name_parts(LayerSpec.model_json_schema())
+SPEC["properties"]["seed"] = {"anyOf": [refer("Seed"), {"type": "null"}], "default": None}
+
+
+def make_weights_schema() -> Schema:
+    """Make the schema of a spec for weights: a seed is required, and a slice is optional."""
+    return {
+        **SPEC,
+        "title": "WeightsSpec",
+        "description": "A layer spec with a seed, and the slice of the tensor to draw.",
+        "properties": {**SPEC["properties"], "seed": refer("Seed"), "slice": allow_null("Slice", SLICE)},
+        "required": ["shape", "seed"],
+    }
+
+
+def make_model_schemas() -> dict[str, Schema]:
+    """Make the schemas of a model, its defaults, the three kinds of tensors, and a part of a tensor."""
+    model, stack, constant = (
+        name_parts(kind.model_json_schema()) for kind in (ModelSpec, StackSpec, ConstantSpec)
+    )
+    defaults = omit(SPEC["properties"], *FIELDS_WITHOUT_DEFAULT)
+    model["properties"] |= {
+        "seed": refer("Seed"),
+        "defaults": refer("ModelDefaults"),
+        "tensors": {**model["properties"]["tensors"], "items": refer("TensorSpec")},
+    }
+    stack["properties"]["parts"]["items"] = refer("PartSpec")
+    # Fields that are left out have the model's defaults, and not those of a spec.
+    for kind in (stack, constant):
+        del kind["properties"]["dtype"]["default"]
+    drawn = {name: omit(schema, "default") for name, schema in omit(SPEC["properties"], "seed").items()}
+    tensor = drawn | {"name": {**drawn["name"], "minLength": 1}}
+    part = omit(drawn, "dtype") | {
+        "shape": constant["properties"]["shape"],
+        "slice": allow_null(
+            "Slice",
+            {
+                "type": "string",
+                "pattern": "^[0-9]*:[0-9]*(,:){0,7}$",
+                "description": "The rows to take from the drawn tensor, such as `0:128`.",
+            },
+        ),
+        "copy": {
+            "title": "Copy",
+            "type": "boolean",
+            "description": "Whether the part repeats the draws of another part of its name on purpose.",
+        },
+        "constant": {
+            "title": "Constant",
+            "type": "number",
+            "description": "The value of all elements. The part is then not drawn.",
+        },
+    }
+    kinds = ("DrawnSpec", "ConstantSpec", "StackSpec")
+    return {
+        "ModelSpec": model,
+        "ModelDefaults": make_object("ModelDefaults", "Fields for tensors that do not set them.", defaults),
+        "TensorSpec": {
+            "title": "TensorSpec",
+            "description": "A tensor: drawn, constant, or made of parts.",
+            "anyOf": [refer(name) for name in kinds],
+        },
+        "DrawnSpec": make_object("DrawnSpec", "A drawn tensor.", tensor, "name", "shape"),
+        "ConstantSpec": constant,
+        "StackSpec": stack,
+        "PartSpec": make_object("PartSpec", "A part of a tensor.", part, "shape"),
+    }
+
+
+def make_response_schemas() -> dict[str, Schema]:
+    """Make the schemas of responses and of the objects in them."""
+    schemas = {
+        name: {**TypeAdapter(kind).json_schema(ref_template=REFERENCE), "title": name}
+        for name, kind in RESPONSES.items()
+    }
+    inner = [schema.pop("$defs", {}) for schema in schemas.values()]
+    pages = {
+        "SchemeTable": make_page("SchemeTable", "The initialization schemes.", "schemes", "SchemeRow"),
+        "ActivationTable": make_page("ActivationTable", "The activations.", "activations", "ActivationRow"),
+        "NamePage": make_page("NamePage", "A page of names.", "names", "NameRecord"),
+        "TokenList": make_page("TokenList", "Tokens that are not revoked.", "tokens", "TokenRecord"),
+        "AuditPage": make_page("AuditPage", "A page of the audit trail.", "changes", "AuditRecord"),
+    }
+    return {name: name_parts(value) for group in (schemas, *inner, pages) for name, value in group.items()}
+
+
+def make_enum(name: str) -> Schema:
+    """Make the schema of an enumeration."""
+    values, description = ENUMS[name]
+    return {"title": name, "description": description, "type": "string", "enum": [*get_args(values)]}
+
+
+COMPONENTS: Schema = {
+    **make_response_schemas(),
+    **make_model_schemas(),
+    **{name: make_enum(name) for name in ENUMS},
+    "Seed": SEED,
+    "Publication": Publication.model_json_schema(),
+    "TokenRequest": name_parts(TokenRequest.model_json_schema()),
+    "LayerSpec": SPEC,
+    "WeightsSpec": make_weights_schema(),
+    "Status": {
+        "title": "Status",
+        "description": "The state of a service that answers.",
+        "type": "object",
+        "properties": {"status": {"title": "Status", "const": "ok"}},
+        "required": ["status"],
+    },
+}
+# The schemas of queries: no body has them.
+QUERIES: Schema = {
+    "LayerSpec": COMPONENTS["LayerSpec"],
+    "WeightsSpec": COMPONENTS["WeightsSpec"],
+    **{kind.__name__: name_parts(kind.model_json_schema()) for kind in (Listing, Reason, AuditRequest)},
+}
+
+
+def make_query_parameters(name: str, examples: dict[str, object]) -> list[Schema]:
+    """Make a query parameter of each property of a schema. Lists are separated by commas."""
+    schema = QUERIES[name]
+    return [
+        make_query_parameter(field, dict(value), examples, required=field in schema.get("required", ()))
+        for field, value in schema["properties"].items()
+    ]
+
+
+def make_query_parameter(name: str, value: Schema, examples: dict[str, object], *, required: bool) -> Schema:
+    """Make a query parameter. A query has no null, so it is removed from type and default."""
+    description = value.pop("description", "")
+    for noise in ("title", "examples"):
+        value.pop(noise, None)
+    if value.get("default", ...) is None:
+        del value["default"]
+    kinds = [kind for kind in value.pop("anyOf", []) if kind != {"type": "null"}]
+    if kinds:
+        value |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    parameter: Schema = {"name": name, "in": "query", "required": required, "schema": value}
+    if value.get("type") == "array":
+        parameter |= {"style": "form", "explode": False}
+    if description:
+        parameter["description"] = description
+    if name in examples:
+        parameter["example"] = examples[name]
+    return parameter
