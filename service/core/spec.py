@@ -190,7 +190,8 @@ class LayerSpec(BaseModel):
         Length | None, Field(description="Units that each input feeds. Default: from the shape.")
     ] = None
     activation: Annotated[
-        ActivationText, Field(description="The activation that follows, by its name in any framework.")
+        ActivationText,
+        Field(description="The activation that follows, by its name in any framework.", examples=["relu"]),
     ] = "none"
     scheme: Annotated[
         str,
@@ -198,7 +199,8 @@ class LayerSpec(BaseModel):
         Field(
             description="`auto`, `glorot` (`xavier`), `he` (`kaiming`), `lecun`, `variance_scaling`, "
             "`explicit`, or a name with a distribution, such as `he_uniform`. `auto` depends on the "
-            "activation, and is `explicit` if `stddev`, `parent_stddev` or `limit` is set."
+            "activation, and is `explicit` if `stddev`, `parent_stddev` or `limit` is set.",
+            examples=["he_uniform"],
         ),
     ] = "auto"
     scale: Annotated[

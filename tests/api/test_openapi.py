@@ -102,7 +102,9 @@ def test_every_integer_says_how_many_bits_it_needs():
     assert short == []
 
 
-@pytest.mark.parametrize("schema", ["DrawnSpec", "ConstantSpec", "StackSpec", "PartSpec"])
+@pytest.mark.parametrize(
+    "schema", ["DrawnSpec", "ConstantSpec", "StackSpec", "DrawnPartSpec", "ConstantPartSpec"]
+)
 def test_a_tensor_has_no_defaults_of_its_own(schema):
     """Generated clients send defaults, which would replace those of the model."""
     properties = DOCUMENT["components"]["schemas"][schema]["properties"]

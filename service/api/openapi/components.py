@@ -23,7 +23,7 @@ from service.core import DistributionName, DtypeName, LayerSpec, Mode, Parameter
 from service.core.access import Scope
 from service.core.activations import Family
 from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT
-from service.core.models.specs import ConstantSpec, ModelSpec, StackSpec
+from service.core.models.specs import NAME_RULES, ConstantSpec, ModelSpec, StackSpec
 from service.core.spec import MAX_SEED
 
 Schema = dict[str, Any]
@@ -81,6 +81,11 @@ def allow_null(title: str, schema: Schema) -> Schema:
     """Make the schema of a field that may be null from that of one that may not."""
     kinds = [omit(schema, "description"), {"type": "null"}]
     return {"title": title, "description": schema["description"], "anyOf": kinds}
+
+
+def make_union(title: str, description: str, *names: str) -> Schema:
+    """Make the schema of a value that one of the named schemas describes."""
+    return {"title": title, "description": description, "anyOf": [refer(name) for name in names]}
 
 
 def make_page(title: str, description: str, field: str, row: str) -> Schema:
@@ -156,13 +161,18 @@ def make_model_schemas() -> dict[str, Schema]:
         "tensors": {**model["properties"]["tensors"], "items": refer("TensorSpec")},
     }
     stack["properties"]["parts"]["items"] = refer("PartSpec")
+    stacked = {
+        **constant["properties"]["shape"],
+        "minItems": 1,
+        "description": "At least 1 axis to stack along.",
+    }
+    stack["properties"]["shape"] = stacked
     # Fields that are left out have the model's defaults, and not those of a spec.
     for kind in (stack, constant):
         del kind["properties"]["dtype"]["default"]
     drawn = {name: omit(schema, "default") for name, schema in omit(SPEC["properties"], "seed").items()}
-    tensor = drawn | {"name": {**drawn["name"], "minLength": 1}}
+    tensor = drawn | {"name": {**drawn["name"], **NAME_RULES}}
     part = omit(drawn, "dtype") | {
-        "shape": constant["properties"]["shape"],
         "slice": allow_null(
             "Slice",
             {
@@ -176,25 +186,28 @@ def make_model_schemas() -> dict[str, Schema]:
             "type": "boolean",
             "description": "Whether the part repeats the draws of another part of its name on purpose.",
         },
-        "constant": {
-            "title": "Constant",
-            "type": "number",
-            "description": "The value of all elements. The part is then not drawn.",
-        },
     }
-    kinds = ("DrawnSpec", "ConstantSpec", "StackSpec")
+    constant_part = omit(constant["properties"], "dtype") | {"name": drawn["name"], "shape": stacked}
     return {
         "ModelSpec": model,
         "ModelDefaults": make_object("ModelDefaults", "Fields for tensors that do not set them.", defaults),
-        "TensorSpec": {
-            "title": "TensorSpec",
-            "description": "A tensor: drawn, constant, or made of parts.",
-            "anyOf": [refer(name) for name in kinds],
-        },
+        "TensorSpec": make_union(
+            "TensorSpec",
+            "A tensor: drawn, constant, or made of parts.",
+            "DrawnSpec",
+            "ConstantSpec",
+            "StackSpec",
+        ),
         "DrawnSpec": make_object("DrawnSpec", "A drawn tensor.", tensor, "name", "shape"),
         "ConstantSpec": constant,
         "StackSpec": stack,
-        "PartSpec": make_object("PartSpec", "A part of a tensor.", part, "shape"),
+        "PartSpec": make_union(
+            "PartSpec", "A part of a tensor: drawn or constant.", "DrawnPartSpec", "ConstantPartSpec"
+        ),
+        "DrawnPartSpec": make_object("DrawnPartSpec", "A drawn part of a tensor.", part, "shape"),
+        "ConstantPartSpec": make_object(
+            "ConstantPartSpec", "A part with one value everywhere.", constant_part, "shape", "constant"
+        ),
     }
 
 

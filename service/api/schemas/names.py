@@ -18,6 +18,7 @@ CONTROL_IN_NOTE = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029"
 SURROGATES = r"\ud800-\udfff"  # lone ones; JSON Schema has no way to exclude them
 UNPRINTABLE = re.compile(f"[{CONTROL}{SURROGATES}]")
 UNPRINTABLE_IN_NOTE = re.compile(f"[{CONTROL_IN_NOTE}{SURROGATES}]")
+from service.core.models.specs import CONTROLS
 
 
 def match_whole(pattern: str) -> dict[str, Any]:
@@ -68,7 +69,7 @@ class Reason(Statement):
             description=f"Who makes the change: 1 to {MAX_AUTHOR_LENGTH} printable characters.",
             examples=["ada"],
             json_schema_extra={
-                **match_whole(f"[^{CONTROL}]*[^{CONTROL}\\s][^{CONTROL}]*"),
+                **match_whole(f"[^{CONTROLS}]*[^{CONTROLS}\\s][^{CONTROLS}]*"),
                 "minLength": 1,
                 "maxLength": MAX_AUTHOR_LENGTH,
             },

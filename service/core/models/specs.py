@@ -11,16 +11,20 @@ from service.core.errors import MISSING, FieldError, SpecError, make_spec_error,
 from service.core.spec import MAX_NAME_BYTES, AnyShape, LayerSpec, Seed, check_name
 
 Fields = dict[str, Any]
+#: Control characters, and line and paragraph separators.
+CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+CONTROL = re.compile(f"[{CONTROLS}]")
+#: What JSON Schema can state of a tensor's name; `check_tensor_name` checks the rest.
+NAME_RULES: Fields = {"minLength": 1, "maxLength": MAX_NAME_BYTES, "pattern": f"^[^{CONTROLS}]*$"}
 Name = Annotated[
     str,
     AfterValidator(check_name),
-    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME_BYTES}),
+    Field(json_schema_extra=NAME_RULES),
 ]
 M = TypeVar("M", bound="StrictModel")
 
 #: The key of the metadata in a safetensors header, so no tensor can have this name.
 SAFETENSORS_METADATA = "__metadata__"
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: More than any valid object has. A hostile one may have a million, with an error for each.
 MAX_FIELDS = 32
 #: RFC 8785 writes numbers as doubles, which hold every integer up to here (RFC 7493, section 2.2).
@@ -37,15 +41,18 @@ class ModelSpec(StrictModel):
     """A model: a seed, defaults for the tensors, and the tensors."""
 
     seed: Annotated[Seed, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")]
-    stream: Annotated[int, Field(description="The version of the stream.")] = 1
+    stream: Annotated[
+        int, Field(description="The version of the stream.", json_schema_extra={"minimum": 1, "maximum": 1})
+    ] = 1
     defaults: Annotated[
         Fields, Field(description="Fields of a layer spec, for tensors that do not set them.")
     ] = {}
     tensors: Annotated[
         list[Fields],
         Field(
+            json_schema_extra={"minItems": 1},
             description="Each with a name, a shape, and either fields of a layer spec, a `constant`, "
-            "or `parts`, which are stacked along the first axis."
+            "or `parts`, which are stacked along the first axis.",
         ),
     ]
 

@@ -1,0 +1,70 @@
+"""Hooks of schemathesis: why a valid request may get 422, and that every operation succeeds."""
+
+import json
+import re
+
+import schemathesis
+
+# rule → why the document does not state it
+RULES = {
+    r"must be an integer": "JSON Schema counts 3.0 as an integer",
+    r"must be at (least|most) .*": "integers of 20 digits as text, and lengths of a drawn part",
+    r"must not be combined with .*": "depends on another field",
+    r"applies to scheme he only.*": "depends on another field",
+    r"is .* in scheme .*": "depends on another field",
+    r"is .*, and .*": "depends on another field",
+    r".* requires one of stddev, parent_stddev, limit": "depends on another field",
+    r"explicit requires one of .*": "depends on another field",
+    r"of rank \d+ has no fans: .*": "depends on another field",
+    r"must have as many letters as shape has axes, \d+": "depends on another field",
+    r"supports ranks 1 to 5 only, and .*": "depends on another field",
+    r"must divide \d+, .*": "depends on another field",
+    r"makes .*": "depends on the dtype",
+    r"must be an integer from .*": "depends on the dtype",
+    r"must have a magnitude of at most .*": "depends on the dtype",
+    r"must be one of 'float32', .*": "a tensor of integers has no drawn part",
+    r"must be one of auto, .*": "schemes have many spellings",
+    r"must name an activation function": "activations have many spellings",
+    r"must have at most \d+ elements in total.*": "a setting of the service",
+    r"must be at most 1024 bytes of UTF-8": "JSON Schema counts characters",
+    r"must not contain \.\., .*": "a pattern would not be readable",
+    r"is reserved for the metadata of safetensors files": "a pattern would not be readable",
+    r"must be the id of a published model": "depends on what is published",
+    r"must stay within the axis, .*": "depends on the shape",
+    r"must not be empty: start must be less than stop": "depends on the shape",
+    r"must have at most one slice for each axis of shape, \d+": "depends on the shape",
+    r"must match the tensor after axis 0, .*": "depends on the shape",
+    r"must have \d+ rows in total": "depends on the shape",
+    r"repeats .*": "depends on another tensor",
+    r"must be unique": "depends on another tensor",
+}
+KNOWN = re.compile("|".join(RULES))
+
+
+@schemathesis.check
+def refuses_by_a_known_rule(_context, response, case):
+    """Fail if a request that the document allows breaks a rule that the document could state."""
+    if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    unknown = [
+        error for error in json.loads(response.content)["errors"] if not KNOWN.fullmatch(error["rule"])
+    ]
+    assert not unknown, unknown
+
+
+@schemathesis.check
+class EveryOperationSucceeds:
+    """Fail if an operation never succeeded, because then only its errors were tested."""
+
+    def __init__(self):
+        self.lowest = {}
+
+    def after_response(self, _context, response, case):
+        """Note the lowest status of each operation."""
+        name = case.operation.label
+        self.lowest[name] = min(response.status_code, self.lowest.get(name, response.status_code))
+
+    def after_run(self, _context):
+        """Check the lowest statuses."""
+        failed = sorted(name for name, status in self.lowest.items() if status >= 400)
+        assert not failed, f"Operations that never succeeded: {', '.join(failed)}"
