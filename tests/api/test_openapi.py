@@ -102,13 +102,17 @@ def test_every_integer_says_how_many_bits_it_needs():
     assert short == []
 
 
-@pytest.mark.parametrize(
-    "schema", ["DrawnSpec", "ConstantSpec", "StackSpec", "DrawnPartSpec", "ConstantPartSpec"]
-)
-def test_a_tensor_has_no_defaults_of_its_own(schema):
-    """Generated clients send defaults, which would replace those of the model."""
+def test_no_schema_has_a_default():
+    """Generated clients send defaults, which would replace those of a model, or make their fields required."""
+    schemas = DOCUMENT["components"]["schemas"]
+    assert [path for path, value in walk_schemas(schemas) if "default" in value] == []
+
+
+@pytest.mark.parametrize("schema", ["LayerSpec", "WeightsSpec", "ModelDefaults"])
+def test_the_default_of_a_field_is_in_its_description(schema):
     properties = DOCUMENT["components"]["schemas"][schema]["properties"]
-    assert [name for name, value in properties.items() if "default" in value] == []
+    assert properties["groups"]["description"].endswith("Default: 1.")
+    assert properties["dtype"]["description"] == "Default: float32."
 
 
 def test_every_link_leads_to_an_operation_and_fills_its_path():

@@ -10,6 +10,7 @@ RULES = {
     r"must be an integer": "JSON Schema counts 3.0 as an integer",
     r"must be at (least|most) .*": "integers of 20 digits as text, and lengths of a drawn part",
     r"must not be combined with .*": "depends on another field",
+    r"contradicts scheme .*": "depends on another field",
     r"applies to scheme he only.*": "depends on another field",
     r"is .* in scheme .*": "depends on another field",
     r"is .*, and .*": "depends on another field",

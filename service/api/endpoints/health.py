@@ -14,7 +14,7 @@ router = make_router("operations")
 
 NOT_STORED = {"Cache-Control": "no-store"}
 
-STATUS: Schema = {JSON: {"schema": refer("Status")}}
+STATUS: Schema = {JSON: {"schema": refer("Health")}}
 
 
 @router.get(

@@ -1,7 +1,7 @@
 """Components: the schemas that operations share, and the parameters of a query made from them.
 
-Each has a name of its own, because generated clients have a class for each. Fields have a default only where
-leaving them out means the same, because generated clients send defaults.
+Each has a name of its own, because generated clients have a class for each. A default is text in the
+description of a field: openapi-typescript makes fields with a `default` required, and others send it.
 """
 
 from typing import Any, get_args
@@ -138,6 +138,17 @@ SPEC: Schema = name_parts(LayerSpec.model_json_schema())
 SPEC["properties"]["seed"] = {"anyOf": [refer("Seed"), {"type": "null"}], "default": None}
 
 
+def describe_defaults(schema: Schema) -> Schema:
+    """Return the schema of an object with the defaults of its fields in their descriptions."""
+    properties = {}
+    for name, value in schema["properties"].items():
+        properties[name] = omit(value, "default")
+        if default := value.get("default"):
+            text = f"{value.get('description', '')} Default: {default}.".strip()
+            properties[name]["description"] = text
+    return {**schema, "properties": properties}
+
+
 def make_weights_schema() -> Schema:
     """Make the schema of a spec for weights: a seed is required, and a slice is optional."""
     return {
@@ -189,8 +200,10 @@ def make_model_schemas() -> dict[str, Schema]:
     }
     constant_part = omit(constant["properties"], "dtype") | {"name": drawn["name"], "shape": stacked}
     return {
-        "ModelSpec": model,
-        "ModelDefaults": make_object("ModelDefaults", "Fields for tensors that do not set them.", defaults),
+        "ModelSpec": describe_defaults(model),
+        "ModelDefaults": describe_defaults(
+            make_object("ModelDefaults", "Fields for tensors that do not set them.", defaults)
+        ),
         "TensorSpec": make_union(
             "TensorSpec",
             "A tensor: drawn, constant, or made of parts.",
@@ -225,7 +238,12 @@ def make_response_schemas() -> dict[str, Schema]:
         "TokenList": make_page("TokenList", "Tokens that are not revoked.", "tokens", "TokenRecord"),
         "AuditPage": make_page("AuditPage", "A page of the audit trail.", "changes", "AuditRecord"),
     }
-    return {name: name_parts(value) for group in (schemas, *inner, pages) for name, value in group.items()}
+    named = {name: name_parts(value) for group in (schemas, *inner, pages) for name, value in group.items()}
+    for problem in ("Problem", "NameProblem"):  # they have no errors, rather than an empty list
+        del named[problem]["properties"]["errors"]["default"]
+    named["FieldError"]["required"].append("suggestions")
+    del named["FieldError"]["properties"]["suggestions"]["default"]
+    return named
 
 
 def make_enum(name: str) -> Schema:
@@ -239,12 +257,12 @@ COMPONENTS: Schema = {
     **make_model_schemas(),
     **{name: make_enum(name) for name in ENUMS},
     "Seed": SEED,
-    "Publication": Publication.model_json_schema(),
-    "TokenRequest": name_parts(TokenRequest.model_json_schema()),
-    "LayerSpec": SPEC,
-    "WeightsSpec": make_weights_schema(),
-    "Status": {
-        "title": "Status",
+    "Publication": describe_defaults(Publication.model_json_schema()),
+    "TokenRequest": describe_defaults(name_parts(TokenRequest.model_json_schema())),
+    "LayerSpec": describe_defaults(SPEC),
+    "WeightsSpec": describe_defaults(make_weights_schema()),
+    "Health": {
+        "title": "Health",
         "description": "The state of a service that answers.",
         "type": "object",
         "properties": {"status": {"title": "Status", "const": "ok"}},
@@ -253,8 +271,8 @@ COMPONENTS: Schema = {
 }
 # The schemas of queries: no body has them.
 QUERIES: Schema = {
-    "LayerSpec": COMPONENTS["LayerSpec"],
-    "WeightsSpec": COMPONENTS["WeightsSpec"],
+    "LayerSpec": SPEC,
+    "WeightsSpec": make_weights_schema(),
     **{kind.__name__: name_parts(kind.model_json_schema()) for kind in (Listing, Reason, AuditRequest)},
 }
 
@@ -275,6 +293,8 @@ def make_query_parameter(name: str, value: Schema, examples: dict[str, object], 
         value.pop(noise, None)
     if value.get("default", ...) is None:
         del value["default"]
+    if "$ref" in value and "default" in value:  # beside a reference, it costs openapi-generator the type
+        description = f"{description} Default: {value.pop('default')}.".strip()
     kinds = [kind for kind in value.pop("anyOf", []) if kind != {"type": "null"}]
     if kinds:
         value |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}

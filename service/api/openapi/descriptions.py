@@ -74,10 +74,12 @@ def describe_headers(texts: dict[str, str]) -> Schema:
 
 
 def describe_bytes(description: str, texts: dict[str, str], *media_types: str) -> Schema:
-    """Describe a response of bytes. A range of JSON has no schema: it is not JSON."""
-    binary: Schema = {"schema": {"type": "string", "format": "binary"}}
-    content = {name: {} if name == JSON else binary for name in media_types}
-    return {"description": description, "headers": describe_headers(texts), "content": content}
+    """Describe a response of bytes. A range of JSON has no content here: it is not JSON."""
+    content: Schema = {
+        name: {"schema": {"type": "string", "format": "binary"}} for name in media_types if name != JSON
+    }
+    described = {"description": description, "headers": describe_headers(texts)}
+    return {**described, "content": content} if content else described
 
 
 def describe_json(

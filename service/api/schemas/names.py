@@ -1,29 +1,21 @@
 """Requests about names: publish, retire and list them."""
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from service.api.schemas.statement import Statement
+from service.api.schemas.statement import SURROGATES, UNPRINTABLE, Statement, match_whole
 from service.core.errors import SpecError, make_rule_error
 from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MODEL_ID, SEGMENT, ModelName
+from service.core.models.specs import CONTROLS
 from service.core.spec import TextParser, parse_integer
 
 MAX_NAMES_LISTED = 1000
 PREFIX = re.compile(f"({SEGMENT.pattern}/){{0,2}}({SEGMENT.pattern})?")
-# Control characters, and line and paragraph separators; a note may have lines and tabs.
-CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+# A note may have lines and tabs.
 CONTROL_IN_NOTE = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029"
-SURROGATES = r"\ud800-\udfff"  # lone ones; JSON Schema has no way to exclude them
-UNPRINTABLE = re.compile(f"[{CONTROL}{SURROGATES}]")
 UNPRINTABLE_IN_NOTE = re.compile(f"[{CONTROL_IN_NOTE}{SURROGATES}]")
-from service.core.models.specs import CONTROLS
-
-
-def match_whole(pattern: str) -> dict[str, Any]:
-    """Make the rule of JSON Schema for text that a pattern matches as a whole."""
-    return {"pattern": f"^{pattern}$"}
 
 
 def _check_model(text: str) -> str:

@@ -1,12 +1,22 @@
 """Statement: the base of the requests about names and tokens."""
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from service.core.errors import MAX_ERRORS, FieldError, SpecError, translate_validation_errors
+from service.core.models.specs import CONTROLS
 from service.core.spec import TextParser, parse_pairs
+
+SURROGATES = r"\ud800-\udfff"  # lone ones; JSON Schema has no way to exclude them
+UNPRINTABLE = re.compile(f"[{CONTROLS}{SURROGATES}]")
+
+
+def match_whole(pattern: str) -> dict[str, Any]:
+    """Make the rule of JSON Schema for text that a pattern matches as a whole."""
+    return {"pattern": f"^{pattern}$"}
 
 
 class Statement(BaseModel):

@@ -1,21 +1,21 @@
 """Tokens: requests to create and list them, and responses about them and the audit trail."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from service.api.schemas.statement import Statement
+from service.api.schemas.statement import UNPRINTABLE, Statement, match_whole
 from service.core.access import ALL_TEAMS, MAX_TOKEN_NOTE_LENGTH, SCOPES, AuditEntry, Scope, Secret, Token
 from service.core.errors import make_rule_error
 from service.core.models.names import SEGMENT, SEGMENT_RULE
+from service.core.models.specs import CONTROLS
 from service.core.spec import TextParser, parse_integer
 
+TEAM = rf"({SEGMENT.pattern}|\*)"
 MAX_DAYS = 3650
 MAX_ENTRIES_LISTED = 1000
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def check_team(text: str) -> str:
@@ -44,7 +44,9 @@ class TokenRequest(Statement):
         str,
         AfterValidator(check_team),
         Field(
-            description="The team whose names the token may change; `*` for all teams.", examples=["vision"]
+            description="The team whose names the token may change; `*` for all teams.",
+            examples=["vision"],
+            json_schema_extra=match_whole(TEAM),
         ),
     ]
     scopes: Annotated[
@@ -62,6 +64,7 @@ class TokenRequest(Statement):
         Field(
             description=f"Who or what uses the token: at most {MAX_TOKEN_NOTE_LENGTH} printable characters.",
             examples=["nightly build"],
+            json_schema_extra={**match_whole(f"[^{CONTROLS}]*"), "maxLength": MAX_TOKEN_NOTE_LENGTH},
         ),
     ] = ""
     days: Annotated[
@@ -87,7 +90,7 @@ class AuditRequest(Statement):
     PARSERS: ClassVar[dict[str, TextParser]] = {"after": parse_integer, "limit": parse_integer}
 
     team: Annotated[
-        Annotated[str, AfterValidator(check_team)] | None,
+        Annotated[str, AfterValidator(check_team), Field(json_schema_extra=match_whole(TEAM))] | None,
         Field(description="Only changes to what this team owns.", examples=["vision"]),
     ] = None
     after: Annotated[
