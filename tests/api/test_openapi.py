@@ -103,7 +103,7 @@ def test_every_integer_says_how_many_bits_it_needs():
 
 
 def test_no_schema_has_a_default():
-    """Generated clients send defaults, which would replace those of a model, or make their fields required."""
+    """Generated clients send defaults, which would replace those of a model, or demand these fields."""
     schemas = DOCUMENT["components"]["schemas"]
     assert [path for path, value in walk_schemas(schemas) if "default" in value] == []
 

@@ -161,7 +161,7 @@ def make_weights_schema() -> Schema:
 
 
 def make_model_schemas() -> dict[str, Schema]:
-    """Make the schemas of a model, its defaults, the three kinds of tensors, and a part of a tensor."""
+    """Make the schemas of a model, its defaults, and the three kinds of tensors."""
     model, stack, constant = (
         name_parts(kind.model_json_schema()) for kind in (ModelSpec, StackSpec, ConstantSpec)
     )
@@ -171,56 +171,51 @@ def make_model_schemas() -> dict[str, Schema]:
         "defaults": refer("ModelDefaults"),
         "tensors": {**model["properties"]["tensors"], "items": refer("TensorSpec")},
     }
-    stack["properties"]["parts"]["items"] = refer("PartSpec")
     stacked = {
         **constant["properties"]["shape"],
         "minItems": 1,
         "description": "At least 1 axis to stack along.",
     }
-    stack["properties"]["shape"] = stacked
+    parts = {**stack["properties"]["parts"], "items": refer("PartSpec")}
+    stack["properties"] |= {"parts": parts, "shape": stacked}
     # Fields that are left out have the model's defaults, and not those of a spec.
     for kind in (stack, constant):
         del kind["properties"]["dtype"]["default"]
     drawn = {name: omit(schema, "default") for name, schema in omit(SPEC["properties"], "seed").items()}
     tensor = drawn | {"name": {**drawn["name"], **NAME_RULES}}
-    part = omit(drawn, "dtype") | {
-        "slice": allow_null(
-            "Slice",
-            {
-                "type": "string",
-                "pattern": "^[0-9]*:[0-9]*(,:){0,7}$",
-                "description": "The rows to take from the drawn tensor, such as `0:128`.",
-            },
-        ),
-        "copy": {
-            "title": "Copy",
-            "type": "boolean",
-            "description": "Whether the part repeats the draws of another part of its name on purpose.",
-        },
-    }
     constant_part = omit(constant["properties"], "dtype") | {"name": drawn["name"], "shape": stacked}
+    common = make_object("ModelDefaults", "Fields for tensors that do not set them.", defaults)
+    kinds = ("DrawnSpec", "ConstantSpec", "StackSpec")
     return {
         "ModelSpec": describe_defaults(model),
-        "ModelDefaults": describe_defaults(
-            make_object("ModelDefaults", "Fields for tensors that do not set them.", defaults)
-        ),
-        "TensorSpec": make_union(
-            "TensorSpec",
-            "A tensor: drawn, constant, or made of parts.",
-            "DrawnSpec",
-            "ConstantSpec",
-            "StackSpec",
-        ),
+        "ModelDefaults": describe_defaults(common),
+        "TensorSpec": make_union("TensorSpec", "A tensor: drawn, constant, or made of parts.", *kinds),
         "DrawnSpec": make_object("DrawnSpec", "A drawn tensor.", tensor, "name", "shape"),
         "ConstantSpec": constant,
         "StackSpec": stack,
-        "PartSpec": make_union(
-            "PartSpec", "A part of a tensor: drawn or constant.", "DrawnPartSpec", "ConstantPartSpec"
-        ),
-        "DrawnPartSpec": make_object("DrawnPartSpec", "A drawn part of a tensor.", part, "shape"),
-        "ConstantPartSpec": make_object(
-            "ConstantPartSpec", "A part with one value everywhere.", constant_part, "shape", "constant"
-        ),
+        **make_part_schemas(omit(drawn, "dtype"), constant_part),
+    }
+
+
+def make_part_schemas(drawn: Schema, constant: Schema) -> dict[str, Schema]:
+    """Make the schemas of a part of a tensor from the fields of its two kinds."""
+    rows = {
+        "type": "string",
+        "pattern": "^[0-9]*:[0-9]*(,:){0,7}$",
+        "description": "The rows to take from the drawn tensor, such as `0:128`.",
+    }
+    copy = {
+        "title": "Copy",
+        "type": "boolean",
+        "description": "Whether the part repeats the draws of another part of its name on purpose.",
+    }
+    fields = {**drawn, "slice": allow_null("Slice", rows), "copy": copy}
+    kinds = ("DrawnPartSpec", "ConstantPartSpec")
+    text = "A part with one value everywhere."
+    return {
+        "PartSpec": make_union("PartSpec", "A part of a tensor: drawn or constant.", *kinds),
+        "DrawnPartSpec": make_object("DrawnPartSpec", "A drawn part of a tensor.", fields, "shape"),
+        "ConstantPartSpec": make_object("ConstantPartSpec", text, constant, "shape", "constant"),
     }
 
 
