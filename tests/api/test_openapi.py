@@ -123,7 +123,7 @@ def test_every_link_leads_to_an_operation_and_fills_its_path():
         for response in operation["responses"].values()
         for link in response.get("links", {}).values()
     ]
-    assert len(links) == 24
+    assert len(links) == 25
     for link in links:
         assert re.findall("{([a-z]+)}", paths[link["operationId"]]) == list(link["parameters"])
 

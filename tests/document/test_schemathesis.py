@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.tokens import create_token
 from tests.document.rules import KNOWN
 from tests.servers import run_server
 
@@ -19,11 +20,14 @@ MAX_ELEMENTS = 1_000_000  # schemathesis reads all that it requests
 def run_schemathesis(folder, *options):
     """Run schemathesis with all checks against a service of its own, and return its report and output."""
     report = folder / "report.json"
-    with run_server("--max-elements", str(MAX_ELEMENTS)) as server:
+    data = folder / "data"
+    token = create_token(data, "admin", team="*")
+    with run_server("--max-elements", str(MAX_ELEMENTS), WEIGHTINIT_DATA_DIRECTORY=str(data)) as server:
         finished = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG),
                 *("run", f"{server.url}/openapi.json", "--checks", "all", "--seed", "1"),
+                *("--header", f"Authorization: Bearer {token}"),
                 *("--report", "json", "--report-json-path", report, "--no-color", *options),
             ],
             check=False,

@@ -20,6 +20,7 @@ from service.api.openapi import (
     describe_body,
     describe_errors,
     describe_json,
+    describe_links,
     make_query_parameters,
     refer,
 )
@@ -54,7 +55,10 @@ PATH: Schema = {
         **describe_access("admin"),
         "requestBody": describe_body("TokenRequest", examples.TOKEN_REQUEST),
         "responses": {
-            "201": describe_json("The new token.", refer("NewToken"), {"publisher": examples.NEW_TOKEN}),
+            "201": {
+                **describe_json("The new token.", refer("NewToken"), {"publisher": examples.NEW_TOKEN}),
+                "links": describe_links({"delete_token": {"id": "$response.body#/record/id"}}),
+            },
             **describe_errors(400, 401, 403, 406, 408, 409, 413, 415, 422, 503, 507),
         },
     },

@@ -53,9 +53,9 @@ class TokenRequest(Statement):
         tuple[Scope, ...],
         BeforeValidator(_check_scopes),
         Field(
-            min_length=1,
             description="What it allows besides reading. `admin` allows all, and to manage tokens.",
             examples=[["publish", "retire"]],
+            json_schema_extra={"minItems": 1},
         ),
     ]
     note: Annotated[
