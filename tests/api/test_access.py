@@ -80,7 +80,7 @@ def test_a_change_without_a_bearer_token_is_401_with_a_challenge(guarded, publis
         guarded.client.put(f"/v1/names/{published}", json={}, headers=headers),
         guarded.client.delete(f"/v1/names/{published}", params={"author": "a"}, headers=headers),
         guarded.client.get("/v1/tokens", headers=headers),
-        guarded.client.get("/v1/tokens/current", headers=headers),
+        guarded.client.get("/v1/token", headers=headers),
         guarded.client.delete("/v1/tokens/000000000000", headers=headers),
         guarded.client.get("/v1/audit", headers=headers),
     ):
@@ -116,7 +116,7 @@ def test_two_tokens_in_one_request_are_none(guarded):
 
 def test_the_scheme_of_the_header_is_case_insensitive(guarded):
     headers = {"Authorization": f"bEARER {guarded.publisher}"}
-    assert guarded.client.get("/v1/tokens/current", headers=headers).status_code == 200
+    assert guarded.client.get("/v1/token", headers=headers).status_code == 200
 
 
 def test_a_token_without_the_scope_is_403_and_told_which(guarded, published):
@@ -224,7 +224,7 @@ def test_a_token_that_cannot_be_is_told_by_field(guarded, change, field):
 
 
 def test_the_current_token_says_what_it_may_and_what_its_team_uses(guarded):
-    told = guarded.client.get("/v1/tokens/current", headers=bear(guarded.publisher)).json()
+    told = guarded.client.get("/v1/token", headers=bear(guarded.publisher)).json()
     assert told["record"]["scopes"] == ["publish", "retire"]
     assert 1024 < told["used_bytes"] < told["max_bytes"] == 2**30
 

@@ -67,7 +67,7 @@ def test_every_line_is_an_object(workers):
 def test_the_line_of_a_request_with_a_token_has_its_id_and_not_its_text(tmp_path):
     token = create_token(tmp_path, "read")
     with run_server(*OPTIONS, WEIGHTINIT_DATA_DIRECTORY=str(tmp_path)) as server:
-        for path, request_id in (("/v1/tokens/current", "own"), ("/v1/names", "open")):
+        for path, request_id in (("/v1/token", "own"), ("/v1/names", "open")):
             httpx.get(server.url + path, headers={**bear(token), "X-Request-ID": request_id})
     assert find(server, "own")["token"] == token[3:15]
     assert find(server, "open")["token"] is None

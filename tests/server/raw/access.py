@@ -8,7 +8,7 @@ UNKNOWN = b"wi_" + 12 * b"0" + b"_" + 43 * b"A"
 PATHS = (
     b"GET /v1/tokens",
     b"HEAD /v1/tokens",
-    b"GET /v1/tokens/current",
+    b"GET /v1/token",
     b"DELETE /v1/tokens/000000000000",
     b"GET /v1/audit",
     b"HEAD /v1/audit",
@@ -17,7 +17,7 @@ PATHS = (
 
 def send_authorization(what: str, lines: bytes, challenge: bytes = CHALLENGE, section: str = "6750 3") -> Row:
     """Make a row of a GET that needs a token, with field lines."""
-    return ask(section, what, b"GET /v1/tokens/current", lines, 401, fields=(challenge,))
+    return ask(section, what, b"GET /v1/token", lines, 401, fields=(challenge,))
 
 
 ACCESS = [
@@ -57,7 +57,7 @@ ACCESS = [
     send_authorization(
         "a long token", b"Authorization: Bearer " + 60_000 * b"A" + b"\r\n", INVALID, "6750 2.1"
     ),
-    ask("6750 2.3", "a token in the query", b"GET /v1/tokens/current?access_token=" + UNKNOWN, b"", 422),
+    ask("6750 2.3", "a token in the query", b"GET /v1/token?access_token=" + UNKNOWN, b"", 422),
     ask("9110 11.6.2", "a token that is not needed", b"GET /livez", b"Authorization: Bearer a\r\n", 200),
     ask("9110 9.3.7", "OPTIONS of what needs a token", b"OPTIONS /v1/tokens", b"", 204),
     ask("9110 15.5.6", "PUT of what needs a token", b"PUT /v1/tokens", b"", 405),

@@ -111,7 +111,7 @@ def _ask_token(client: "Client") -> tuple[Mapping[str, object] | None, str | Non
     from weightinit.transport.requests import Query
     from weightinit.transport.responses import read_answer
 
-    query = Query("/v1/tokens/current", {}, "the token")
+    query = Query("/v1/token", {}, "the token")
     try:
         return client.exchange(query, partial(read_answer, read=dict)), None
     except Unauthorized as error:
