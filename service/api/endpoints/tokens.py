@@ -13,7 +13,7 @@ from service.api.http.body import read_json
 from service.api.http.media_types import JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
-from service.api.links import AUDIT, TOKEN, TOKENS, link_audit
+from service.api.links import AUDIT, CURRENT, TOKENS, link_audit
 from service.api.openapi import (
     Schema,
     describe_access,
@@ -104,7 +104,7 @@ async def list_tokens(request: Request) -> Response:
 
 
 @router.get(
-    TOKEN,
+    CURRENT,
     openapi_extra={
         **describe_access("read"),
         "responses": {
