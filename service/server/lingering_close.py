@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 LINGER_TIMEOUT = 1.0  # seconds in which the client must read the response and close
-MAX_UNREAD_BYTES = 2**20  # bytes that the client may send meanwhile
+MAX_UNREAD_BYTES = 2**24  # bytes that the client may send meanwhile
 
 
 class ResponseTransport:
@@ -37,10 +37,13 @@ class LingeringClose(asyncio.Protocol):
         asyncio.get_running_loop().call_later(LINGER_TIMEOUT, self._transport.close)
 
     def data_received(self, data: bytes) -> None:
-        """Discard what the client sends, and close above the limit."""
+        """Discard what the client sends, and stop reading above the limit.
+
+        Closing would reset the connection. A client that cannot send on reads the response instead.
+        """
         self._received += len(data)
         if self._received > MAX_UNREAD_BYTES:
-            self._transport.close()
+            self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass the event on to the protocol that sent the response."""

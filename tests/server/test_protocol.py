@@ -97,6 +97,24 @@ def test_a_client_that_is_still_sending_sees_the_answer(service_server, start, m
     assert answer.endswith(b"}")
 
 
+def test_a_client_that_sends_all_of_a_long_body_first_sees_the_answer(service_server):
+    # The default of max_model_bytes is 8 MiB. nginx sends what it can before it looks for a response.
+    head = b"POST /v1/models HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", service_server.port), timeout=30) as connection:
+        connection.sendall(head + b"Content-Length: 9000000\r\n\r\n" + b" " * 9_000_000)
+        assert connection.recv(2**16).startswith(b"HTTP/1.1 413")
+
+
+def test_a_client_that_sends_until_it_cannot_sees_the_answer(service_server):
+    with socket.create_connection(("127.0.0.1", service_server.port), timeout=30) as connection:
+        connection.sendall(JSON + b"Host: test\r\nContent-Length: 900000000\r\n\r\n")
+        for _ in range(900):
+            if not select.select([], [connection], [], 0.2)[1]:
+                break
+            connection.send(b" " * 1_000_000, socket.MSG_DONTWAIT)
+        assert connection.recv(2**16).startswith(b"HTTP/1.1 413")
+
+
 CHUNKED = JSON + b"Transfer-Encoding: chunked\r\nHost: test\r\n\r\n"
 ENDLESS = {
     "field value": (b"GET /livez HTTP/1.1\r\nA: ", b"a"),
