@@ -142,6 +142,14 @@ def test_a_program_with_a_token_is_not_redirected(proxy, data):
         assert client.weights((3, 3), seed=1, name="w").shape == (3, 3)
 
 
+def test_a_program_that_sends_too_much_gets_the_413_of_the_service(proxy, data):
+    headers = {"Content-Type": "application/json", **bear(create_token(data, "publish"))}
+    with proxy.connect(headers=headers) as http:
+        response = http.post("/v1/models", content=b" " * 9_000_000)
+    assert response.status_code == 413
+    assert response.json()["detail"] == "The body must be at most 8388608 bytes."
+
+
 def test_a_program_without_a_token_gets_the_401_of_the_service(proxy):
     with Client(proxy.url, token="", retries=0) as client, pytest.raises(Unauthorized):
         client.weights((3, 3), seed=1, name="w")
@@ -181,3 +189,12 @@ def test_no_spelling_of_a_path_leads_around_the_login(proxy, path):
 
 def test_nobody_reads_the_metrics(person):
     assert person.get("/metrics").status_code == 403
+
+
+def test_apache_does_not_start_without_a_passphrase(server, provider):
+    secrets = {"WEIGHTINIT_READ_TOKEN": "a", "OIDC_CLIENT_SECRET": "b"}
+    with (
+        pytest.raises(AssertionError, match="must define OIDC_PASSPHRASE"),
+        run_apache(server.port, provider, **secrets),
+    ):
+        pass

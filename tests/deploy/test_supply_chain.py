@@ -1,4 +1,4 @@
-"""The bill of materials, and the search for known vulnerabilities, of the packages that the service runs with."""
+"""The bill of materials of the packages that the service runs with, and the search for vulnerabilities."""
 
 import json
 import re
