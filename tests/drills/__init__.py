@@ -1,0 +1,1 @@
+"""Drills: the service under load while its processes, connections and storage fail."""
