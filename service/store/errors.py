@@ -116,6 +116,11 @@ SQLSTATES: dict[str, str] = {
 }
 
 
+# libpq gives no SQLSTATE of a connection that the server refuses, but only its message (PostgreSQL's English ones).
+REFUSALS = re.compile(r"too many (clients|connections)|connection slots are reserved")
+TOO_MANY_CONNECTIONS = "53300"
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Raise errors of the database, its driver or the disk as StoreUnavailableError.
@@ -149,4 +154,6 @@ def explain(cause: BaseException) -> str:
     if isinstance(cause, SQLAlchemyError):
         return "failed"
     state = getattr(cause, "sqlstate", None) or "08"
+    if state == "08" and REFUSALS.search(str(cause)):
+        state = TOO_MANY_CONNECTIONS
     return next((SQLSTATES[state[:size]] for size in (5, 2) if state[:size] in SQLSTATES), "failed")

@@ -5,9 +5,10 @@ import json
 import sys
 from collections.abc import Callable
 
+from tests.drills.faults import run_faults
 from tests.drills.kills import run_kills
 
-DRILLS: dict[str, Callable] = {"kills": run_kills}
+DRILLS: dict[str, Callable] = {"kills": run_kills, "faults": run_faults}
 
 
 def main() -> int:
