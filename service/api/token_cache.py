@@ -37,9 +37,19 @@ class TokenCache:
             if known and age < STALE:
                 return known
             raise
-        self._tokens.pop(identity, None)
         if token:
-            if len(self._tokens) >= MAX_TOKENS:
-                self._tokens.pop(next(iter(self._tokens)))  # the one loaded first
-            self._tokens[identity] = (self._clock(), token)
-        return token
+            return self.keep(token)
+        self._tokens.pop(identity, None)
+        return None
+
+    def keep(self, token: Token) -> Token:
+        """Keep a token that was loaded or changed, and return the one that is kept.
+
+        One that is revoked stays, because a load that began before the revocation may end after it.
+        """
+        _, known = self._tokens.pop(token.id, (0.0, token))
+        kept = known if known.revoked else token
+        if len(self._tokens) >= MAX_TOKENS:
+            self._tokens.pop(next(iter(self._tokens)))  # the one loaded first
+        self._tokens[token.id] = (self._clock(), kept)
+        return kept

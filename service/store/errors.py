@@ -116,7 +116,7 @@ SQLSTATES: dict[str, str] = {
 }
 
 
-# libpq gives no SQLSTATE of a connection that the server refuses, but only its message (PostgreSQL's English ones).
+# libpq gives no SQLSTATE of a connection that the server refuses, only PostgreSQL's message, here in English.
 REFUSALS = re.compile(r"too many (clients|connections)|connection slots are reserved")
 TOO_MANY_CONNECTIONS = "53300"
 

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -68,8 +69,20 @@ def test_an_unknown_token_is_an_error_while_the_store_is_unavailable():
         clock.find()
 
 
+def test_a_revoked_token_stays_revoked_while_the_store_is_unavailable_or_was_read_before():
+    clock = Clock()
+    before = clock.find()
+    revoked = clock.cache.keep(replace(before, revoked=datetime.now(UTC)))
+    clock.now += FRESH
+    clock.stored = StoreUnavailableError("")
+    assert clock.find() is revoked
+    clock.stored = before
+    assert clock.find() is revoked
+
+
 def test_the_cache_is_bounded():
     clock = Clock()
     for number in range(3 * MAX_TOKENS):
+        clock.stored = make_token(str(number))
         clock.find(str(number))
     assert len(clock.cache._tokens) == MAX_TOKENS

@@ -159,5 +159,6 @@ def count_log(folder: Path) -> Counter[str]:
         counts["cut by a kill"] += cause == "S" and phase == "D"
         counts["sent again by haproxy"] += int(retries) > 0
         counts["resumed"] += bool(re.fullmatch(r"bytes=[1-9]\d*-", byte_range))
-        counts[f"status {status}"] += 1
+        # Other codes are of clients that left or sent nothing, and of haproxy itself.
+        counts[f"status {status}" if cause == "-" else f"ended early: {status} {cause}{phase}"] += 1
     return counts

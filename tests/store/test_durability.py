@@ -174,7 +174,9 @@ def test_what_was_acknowledged_outlives_kills_of_the_service_on_postgresql(postg
 def test_what_was_acknowledged_outlives_kills_of_the_workers(sqlite_place):
     tried = Round(0)
     with run_server("--workers", "2", **sqlite_place.environment) as server:
-        publishing = [threading.Thread(target=publish_on, args=(tried, server.url, n)) for n in range(THREADS)]
+        publishing = [
+            threading.Thread(target=publish_on, args=(tried, server.url, n)) for n in range(THREADS)
+        ]
         for thread in publishing:
             thread.start()
         for _ in range(WORKER_KILLS):

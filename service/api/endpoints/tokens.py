@@ -146,8 +146,9 @@ async def delete_token(request: Request) -> Response:
     actor = await require_token(request, "read" if own.id == identity else "admin")
     token = require_found(await read_store(context, context.store.get_token, identity))
     check_team(own, token.team)
-    revoked = await write_store(context, context.store.revoke_token, identity, actor)
-    return respond(TokenRecord.of(require_found(revoked)))
+    revoked = require_found(await write_store(context, context.store.revoke_token, identity, actor))
+    context.tokens.keep(revoked)  # else it would read for minutes if the store became unavailable now
+    return respond(TokenRecord.of(revoked))
 
 
 @router.get(
