@@ -17,8 +17,8 @@ Download = Callable[[str, Item, Path], bool]
 
 PROGRAMS = {
     "aria2c": (
-        "aria2c", "--quiet", "--continue=true", "-x4", "-s4", "-k1M", "--file-allocation=none", "--max-tries=10",
-        "--retry-wait=1", "--timeout=30", "--dir=/", "--out={path}", "{url}",
+        "aria2c", "--quiet", "--continue=true", "-x4", "-s4", "-k1M", "--file-allocation=none",
+        "--max-tries=10", "--retry-wait=1", "--timeout=30", "--dir=/", "--out={path}", "{url}",
     ),
     "curl": (
         "curl", "--silent", "--show-error", "--fail", "--location", "--continue-at", "-", "--retry", "5",

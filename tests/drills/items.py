@@ -1,4 +1,4 @@
-"""What the drills download: tensors and published models, with the SHA-256 that an undisturbed service sends."""
+"""What the drills download: tensors and published models, and their SHA-256 from an undisturbed service."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

@@ -53,7 +53,7 @@ class Downloads:
 
 
 def run_kills(seconds: float, longest: int = 2**63) -> tuple[Counter[str], list[str]]:
-    """Kill replicas for some seconds while clients download items up to a size. Return counts and failures."""
+    """Kill replicas for some seconds while clients download items up to a size. Return what was counted."""
     with (
         tempfile.TemporaryDirectory(prefix="weightinit-drill-") as name,
         run_cluster() as cluster,

@@ -67,7 +67,7 @@ class FaultProxy:
             end.close()
 
     def draw_fault(self) -> tuple[str, int]:
-        """Return the fault of the next exchange, or "", and after how many bytes of the response it happens."""
+        """Return the fault of the next exchange, or "", and the bytes of the response before it."""
         self.counts["exchanges"] += 1
         if self.numbers.random() >= self.probability:
             return "", 0

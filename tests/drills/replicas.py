@@ -18,8 +18,8 @@ import httpx
 from tests.postgres import find_free_port
 from tests.servers import LONGEST_START, wait_until
 
-# A server that refuses or cuts a connection is down at once, and up again with its next probe. A request that got
-# no response is sent to another server, unless it may have changed something.
+# A server that refuses or cuts a connection is down at once, and up again with its next probe. A request that
+# got no response is sent to another server, unless it may have changed something.
 CONFIGURATION = """
 global
     maxconn 2000
@@ -149,7 +149,7 @@ def is_served(url: str) -> bool:
 
 
 def count_log(folder: Path) -> Counter[str]:
-    """Count the requests in haproxy's log, those that a kill cut, and those that went on from a later byte."""
+    """Count the requests in haproxy's log, those that a kill cut, and those for the rest of a body."""
     counts: Counter[str] = Counter()
     for line in (folder / "haproxy.log").read_text("utf-8").splitlines():
         if not (found := LOG.match(line)):
