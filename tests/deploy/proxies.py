@@ -133,7 +133,7 @@ def run_nginx(service: int) -> Iterator[Proxy]:
     with make_folder() as folder:
         port = find_free_port()
         site = {
-            "/var/cache/nginx/weightinit": f"{folder}/cache",
+            "/var/cache/": f"{folder}/",  # nginx makes a folder in it, but not the folders above
             "server 127.0.0.1:8000;": f"server 127.0.0.1:{service};",
             "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
             "/etc/ssl/private/weightinit.pem": f"{folder}/server.pem",

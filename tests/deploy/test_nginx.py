@@ -12,28 +12,16 @@ import pytest
 from weightinit import AsyncClient, Client
 
 from tests.api.tokens import bear, create_token, publish_model, publish_name
-from tests.deploy.proxies import DATA, run_nginx
+from tests.deploy.proxies import run_nginx
 from tests.servers import run_server, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("trust")]
 
 SLICE = 4 * 1024 * 1024  # as in the file
 LENGTH = 4 * 2000 * 1501 + 128  # two slices and a part of a third
 WEIGHTS = "/v1/weights?shape=2000,1501&name=w&seed={}"
 MEGABYTE = 1_000_000
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _trust():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(DATA / "ca.pem"))
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +243,9 @@ def test_nothing_is_cached_if_reading_needs_a_token(data):
         assert (response.status_code, response.json()["status"]) == (401, 401)
         assert http.get(WEIGHTS.format(1), headers=bear(token)).status_code == 200
         assert count_weights(server) > before
-        assert [path for path in (proxy.folder / "cache").rglob("*") if path.is_file()] == []
+        cache = proxy.folder / "weightinit"
+        assert cache.is_dir()
+        assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
 def test_the_log_has_the_address_of_the_client_whatever_it_claims(proxy, server):

@@ -7,25 +7,13 @@ import pytest
 from weightinit import Client, Unauthorized
 
 from tests.api.tokens import bear, create_token, publish_model, publish_name
-from tests.deploy.proxies import DATA, run_apache, run_provider
+from tests.deploy.proxies import run_apache, run_provider
 from tests.servers import run_server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("trust")]
 
 WEIGHTS = "/v1/weights?shape=300,200&name=w&seed=1"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _trust():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(DATA / "ca.pem"))
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +109,8 @@ def test_a_token_of_ones_own_comes_before_that_of_the_proxy(person, data):
     assert person.get("/v1/names", headers=bear("wrong")).status_code == 401
 
 
-def test_the_session_shows_no_token(person, proxy):
-    response = person.get("/v1/tokens/current")
+def test_the_session_shows_no_token(person):
+    response = person.get("/v1/token")
     assert response.json()["record"]["team"] == "*"
     assert re.search(r"wi_[0-9a-f]{12}_", response.text) is None
 
