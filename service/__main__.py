@@ -22,7 +22,7 @@ from pydantic import SecretStr, ValidationError
 from service import administration
 from service.settings import PREFIX, Settings
 
-ACCESS_LOG = logging.getLogger("uvicorn.error")
+logger = logging.getLogger("uvicorn.error")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,7 +111,6 @@ def serve(settings: Settings) -> int:
     if error := find_tls_error(settings):
         print(f"weightinit: {error}", file=sys.stderr)
         return 2
-    threading.Thread(target=warn_of_access, args=(settings,), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     signal.signal(signal.SIGHUP, ignore_hangup)
     if settings.workers == 1:
@@ -138,14 +137,14 @@ def warn_of_access(settings: Settings) -> None:
     if settings.is_on_loopback() or settings.write_access == "token":
         return
     if settings.write_access == "open":
-        ACCESS_LOG.warning("Everyone who can connect to %s may publish and retire names", settings.host)
+        logger.warning("Everyone who can connect to %s may publish and retire names", settings.host)
         return
     from service.store import Store, StoreUnavailableError
 
     store = Store.of(settings)
     with suppress(StoreUnavailableError):
         if not store.has_tokens():
-            ACCESS_LOG.warning(
+            logger.warning(
                 "Nobody may publish, since %s is not a loopback address. Create a token (`python -m service "
                 "token create`), or set WEIGHTINIT_WRITE_ACCESS=open",
                 settings.host,
@@ -155,7 +154,7 @@ def warn_of_access(settings: Settings) -> None:
 
 def ignore_hangup(_number: int, _frame: object) -> None:
     """Ignore SIGHUP, which restarts workers if there are several."""
-    logging.getLogger("uvicorn.error").info("Received SIGHUP: ignored, there are no workers to restart")
+    logger.info("Received SIGHUP: ignored, there are no workers to restart")
 
 
 def run_server(settings: Settings) -> int:
@@ -198,6 +197,8 @@ def run_server(settings: Settings) -> int:
         except OSError as error:
             print(f"weightinit: {host}, port {settings.metrics_port}: {error}", file=sys.stderr)
             return 1
+    # Only now is the log set up. The storage may take seconds to respond, and the service starts without it.
+    threading.Thread(target=warn_of_access, args=(settings,), daemon=True).start()
     return run(config, settings.drain_delay)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from service.store.sqlite import FILE
 from tests.api.tokens import bear, create_token, publish_model, publish_name, retire_name, run_command
-from tests.servers import run_server
+from tests.servers import run_server, wait_until
 
 NUMBERS = itertools.count()
 SPEC = "shape=3,3&seed=1&name=w"
@@ -342,7 +342,7 @@ def test_beyond_loopback_writes_need_a_token_and_a_warning_says_so():
         with httpx.Client(base_url=url, timeout=60) as client:
             assert publish_model(client).status_code == 401
             assert client.get(f"/v1/weights?{SPEC}").status_code == 200
-        assert [line for line in server.log if "Nobody may publish" in line]
+        wait_until(lambda: any("Nobody may publish" in line for line in list(server.log)))
 
 
 def test_beyond_loopback_writes_are_open_if_the_settings_say_so():
@@ -350,7 +350,7 @@ def test_beyond_loopback_writes_are_open_if_the_settings_say_so():
         url = server.url.replace("0.0.0.0", "127.0.0.1")
         with httpx.Client(base_url=url, timeout=60) as client:
             assert publish_model(client).status_code == 201
-        assert [line for line in server.log if "Everyone who can connect" in line]
+        wait_until(lambda: any("Everyone who can connect" in line for line in list(server.log)))
 
 
 def test_a_team_that_has_used_its_quota_is_507_and_others_are_not(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from service.server.logs import JsonFormatter, make_log_config
 from tests.api.tokens import bear, create_token
-from tests.servers import run_server
+from tests.servers import run_server, wait_until
 
 LARGE = "/v1/weights?shape=2000,2000&seed=1"
 OPTIONS = ("--log-format", "json", "--access-log", "true")
@@ -72,6 +72,14 @@ def test_the_line_of_a_request_with_a_token_has_its_id_and_not_its_text(tmp_path
     assert find(server, "own")["token"] == token[3:15]
     assert find(server, "open")["token"] is None
     assert token not in "".join(server.log)
+
+
+@pytest.mark.parametrize("access", ["auto", "open"])
+def test_a_warning_about_access_is_an_object_too(access):
+    with run_server(*OPTIONS, "--host", "0.0.0.0", "--write-access", access) as server:
+        wait_until(lambda: any("may publish" in line for line in list(server.log)))
+    (line,) = (line for line in read_lines(server) if "may publish" in line["message"])
+    assert line["level"] == "warning"
 
 
 def test_the_bytes_of_a_response_that_was_cut_off_are_those_that_were_sent():
