@@ -44,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line, with an option for each setting."""
     options = make_options([*Settings.model_fields])
     parser = argparse.ArgumentParser(
-        "weightinit",
+        "python -m service",  # `weightinit` is the command of the client
         description="Serve initial weights for neural networks over HTTP.",
         epilog=f"Each option is also an environment variable: --port is {PREFIX}PORT.",
         allow_abbrev=False,

@@ -1,13 +1,13 @@
 """The commands `token` and `audit`. They use the storage itself, so they need no token and no server."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
+
+import orjson
 
 from service.core.access import ALL_TEAMS, SCOPES
 from service.settings import Settings
@@ -19,11 +19,12 @@ PAGE = 1000  # changes read at once
 
 EXAMPLES = """\
 Examples:
-  python -m service token create --scope publish --scope retire --team vision --days 90
+  python -m service token create --team vision --scope publish --days 90
   python -m service token list
   python -m service token revoke 5f0c9b7e21d4
 
-To rotate a token, create another one, give it to its users, and revoke the first.
+To rotate a token, create another one, give it to its users, and revoke the
+first.
 """
 
 
@@ -40,7 +41,7 @@ def add_commands(
         allow_abbrev=False,
     )
     actions = token.add_subparsers(metavar="ACTION", required=True)
-    create = actions.add_parser("create", help="create a token, and print it", parents=[storage])
+    create = add_action(actions, "create", "create a token, and print it", storage)
     create.add_argument("--team", required=True, help=f"team of the names; {ALL_TEAMS} for all teams")
     create.add_argument(
         "--scope",
@@ -53,10 +54,10 @@ def add_commands(
     create.add_argument("--note", default="", help="who or what uses the token")
     create.add_argument("--days", type=int, help="days after which it expires (default: never)")
     create.set_defaults(run=partial(run_action, create_token))
-    listing = actions.add_parser("list", help="list the tokens that are not revoked", parents=[storage])
+    listing = add_action(actions, "list", "list the tokens that are not revoked", storage)
     listing.add_argument("--team", help="only those of a team (default: all)")
     listing.set_defaults(run=partial(run_action, list_tokens))
-    revoke = actions.add_parser("revoke", help="revoke a token", parents=[storage])
+    revoke = add_action(actions, "revoke", "revoke a token", storage)
     revoke.add_argument("id", help="id of the token: 12 hexadecimal digits")
     revoke.set_defaults(run=partial(run_action, revoke_token))
     audit = commands.add_parser(
@@ -68,6 +69,17 @@ def add_commands(
     )
     audit.add_argument("--team", help="only changes to what a team owns (default: all)")
     audit.set_defaults(run=partial(run_action, print_audit))
+
+
+def add_action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    text: str,
+    storage: argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
+    """Add the parser of an action on tokens, and return it."""
+    sentence = f"{text.capitalize()}."
+    return actions.add_parser(name, help=text, description=sentence, parents=[storage], allow_abbrev=False)
 
 
 def run_action(action: Callable[..., None], settings: Settings, **options: object) -> int:
@@ -122,11 +134,11 @@ def revoke_token(store: "Store", id: str) -> None:  # noqa: A002 - as the option
 
 
 def print_audit(store: "Store", team: str | None) -> None:
-    """Print the audit trail, a JSON object for each change."""
+    """Print the audit trail, a JSON object for each change, as GET /v1/audit returns it."""
     from service.api.schemas.tokens import AuditRecord
 
     last = 0
     while page := store.list_audit(team, last, PAGE):
         for entry in page:
-            print(json.dumps(asdict(AuditRecord.of(entry)) | {"when": entry.when.isoformat()}))
+            print(orjson.dumps(AuditRecord.of(entry), option=orjson.OPT_UTC_Z).decode())
         last = page[-1].number

@@ -40,6 +40,7 @@ def test_a_list_may_be_of_one_team_and_empty(tmp_path):
         (["token", "create", "--scope", "read", "--team", "a", "--days", "0"], 1, "days must be at least 1"),
         (["token", "revoke", "000000000000"], 1, 'id must be the id of a token; received "000000000000"'),
         (["token", "list", "--port", "1"], 2, "unrecognized arguments: --port"),
+        (["token", "list", "--tea", "a"], 2, "unrecognized arguments: --tea a"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -48,6 +49,18 @@ def test_what_is_wrong_is_told_with_a_status(tmp_path, arguments, status, messag
     assert (result.returncode, result.stdout) == (status, "")
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["openapi"], ["token"], ["token", "create"], ["token", "list"], ["token", "revoke"], ["audit"]],
+    ids=" ".join,
+)
+def test_help_fits_80_columns_and_shows_the_command(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run_command(tmp_path, *command, "--help").stdout.splitlines()
+    assert lines[0].startswith(" ".join(["usage: python -m service", *command]))
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_directory_that_cannot_be_written_to_is_an_error(tmp_path):

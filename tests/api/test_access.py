@@ -1,6 +1,7 @@
 """Who may publish, retire and read: RFC 6750 for tokens, and the settings of the service."""
 
 import itertools
+import json
 import sqlite3
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -250,6 +251,12 @@ def test_the_audit_trail_has_each_change_with_its_token_address_and_request(guar
         assert told == ("vision", guarded.publisher[3:15], "127.0.0.1", "build-7")
     assert changes[0]["action"] == "create token"
     assert changes[0]["token"] is None
+
+
+def test_the_command_prints_the_changes_as_the_api_returns_them(guarded):
+    printed = run_command(guarded.folder, "audit").stdout.splitlines()
+    returned = guarded.client.get("/v1/audit?limit=1000", headers=bear(guarded.admin)).json()["changes"]
+    assert [json.loads(line) for line in printed] == returned != []
 
 
 def test_no_secret_is_stored(guarded):
