@@ -26,7 +26,7 @@ async def authorize(request: Request, scope: AccessScope, team: str | None = Non
     """
     context = get_context(request)
     if await is_open_for_writes(context):
-        return Actor(peer=find_peer(request), request=REQUEST_ID.get().decode())
+        return make_actor(request)
     return await require_token(request, scope, team)
 
 
@@ -36,13 +36,24 @@ async def require_token(request: Request, scope: AccessScope, team: str | None =
     Raises HTTPException 401 or 403, StoreUnavailableError.
     """
     token = await authenticate(request, scope)
+    check_scope(token, scope)
+    if team is not None:
+        check_team(token, team)
+    return make_actor(request, token)
+
+
+def make_actor(request: Request, token: Token | None = None) -> Actor:
+    """Make the actor of a request, with its token if it needs one."""
+    identity, team = (token.id, token.team) if token else ("", "")
+    return Actor(identity, team, find_peer(request), REQUEST_ID.get().decode())
+
+
+def check_scope(token: Token, scope: AccessScope) -> None:
+    """Check that a token has a scope. Raises HTTPException 403 (RFC 6750, section 3.1)."""
     if not token.allows(scope):
         challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
         detail = f"The token {token.id} has no scope {scope}. It has {', '.join(sorted(token.scopes))}."
         raise HTTPException(403, detail, {"WWW-Authenticate": challenge})
-    if team is not None:
-        check_team(token, team)
-    return Actor(token.id, token.team, find_peer(request), REQUEST_ID.get().decode())
 
 
 def check_team(token: Token, team: str) -> None:

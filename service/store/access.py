@@ -1,11 +1,11 @@
 """Queries of tokens, of the audit trail, and of what each team stores, each in the caller's transaction."""
 
 from datetime import datetime
-from typing import cast, get_args
+from typing import cast
 
 from sqlalchemy import Connection, Row, func, insert, literal, select, update
 
-from service.core.access import Action, Actor, AuditEntry, Scope, Token
+from service.core.access import SCOPES, Action, Actor, AuditEntry, Token
 from service.store.errors import QuotaError
 from service.store.tables import AuditRow, TokenRow, UsageRow
 
@@ -127,7 +127,7 @@ def _make_token(row: Row[*TokenFields]) -> Token:
     kinds = ((digest, bytes), (team, str), (scopes, str), (note, str))
     if not all(isinstance(value, kind) for value, kind in kinds):
         raise TypeError("a row of tokens has a column of another type")
-    known = {scope for scope in get_args(Scope) if scope in scopes.split()}
+    known = {scope for scope in SCOPES if scope in scopes.split()}
     return Token(identity, digest, team, frozenset(known), note, created, expires, revoked)
 
 

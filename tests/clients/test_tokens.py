@@ -43,7 +43,8 @@ def test_a_client_with_a_token_publishes_reads_and_retires(guarded):
 
 
 def test_without_a_token_the_advice_is_to_set_one(guarded):
-    with Client(guarded[0]) as client, pytest.raises(Unauthorized, match="set token= or WEIGHTINIT_TOKEN"):
+    advice = r"[^.]; set token= or WEIGHTINIT_TOKEN"
+    with Client(guarded[0]) as client, pytest.raises(Unauthorized, match=advice):
         client.weights((3, 3), seed=1, name="w")
 
 

@@ -144,8 +144,9 @@ def _raise(response: httpx.Response, problem: Mapping[str, object], label: str) 
     if status == 429:
         raise RateLimited(message, status=status, detail=detail, retry_after=later)
     if status in {401, 403}:
-        advice = "; set token= or WEIGHTINIT_TOKEN" if status == 401 else ""
-        raise Unauthorized(message + advice, status=status, detail=detail)
+        if status == 401:
+            message = _add_advice(message, "set token= or WEIGHTINIT_TOKEN")
+        raise Unauthorized(message, status=status, detail=detail)
     if not problem:
         raise NotWeightinit(f"{message}, without problem details; check the URL")
     if status == 422:
@@ -154,10 +155,16 @@ def _raise(response: httpx.Response, problem: Mapping[str, object], label: str) 
         raise SpecRejected(f"{label}: {rules}", status=status, detail=detail, errors=errors)
     if status in NAMED:
         model = str(problem.get("model", ""))
-        advice = f"; its model is {model}" if model not in message else ""
-        raise NAMED[status](message + advice, status=status, detail=detail, model=model)
+        if model not in message:
+            message = _add_advice(message, f"its model is {model}")
+        raise NAMED[status](message, status=status, detail=detail, model=model)
     kind = NotFound if status == 404 else RequestRejected
     raise kind(message, status=status, detail=detail)
+
+
+def _add_advice(message: str, advice: str) -> str:
+    """Add to a message, whose details may be a sentence."""
+    return f"{message.removesuffix('.')}; {advice}"
 
 
 def _read_errors(problem: Mapping[str, object]) -> list[FieldError]:

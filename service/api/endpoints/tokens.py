@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.access import authenticate, check_team, require_token
+from service.api.access import authenticate, check_scope, check_team, make_actor, require_token
 from service.api.context import get_context, read_store, write_store
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
@@ -143,9 +143,11 @@ async def delete_token(request: Request) -> Response:
     check_request(request)
     context, identity = get_context(request), request.path_params["id"]
     own = await authenticate(request, "admin")
-    actor = await require_token(request, "read" if own.id == identity else "admin")
+    if own.id != identity:
+        check_scope(own, "admin")
     token = require_found(await read_store(context, context.store.get_token, identity))
     check_team(own, token.team)
+    actor = make_actor(request, own)
     revoked = require_found(await write_store(context, context.store.revoke_token, identity, actor))
     context.tokens.keep(revoked)  # else it would read for minutes if the store became unavailable now
     return respond(TokenRecord.of(revoked))

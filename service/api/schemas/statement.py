@@ -20,7 +20,7 @@ def match_whole(pattern: str) -> dict[str, Any]:
 
 
 class Statement(BaseModel):
-    """Base of the requests about names."""
+    """Base of the requests about names and tokens, and of the parameters of their lists."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 

@@ -18,8 +18,7 @@ MAX_DAYS = 3650
 MAX_ENTRIES_LISTED = 1000
 
 
-def check_team(text: str) -> str:
-    """Check a team or `*`, which is all teams. Raises PydanticCustomError."""
+def _check_team(text: str) -> str:
     if text != ALL_TEAMS and not SEGMENT.fullmatch(text):
         raise make_rule_error(f"{SEGMENT_RULE}; or {ALL_TEAMS} for all teams")
     return text
@@ -42,7 +41,7 @@ class TokenRequest(Statement):
 
     team: Annotated[
         str,
-        AfterValidator(check_team),
+        AfterValidator(_check_team),
         Field(
             description="The team whose names the token may change; `*` for all teams.",
             examples=["vision"],
@@ -90,7 +89,7 @@ class AuditRequest(Statement):
     PARSERS: ClassVar[dict[str, TextParser]] = {"after": parse_integer, "limit": parse_integer}
 
     team: Annotated[
-        Annotated[str, AfterValidator(check_team), Field(json_schema_extra=match_whole(TEAM))] | None,
+        Annotated[str, AfterValidator(_check_team), Field(json_schema_extra=match_whole(TEAM))] | None,
         Field(description="Only changes to what this team owns.", examples=["vision"]),
     ] = None
     after: Annotated[

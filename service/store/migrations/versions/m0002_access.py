@@ -6,7 +6,7 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
-ROW_BYTES = 1024  # what a row costs besides its text, as in service.store.usage when this was written
+ROW_BYTES = 1024  # what a row costs besides its text, as in service.store.store when this was written
 
 
 def upgrade() -> None:
