@@ -156,7 +156,7 @@ def test_what_is_decided_in_another_form_is_an_error(small_server, client, answe
 def test_a_taken_name_says_whose(small_server, client):
     problem = json.dumps({"detail": "No.", "model": MODEL}).encode()
     small_server.script = [say(PUBLISHED), refuse(409, problem)]
-    with pytest.raises(NameTaken, match=f"409 No.; its model is {MODEL}") as raised:
+    with pytest.raises(NameTaken, match=f"409 No; its model is {MODEL}") as raised:
         client.publish(SAID, name="a/b/1")
     assert (raised.value.status, raised.value.detail, raised.value.model) == (409, "No.", MODEL)
 
