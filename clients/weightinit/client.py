@@ -19,6 +19,7 @@ from weightinit.settings import find_author, resolve_settings
 from weightinit.spec.layer import Shape, Spec, SpecFields
 from weightinit.spec.parameters import Parameters
 from weightinit.spec.slices import Slices, TensorSlice
+from weightinit.transport.digests import compute_file_digest
 from weightinit.transport.requests import (
     Query,
     make_model_query,
@@ -28,7 +29,7 @@ from weightinit.transport.requests import (
     make_publish_query,
     make_weights_query,
 )
-from weightinit.transport.responses import MAX_MODEL_BYTES, compute_file_digest, read_answer
+from weightinit.transport.responses import MAX_MODEL_BYTES, read_answer
 from weightinit.transport.retry import Retry
 from weightinit.transport.sinks import MemorySink
 

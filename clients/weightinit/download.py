@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from weightinit.errors import OutputFailed, WeightinitError
 from weightinit.spec.layer import Spec
 from weightinit.spec.slices import TensorSlice
+from weightinit.transport.digests import WANTED, compute_file_digest
 from weightinit.transport.requests import Query, make_weights_query
 from weightinit.transport.sinks import FileSink, write_all
 
@@ -99,7 +100,7 @@ def has_content(connection: "Connection", path: Path, query: Query) -> bytes | N
     Returns None if the file does not exist or differs, or if the service sends no SHA-256: it has to draw
     the weights for it, and does so only up to a size that its operator sets. Raises the client's errors.
     """
-    from weightinit.transport.responses import RAW, WANTED, compute_file_digest  # noqa: PLC0415 - httpx is slow
+    from weightinit.transport.responses import RAW  # noqa: PLC0415 - httpx is slow
 
     if not path.is_file():
         return None

@@ -1,13 +1,10 @@
 """Responses: headers, JSON bodies and errors."""
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import httpx
@@ -18,7 +15,6 @@ from weightinit.errors import (
     NameTaken,
     NotFound,
     NotWeightinit,
-    OutputFailed,
     RateLimited,
     RequestRejected,
     Retired,
@@ -28,6 +24,7 @@ from weightinit.errors import (
     Unauthorized,
     WrongRange,
 )
+from weightinit.transport.digests import parse_digest
 from weightinit.transport.pace import Pace
 from weightinit.transport.requests import Query
 from weightinit.transport.retry import parse_retry_after
@@ -172,38 +169,6 @@ def _read_errors(problem: Mapping[str, object]) -> list[FieldError]:
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     names = ("field", "rule", "received", "message")
     return [FieldError(*(str(row.get(name, "")) for name in names)) for row in rows]
-
-
-WANTED = {"Want-Repr-Digest": "sha-256=10"}
-
-# A dictionary of byte sequences (RFC 9651, sections 3.2 and 3.3.5).
-SHA_256 = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/=]*):[ \t]*(?:;[^,]*)?(?=,|$)")
-SHA_256_SIZE = 32
-
-
-def parse_digest(field: str) -> bytes | None:
-    """Return the SHA-256 in a Repr-Digest header; None if it has none.
-
-    >>> parse_digest("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:").hex()[:8]
-    'e3b0c442'
-    """
-    found = SHA_256.search(field)
-    if not found:
-        return None
-    try:
-        digest = base64.b64decode(found[1], validate=True)
-    except binascii.Error:
-        return None
-    return digest if len(digest) == SHA_256_SIZE else None
-
-
-def compute_file_digest(path: Path) -> bytes:
-    """Compute the SHA-256 of a file. Raises OutputFailed if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise OutputFailed(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 RAW = "application/octet-stream"

@@ -17,9 +17,10 @@ from weightinit.errors import (
     WrongRange,
 )
 from weightinit.transport.body import Body
+from weightinit.transport.digests import WANTED
 from weightinit.transport.pace import Pace
 from weightinit.transport.requests import Query
-from weightinit.transport.responses import RAW, WANTED, Head, raise_for_status
+from weightinit.transport.responses import RAW, Head, raise_for_status
 from weightinit.transport.retry import Attempts, check_interrupt
 from weightinit.transport.session import Session
 from weightinit.transport.sinks import Sink

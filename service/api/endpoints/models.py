@@ -1,26 +1,22 @@
-"""/v1/models: published models, their parameters and their weights."""
+"""GET /v1/models/…: published models, their parameters and their weights."""
 
 from functools import partial
 from typing import NamedTuple
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.access import authorize
 from service.api.content.representation import MEDIA_TYPES, SUFFIXES, Content, Representation
-from service.api.context import get_context, read_store, write_store
+from service.api.context import get_context, read_store
 from service.api.endpoints.specs import parse_slice_query, refuse_query
 from service.api.endpoints.weights import describe_parameters, describe_shape
-from service.api.http.body import check_content_type, check_values, parse_json, read_body
 from service.api.http.disposition import format_disposition
 from service.api.http.media_types import JSON, NPY, OCTET_STREAM, SAFETENSORS
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import RULE, decode_text
 from service.api.links import MODEL as MODEL_PATH
-from service.api.links import MODELS, link_model
 from service.api.model_cache import Published
 from service.api.openapi import (
     BYTES,
@@ -32,46 +28,24 @@ from service.api.openapi import (
     TENSOR,
     WANT_DIGEST,
     Schema,
-    describe_access,
-    describe_body,
     describe_bytes,
     describe_errors,
     describe_fields,
     describe_json,
-    describe_links,
     refer,
 )
 from service.api.router import make_router
-from service.api.schemas.responses import PublishedModel
 from service.api.sending.respond import find_peer, respond_get
 from service.core.errors import make_spec_error
-from service.core.models import Drawn, Limits, Model, ModelTensor, parse_model
+from service.core.models import Drawn, Model, ModelTensor
 from service.core.models.names import MODEL_ID
 from service.core.slices import Slices, compute_shape, format_slices
 from service.core.spelling import find_nearest_names
-from service.settings import Settings
-from service.stream import STREAM_VERSION, slice_tensor
+from service.stream import slice_tensor
 
 router = make_router("models")
 
-VALUES = 64  # largest number of JSON values for each tensor
-
 MAX_NAMES_COMPARED = 200  # largest number of tensors for which suggestions are computed
-
-PUBLISHED = refer("PublishedModel")
-
-LOCATION = {"Location": "The model's URL."}
-
-ID = {"id": "$response.body#/id"}
-
-LINKS = describe_links(
-    {
-        "get_model": ID,
-        "get_model_parameters": ID,
-        "get_model_weights": ID,
-        "get_model_tensor": {**ID, "tensor": "$request.body#/tensors/0/name"},
-    }
-)
 
 
 class PathParameter(NamedTuple):
@@ -128,42 +102,6 @@ ONE = {name: f"{text} Only if the tensor has one part, which is drawn." for name
 CONDITIONAL = describe_fields({**FIELDS, "Want-Repr-Digest": WANT_DIGEST})
 
 SLICE_PARAMETER: Schema = {"name": "slice", "in": "query", "required": False, "schema": SLICE}
-
-
-@router.post(
-    MODELS,
-    openapi_extra={
-        **describe_access("publish"),
-        "requestBody": describe_body("ModelSpec", examples.MODELS),
-        "responses": {
-            "200": {
-                **describe_json("The model was already published.", PUBLISHED, examples.PUBLISHED, LOCATION),
-                "links": LINKS,
-            },
-            "201": {
-                **describe_json("The model is now published.", PUBLISHED, examples.PUBLISHED, LOCATION),
-                "links": LINKS,
-            },
-            **describe_errors(400, 401, 403, 406, 408, 413, 415, 422, 503, 507),
-        },
-    },
-)
-async def post_model(request: Request) -> Response:
-    """Publish a model: a seed and a list of named tensors.
-
-    Its id is the SHA-256 of its canonical form, so a model has the same id on every service. Returns 201 the
-    first time and 200 after that. A model never changes.
-    """
-    choose_media_type(join_lines(request, "accept"), [JSON])
-    refuse_query(request.scope["query_string"])
-    actor = await authorize(request, "publish")
-    check_content_type(request)
-    context = get_context(request)
-    body = await read_body(request, context.settings.max_model_bytes)
-    model = await context.parse_workers.run(partial(parse_body, body), context.settings)
-    is_new = await write_store(context, context.store.put_model, model.id, model.canonical, actor)
-    headers = {"Location": link_model(model.id, context.settings.root_path), "Cache-Control": "no-store"}
-    return Response(orjson.dumps(PublishedModel.of(model)), 201 if is_new else 200, headers, JSON)
 
 
 @router.get(
@@ -250,17 +188,6 @@ async def get_model_tensor(request: Request) -> Response:
     make = partial(make_tensor_content, published, tensor, slices, media_type)
     models = get_context(request).models
     return await respond_get(request, await models.find_content(key, parts, make, find_peer(request)))
-
-
-def parse_body(body: bytes, settings: Settings) -> Model:
-    """Parse a model and check the service's limits. Raises SpecError, HTTPException 400 or 413."""
-    check_values(body, VALUES * settings.max_tensors + VALUES)
-    limits = Limits(settings.max_tensors, settings.max_elements, settings.max_rank)
-    model = parse_model(parse_json(body), STREAM_VERSION, limits)
-    if len(model.canonical) > settings.max_model_bytes:
-        rule = f"must have at most {settings.max_model_bytes} bytes in canonical form"
-        raise make_spec_error("tensors", rule, len(model.canonical))
-    return model
 
 
 async def find_model(request: Request) -> Published:

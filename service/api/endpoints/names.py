@@ -1,4 +1,4 @@
-"""GET, PUT and DELETE /v1/names/…: look up, publish, retire and list names of models."""
+"""GET, PUT and DELETE /v1/names/{team}/{name}/{version}: look up, publish and retire a name of a model."""
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.access import authorize, check_reader, limit_prefix
+from service.api.access import authorize, check_reader
 from service.api.context import Context, get_context, read_store, write_store
 from service.api.endpoints.specs import refuse_query
 from service.api.http.body import read_json
@@ -14,7 +14,7 @@ from service.api.http.conditional import compute_etag, matches_strongly, matches
 from service.api.http.media_types import JSON, PROBLEM_JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
-from service.api.links import NAME, NAMES, link_names
+from service.api.links import NAME
 from service.api.openapi import (
     Schema,
     describe_access,
@@ -28,7 +28,7 @@ from service.api.openapi import (
 )
 from service.api.problems import NameRecord, NameRetiredError
 from service.api.router import make_router
-from service.api.schemas.names import Listing, Publication, Reason
+from service.api.schemas.names import Publication, Reason
 from service.core.errors import make_spec_error
 from service.core.models.names import SEGMENT, SEGMENT_RULE, ModelName
 from service.store import NameEntry, UnknownModelError
@@ -49,8 +49,6 @@ CONDITIONS = {
 
 HEADERS = {"ETag": "Strong.", "Cache-Control": "`no-cache`: revalidate each time."}
 
-LINK = {"Link": 'The next page, `rel="next"`.'}
-
 # status → when it is returned
 ERRORS = {
     404: "No model is published under this name.",
@@ -58,8 +56,6 @@ ERRORS = {
     410: "The name is retired. `model` has the id of its model; `retired` has who, why and when.",
     503: "The storage is unavailable. See `Retry-After`.",
 }
-
-PAGE = refer("NamePage")
 
 
 def describe_path() -> list[Schema]:
@@ -222,44 +218,6 @@ async def delete_name(request: Request) -> Response:
     await check_conditions(request, context, name)
     found = await write_store(context, context.store.retire_name, name, reason.author, reason.note, actor)
     return Response(render(NameRecord.of(require_entry(name, found))), 200, NOT_STORED, JSON)
-
-
-@router.get(
-    NAMES,
-    openapi_extra={
-        "parameters": [
-            *make_query_parameters("Listing", {"prefix": "vision/", "limit": 20}),
-            *describe_fields(TAGS),
-        ],
-        "responses": {
-            "200": describe_json(
-                "A page of names.",
-                PAGE,
-                {"start": {"names": [examples.ENTRY]}},
-                {**HEADERS, **LINK},
-            ),
-            "304": {"description": "The client has the current content."},
-            **describe_errors(406, 412, 422),
-            **describe_name_errors(503),
-        },
-    },
-)
-async def list_names(request: Request) -> Response:
-    """List names, including retired ones, sorted by team, name and version, each by code points.
-
-    If there are more, `Link` has the URL of the next page (`rel="next"`).
-    """
-    context = get_context(request)
-    choose_media_type(join_lines(request, "accept"), [JSON])
-    query = Listing.parse_query(decode_query(request.scope["query_string"]))
-    after = ModelName.parse(query.after) if query.after else None
-    prefix = limit_prefix(request, query.prefix)
-    found = await read_store(context, context.store.list_names, prefix, after, query.limit + 1)
-    page, headers = found[: query.limit], {}
-    if len(found) > query.limit:
-        following = link_names(prefix, query.limit, page[-1].name, context.settings.root_path)
-        headers["Link"] = f'<{following}>; rel="next"'
-    return respond(request, render({"names": [NameRecord.of(entry) for entry in page]}), headers)
 
 
 def read_name(request: Request) -> ModelName:

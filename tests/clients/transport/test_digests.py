@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 from weightinit import DigestMismatch, DigestMissing, OutputFailed, Retry
-from weightinit.transport.responses import compute_file_digest, parse_digest
+from weightinit.transport.digests import compute_file_digest, parse_digest
 
 from tests.clients.faults import change, flip_bit, truncate
 

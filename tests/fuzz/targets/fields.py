@@ -5,7 +5,7 @@ import hashlib
 from contextlib import suppress
 
 from starlette.exceptions import HTTPException
-from weightinit.transport.responses import parse_digest
+from weightinit.transport.digests import parse_digest
 
 from service.api.content.digests import ALGORITHMS, choose_algorithm, format_repr_digest
 from service.api.http.conditional import keeps_range, matches_strongly, matches_weakly
