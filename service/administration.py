@@ -1,6 +1,7 @@
 """The commands `token` and `audit`. They use the storage itself, so they need no token and no server."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -90,8 +91,12 @@ def run_action(action: Callable[..., None], settings: Settings, **options: objec
     store = Store.of(settings)
     try:
         action(store, **options)
+        sys.stdout.flush()
     except (SpecError, StoreFullError, StoreUnavailableError, TooManyTokensError) as error:
         print(f"weightinit: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 1
     finally:
         store.close()
@@ -111,8 +116,16 @@ def create_token(store: "Store", **fields: object) -> None:
     print(f"The token {token.id} is valid {until}. It is shown only now.", file=sys.stderr)
 
 
+def check_team(team: str | None) -> None:
+    """Check the team of a listing. Raises SpecError."""
+    from service.api.schemas.tokens import AuditRequest
+
+    AuditRequest.parse({} if team is None else {"team": team})
+
+
 def list_tokens(store: "Store", team: str | None) -> None:
     """Print the tokens that are not revoked, as a table."""
+    check_team(team)
     rows = [("ID", "TEAM", "SCOPES", "EXPIRES", "NOTE")]
     for token in store.list_tokens(team):
         expires = "never" if token.expires is None else f"{token.expires:%Y-%m-%d}"
@@ -137,6 +150,7 @@ def print_audit(store: "Store", team: str | None) -> None:
     """Print the audit trail, a JSON object for each change, as GET /v1/audit returns it."""
     from service.api.schemas.tokens import AuditRecord
 
+    check_team(team)
     last = 0
     while page := store.list_audit(team, last, PAGE):
         for entry in page:

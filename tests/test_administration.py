@@ -1,6 +1,9 @@
 """The commands `token` and `audit` of the service."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -39,6 +42,9 @@ def test_a_list_may_be_of_one_team_and_empty(tmp_path):
         (["token", "create", "--scope", "read", "--team", "a/b"], 1, "team must be 1 to 100 of"),
         (["token", "create", "--scope", "read", "--team", "a", "--days", "0"], 1, "days must be at least 1"),
         (["token", "revoke", "000000000000"], 1, 'id must be the id of a token; received "000000000000"'),
+        (["token", "revoke", "\udcff"], 1, "id must be the id of a token"),
+        (["token", "list", "--team", "a/b"], 1, "team must be 1 to 100 of"),
+        (["audit", "--team", "\udcff"], 1, "team must be 1 to 100 of"),
         (["token", "list", "--port", "1"], 2, "unrecognized arguments: --port"),
         (["token", "list", "--tea", "a"], 2, "unrecognized arguments: --tea a"),
     ],
@@ -79,6 +85,16 @@ def test_the_audit_trail_is_an_object_of_json_a_line(tmp_path):
         json.loads(line) for line in run_command(tmp_path, "audit", "--team", "vision").stdout.splitlines()
     )
     assert (entry["action"], entry["subject"], entry["token"]) == ("create token", token[3:15], None)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error_with_a_traceback(tmp_path):
+    create_token(tmp_path, "read")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "service", "audit", "--data-directory", str(tmp_path)]
+    result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (1, "")
 
 
 def test_options_may_stand_before_and_behind_the_command():
