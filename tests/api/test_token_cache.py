@@ -62,6 +62,47 @@ def test_a_known_token_is_valid_for_minutes_while_the_store_is_unavailable():
         clock.find()
 
 
+def test_while_the_store_is_unavailable_a_known_token_is_not_loaded_each_time():
+    clock = Clock()
+    clock.find()
+    clock.stored = StoreUnavailableError("")
+    clock.now += FRESH
+    for _ in range(3):
+        clock.find()
+    assert clock.loads == 2
+    clock.now += FRESH
+    clock.find()
+    assert clock.loads == 3
+
+
+def test_a_token_is_as_old_as_the_start_of_its_load():
+    clock = Clock()
+
+    async def load():
+        clock.now += FRESH  # the store is slow
+        return await clock.load()
+
+    for _ in range(2):
+        asyncio.run(clock.cache.find("a", load))
+    assert clock.loads == 2
+
+
+def test_a_load_that_ends_late_does_not_replace_a_later_one():
+    clock = Clock()
+    revoked = replace(clock.stored, revoked=datetime.now(UTC))
+
+    async def load():
+        clock.now += 1
+        await clock.cache.find("a", load_later)
+        return clock.stored
+
+    async def load_later():
+        return revoked
+
+    asyncio.run(clock.cache.find("a", load))
+    assert clock.find() is revoked
+
+
 def test_an_unknown_token_is_an_error_while_the_store_is_unavailable():
     clock = Clock()
     clock.stored = StoreUnavailableError("")
@@ -72,7 +113,8 @@ def test_an_unknown_token_is_an_error_while_the_store_is_unavailable():
 def test_a_revoked_token_stays_revoked_while_the_store_is_unavailable_or_was_read_before():
     clock = Clock()
     before = clock.find()
-    revoked = clock.cache.keep(replace(before, revoked=datetime.now(UTC)))
+    revoked = replace(before, revoked=datetime.now(UTC))
+    clock.cache.keep(revoked)
     clock.now += FRESH
     clock.stored = StoreUnavailableError("")
     assert clock.find() is revoked
