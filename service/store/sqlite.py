@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,6 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 FILE = "weightinit.sqlite3"
 LOCK_TIMEOUT = 3.0  # seconds
+FILE_MODE = 0o600  # other users of the machine need no token to read a file; SQLite's own files get it too
 POOL_SIZE = 4
 
 # In WAL mode with FULL, a commit is on the disk before it returns (https://www.sqlite.org/pragma.html).
@@ -42,7 +44,7 @@ class Sqlite:
     def create(self) -> None:
         """Create the directory and the file, and switch the file to WAL mode, which persists."""
         make_directory(self.path.parent)
-        self.path.touch()
+        make_file(self.path)
         connection = self._connect()
         try:
             deadline = time.monotonic() + LOCK_TIMEOUT
@@ -59,6 +61,9 @@ class Sqlite:
         """Close the idle connections."""
         self.reader.dispose()
         self.writer.dispose()
+
+    def serialize(self, connection: Connection) -> None:
+        """Do nothing: a transaction that writes holds the lock from its start."""
 
     def lock(self, connection: Connection) -> None:
         """Do nothing: a transaction that writes holds the lock from its start."""
@@ -110,6 +115,22 @@ def enable_wal(connection: sqlite3.Connection, *, last: bool) -> bool:
             raise
         return False
     return True
+
+
+def make_file(path: Path) -> None:
+    """Make a file that only its owner can read, unless it exists.
+
+    If root makes it, by a command before the first start, it belongs to the owner of the directory, as
+    SQLite's own files belong to the owner of the database. Otherwise the service could not open it.
+    """
+    with suppress(FileExistsError):
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
+        try:
+            if os.geteuid() == 0:
+                status = path.parent.stat()
+                os.fchown(file, status.st_uid, status.st_gid)
+        finally:
+            os.close(file)
 
 
 def make_directory(path: Path) -> None:

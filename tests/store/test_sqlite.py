@@ -233,3 +233,24 @@ def test_a_row_that_was_altered_is_called_damaged(store, path, column, value):
         connection.execute(f"UPDATE names SET {column} = {value}")
     with pytest.raises(StoreUnavailableError, match="The storage"):
         store.get_name(make_name("a/b/1"))
+
+
+def test_other_users_of_the_machine_cannot_read_the_files(sqlite_place):
+    store = sqlite_place.open()
+    put_model(store)
+    folder = store._database.path.parent
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert "weightinit.sqlite3-wal" in modes
+    assert {*modes.values()} == {0o600}
+    store.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_a_file_that_root_makes_belongs_to_the_owner_of_the_directory(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    os.chown(folder, 4711, 4712)
+    store = Store.of(Settings(data_directory=folder))
+    put_model(store)
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()} == {(4711, 4712)}
+    store.close()
