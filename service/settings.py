@@ -113,7 +113,10 @@ class Settings(BaseSettings):
         Literal["open", "token"], Field(description="who may read: open for all, token for holders of one")
     ] = "open"
     max_team_bytes: Annotated[
-        int, Field(description="bytes of models and names that each team may publish; 0 for any", ge=0)
+        int,
+        Field(
+            description="bytes of models and names that each team may publish; 0 for any", ge=0, le=2**63 - 1
+        ),
     ] = 2**30
     min_free_bytes: Annotated[
         int, Field(description="free bytes of the data directory's disk below which nothing is stored", ge=0)

@@ -9,13 +9,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.context import Context, get_context, read_store
 from service.api.monitoring import BEARER_ID, REQUEST_ID
 from service.api.openapi import BEARER
-from service.api.problems import HANDLERS
-from service.api.sending.respond import find_peer
+from service.api.problems import HANDLERS, INVALID_TOKEN, REALM
+from service.api.work.shares import find_address
 from service.core.access import ALL_TEAMS, Actor, Secret, Token
 from service.core.access import Scope as AccessScope
 from service.store import StoreUnavailableError
 
-REALM = 'Bearer realm="weightinit"'
 STATE = "weightinit.token"
 
 
@@ -45,7 +44,8 @@ async def require_token(request: Request, scope: AccessScope, team: str | None =
 def make_actor(request: Request, token: Token | None = None) -> Actor:
     """Make the actor of a request, with its token if it needs one."""
     identity, team = (token.id, token.team) if token else ("", "")
-    return Actor(identity, team, find_peer(request), REQUEST_ID.get().decode())
+    peer = find_address(request.client.host if request.client else None)
+    return Actor(identity, team, peer, REQUEST_ID.get().decode())
 
 
 def check_scope(token: Token, scope: AccessScope) -> None:
@@ -122,7 +122,7 @@ async def find_token(context: Context, identity: str, scope: AccessScope) -> Tok
 
 def make_invalid(detail: str) -> HTTPException:
     """Make the error of an invalid token."""
-    return HTTPException(401, detail, {"WWW-Authenticate": f'{REALM}, error="invalid_token"'})
+    return HTTPException(401, detail, INVALID_TOKEN)
 
 
 class ReadAccessMiddleware:

@@ -18,6 +18,7 @@ from service.api.monitoring import REQUEST_ID
 from service.api.sending.streaming import ReaderLeftError
 from service.core import FieldError, SpecError
 from service.store import (
+    InvalidTokenError,
     NameEntry,
     NameTakenError,
     QuotaError,
@@ -84,11 +85,18 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     SpecError: (422, "urn:weightinit:invalid-spec", "The request is invalid"),
     NameTakenError: (409, "urn:weightinit:name-taken", "The name is taken"),
     NameRetiredError: (410, "urn:weightinit:name-retired", "The name is retired"),
+    InvalidTokenError: (401, "about:blank", "Unauthorized"),
     TooManyTokensError: (409, "urn:weightinit:too-many-tokens", "There are too many tokens"),
     QuotaError: (507, "urn:weightinit:quota-exceeded", "The quota of the team is used up"),
     StoreFullError: (507, "urn:weightinit:storage-full", "The storage is full"),
     StoreUnavailableError: (503, "urn:weightinit:storage-unavailable", "The storage is unavailable"),
 }
+
+REALM = 'Bearer realm="weightinit"'
+INVALID_TOKEN = {"WWW-Authenticate": f'{REALM}, error="invalid_token"'}  # RFC 6750, section 3.1
+
+# Status of a domain error → headers of its response.
+HEADERS = {401: INVALID_TOKEN, 503: {"Retry-After": "2"}}
 
 # The details of statuses that are raised without one.
 DETAILS = {
@@ -125,9 +133,9 @@ def describe_domain_error(error: Exception) -> Problem:
 
 
 async def handle_domain_error(_request: Request, error: Exception) -> Response:
-    """Return the response to an invalid spec, a taken or retired name, or an unavailable store."""
+    """Return the response to a domain error: an invalid spec, a taken name, an unavailable store, …."""
     problem = describe_domain_error(error)
-    return respond(problem, {"Retry-After": "2"} if problem.status == 503 else {})
+    return respond(problem, HEADERS.get(problem.status, {}))
 
 
 async def handle_http_error(request: Request, error: Exception) -> Response:
@@ -186,6 +194,7 @@ HANDLERS: dict[int | type[Exception], Handler] = {
     StoreUnavailableError: handle_domain_error,
     NameTakenError: handle_domain_error,
     NameRetiredError: handle_domain_error,
+    InvalidTokenError: handle_domain_error,
     TooManyTokensError: handle_domain_error,
     QuotaError: handle_domain_error,
     StoreFullError: handle_domain_error,

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple, Self, get_args
 Scope = Literal["read", "publish", "retire", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ALL_TEAMS = "*"
-TOKEN = re.compile(r"wi_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+TOKEN_ID = re.compile(r"[0-9a-f]{12}")
+TOKEN = re.compile(rf"wi_({TOKEN_ID.pattern})_([A-Za-z0-9_-]{{43}})")
 ID_BYTES, SECRET_BYTES = 6, 32
 MAX_TOKEN_NOTE_LENGTH = 200
 

@@ -2,6 +2,7 @@
 
 from service.core.models.names import NameEntry, Retirement
 from service.store.errors import (
+    InvalidTokenError,
     NameTakenError,
     QuotaError,
     StoreFullError,
@@ -12,6 +13,7 @@ from service.store.errors import (
 from service.store.store import Store
 
 __all__ = [
+    "InvalidTokenError",
     "NameEntry",
     "NameTakenError",
     "QuotaError",

@@ -6,7 +6,7 @@ from typing import cast
 from sqlalchemy import Connection, Row, func, insert, literal, select, update
 
 from service.core.access import SCOPES, Action, Actor, AuditEntry, Token
-from service.store.errors import QuotaError
+from service.store.errors import InvalidTokenError, QuotaError
 from service.store.tables import AuditRow, TokenRow, UsageRow
 
 SELECT_TOKEN = select(
@@ -38,6 +38,15 @@ def find_token(connection: Connection, identity: str) -> Token | None:
     """Return a token, valid or not, or None if it does not exist."""
     row = connection.execute(SELECT_TOKEN.where(TokenRow.id == identity)).one_or_none()
     return None if row is None else _make_token(row)
+
+
+def check_actor(connection: Connection, actor: Actor, now: datetime) -> None:
+    """Check that the token of an actor, if any, is still valid. Raises InvalidTokenError."""
+    if not actor.token:
+        return
+    token = find_token(connection, actor.token)
+    if token is None or not token.is_valid(now):
+        raise InvalidTokenError(actor.token)
 
 
 def has_tokens(connection: Connection) -> bool:

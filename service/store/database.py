@@ -29,5 +29,8 @@ class Database(Protocol):
     def dispose(self) -> None:
         """Close the idle connections."""
 
+    def serialize(self, connection: Connection) -> None:
+        """Wait for the other transactions that write, and block those that follow until this one ends."""
+
     def lock(self, connection: Connection) -> None:
         """Block migrations by other processes until the transaction ends."""

@@ -75,6 +75,17 @@ class TooManyTokensError(Exception):
         return f"There are {self.most} tokens, which is the limit. Revoke those that nobody uses."
 
 
+class InvalidTokenError(Exception):
+    """A token was revoked or has expired since the request was authorized."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        super().__init__(token)
+
+    def __str__(self) -> str:
+        return f"The token {self.token} is revoked or has expired."
+
+
 class StoreUnavailableError(Exception):
     """The store is unavailable. The message is safe to send: it has no password, host or statement."""
 

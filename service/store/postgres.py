@@ -8,7 +8,9 @@ POOL_SIZE = 4
 CONNECT_TIMEOUT = 3  # seconds
 POOL_TIMEOUT = 5  # seconds
 DRIVER = "postgresql+psycopg"
-MIGRATION_LOCK = 0x77656967687469  # "weighti" in ASCII, unlike the locks of other applications
+# "weighti" and "weightj" in ASCII, unlike the locks of other applications.
+MIGRATION_LOCK, WRITE_LOCK = 0x77656967687469, 0x7765696768746A
+LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 # Timeouts of the server and tcp_user_timeout are in milliseconds, those of the connection in seconds.
 OPTIONS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000"
@@ -61,7 +63,15 @@ class Postgres:
             pool_timeout=POOL_TIMEOUT,
         )
 
+    def serialize(self, connection: Connection) -> None:
+        """Take the write lock until the transaction ends, as SQLite does.
+
+        Without it, a transaction could commit a change that precedes one already read in the audit trail,
+        and check a quota or a number of tokens that another one is about to change.
+        """
+        connection.execute(LOCK, {"key": WRITE_LOCK})
+
     def lock(self, connection: Connection) -> None:
         """Take the migration lock, and disable the statement timeout until the transaction ends."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        connection.execute(LOCK, {"key": MIGRATION_LOCK})
         connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from service.core.access import Actor, AuditEntry, Token
+from service.core.access import ALL_TEAMS, TOKEN_ID, Actor, AuditEntry, Token
 from service.core.models.names import ModelName, NameEntry, Retirement
 from service.settings import Settings
 from service.store import access, queries
@@ -29,9 +29,9 @@ ROW_BYTES = 1024  # what a row costs besides its text, with its indexes and its 
 class Store:
     """Models, names and tokens. Every method may block for seconds and raise StoreUnavailableError.
 
-    Writes are atomic, together with their entry in the audit trail, and on disk when the method returns. The
-    first call opens the database. `quota` is the bytes that each team may publish, `free_space` those that
-    the disk must keep free.
+    Writes are atomic, together with their entry in the audit trail, and on disk when the method returns. They
+    raise InvalidTokenError if the actor's token is no longer valid. The first call opens the database.
+    `quota` is the bytes that each team may publish, `free_space` those that the disk must keep free.
     """
 
     def __init__(self, database: Database, quota: int | None = None, free_space: int = 0) -> None:
@@ -59,7 +59,7 @@ class Store:
             access.add_audit(connection, datetime.now(UTC), "publish model", identity, actor.team, actor)
             return True
 
-        return self._write(put)
+        return self._write(put, actor)
 
     def get_model(self, identity: str) -> bytes | None:
         """Return the canonical form of a model, or None if it does not exist."""
@@ -83,7 +83,7 @@ class Store:
             access.add_audit(connection, entry.published, "publish name", str(name), name.team, actor)
             return entry, True
 
-        return self._write(put)
+        return self._write(put, actor)
 
     def get_name(self, name: ModelName) -> NameEntry | None:
         """Return the entry of a name, retired or not, or None if it does not exist."""
@@ -104,22 +104,30 @@ class Store:
                 access.add_audit(connection, retired.when, "retire name", str(name), name.team, actor)
             return queries.find_name(connection, name)
 
-        return self._write(retire)
+        return self._write(retire, actor)
 
     def put_token(self, token: Token, actor: Actor = NOBODY) -> None:
-        """Store a new token. Raises TooManyTokensError, StoreFullError."""
+        """Store a new token. Raises TooManyTokensError, QuotaError, StoreFullError.
+
+        One that a team makes itself counts for the team: the tokens that it has revoked need space too.
+        """
 
         def put(connection: Connection) -> None:
             if access.count_tokens(connection) >= MAX_TOKENS:
                 raise TooManyTokensError(MAX_TOKENS)
-            self._check_space()
+            if actor.team in {"", ALL_TEAMS}:
+                self._check_space()
+            else:
+                self._charge(connection, actor.team, len(token.note.encode()))
             access.add_token(connection, token)
             access.add_audit(connection, token.created, "create token", token.id, token.team, actor)
 
-        self._write(put)
+        self._write(put, actor)
 
     def get_token(self, identity: str) -> Token | None:
         """Return a token, valid or not, or None if it does not exist."""
+        if not TOKEN_ID.fullmatch(identity):  # PostgreSQL has no text with NUL, and neither has surrogates
+            return None
         return self._read(lambda connection: access.find_token(connection, identity), None)
 
     def has_tokens(self) -> bool:
@@ -143,7 +151,7 @@ class Store:
                 access.add_audit(connection, now, "revoke token", identity, token.team, actor)
             return token
 
-        return self._write(revoke)
+        return self._write(revoke, actor)
 
     def list_audit(self, team: str | None, after: int, limit: int) -> list[AuditEntry]:
         """List up to `limit` changes after a number, of a team or of all, oldest first."""
@@ -182,12 +190,17 @@ class Store:
             with self._database.reader.connect() as connection:
                 return find(connection)
 
-    def _write(self, change: Callable[[Connection], T]) -> T:
+    def _write(self, change: Callable[[Connection], T], actor: Actor) -> T:
         with self._translate_errors():
             self._schema.prepare(writing=True)
             try:
-                with self._database.writer.begin() as connection:
-                    return change(connection)
+                return self._write_once(change, actor)
             except IntegrityError:  # another process was first, and its row is visible now
-                with self._database.writer.begin() as connection:
-                    return change(connection)
+                return self._write_once(change, actor)
+
+    def _write_once(self, change: Callable[[Connection], T], actor: Actor) -> T:
+        with self._database.writer.begin() as connection:
+            self._database.serialize(connection)
+            # The request was authorized before its body, which may take a minute to arrive.
+            access.check_actor(connection, actor, datetime.now(UTC))
+            return change(connection)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 import sqlite3
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ def make_name(team="vision"):
 
 
 @contextmanager
-def run_guarded(folder, kind):
+def run_guarded(folder, kind, *arguments):
     """Run a server that needs tokens to write, or to read as well, with tokens of several kinds."""
     tokens = {
         "publisher": create_token(folder, "publish", "retire"),
@@ -37,7 +38,7 @@ def run_guarded(folder, kind):
     if kind == "read":
         access["WEIGHTINIT_READ_ACCESS"] = "token"
     with (
-        run_server(WEIGHTINIT_DATA_DIRECTORY=str(folder), **access) as server,
+        run_server(*arguments, WEIGHTINIT_DATA_DIRECTORY=str(folder), **access) as server,
         httpx.Client(base_url=server.url, timeout=60) as client,
     ):
         model = publish_model(client, tokens["publisher"]).json()["id"]
@@ -55,6 +56,15 @@ def guarded(request, tmp_path_factory):
 def reads(tmp_path_factory):
     """A server that needs tokens to read."""
     with run_guarded(tmp_path_factory.mktemp("reads"), "read") as guarded:
+        yield guarded
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory):
+    """A server behind a proxy on its machine."""
+    with run_guarded(
+        tmp_path_factory.mktemp("proxied"), "write", "--trusted-proxies", "127.0.0.1"
+    ) as guarded:
         yield guarded
 
 
@@ -178,6 +188,48 @@ def test_a_token_revokes_itself_and_no_other(guarded):
     assert guarded.client.delete(url(token[3:15]), headers=bear(token)).status_code == 200
 
 
+def test_a_token_of_another_team_is_not_told_from_one_that_does_not_exist(guarded):
+    ids = (guarded.other[3:15], "0" * 12, "%00")
+    found = [guarded.client.delete(f"/v1/tokens/{one}", headers=bear(guarded.head)) for one in ids]
+    assert [response.status_code for response in found] == [404] * 3
+    assert len({response.text for response in found}) == 1
+    assert guarded.client.get("/v1/token", headers=bear(guarded.other)).status_code == 200
+
+
+def test_a_token_that_is_revoked_while_the_body_arrives_is_refused(guarded):
+    token = create_token(guarded.folder, "publish")
+    body = b'{"seed": 77, "tensors": [{"name": "w", "shape": [3, 3]}]}'
+    head = (
+        f"POST /v1/models HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        "Expect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    url = guarded.client.base_url
+    with socket.create_connection((url.host, url.port), 60) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # the request is authorized
+        run_command(guarded.folder, "token", "revoke", token[3:15])
+        connection.sendall(body)
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert response.startswith(b"HTTP/1.1 401 ")
+    assert b'error="invalid_token"' in response
+    assert b"is revoked or has expired" in response
+
+
+@pytest.mark.parametrize(
+    ("named", "peer"),
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "2001:db8::7"), ("x" * 3000, None), ("unknown", None)],
+    ids=["IPv4", "IPv6", "long", "word"],
+)
+def test_the_audit_trail_has_the_address_that_a_trusted_proxy_names(proxied, named, peer):
+    name = make_name()
+    headers = {**bear(proxied.publisher), "X-Forwarded-For": named}
+    body = {"model": proxied.model, "author": "ada"}
+    assert proxied.client.put(f"/v1/names/{name}", json=body, headers=headers).status_code == 201
+    changes = proxied.client.get("/v1/audit?limit=1000", headers=bear(proxied.admin)).json()["changes"]
+    assert [change["peer"] for change in changes if change["subject"] == name] == [peer]
+
+
 def test_a_token_that_has_expired_is_invalid(guarded):
     token = create_token(guarded.folder, "publish", days="1")
     with sqlite3.connect(guarded.folder / FILE) as connection:
@@ -195,7 +247,7 @@ def test_an_administrator_of_a_team_sees_and_manages_that_team_only(guarded):
         wanted = {"team": team, "scopes": ["read"]}
         assert guarded.client.post("/v1/tokens", json=wanted, headers=bear(guarded.head)).status_code == 403
     url = f"/v1/tokens/{guarded.other[3:15]}"
-    assert guarded.client.delete(url, headers=bear(guarded.head)).status_code == 403
+    assert guarded.client.delete(url, headers=bear(guarded.head)).status_code == 404
     params = {"team": "audio"}
     assert guarded.client.get("/v1/audit", params=params, headers=bear(guarded.head)).status_code == 403
 

@@ -1,17 +1,18 @@
 """Tokens, the audit trail and quotas, in both databases."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
 from service.core.access import Actor, Secret, Token
-from service.store import QuotaError, Store, StoreFullError, TooManyTokensError
+from service.store import InvalidTokenError, QuotaError, Store, StoreFullError, TooManyTokensError, access
 from service.store.store import MAX_TOKENS, ROW_BYTES
 from tests.store.places import make_model, make_name, put_model
 
-ADA = Actor("5f0c9b7e21d4", "vision", "192.0.2.7", "build-7")
+ADA = Actor("", "vision", "192.0.2.7", "build-7")
 
 
 def make_token(team="vision"):
@@ -48,6 +49,69 @@ def test_a_revoked_token_is_kept_and_no_longer_listed(store):
 
 def test_a_token_that_does_not_exist_is_not_revoked(store):
     assert store.revoke_token("0" * 12) is None
+
+
+@pytest.mark.parametrize("identity", ["\0", "\ud800", "é" * 12, "A" * 12, ""])
+def test_an_id_that_no_token_can_have_is_not_found(store, identity):
+    store.put_token(make_token())
+    assert store.get_token(identity) is None
+    assert store.revoke_token(identity) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store, actor: store.put_model(*make_model("b"), actor),
+        lambda store, actor: store.put_name(make_name("vision/b/1"), make_model("a")[0], "ada", "", actor),
+        lambda store, actor: store.retire_name(make_name("vision/a/1"), "ada", "", actor),
+        lambda store, actor: store.put_token(make_token(), actor),
+        lambda store, actor: store.revoke_token(store.list_tokens()[0].id, actor),
+    ],
+    ids=["model", "name", "retirement", "token", "revocation"],
+)
+def test_a_token_that_is_revoked_after_its_request_was_authorized_changes_nothing(store, change):
+    store.put_name(make_name("vision/a/1"), put_model(store), "ada", "")
+    token = make_token()
+    for one in (token, make_token()):
+        store.put_token(one)
+    store.revoke_token(token.id)
+    before = store.list_audit(None, 0, 100)
+    with pytest.raises(InvalidTokenError, match=f"{token.id} is revoked or has expired"):
+        change(store, Actor(token.id, "vision"))
+    assert store.list_audit(None, 0, 100) == before
+
+
+@pytest.mark.parametrize(("team", "used"), [("vision", ROW_BYTES + 2), ("*", 0), ("", 0)])
+def test_a_token_counts_for_the_team_that_makes_it_itself(store, team, used):
+    store.put_token(make_token(), Actor(team=team))
+    assert store.get_usage("vision") == used
+
+
+def test_a_change_that_is_seen_has_none_before_it_that_is_not(place, monkeypatch):
+    # A reader goes on after the last number that it has seen, so it would miss what appears before that.
+    stores = [place.open() for _ in range(2)]
+    put_model(stores[0])
+    entered, leave = threading.Event(), threading.Event()
+
+    def add(*arguments, add=access.add_audit):
+        add(*arguments)
+        if not entered.is_set():
+            entered.set()
+            leave.wait(60)
+
+    monkeypatch.setattr(access, "add_audit", add)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(put_model, stores[0], "first")
+        assert entered.wait(60)
+        # Of another team, because those of one team wait for what it has used.
+        second = threads.submit(stores[1].put_model, *make_model("second"), ADA)
+        wait([second], 1)  # it does not end, unless it does not wait for the first
+        seen = stores[0].list_audit(None, 0, 10)
+        leave.set()
+        assert (first.result(), second.result()) == (make_model("first")[0], True)
+    assert stores[0].list_audit(None, 0, 10)[: len(seen)] == seen
+    for store in stores:
+        store.close()
 
 
 def test_tokens_are_listed_by_team(store):
@@ -134,6 +198,32 @@ def test_publishers_at_once_do_not_exceed_a_quota(store):
     with ThreadPoolExecutor(4) as threads:
         assert sum(threads.map(publish, range(9))) == 3
     assert store.get_usage("vision") == 3 * size
+
+
+def test_publishers_of_one_model_at_once_need_its_bytes_once(store):
+    put_model(store)
+    for attempt in range(5):
+        identity, canonical = make_model(attempt)
+        limited = limit(store, quota=store.get_usage("vision") + len(canonical) + ROW_BYTES)
+        with ThreadPoolExecutor(4) as threads:
+            publish = limited.put_model
+            results = [threads.submit(publish, identity, canonical, ADA) for _ in range(12)]
+        assert sorted(result.result() for result in results) == [False] * 11 + [True]
+
+
+def test_makers_of_tokens_at_once_do_not_exceed_their_number(store, monkeypatch):
+    monkeypatch.setattr("service.store.store.MAX_TOKENS", 3)
+    put_model(store)
+
+    def put(_number):
+        try:
+            store.put_token(make_token())
+        except TooManyTokensError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(put, range(12))) == len(store.list_tokens()) == 3
 
 
 def test_a_full_disk_is_told_before_anything_is_stored(sqlite_place):

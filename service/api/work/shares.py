@@ -37,6 +37,21 @@ def identify_peer(host: str | None) -> str:
     return str(IPv6Network((int(address), IPV6_SITE_BITS), strict=False))
 
 
+def find_address(host: str | None) -> str:
+    """Return the address of a host, for the audit trail. Empty if a proxy named something else.
+
+    >>> find_address("2001:db8::7"), find_address("::ffff:192.0.2.7"), find_address("unknown")
+    ('2001:db8::7', '192.0.2.7', '')
+    """
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return ""
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Address(int(address)))  # without a zone, which may be of any length
+
+
 class Shares:
     """Counts what peers hold of a resource, up to a limit for all and a share of it for each.
 
