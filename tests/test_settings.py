@@ -22,6 +22,10 @@ def run(*arguments, **environment):
         (["--port", "x"], "--port: input should be a valid integer"),
         (["--port", "65536"], "--port: input should be less than or equal to 65535; received '65536'"),
         (["--workers", "0"], "--workers: input should be greater than or equal to 1; received '0'"),
+        (
+            ["--max-team-bytes", str(2**63)],
+            "--max-team-bytes: input should be less than or equal to 9223372036854775807",
+        ),
         (["--log-level", "loud"], "--log-level: input should be "),
         (["--root-path", "weights/"], "--root-path: string should match pattern"),
     ],
