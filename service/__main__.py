@@ -20,7 +20,7 @@ from contextlib import suppress
 from pydantic import SecretStr, ValidationError
 
 from service import administration
-from service.settings import PREFIX, Settings
+from service.settings import PREFIX, Settings, is_loopback
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -134,7 +134,7 @@ def find_tls_error(settings: Settings) -> str:
 
 def warn_of_access(settings: Settings) -> None:
     """Warn if everyone may change names beyond this machine, or if no one may."""
-    if settings.is_on_loopback() or settings.write_access == "token":
+    if is_loopback(settings.host) or settings.write_access == "token":
         return
     if settings.write_access == "open":
         logger.warning("Everyone who can connect to %s may publish and retire names", settings.host)

@@ -62,6 +62,18 @@ def split_list(text: str) -> list[str]:
     return [item for item in map(str.strip, text.split(",")) if item]
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine's loopback interface, which no other machine can reach.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("[::1]"), is_loopback("LocalHost"), is_loopback("0.0.0.0")
+    (True, True, True, False)
+    """
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 class Settings(BaseSettings):
     """The settings: each is `WEIGHTINIT_NAME` in the environment and `--name` on the command line."""
 
@@ -198,13 +210,6 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], Field(description="least severe log level")
     ] = "info"
-
-    def is_on_loopback(self) -> bool:
-        """Return whether only this machine can connect to `host`."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
 
     def split_allowed_hosts(self) -> list[str]:
         """Return the names and addresses of `allowed_hosts`."""

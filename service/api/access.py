@@ -1,5 +1,6 @@
 """Access: which requests need a bearer token (RFC 6750), and whether a token allows them."""
 
+import re
 from datetime import UTC, datetime
 
 from starlette.exceptions import HTTPException
@@ -13,9 +14,12 @@ from service.api.problems import HANDLERS, INVALID_TOKEN, REALM
 from service.api.work.shares import find_address
 from service.core.access import ALL_TEAMS, Actor, Secret, Token
 from service.core.access import Scope as AccessScope
+from service.settings import is_loopback
 from service.store import StoreUnavailableError
 
 STATE = "weightinit.token"
+# Fields that proxies add (RFC 7239; RFC 9110, section 7.6.3; and the customary ones).
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
 async def authorize(request: Request, scope: AccessScope, team: str | None = None) -> Actor:
@@ -23,8 +27,7 @@ async def authorize(request: Request, scope: AccessScope, team: str | None = Non
 
     A token is not looked at if anyone may write. Raises HTTPException 401 or 403, StoreUnavailableError.
     """
-    context = get_context(request)
-    if await is_open_for_writes(context):
+    if await is_open_for_writes(request):
         return make_actor(request)
     return await require_token(request, scope, team)
 
@@ -79,12 +82,24 @@ def limit_prefix(request: Request, prefix: str) -> str:
     return f"{token.team}/"
 
 
-async def is_open_for_writes(context: Context) -> bool:
-    """Return whether anyone may write. Raises StoreUnavailableError."""
+async def is_open_for_writes(request: Request) -> bool:
+    """Return whether the sender of a request may write without a token. Raises StoreUnavailableError."""
+    context = get_context(request)
     settings = context.settings
     if settings.write_access != "auto":
         return settings.write_access == "open"
-    return settings.is_on_loopback() and not await read_store(context, context.store.has_tokens)
+    is_local = is_loopback(settings.host) and is_sent_here(request)
+    return is_local and not await read_store(context, context.store.has_tokens)
+
+
+def is_sent_here(request: Request) -> bool:
+    """Return whether a request names this machine as its host, and no proxy has forwarded it.
+
+    A web page whose name resolves to this machine (DNS rebinding) sends its own name.
+    """
+    hosts, headers = request.headers.getlist("host"), request.headers
+    name = hosts[0].rpartition(":")[0] if hosts and re.search(r":\d*$", hosts[0]) else "".join(hosts)
+    return is_loopback(name or "localhost") and not any(field in headers for field in FORWARDED)
 
 
 async def authenticate(request: Request, scope: AccessScope = "read") -> Token:

@@ -395,6 +395,29 @@ def test_on_loopback_everyone_may_write_until_the_first_token(tmp_path):
         assert publish_model(client, seed=4).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "localhost"}, 201),
+        ({"Host": "LOCALHOST:8000"}, 201),
+        ({"Host": "127.0.0.2:8000"}, 201),
+        ({"Host": "[::1]:8000"}, 201),
+        ({"Host": "evil.example"}, 401),
+        ({"Host": "localhost.evil.example:8000"}, 401),
+        ({"Host": "127.0.0.1.evil.example"}, 401),
+        ({"Host": "192.0.2.1"}, 401),
+        ({"X-Forwarded-For": "192.0.2.1"}, 401),
+        ({"Forwarded": "for=192.0.2.1"}, 401),
+        ({"Via": "1.1 proxy"}, 401),
+        ({"X-Real-IP": "192.0.2.1"}, 401),
+    ],
+    ids=str,
+)
+def test_on_loopback_only_requests_of_the_machine_itself_write_without_a_token(service_url, headers, status):
+    with httpx.Client(base_url=service_url, headers=headers, timeout=60) as client:
+        assert publish_model(client, seed=1000 + next(NUMBERS)).status_code == status
+
+
 def test_beyond_loopback_writes_need_a_token_and_a_warning_says_so():
     with run_server("--host", "0.0.0.0") as server:
         url = server.url.replace("0.0.0.0", "127.0.0.1")

@@ -43,7 +43,7 @@ class Hostile:
         path = self.path
         for name, text in {"n": str(run), **urls}.items():
             path = path.replace("{" + name + "}", text)
-        fields = ["Host: a", "Connection: close", *self.fields]
+        fields = ["Host: localhost", "Connection: close", *self.fields]
         if self.body:
             fields += [f"Content-Length: {len(self.body)}", "Content-Type: application/json"]
         return "\r\n".join([f"{self.method} {path} HTTP/1.1", *fields, "", ""]).encode("latin-1") + self.body

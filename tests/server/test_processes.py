@@ -229,7 +229,7 @@ def make_put(seed, count=20_000, padding=400):
     tensors = [{"name": f"{n}" + "x" * (padding - 80), "shape": [3], "constant": 0} for n in range(count)]
     body = json.dumps({"seed": seed, "tensors": tensors}).encode()
     assert len(body) <= 8 * 2**20
-    fields = f"Host: test\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    fields = f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"POST /v1/models HTTP/1.1\r\n{fields}\r\n".encode() + body
 
 

@@ -99,7 +99,7 @@ def test_a_client_that_is_still_sending_sees_the_answer(service_server, start, m
 
 def test_a_client_that_sends_all_of_a_long_body_first_sees_the_answer(service_server):
     # The default of max_model_bytes is 8 MiB. nginx sends what it can before it looks for a response.
-    head = b"POST /v1/models HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", service_server.port), timeout=30) as connection:
         connection.sendall(head + b"Content-Length: 9000000\r\n\r\n" + b" " * 9_000_000)
         assert connection.recv(2**16).startswith(b"HTTP/1.1 413")

@@ -11,6 +11,7 @@ from tests.server.raw import ROWS
 from tests.server.raw.exchange import exchange
 from tests.server.raw.resources import FORM, NAME, PUBLICATION
 from tests.server.raw.rows import ETAG, RUN
+from tests.servers import run_server
 
 RETIRED = "/v1/names/raw/retired/1.0"
 TARGET = re.compile(rb"\S+ (\S+)")
@@ -28,16 +29,16 @@ REQUIRED = {
 
 
 @pytest.fixture(scope="module")
-def server(service_server):
-    """The server, with the model and the names of the table."""
-    with httpx.Client(base_url=service_server.url) as client:
+def server():
+    """A server in which everyone may publish, with the model and the names of the table."""
+    with run_server("--write-access", "open") as server, httpx.Client(base_url=server.url) as client:
         client.post(
             "/v1/models", content=FORM, headers={"Content-Type": "application/json"}
         ).raise_for_status()
         for name in (NAME.decode(), RETIRED):
             client.put(name, json=json.loads(PUBLICATION)).raise_for_status()
         client.delete(RETIRED, params={"author": "ada"}).raise_for_status()
-    return service_server
+        yield server
 
 
 def fill(row, server, run):
