@@ -65,7 +65,7 @@ def test_a_dependency_of_a_router_runs_before_the_endpoint(guarded, token, statu
 def test_a_dependency_is_in_the_document(guarded):
     document = make_document(guarded.routes)
     assert document["paths"]["/thing"]["get"]["security"] == [{"HTTPBearer": []}]
-    assert document["components"]["securitySchemes"] == {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
+    assert document["components"]["securitySchemes"]["HTTPBearer"] == {"type": "http", "scheme": "bearer"}
 
 
 def test_an_operation_is_described_by_its_docstring():

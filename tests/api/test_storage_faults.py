@@ -184,7 +184,7 @@ def test_tokens_read_and_are_listed_while_a_token_waits_to_be_created(tmp_path):
         body = {"team": "vision", "scopes": ["read"]}
         with locked(tmp_path), ThreadPoolExecutor(12) as pool:
             waiting = [pool.submit(client.post, "/v1/tokens", json=body) for _ in range(12)]
-            for path in ("/v1/tokens", "/v1/tokens/current", "/v1/audit", "/v1/names", WEIGHTS):
+            for path in ("/v1/tokens", "/v1/token", "/v1/audit", "/v1/names", WEIGHTS):
                 assert client.get(path).status_code == 200
             assert not all(future.done() for future in waiting)
             assert {future.result().status_code for future in waiting} == {503}

@@ -236,7 +236,7 @@ def called(folder, expected):
     async def ask_all():
         app = create_app(Settings(data_directory=folder))
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://test", timeout=60
+            transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60
         ) as client:
             assert (await client.get("/readyz")).status_code == 503
             await app.state.context.checking

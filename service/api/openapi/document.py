@@ -56,7 +56,9 @@ def make_document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
             for method in route.methods or ():
                 complete(made["paths"][route.path_format][method.lower()], route.openapi_extra or {})
     components = made.get("components", {})
-    schemes = {SECURITY_SCHEME: BEARER.model.model_dump(by_alias=True, exclude_none=True)}
+    schemes = components.get("securitySchemes", {}) | {
+        SECURITY_SCHEME: BEARER.model.model_dump(by_alias=True, exclude_none=True)
+    }
     return {**made, "components": {**components, "schemas": COMPONENTS, "securitySchemes": schemes}}
 
 

@@ -30,6 +30,7 @@ class Statement(BaseModel):
     def parse(cls, values: Mapping[str, object]) -> Self:
         """Parse JSON-like values. Raises SpecError, with every invalid field.
 
+        >>> from service.api.schemas.names import Reason
         >>> Reason.parse({"author": "ada", "note": "superseded"}).author
         'ada'
         """
@@ -39,6 +40,7 @@ class Statement(BaseModel):
     def parse_query(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """Parse the decoded parameters of a URL. Raises SpecError.
 
+        >>> from service.api.schemas.names import Listing
         >>> Listing.parse_query([("prefix", "vision/"), ("limit", "20")]).limit
         20
         """
