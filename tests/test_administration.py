@@ -20,7 +20,7 @@ def test_a_token_is_printed_alone_and_what_it_is_beside_it(tmp_path):
 
 
 def test_a_list_has_the_tokens_that_are_not_revoked(tmp_path):
-    kept = create_token(tmp_path, "publish", "read", note="ci", days="90")
+    kept = create_token(tmp_path, "publish", "read", note="ci", days=90)
     gone = create_token(tmp_path, "admin", team="*")
     assert run_command(tmp_path, "token", "revoke", gone[3:15]).returncode == 0
     lines = run_command(tmp_path, "token", "list").stdout.splitlines()

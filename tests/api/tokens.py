@@ -7,6 +7,11 @@ from pathlib import Path
 
 import httpx
 
+from service.api.schemas.tokens import TokenRequest
+from service.core.access import Secret
+from service.settings import Settings
+from service.store import Store
+
 TOKEN = re.compile(r"wi_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n")
 
 
@@ -16,14 +21,14 @@ def run_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def create_token(folder: Path, *scopes: str, team: str = "vision", **options: str) -> str:
-    """Create a token by the command line, and return its text."""
-    flags = [part for scope in scopes for part in ("--scope", scope)]
-    flags += [part for name, value in options.items() for part in (f"--{name}", value)]
-    result = run_command(folder, "token", "create", "--team", team, *flags)
-    assert result.returncode == 0, result.stderr
-    assert TOKEN.fullmatch(result.stdout)
-    return result.stdout.strip()
+def create_token(folder: Path, *scopes: str, team: str = "vision", **fields: object) -> str:
+    """Create a token in the storage of a data directory, as the command line does, and return its text."""
+    secret = Secret.make()
+    request = TokenRequest.parse({"team": team, "scopes": list(scopes), **fields})
+    store = Store.of(Settings(data_directory=folder))
+    store.put_token(request.make_token(secret))
+    store.close()
+    return secret.text
 
 
 def bear(token: str) -> dict[str, str]:

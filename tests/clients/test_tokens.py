@@ -81,7 +81,7 @@ def test_a_quota_that_is_used_up_is_told_at_once(guarded):
 
 def test_status_tells_who_the_token_is(guarded):
     url, folder = guarded
-    token = create_token(folder, "publish", "retire", team="text", days="90")
+    token = create_token(folder, "publish", "retire", team="text", days=90)
     shown = run(url, token, "status")
     assert shown.returncode == 0
     (line,) = (line for line in shown.stdout.splitlines() if line.startswith("token"))

@@ -68,7 +68,7 @@ def check_fields(response):
         assert json.loads(response.body)["status"] == response.status
 
 
-@pytest.mark.parametrize("pieces", [1, 4])
+@pytest.mark.parametrize("pieces", [1, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section} {row.what[:60]}")
 def test_a_raw_request_gets_the_responses_of_its_rfc(row, pieces, server):
     row = fill(row, server, pieces)
