@@ -32,22 +32,22 @@ def create_token(folder: Path, *scopes: str, team: str = "vision", **fields: obj
 
 
 def bear(token: str) -> dict[str, str]:
-    """Return the header with a token."""
-    return {"Authorization": f"Bearer {token}"}
+    """Return the header with a token; none for an empty one."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def publish_model(client: httpx.Client, token: str = "", seed: int = 1) -> httpx.Response:
     """Publish a small model."""
     model = {"seed": seed, "tensors": [{"name": "w", "shape": [3, 3]}]}
-    return client.post("/v1/models", json=model, headers=bear(token) if token else {})
+    return client.post("/v1/models", json=model, headers=bear(token))
 
 
 def publish_name(client: httpx.Client, name: str, model: str, token: str = "") -> httpx.Response:
     """Publish a name."""
     body = {"model": model, "author": "ada"}
-    return client.put(f"/v1/names/{name}", json=body, headers=bear(token) if token else {})
+    return client.put(f"/v1/names/{name}", json=body, headers=bear(token))
 
 
 def retire_name(client: httpx.Client, name: str, token: str = "") -> httpx.Response:
     """Retire a name."""
-    return client.delete(f"/v1/names/{name}", params={"author": "ada"}, headers=bear(token) if token else {})
+    return client.delete(f"/v1/names/{name}", params={"author": "ada"}, headers=bear(token))

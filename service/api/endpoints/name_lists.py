@@ -11,15 +11,20 @@ from service.api.http.media_types import JSON
 from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
 from service.api.links import NAMES, link_names
-from service.api.openapi import describe_errors, describe_fields, describe_json, make_query_parameters, refer
+from service.api.openapi import (
+    NEXT_PAGE,
+    describe_errors,
+    describe_fields,
+    describe_json,
+    make_query_parameters,
+    refer,
+)
 from service.api.problems import NameRecord
 from service.api.router import make_router
 from service.api.schemas.names import Listing
 from service.core.models.names import ModelName
 
 router = make_router("names")
-
-LINK = {"Link": 'The next page, `rel="next"`.'}
 
 
 @router.get(
@@ -34,7 +39,7 @@ LINK = {"Link": 'The next page, `rel="next"`.'}
                 "A page of names.",
                 refer("NamePage"),
                 {"start": {"names": [examples.ENTRY]}},
-                {**HEADERS, **LINK},
+                {**HEADERS, **NEXT_PAGE},
             ),
             "304": {"description": "The client has the current content."},
             **describe_errors(406, 412, 422),

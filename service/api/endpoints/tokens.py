@@ -15,6 +15,7 @@ from service.api.http.negotiation import choose_media_type, join_lines
 from service.api.http.query import decode_query
 from service.api.links import AUDIT, CURRENT, TOKENS, link_audit
 from service.api.openapi import (
+    NEXT_PAGE,
     Schema,
     describe_access,
     describe_body,
@@ -164,7 +165,7 @@ async def delete_token(request: Request) -> Response:
                 "A page of changes, oldest first.",
                 refer("AuditPage"),
                 {"publication": {"changes": [examples.CHANGE]}},
-                {"Link": 'The next page, `rel="next"`.'},
+                NEXT_PAGE,
             ),
             **describe_errors(401, 403, 406, 422, 503),
         },

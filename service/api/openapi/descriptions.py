@@ -48,6 +48,7 @@ DECISION = {
 }
 WARNING = {"Weightinit-Warning": "If the name is empty: what that means."}
 LINK = {"Link": 'The URL of the parameters, `rel="describedby"`.'}
+NEXT_PAGE = {"Link": 'The next page, `rel="next"`.'}
 MODEL = {"Weightinit-Model": "The id of the model."}
 RANGE = {"Content-Range": "The range, and the length of the whole content."}
 LOCATION = {"Content-Location": "The URL of the GET with the same bytes."}

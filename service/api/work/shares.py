@@ -19,24 +19,6 @@ RETRY_AFTER = {"Retry-After": "1"}
 IPV6_SITE_BITS = 64
 
 
-@lru_cache(4096)
-def identify_peer(host: str | None) -> str:
-    """Return the peer of an address: the address itself, or the /64 network of an IPv6 address.
-
-    >>> identify_peer("192.0.2.7"), identify_peer("2001:db8::7"), identify_peer(None)
-    ('192.0.2.7', '2001:db8::/64', '')
-    """
-    try:
-        address = ip_address(host or "")
-    except ValueError:
-        return host or ""
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(IPv6Network((int(address), IPV6_SITE_BITS), strict=False))
-
-
 def find_address(host: str | None) -> str:
     """Return the address of a host, for the audit trail. Empty if a proxy named something else.
 
@@ -50,6 +32,19 @@ def find_address(host: str | None) -> str:
     if not isinstance(address, IPv6Address):
         return str(address)
     return str(address.ipv4_mapped or IPv6Address(int(address)))  # without a zone, which may be of any length
+
+
+@lru_cache(4096)
+def identify_peer(host: str | None) -> str:
+    """Return the peer of an address: the address itself, or the /64 network of an IPv6 address.
+
+    >>> identify_peer("192.0.2.7"), identify_peer("2001:db8::7"), identify_peer(None)
+    ('192.0.2.7', '2001:db8::/64', '')
+    """
+    address = find_address(host)
+    if ":" not in address:
+        return address or host or ""
+    return str(IPv6Network((address, IPV6_SITE_BITS), strict=False))
 
 
 class Shares:
