@@ -2,9 +2,9 @@
 
 from service.core.dtypes import DTYPES, TENSOR_DTYPES, Dtype, DtypeName, IntegerDtype, TensorDtypeName
 from service.core.errors import FieldError, SpecError
-from service.core.parameters import Parameters, resolve_parameters
+from service.core.layer.parameters import Parameters, resolve_parameters
+from service.core.layer.spec import LayerSpec, check_element_count, require_seed
 from service.core.schemes import TRUNCATED_UNIT_STDDEV, DistributionName, Mode, SchemeName
-from service.core.spec import LayerSpec, check_element_count, require_seed
 
 __all__ = [
     "DTYPES",

@@ -12,7 +12,7 @@ from safetensors.numpy import save
 
 from service.api.content.formats import make_npy_header
 from service.core import DTYPES, TENSOR_DTYPES, LayerSpec, SpecError
-from service.core.layouts import SHORTHANDS, resolve_layout
+from service.core.layer.layouts import SHORTHANDS, resolve_layout
 from service.core.models import Limits, parse_model
 from service.core.models.names import (
     MAX_AUTHOR_LENGTH,

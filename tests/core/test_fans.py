@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import LayerSpec, SpecError, resolve_parameters
-from service.core.fans import Fans, compute_fans
+from service.core.layer.fans import Fans, compute_fans
 
 # in = 32, out = 64, 3×3: what each unit really sums, and what each input really feeds.
 PER_UNIT = [

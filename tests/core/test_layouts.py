@@ -1,7 +1,7 @@
 import pytest
 
 from service.core import SpecError
-from service.core.layouts import measure_kernel, resolve_layout
+from service.core.layer.layouts import measure_kernel, resolve_layout
 
 
 @pytest.mark.parametrize(

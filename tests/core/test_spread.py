@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import LayerSpec, SpecError, resolve_parameters
-from service.core.spread import SPREADS, Spread, merge_defaults
+from service.core.layer.spread import SPREADS, Spread, merge_defaults
 
 
 def resolve(shape=(784, 300), **fields):

@@ -21,9 +21,9 @@ from service.api.schemas.tokens import (
 from service.core import DistributionName, DtypeName, LayerSpec, Mode, Parameters, SchemeName, TensorDtypeName
 from service.core.access import Scope
 from service.core.activations import Family
+from service.core.layer.spec import MAX_SEED
 from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT
 from service.core.models.specs import NAME_RULES, ConstantSpec, ModelSpec, StackSpec
-from service.core.spec import MAX_SEED
 
 Schema = dict[str, Any]
 

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field
 
 from service.api.schemas.statement import SURROGATES, UNPRINTABLE, Statement, match_whole
 from service.core.errors import SpecError, make_rule_error
+from service.core.layer.query import TextParser, parse_integer
 from service.core.models.names import MAX_AUTHOR_LENGTH, MAX_NOTE_LENGTH, MODEL_ID, SEGMENT, ModelName
 from service.core.models.specs import CONTROLS
-from service.core.spec import TextParser, parse_integer
 
 MAX_NAMES_LISTED = 1000
 PREFIX = re.compile(f"({SEGMENT.pattern}/){{0,2}}({SEGMENT.pattern})?")

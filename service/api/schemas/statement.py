@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from service.core.errors import MAX_ERRORS, FieldError, SpecError, translate_validation_errors
+from service.core.layer.query import TextParser, parse_pairs
 from service.core.models.specs import CONTROLS
-from service.core.spec import TextParser, parse_pairs
 
 SURROGATES = r"\ud800-\udfff"  # lone ones; JSON Schema has no way to exclude them
 UNPRINTABLE = re.compile(f"[{CONTROLS}{SURROGATES}]")

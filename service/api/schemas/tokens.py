@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from service.api.schemas.statement import UNPRINTABLE, Statement, match_whole
 from service.core.access import ALL_TEAMS, MAX_TOKEN_NOTE_LENGTH, SCOPES, AuditEntry, Scope, Secret, Token
 from service.core.errors import make_rule_error
+from service.core.layer.query import TextParser, parse_integer
 from service.core.models.names import SEGMENT, SEGMENT_RULE
 from service.core.models.specs import CONTROLS
-from service.core.spec import TextParser, parse_integer
 
 TEAM = rf"({SEGMENT.pattern}|\*)"
 MAX_DAYS = 3650

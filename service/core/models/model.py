@@ -12,9 +12,9 @@ from typing import Any, Self
 import rfc8785
 
 from service.core.dtypes import TENSOR_DTYPES, DtypeName, TensorDtypeName
-from service.core.parameters import Parameters
+from service.core.layer.parameters import Parameters
+from service.core.layer.spec import LayerSpec
 from service.core.slices import Slices, compute_shape, format_slices
-from service.core.spec import LayerSpec
 
 DEFAULT_DTYPE: DtypeName = "float32"
 

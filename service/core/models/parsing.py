@@ -12,6 +12,9 @@ from service.core.errors import (
     describe_text,
     make_spec_error,
 )
+from service.core.layer.parameters import resolve_parameters
+from service.core.layer.spec import LayerSpec, check_element_count
+from service.core.layer.spread import merge_defaults
 from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
 from service.core.models.repeats import find_repeats
 from service.core.models.specs import (
@@ -25,10 +28,7 @@ from service.core.models.specs import (
     check_tensor_name,
     validate,
 )
-from service.core.parameters import resolve_parameters
 from service.core.slices import Slices, parse_slices, select_all
-from service.core.spec import LayerSpec, check_element_count
-from service.core.spread import merge_defaults
 
 #: Fields that are not allowed in `defaults`: the model sets the seed, each tensor sets its shape and name.
 FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})

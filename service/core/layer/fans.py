@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from service.core.errors import make_spec_error
-from service.core.layouts import check_kernel_axes, measure_kernel
+from service.core.layer.layouts import check_kernel_axes, measure_kernel
 from service.core.schemes import Mode
 
 

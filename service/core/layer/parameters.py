@@ -8,8 +8,17 @@ from typing import NamedTuple
 from service.core.activations import ACTIVATIONS, Activation
 from service.core.dtypes import DTYPES, DtypeName
 from service.core.errors import FieldError, SpecError, make_spec_error
-from service.core.fans import Fans, compute_fans
-from service.core.layouts import has_kernel_axes, resolve_layout
+from service.core.layer.fans import Fans, compute_fans
+from service.core.layer.layouts import has_kernel_axes, resolve_layout
+from service.core.layer.spec import LayerSpec
+from service.core.layer.spread import (
+    SCALING_FIELDS,
+    SPREADS,
+    Spread,
+    SpreadName,
+    format_formula,
+    format_number,
+)
 from service.core.schemes import (
     DISTRIBUTIONS,
     SCHEMES,
@@ -20,8 +29,6 @@ from service.core.schemes import (
     SchemeName,
     SchemeSpelling,
 )
-from service.core.spec import LayerSpec
-from service.core.spread import SCALING_FIELDS, SPREADS, Spread, SpreadName, format_formula, format_number
 
 
 def compute_leaky_scale(negative_slope: float) -> float:
