@@ -6,7 +6,10 @@
  *
  * A query is that of GET /v1/weights: percent-encoded fields of a spec, and `slice`. With a query as argument, the
  * program writes the bytes of the weights. Without one, it reads a query from each line of the standard input and
- * writes the length, the SHA-256 and the ends of the weights as a line of JSON. */
+ * writes the length, the SHA-256 and the ends of the weights as a line of JSON.
+ *
+ * `source` names one of the sources from section 9 of the page on. Its fields are the numbers that the section
+ * takes, not those of a spec. */
 #include <float.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -139,11 +142,12 @@ static void format_hex(const uint8_t *bytes, size_t count, char *text) {
 /* --- the query ----------------------------------------------------------------------------------------- */
 
 enum { SHAPE, LAYOUT, GROUPS, GIVEN_IN, GIVEN_OUT, ACTIVATION, SCHEME, SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV,
-       PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, FIELDS };
+       PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, SOURCE, FACTOR, MEAN, LOW, HIGH, CUT, FIELDS };
 
 static const char *const fields[FIELDS] = {
     "shape", "layout", "groups", "fan_in", "fan_out", "activation", "scheme", "scale", "mode", "negative_slope",
-    "distribution", "stddev", "parent_stddev", "limit", "dtype", "seed", "name", "slice"};
+    "distribution", "stddev", "parent_stddev", "limit", "dtype", "seed", "name", "slice", "source", "factor",
+    "mean", "low", "high", "cut"};
 
 typedef struct {
     const char *text[FIELDS]; /* null where the query has no such field */
@@ -204,6 +208,7 @@ static uint64_t parse_length(const char *text, uint64_t otherwise) {
 }
 
 static double parse_number(const char *text) {
+    if (!text) refuse("a number is missing");
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || !(value - value == 0)) refuse("a finite number is expected");
@@ -510,6 +515,11 @@ static uint32_t draw_word(const uint32_t key[4], uint64_t n) {
 
 /* --- 4. the transform: |T|, and the sign separately ---------------------------------------------------- */
 
+static double look_up(int distribution, double x) {
+    const double *a = table[distribution - 1][(bits_of(x) >> 47) - (1022 << 5)];
+    return a[0] + x * (a[1] + x * (a[2] + x * a[3]));
+}
+
 static double transform(int distribution, uint32_t word, int *negative) {
     if (distribution == UNIFORM) {
         double t = (double)(2 * (int64_t)word + 1 - ((int64_t)1 << 32)) / 4294967296.0;
@@ -517,9 +527,7 @@ static double transform(int distribution, uint32_t word, int *negative) {
         return t < 0 ? -t : t;
     }
     *negative = (int)(word >> 31);
-    double x = (double)(word & 0x7fffffff) + 0.5;
-    const double *a = table[distribution - 1][(bits_of(x) >> 47) - (1022 << 5)];
-    return a[0] + x * (a[1] + x * (a[2] + x * a[3]));
+    return look_up(distribution, (double)(word & 0x7fffffff) + 0.5);
 }
 
 /* --- 6. rounding --------------------------------------------------------------------------------------- */
@@ -565,38 +573,122 @@ static void write_element(sink *to, const uint8_t *bytes, int size) {
     sha256_add(&to->hash, bytes, (size_t)size);
 }
 
-static void write_slice(const tensor *t, const spread *s, const uint32_t key[4], sink *to) {
+/* Writes the bytes of the element with the given indices and position. */
+typedef void element(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes);
+
+static void write_slice(const tensor *t, int size, element compute_element, const void *source, sink *to) {
     uint64_t at[MAX_AXES];
     memcpy(at, t->start, sizeof at);
     for (;;) {
         uint64_t n = 0;
         for (int axis = 0; axis < t->rank; axis++) n += at[axis] * t->stride[axis];
-        int negative;
         uint8_t bytes[8];
-        double product = s->factor * transform(s->distribution, draw_word(key, n), &negative);
-        encode(s->dtype, product < s->bound ? product : s->bound, negative, bytes);
-        write_element(to, bytes, sizes[s->dtype]);
+        compute_element(source, at, n, bytes);
+        write_element(to, bytes, size);
         int axis = t->rank - 1; /* memory order: the last axis runs fastest */
         while (axis >= 0 && ++at[axis] == t->stop[axis]) at[axis] = t->start[axis], axis--;
         if (axis < 0) return;
     }
 }
 
+typedef struct {
+    spread s;
+    uint32_t key[4];
+} drawn;
+
+static void compute_drawn(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const drawn *d = source;
+    int negative;
+    double product = d->s.factor * transform(d->s.distribution, draw_word(d->key, n), &negative);
+    (void)at;
+    encode(d->s.dtype, product < d->s.bound ? product : d->s.bound, negative, bytes);
+}
+
+static void encode_signed(int dtype, double value, uint8_t *out) {
+    int negative = (int)(bits_of(value) >> 63);
+    encode(dtype, negative ? -value : value, negative, out);
+}
+
+/* --- 9. shifted and cut distributions ------------------------------------------------------------------ */
+
+typedef struct {
+    int distribution, dtype, is_cut;
+    uint32_t key[4];
+    double factor, mean, low, high, cut[3]; /* lo, up, mass */
+} shifted;
+
+static double transform_cut(const double cut[3], uint32_t word) {
+    double w = (double)word + 0.5, below = cut[0] + cut[2] * w, above = cut[1] + cut[2] * (4294967296.0 - w);
+    double x = below < above ? below : above, last = 2147483648.0 - power(-22);
+    x = x < 0.5 ? 0.5 : x > last ? last : x;
+    return below < above ? -look_up(NORMAL, x) : look_up(NORMAL, x);
+}
+
+static void compute_shifted(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const shifted *s = source;
+    uint32_t word = draw_word(s->key, n);
+    int negative = 0;
+    double size = s->is_cut ? transform_cut(s->cut, word) : transform(s->distribution, word, &negative);
+    double value = s->mean + s->factor * (negative ? -size : size);
+    (void)at;
+    value = value < s->low ? s->low : value;
+    encode_signed(s->dtype, value > s->high ? s->high : value, bytes);
+}
+
+static void parse_numbers(const char *text, double *numbers, int count) {
+    char *end = (char *)text;
+    for (int i = 0; i < count; i++) {
+        numbers[i] = strtod(text, &end);
+        if (end == text || *end != (i + 1 < count ? ',' : 0)) refuse("numbers separated by commas are expected");
+        text = end + 1;
+    }
+}
+
+static void write_shifted(const query *q, const tensor *t, const uint32_t key[4], sink *to) {
+    shifted s = {.distribution = parse_choice(q->text[DISTRIBUTION], distributions, 3, NORMAL),
+                 .dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32),
+                 .is_cut = q->text[CUT] != NULL,
+                 .factor = parse_number(q->text[FACTOR]),
+                 .mean = parse_number(q->text[MEAN]),
+                 .low = parse_number(q->text[LOW]),
+                 .high = parse_number(q->text[HIGH])};
+    memcpy(s.key, key, sizeof s.key);
+    if (s.is_cut) parse_numbers(q->text[CUT], s.cut, 3);
+    write_slice(t, sizes[s.dtype], compute_shifted, &s, to);
+}
+
+/* --- all sources --------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    void (*write)(const query *q, const tensor *t, const uint32_t key[4], sink *to);
+} sources[] = {{"shifted", write_shifted}};
+
+static void write_source(const query *q, const tensor *t, const uint32_t key[4], sink *to) {
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+        if (!strcmp(sources[i].name, q->text[SOURCE])) {
+            sources[i].write(q, t, key, to);
+            return;
+        }
+    refuse("unknown source");
+}
+
 static void draw(const char *text, sink *to) {
     static query q;
     tensor t = {0};
-    uint32_t key[4];
+    drawn d;
     parse_query(text, &q);
     parse_shape(q.text[SHAPE], &t);
     parse_layout(q.text[LAYOUT], &t);
     parse_slice(q.text[SLICE], &t);
     compute_strides(&t);
-    spread s = resolve(&q, &t);
+    if (!q.text[SOURCE]) d.s = resolve(&q, &t);
     const char *seed = q.text[SEED];
     if (!seed) refuse("seed is missing");
-    derive_key(parse_integer(&seed, UINT64_MAX), q.text[NAME], q.name_length, key);
+    derive_key(parse_integer(&seed, UINT64_MAX), q.text[NAME], q.name_length, d.key);
     if (*seed) refuse("seed must be an integer from 0 to 2^64 - 1");
-    write_slice(&t, &s, key, to);
+    if (q.text[SOURCE]) write_source(&q, &t, d.key, to);
+    else write_slice(&t, sizes[d.s.dtype], compute_drawn, &d, to);
 }
 
 /* Write a line of JSON. A percent-encoded query has no character that JSON would have to escape. */
