@@ -26,6 +26,7 @@ enum { UNIFORM, NORMAL, TRUNCATED_NORMAL };
 enum { FAN_IN, FAN_OUT, FAN_AVG, FAN_GEO_AVG };
 enum { FLOAT64, FLOAT32, FLOAT16, BFLOAT16 };
 
+static const char DOMAIN[] = "weightinit stream", MASK_DOMAIN[] = "weightinit sparse"; /* 17 bytes each */
 static const double TRUNCATED_STDDEV = 0.87962566103423978;
 static const int sizes[] = {8, 4, 2, 2};
 
@@ -142,12 +143,13 @@ static void format_hex(const uint8_t *bytes, size_t count, char *text) {
 /* --- the query ----------------------------------------------------------------------------------------- */
 
 enum { SHAPE, LAYOUT, GROUPS, GIVEN_IN, GIVEN_OUT, ACTIVATION, SCHEME, SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV,
-       PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, SOURCE, FACTOR, MEAN, LOW, HIGH, CUT, FIELDS };
+       PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, SOURCE, FACTOR, MEAN, LOW, HIGH, CUT, SPARSITY, AXIS,
+       FIELDS };
 
 static const char *const fields[FIELDS] = {
     "shape", "layout", "groups", "fan_in", "fan_out", "activation", "scheme", "scale", "mode", "negative_slope",
     "distribution", "stddev", "parent_stddev", "limit", "dtype", "seed", "name", "slice", "source", "factor",
-    "mean", "low", "high", "cut"};
+    "mean", "low", "high", "cut", "sparsity", "axis"};
 
 typedef struct {
     const char *text[FIELDS]; /* null where the query has no such field */
@@ -484,17 +486,24 @@ static spread resolve(const query *q, const tensor *t) {
 
 /* --- 1. the key ---------------------------------------------------------------------------------------- */
 
-static void derive_key(uint64_t seed, const void *name, size_t length, uint32_t key[4]) {
+static void derive_key(const char domain[17], uint64_t seed, const void *name, size_t length, uint32_t key[4]) {
     uint8_t numbers[12], digest[32];
     sha256 hash;
     put_le(numbers, 1, 4);
     put_le(numbers + 4, seed, 8);
     sha256_start(&hash);
-    sha256_add(&hash, "weightinit stream", 17);
+    sha256_add(&hash, domain, 17);
     sha256_add(&hash, numbers, 12);
     sha256_add(&hash, name, length);
     sha256_end(&hash, digest);
     for (int i = 0; i < 4; i++) key[i] = (uint32_t)get_le(digest + 4 * i, 4);
+}
+
+static void read_key(const query *q, const char domain[17], uint32_t key[4]) {
+    const char *seed = q->text[SEED];
+    if (!seed) refuse("seed is missing");
+    derive_key(domain, parse_integer(&seed, UINT64_MAX), q->text[NAME], q->name_length, key);
+    if (*seed) refuse("seed must be an integer from 0 to 2^64 - 1");
 }
 
 /* --- 3. the word --------------------------------------------------------------------------------------- */
@@ -644,7 +653,7 @@ static void parse_numbers(const char *text, double *numbers, int count) {
     }
 }
 
-static void write_shifted(const query *q, const tensor *t, const uint32_t key[4], sink *to) {
+static void write_shifted(const query *q, const tensor *t, sink *to) {
     shifted s = {.distribution = parse_choice(q->text[DISTRIBUTION], distributions, 3, NORMAL),
                  .dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32),
                  .is_cut = q->text[CUT] != NULL,
@@ -652,22 +661,61 @@ static void write_shifted(const query *q, const tensor *t, const uint32_t key[4]
                  .mean = parse_number(q->text[MEAN]),
                  .low = parse_number(q->text[LOW]),
                  .high = parse_number(q->text[HIGH])};
-    memcpy(s.key, key, sizeof s.key);
+    read_key(q, DOMAIN, s.key);
     if (s.is_cut) parse_numbers(q->text[CUT], s.cut, 3);
     write_slice(t, sizes[s.dtype], compute_shifted, &s, to);
+}
+
+/* --- 10. sparse tensors --------------------------------------------------------------------------------- */
+
+typedef struct {
+    drawn d;
+    uint32_t mask_key[4];
+    uint64_t size, inner, zeros;
+} sparse;
+
+static void compute_sparse(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const sparse *s = source;
+    uint64_t span = s->size * s->inner, first = n / span * span + n % s->inner, before = 0;
+    uint32_t word = draw_word(s->mask_key, n);
+    for (uint64_t j = 0; j < s->size && before < s->zeros; j++) {
+        uint64_t other = first + j * s->inner;
+        uint32_t mask = draw_word(s->mask_key, other);
+        before += mask < word || (mask == word && other < n);
+    }
+    if (before < s->zeros) put_le(bytes, 0, sizes[s->d.s.dtype]);
+    else compute_drawn(&s->d, at, n, bytes);
+}
+
+static void write_sparse(const query *q, const tensor *t, sink *to) {
+    int dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32);
+    uint64_t outputs = 1, inputs = 1;
+    for (int axis = 0; axis < t->rank; axis++) {
+        if (t->layout[axis] == 'O') outputs *= t->shape[axis];
+        else if (!strchr("BG", t->layout[axis])) inputs *= t->shape[axis];
+    }
+    int by_input = q->text[AXIS] && !strcmp(q->text[AXIS], "O");
+    sparse s = {.d.s = {NORMAL, dtype, parse_number(q->text[FACTOR]), largest_value(dtype)},
+                .size = by_input ? outputs : inputs,
+                .inner = by_input ? inputs : 1};
+    double zeros = parse_number(q->text[SPARSITY]) * (double)s.size;
+    s.zeros = (uint64_t)zeros + (zeros > (double)(uint64_t)zeros);
+    read_key(q, DOMAIN, s.d.key);
+    read_key(q, MASK_DOMAIN, s.mask_key);
+    write_slice(t, sizes[dtype], compute_sparse, &s, to);
 }
 
 /* --- all sources --------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
-    void (*write)(const query *q, const tensor *t, const uint32_t key[4], sink *to);
-} sources[] = {{"shifted", write_shifted}};
+    void (*write)(const query *q, const tensor *t, sink *to);
+} sources[] = {{"shifted", write_shifted}, {"sparse", write_sparse}};
 
-static void write_source(const query *q, const tensor *t, const uint32_t key[4], sink *to) {
+static void write_source(const query *q, const tensor *t, sink *to) {
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
         if (!strcmp(sources[i].name, q->text[SOURCE])) {
-            sources[i].write(q, t, key, to);
+            sources[i].write(q, t, to);
             return;
         }
     refuse("unknown source");
@@ -682,13 +730,13 @@ static void draw(const char *text, sink *to) {
     parse_layout(q.text[LAYOUT], &t);
     parse_slice(q.text[SLICE], &t);
     compute_strides(&t);
-    if (!q.text[SOURCE]) d.s = resolve(&q, &t);
-    const char *seed = q.text[SEED];
-    if (!seed) refuse("seed is missing");
-    derive_key(parse_integer(&seed, UINT64_MAX), q.text[NAME], q.name_length, d.key);
-    if (*seed) refuse("seed must be an integer from 0 to 2^64 - 1");
-    if (q.text[SOURCE]) write_source(&q, &t, d.key, to);
-    else write_slice(&t, sizes[d.s.dtype], compute_drawn, &d, to);
+    if (q.text[SOURCE]) {
+        write_source(&q, &t, to);
+        return;
+    }
+    d.s = resolve(&q, &t);
+    read_key(&q, DOMAIN, d.key);
+    write_slice(&t, sizes[d.s.dtype], compute_drawn, &d, to);
 }
 
 /* Write a line of JSON. A percent-encoded query has no character that JSON would have to escape. */

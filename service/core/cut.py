@@ -16,8 +16,8 @@ CONTEXT = decimal.Context(prec=80, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX)
 SQRT_TWO_PI = Decimal(
     "2.5066282746310005024157652848110452530069867406099383166299235763422936546078419749465958383780572661"
 )
-#: A tail beyond 5 is a continued fraction, whose 400 terms have more than 80 digits. Any other one is a
-#: series, whose difference from 1/2 loses 7 of them.
+#: The tail beyond 5 is a continued fraction, whose 400 terms have more than 80 digits. Before, it is 1/2
+#: minus a series, which loses 7 of them.
 FRACTION_FROM, FRACTION_TERMS = 5, 400
 #: The smallest mass inside: with less, too few of the 2³² words would differ in float32.
 MIN_CUT_MASS = 2.0**-20

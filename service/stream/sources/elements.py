@@ -2,12 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core import TENSOR_DTYPES, TensorDtypeName
-from service.stream.order import StridedPositions
+from service.core.slices import Slices, compute_shape
+from service.stream.order import StridedPositions, find_positions
 from service.stream.tensor import Fill
 
 #: Elements in a chunk: few calls of the kernels, and buffers of at most 256 KiB.
@@ -22,6 +24,11 @@ class Elements(ABC):
     dtype: TensorDtypeName
 
     @property
+    def extent(self) -> tuple[int, ...]:
+        """The shape of the elements."""
+        return self.shape
+
+    @property
     def itemsize(self) -> int:
         """Bytes of one element."""
         return TENSOR_DTYPES[self.dtype].itemsize
@@ -29,7 +36,7 @@ class Elements(ABC):
     @property
     def nbytes(self) -> int:
         """Bytes of all elements."""
-        return math.prod(self.shape) * self.itemsize
+        return math.prod(self.extent) * self.itemsize
 
     @property
     @abstractmethod
@@ -66,6 +73,36 @@ class Elements(ABC):
         out = np.empty(self.nbytes, np.uint8)
         self._fill(0, out)
         return out.tobytes()
+
+
+class SlicedElements(Elements):
+    """A source whose elements are a slice of a tensor, in the memory order of its layout.
+
+    `shape` is that of the whole tensor, and `slices` has a half-open slice for each axis.
+    """
+
+    layout: str
+    slices: Slices
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """The shape of the slice."""
+        return compute_shape(self.slices)
+
+    @cached_property
+    def _positions(self) -> Positions:
+        return pack_positions(find_positions(self.shape, self.layout, self.slices))
+
+    def _measure(self, letters: str) -> int:
+        """Return the product of the axes with these letters."""
+        return math.prod(
+            size for size, letter in zip(self.shape, self.layout, strict=True) if letter in letters
+        )
+
+    @property
+    def _place(self) -> tuple[object, ...]:
+        """What determines the positions of the elements, for the identity."""
+        return (self.shape, self.layout, tuple((axis.start, axis.stop) for axis in self.slices), self.dtype)
 
 
 def pack_positions(positions: StridedPositions) -> Positions:

@@ -3,13 +3,16 @@
 It follows docs/stream.md from section 9 on. Positions are u64 arrays in canonical order.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core import DistributionName
+from service.core.slices import select_all
 from service.stream.inverse_cdf import load_tables
 from service.stream.key import Key
-from service.stream.reference import draw_words, transform
+from service.stream.reference import draw_words, number_positions, transform
 from service.stream.rounding import round_to
 
 HALF_RANGE, LAST_X = 2.0**31, 2.0**31 - 2.0**-22
@@ -52,3 +55,19 @@ def draw_shifted(
     value = mean + factor * drawn
     value = np.where(value < low, low, value)
     return round_to(np.where(value > high, high, value), dtype)
+
+
+def find_zeros(
+    key: Key, shape: tuple[int, ...], layout: str, sparsity: float, axis: str = "I"
+) -> NDArray[np.bool_]:
+    """Return whether each element of a sparse tensor is zero, in its shape. The key is the mask's."""
+    positions = number_positions(shape, layout, select_all(shape))
+    lengths = [(length, letter) for length, letter in zip(shape, layout, strict=True)]
+    outputs, inputs = (math.prod(n for n, letter in lengths if letter in axes) for axes in ("O", "IDHW"))
+    flat = np.sort(positions.ravel()).reshape(-1, outputs, inputs)  # stacks, outputs, inputs
+    units = flat if axis == "I" else flat.swapaxes(1, 2)
+    words = draw_words(key, units.ravel()).reshape(units.shape)
+    ranks = words.argsort(axis=-1, kind="stable").argsort(axis=-1)
+    zeros = np.zeros(positions.size, np.bool_)
+    zeros[units.ravel()] = (ranks < math.ceil(sparsity * units.shape[-1])).ravel()
+    return zeros[positions]

@@ -8,9 +8,10 @@ from service.stream import derive_key
 from service.stream.order import find_positions
 from service.stream.reference import number_positions
 from service.stream.sources.shifted import ShiftedTensor
+from service.stream.sources.sparse import SparseTensor
 from tests.stream.drawing import DTYPES
 
-KEY = derive_key(42, "sources")
+KEY, MASK_KEY = derive_key(42, "sources"), derive_key(42, "sources", domain=b"weightinit sparse")
 SEEDED = {"seed": 42, "name": "sources"}
 INF = float("inf")
 
@@ -30,7 +31,7 @@ def list_positions(shape, layout="OI", slices=None):
 
 def view(source, kind=None):
     """Return the elements of a source as an array of its dtype."""
-    return np.frombuffer(source.read(), kind or DTYPES[source.dtype]).reshape(source.shape)
+    return np.frombuffer(source.read(), kind or DTYPES[source.dtype]).reshape(source.extent)
 
 
 def read_range(source, start, count):
@@ -53,3 +54,10 @@ def slices_of(draw, shape):
     """Generate slices of a shape, none empty."""
     ends = [sorted(draw(st.lists(st.integers(0, n), min_size=2, max_size=2, unique=True))) for n in shape]
     return tuple(slice(*pair) for pair in ends)
+
+
+def make_sparse(shape, layout="OI", slices=None, dtype="float32", factor=0.1, sparsity=0.5, axis="I"):
+    """Return a sparse tensor or a slice of it."""
+    return SparseTensor(
+        KEY, MASK_KEY, shape, layout, slices or select_all(shape), dtype, factor, sparsity, axis
+    )
