@@ -144,12 +144,12 @@ static void format_hex(const uint8_t *bytes, size_t count, char *text) {
 
 enum { SHAPE, LAYOUT, GROUPS, GIVEN_IN, GIVEN_OUT, ACTIVATION, SCHEME, SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV,
        PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, SOURCE, FACTOR, MEAN, LOW, HIGH, CUT, SPARSITY, AXIS,
-       FIELDS };
+       GAIN, CENTER, FIELDS };
 
 static const char *const fields[FIELDS] = {
     "shape", "layout", "groups", "fan_in", "fan_out", "activation", "scheme", "scale", "mode", "negative_slope",
     "distribution", "stddev", "parent_stddev", "limit", "dtype", "seed", "name", "slice", "source", "factor",
-    "mean", "low", "high", "cut", "sparsity", "axis"};
+    "mean", "low", "high", "cut", "sparsity", "axis", "gain", "center"};
 
 typedef struct {
     const char *text[FIELDS]; /* null where the query has no such field */
@@ -705,12 +705,47 @@ static void write_sparse(const query *q, const tensor *t, sink *to) {
     write_slice(t, sizes[dtype], compute_sparse, &s, to);
 }
 
+/* --- 11. identity tensors ------------------------------------------------------------------------------- */
+
+typedef struct {
+    const tensor *t;
+    int dtype, by_torch;
+    double gain;
+    uint64_t period; /* outputs in a group */
+} identity;
+
+static void compute_identity(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const identity *s = source;
+    uint64_t output = 0, input = 0;
+    int is_centre = 1;
+    (void)n;
+    for (int axis = 0; axis < s->t->rank; axis++) {
+        uint64_t length = s->t->shape[axis];
+        char letter = s->t->layout[axis];
+        if (letter == 'O') output = output * length + at[axis];
+        else if (letter == 'I') input = input * length + at[axis];
+        else if (strchr("DHW", letter)) is_centre &= at[axis] == (s->by_torch ? length : length - 1) / 2;
+    }
+    encode_signed(s->dtype, is_centre && output % s->period == input ? s->gain : 0, bytes);
+}
+
+static void write_identity(const query *q, const tensor *t, sink *to) {
+    identity s = {t, parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32), 0, parse_number(q->text[GAIN]), 1};
+    for (int axis = 0; axis < t->rank; axis++)
+        if (t->layout[axis] == 'O') s.period *= t->shape[axis];
+    uint64_t groups = parse_length(q->text[GROUPS], 1);
+    if (s.period % groups) refuse("groups must divide the product of the O axes");
+    s.period /= groups;
+    s.by_torch = q->text[CENTER] && !strcmp(q->text[CENTER], "torch");
+    write_slice(t, sizes[s.dtype], compute_identity, &s, to);
+}
+
 /* --- all sources --------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     void (*write)(const query *q, const tensor *t, sink *to);
-} sources[] = {{"shifted", write_shifted}, {"sparse", write_sparse}};
+} sources[] = {{"shifted", write_shifted}, {"sparse", write_sparse}, {"identity", write_identity}};
 
 static void write_source(const query *q, const tensor *t, sink *to) {
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)

@@ -140,7 +140,8 @@ def mark_zeros(words, units, positions, start, geometry, blocks, limits, lasts, 
     for j in range(words.size):
         block = units[j] >> shift
         if blocks[row] != block:
-            row = int64(np.searchsorted(blocks, block))
+            row = row + 1 if row + 1 < blocks.size else 0  # the usual one, where outputs run fastest
+            row = row if blocks[row] == block else int64(np.searchsorted(blocks, block))
         unit = int64(units[j] & mask)
         marks[j] = words[j] < limits[row, unit]
         if words[j] == limits[row, unit]:

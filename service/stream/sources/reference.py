@@ -71,3 +71,18 @@ def find_zeros(
     zeros = np.zeros(positions.size, np.bool_)
     zeros[units.ravel()] = (ranks < math.ceil(sparsity * units.shape[-1])).ravel()
     return zeros[positions]
+
+
+def make_identity(
+    shape: tuple[int, ...], layout: str, gain: float, groups: int = 1, center: str = "same"
+) -> NDArray[np.float64]:
+    """Return an identity tensor: gain at the centre where the output, within its group, is the input."""
+    indices, numbers = np.indices(shape), {"O": np.zeros(shape, np.int64), "I": np.zeros(shape, np.int64)}
+    is_there, outputs = np.ones(shape, np.bool_), 1
+    for letter, length, index in zip(layout, shape, indices, strict=True):
+        if letter in "DHW":
+            is_there &= index == (length // 2 if center == "torch" else (length - 1) // 2)
+        elif letter in "OI":
+            numbers[letter] = numbers[letter] * length + index
+            outputs *= length if letter == "O" else 1
+    return np.where(is_there & (numbers["O"] % (outputs // groups) == numbers["I"]), gain, 0.0)

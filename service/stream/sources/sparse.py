@@ -25,7 +25,9 @@ from service.stream.tensor import Fill, Tensor
 
 #: What the mask's key is derived from, in place of "weightinit stream": as many bytes.
 MASK_DOMAIN = b"weightinit sparse"
-MAX_UNITS_IN_BLOCK, MAX_THRESHOLDS = 4096, 1 << 22  # 12 bytes each
+#: Thresholds are found for blocks of adjacent units, small ones: a slice may need one unit of each.
+BLOCK_UNITS, BLOCK_DRAWS = 128, 16384
+MAX_THRESHOLDS = 1 << 22  # 12 bytes each
 
 Thresholds = tuple[NDArray[np.uint32], NDArray[np.int64]]
 
@@ -100,7 +102,7 @@ class SparseTensor(SlicedElements):
         """The units of the whole tensor."""
         outputs, inputs = self._measure("O"), self._measure("IDHW")
         size, inner = (inputs, 1) if self.axis == "I" else (outputs, inputs)
-        shift = max(min(MAX_UNITS_IN_BLOCK, BATCH // size), 1).bit_length() - 1
+        shift = max(min(BLOCK_UNITS, BLOCK_DRAWS // size), 1).bit_length() - 1
         return Units(math.prod(self.shape) // size, size, inner, math.ceil(self.sparsity * size), shift)
 
     @cached_property
@@ -118,13 +120,28 @@ class SparseTensor(SlicedElements):
         return pack_positions(StridedPositions((total // inner, inner, size), (inner * size, 1, inner), 0))
 
     def estimate_draws(self) -> int:
-        """Return about how many words the thresholds of the slice take: all of each unit, and of its block."""
+        """Return about how many words the thresholds of the slice take: those of the blocks of its units."""
         letters = "BGO" if self.axis == "I" else "BGIDHW"
         lengths = zip(compute_shape(self.slices), self.layout, strict=True)
         touched = math.prod(length for length, letter in lengths if letter in letters)
         total, size, _, zeros, shift = self.units
         # A large unit is drawn three times: see select_large.
         return min(touched << shift, total) * size * (3 if size > BATCH else 1) if zeros else 0
+
+    @cached_property
+    def _held(self) -> dict[bytes, Thresholds]:
+        """The thresholds of the last chunk. Where outputs run fastest in memory, the next has the same."""
+        return {}
+
+    def _find_blocks(self, blocks: NDArray[np.uint64]) -> Thresholds:
+        """Return the thresholds of blocks, a row for each."""
+        name = blocks.tobytes()
+        if (held := self._held.get(name)) is None:
+            limits, lasts = zip(*(self._find_block(int(block)) for block in blocks), strict=True)
+            held = np.stack(limits), np.stack(lasts)
+            self._held.clear()
+            self._held[name] = held
+        return held
 
     def _find_block(self, block: int) -> Thresholds:
         total, size, inner, zeros, shift = self.units
@@ -162,7 +179,7 @@ class SparseTensor(SlicedElements):
         numbers = units >> np.uint64(shift)
         changes = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
         blocks = np.unique(np.append(numbers[changes], numbers[:1]))
-        limits, lasts = zip(*(self._find_block(int(block)) for block in blocks), strict=True)
+        limits, lasts = self._find_blocks(blocks)
         mark_zeros(
             words,
             units,
@@ -170,8 +187,8 @@ class SparseTensor(SlicedElements):
             start,
             (size, inner, shift),
             blocks,
-            np.stack(limits),
-            np.stack(lasts),
+            limits,
+            lasts,
             marks,
         )
         np.copyto(out.view(f"u{self.itemsize}"), 0, where=marks)
