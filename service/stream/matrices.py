@@ -15,15 +15,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core import DTYPES
+from service.stream import kernels
 from service.stream.inverse_cdf import load_tables
-from service.stream.key import Key
 from service.stream.kernels import reflectors
+from service.stream.kernels.reflectors import find_block, finish_panel
 from service.stream.kernels.tiles import SIDE, WIDTH
+from service.stream.key import Key
 
 CACHE_BYTES = 512 * 2**20  # finished matrices that are kept, in float64: four of 4096 × 4096
 SMALL = 2**16  # elements of matrices that one task makes: 256 × 256 takes 2 ms
 
 Values = NDArray[np.float64]
+Blocks = tuple[Values, Values, Values]  # see reflectors.py
+TABLES = load_tables()
 
 
 class Family(NamedTuple):
@@ -65,7 +70,7 @@ class Matrices:
         self._lock = threading.Lock()
         self._panels: dict[int, Future[None]] = {}
         self._made: dict[int, Future[None]] = {}
-        self._blocks: tuple[Values, Values, Values] | None = None
+        self._blocks: Blocks | None = None
 
     def start(self, panels: Iterable[int]) -> list[Future[None]]:
         """Queue the panels that were not queued before. Return the futures of all."""
@@ -79,44 +84,64 @@ class Matrices:
         if self._family.panels == 1:
             future = self._pool.submit(self._make_small)
         else:
+            self._blocks = blocks = self._blocks or reserve_blocks(self._family)
             last = min((panel + 1) * WIDTH, self._family.columns) - 1
-            made = [self._start_block(block) for block in range(last // SIDE + 1)]
-            future = self._pool.submit(self._finish, panel, self._blocks, made)
+            made = [self._start_block(block, blocks) for block in range(last // SIDE + 1)]
+            future = self._pool.submit(self._finish, panel, blocks, made)
         self._panels[panel] = future
         if len(self._panels) == self._family.panels:
             self._blocks, self._made = None, {}  # the queued tasks have what they need
         return future
 
-    def _start_block(self, block: int) -> Future[None]:
-        if self._blocks is None:
-            rows, count = self._family.rows, -(-self._family.columns // SIDE)
-            size = reflectors.find_block(count, rows)
-            self._blocks = np.empty(size), np.empty(count * SIDE * SIDE), np.empty((2 * count, SIDE))
+    def _start_block(self, block: int, blocks: Blocks) -> Future[None]:
         future = self._made.get(block)
         if future is None or (future.done() and future.exception()):
-            arguments = (*self._drawing, block, self._blocks)
-            future = self._made[block] = self._pool.submit(reflectors.make_block, *arguments)
+            future = self._pool.submit(make_block, self._family, self.first, block, blocks)
+            self._made[block] = future
         return future
 
-    @cached_property
-    def _drawing(self) -> tuple[NDArray[np.uint32], NDArray[np.float64], tuple[int, int, int, int, int]]:
-        family = self._family
-        offset = family.offset + (self.first * family.stack_stride if family.panels > 1 else 0)
-        geometry = (offset, family.column_stride, family.row_stride, family.rows, family.columns)
-        return np.array(family.key, np.uint32), load_tables(), geometry
-
     def _make_small(self) -> None:
-        family = self._family
-        reflectors.make_matrices(
-            *self._drawing, family.stack_stride, family.is_wide, self.first, self.values
-        )
+        family, blocks = self._family, reserve_blocks(self._family)
+        for number, values in enumerate(self.values, self.first):
+            for block in range(-(-family.columns // SIDE)):
+                make_block(family, number, block, blocks)
+            for panel in range(-(-family.columns // WIDTH)):
+                finish_panel(blocks, panel, family.rows, family.columns, family.is_wide, values)
 
-    def _finish(
-        self, panel: int, blocks: tuple[Values, Values, Values], made: list[Future[None]]
-    ) -> None:
+    def _finish(self, panel: int, blocks: Blocks, made: list[Future[None]]) -> None:
         for future in made:
             future.result()
-        reflectors.finish_panel(blocks, self._drawing[2], panel, self._family.is_wide, self.values[0])
+        family = self._family
+        finish_panel(blocks, panel, family.rows, family.columns, family.is_wide, self.values[0])
+
+
+def reserve_blocks(family: Family) -> Blocks:
+    """Return memory for the reflectors of a matrix, without writing to it."""
+    count = -(-family.columns // SIDE)
+    size = find_block(count, family.rows)
+    return np.empty(size), np.empty(count * SIDE * SIDE), np.empty((2 * count, SIDE))
+
+
+def make_block(family: Family, number: int, block: int, blocks: Blocks) -> None:
+    """Draw a block of columns of a matrix of the stack, from the diagonal down, and make its reflectors."""
+    first = block * SIDE
+    drawn = np.empty((min(SIDE, family.columns - first), family.rows - first))
+    offset = family.offset + number * family.stack_stride
+    offset += first * (family.column_stride + family.row_stride)
+    strides = np.array([family.column_stride, family.row_stride], np.uint64)
+    kernels.fill(
+        np.array(family.key, np.uint32),
+        (np.array(drawn.shape, np.int64), strides, offset),
+        kernels.DISTRIBUTION_CODES["normal"],
+        TABLES,
+        1.0,
+        DTYPES["float64"].max,
+        kernels.DTYPE_CODES["float64"],
+        drawn.itemsize,
+        0,
+        drawn.reshape(-1).view(np.uint8),
+    )
+    reflectors.make_block(drawn, family.rows, block, blocks)
 
 
 class Engine:

@@ -27,6 +27,7 @@ from service.stream.tensor import Fill
 #: The centre of an axis of k taps: (k - 1) // 2, or k // 2 as torch.nn.init.dirac_ has it.
 CenterName = Literal["same", "torch"]
 SPACE = "DHW"
+PIECE = 2**15  # elements that are gathered and rounded at a time, in the L2 cache
 AHEAD = 3  # times the requested elements whose columns are computed ahead
 MAX_COLUMNS = 2**20  # beyond, a matrix has 10^18 operations or more: too many to count by columns
 DRAW_COST = 30  # operations of a draw, about
@@ -150,25 +151,32 @@ class OrthogonalTensor:
 
     def _fill(self, engine: Engine, start: int, out: NDArray[np.uint8], /) -> None:
         """Write the little-endian bytes of consecutive elements, from element start on, into out."""
-        values = np.zeros(out.size // self.itemsize)
-        for matrices, futures in self._start(engine, start, values.size):
+        count = out.size // self.itemsize
+        needed = self._start(engine, start, count)
+        for _, futures in needed:
             for future in futures:
                 future.result()
+        for first in range(0, count, PIECE):
+            last = min(first + PIECE, count)
+            elements = self._gather([matrices for matrices, _ in needed], start + first, last - first)
+            out[first * self.itemsize : last * self.itemsize] = elements.view(np.uint8)
+
+    def _gather(self, finished: list[Matrices], start: int, count: int) -> NDArray[np.generic]:
+        """Return consecutive elements, rounded to the dtype."""
+        values = np.zeros(count)
+        for matrices in finished:
             gathering.gather(*self._kernel_arguments, start, matrices.values, matrices.first, values)
         largest = DTYPES[self.dtype].max
         np.clip(np.multiply(values, self.gain, out=values), -largest, largest, out=values)
-        out[:] = round_to(values, self.dtype).view(np.uint8)
+        return round_to(values, self.dtype)
 
-    def _start(
-        self, engine: Engine, start: int, count: int
-    ) -> list[tuple[Matrices, list[Future[None]]]]:
+    def _start(self, engine: Engine, start: int, count: int) -> list[tuple[Matrices, list[Future[None]]]]:
         """Queue what a range of elements needs, then what the elements after it need."""
         left = self.nbytes // self.itemsize - start - count
-        needed = [
-            (matrices, matrices.start(panels)) for matrices, panels in self._find(engine, start, count)
-        ]
+        needed = [(matrices, matrices.start(panels)) for matrices, panels in self._find(engine, start, count)]
         if needed and left:
-            for matrices, panels in self._find(engine, start + count, min(left, AHEAD * count), needed[-1][0]):
+            ahead = min(left, AHEAD * count)
+            for matrices, panels in self._find(engine, start + count, ahead, needed[-1][0]):
                 matrices.start(panels)
         return needed
 
@@ -213,7 +221,7 @@ def estimate_cost(
     blocks = (last // SIDE + 1).tolist()
     applied = sum(4 * SIDE * WIDTH * (count * of.rows - SIDE * count * (count - 1) // 2) for count in blocks)
     made = (2 * SIDE + DRAW_COST) * SIDE * of.rows * max(blocks)
-    return stack * (applied + made)
+    return int(stack * (applied + made))
 
 
 def estimate_memory(shape: tuple[int, ...], layout: str, center: CenterName | None = None) -> int:
@@ -222,9 +230,7 @@ def estimate_memory(shape: tuple[int, ...], layout: str, center: CenterName | No
     return 8 * of.rows * of.columns + 8 * of.columns * (of.rows - (of.columns - 1) // 2)
 
 
-def _number_columns(
-    shape: tuple[int, ...], layout: str, slices: Slices, letters: str
-) -> NDArray[np.int64]:
+def _number_columns(shape: tuple[int, ...], layout: str, slices: Slices, letters: str) -> NDArray[np.int64]:
     """Return the columns of the tall matrix that a slice has, from the axes that number them."""
     numbers = np.zeros(1, np.int64)
     axes = [axis for axis, letter in enumerate(layout) if letter in letters]

@@ -14,23 +14,39 @@ POSITIONS = types.Tuple((int64[::1], uint64[::1], uint64))
 KIND = types.Tuple((uint64, uint64, uint64, uint64, boolean))
 
 
+@njit(nogil=True)
+def mark_panel(place, kind, together, needed):
+    """Mark the panel of a position. Return 1 if it was not marked before and the position has a value."""
+    size, inputs, taps, center, is_wide = kind
+    if taps > uint64(1):
+        if place % taps != center:
+            return 0
+        place //= taps
+    matrix, inside = int64(place // size) // together, place % size
+    panel = int64(inside // inputs if is_wide else inside % inputs) // WIDTH
+    is_new = needed[matrix, panel] == 0
+    needed[matrix, panel] = 1
+    return int64(is_new)
+
+
 @njit(types.void(POSITIONS, KIND, int64, int64, int64, uint8[:, ::1]), nogil=True, cache=True)
 def mark_panels(positions, kind, start, count, together, needed):
     """Set needed[number of the matrix // together, panel] to 1 for consecutive elements, from start on."""
-    size, inputs, taps, center, is_wide = kind
-    stride, done = positions[1][-1], 0
-    while done < count:
+    _, inputs, taps, center, is_wide = kind
+    stride, done, missing = positions[1][-1], 0, needed.size
+    while done < count and missing:
         position, left = locate(positions, start + done)
-        run = min(left, count - done)
-        for step in range(run):
-            place = position + uint64(step) * stride
-            if taps > uint64(1):
-                if place % taps != center:
-                    continue
-                place //= taps
-            matrix, inside = place // size, place % size
-            column = inside // inputs if is_wide else inside % inputs
-            needed[int64(matrix) // together, int64(column) // WIDTH] = 1
+        run, step = min(left, count - done), 0
+        end = position + uint64(run - 1) * stride
+        if is_wide and position // (taps * inputs) == end // (taps * inputs):
+            # All are of one column: one element of the centre is enough.
+            while taps > uint64(1) and step < run - 1 and (position + uint64(step) * stride) % taps != center:
+                step += 1
+            missing -= mark_panel(position + uint64(step) * stride, kind, together, needed)
+            step = run
+        while step < run and missing:
+            missing -= mark_panel(position + uint64(step) * stride, kind, together, needed)
+            step += 1
         done += run
 
 
@@ -56,5 +72,3 @@ def gather(positions, kind, start, matrices, first, out):
                     if before <= place < before + total:
                         out[done + step] = values[int64(place - before)]
         done += run
-
-

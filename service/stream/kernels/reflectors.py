@@ -1,16 +1,16 @@
 """Reflectors: orthogonal matrices from Gaussian draws, by blocks of Householder reflectors.
 
-`geometry` is what a matrix is drawn and written by: the position of its first draw, the strides in the stream
-of a column and of a row, and the sizes of the tall matrix, (offset, column stride, row stride, rows, columns).
+Kernels see the tall matrix, of `rows` by `columns`. They share `blocks`, a tuple of three arrays: reflectors,
+block after block and row by row; the products of a block's reflectors with each other, SIDE by SIDE for each
+block; and scales, where row 2 · block has the tau of each column and the next one its sign.
 """
 
 import math
 
 import numpy as np
-from numba import float64, int64, njit, types, uint32, uint64
+from numba import boolean, float64, int64, njit, types
 
-from service.stream.kernels.encode import DTYPE_CODES
-from service.stream.kernels.fill import fill
+from service.stream.kernels import fill as _fill  # noqa: F401  # sets the directory of the cache
 from service.stream.kernels.tiles import (
     ALIGNED_ROWS,
     CHUNK_ROWS,
@@ -20,14 +20,7 @@ from service.stream.kernels.tiles import (
     add_products,
     subtract_products,
 )
-from service.stream.kernels.transforms import DISTRIBUTION_CODES
 
-NORMAL, FLOAT64 = DISTRIBUTION_CODES["normal"], DTYPE_CODES["float64"]
-LARGEST = float(np.finfo(np.float64).max)
-
-KEY = uint32[::1]
-TABLES = types.Array(float64, 3, "C", readonly=True)
-GEOMETRY = types.Tuple((uint64, uint64, uint64, int64, int64))
 BLOCKS = types.Tuple((float64[::1], float64[::1], float64[:, ::1]))
 
 
@@ -44,35 +37,26 @@ def find_block(block, rows):
 
 
 @njit(nogil=True)
-def draw_columns(key, tables, geometry, block, v, at):
-    """Draw the columns of a block below the diagonal into rows of v, with zeros elsewhere."""
-    offset, column_stride, row_stride, rows, columns = geometry
-    first = block * SIDE
-    count, height = min(SIDE, columns - first), rows - first
-    sizes = np.array([count, height], np.int64)
-    strides = np.array([column_stride, row_stride], np.uint64)
-    drawn = np.empty(count * height, np.float64)
-    positions = (sizes, strides, offset + uint64(first) * (column_stride + row_stride))
-    fill(key, positions, NORMAL, tables, 1.0, LARGEST, FLOAT64, 8, 0, drawn.view(np.uint8))
+def place_columns(drawn, v, at):
+    """Copy columns, which are rows of `drawn`, into rows of v: what is below the diagonal, else zeros."""
+    count, height = drawn.shape
     v[at : at + pad_rows(height) * SIDE] = 0.0
     for start in range(0, height, SIDE):
         for i in range(count):
             for r in range(max(start, i), min(start + SIDE, height)):
-                v[at + r * SIDE + i] = drawn[i * height + r]
-    return count, height
+                v[at + r * SIDE + i] = drawn[i, r]
 
 
-@njit(types.void(KEY, TABLES, GEOMETRY, int64, BLOCKS), nogil=True, cache=True)
-def make_block(key, tables, geometry, block, blocks):
-    """Make the reflectors of a block, their products with each other, and for each column tau and its sign.
+@njit(types.void(float64[:, ::1], int64, int64, BLOCKS), nogil=True, cache=True)
+def make_block(drawn, rows, block, blocks):
+    """Make the reflectors of a block from the draws of its columns, in rows of `drawn`, from its top row on.
 
-    blocks = (reflectors, products, scales): reflectors row by row; products[block] is SIDE by SIDE;
-    scales[2 · block] has tau and scales[2 · block + 1] the sign of each column.
+    The last column of a square matrix has one row: its reflector is the identity, and its sign the draw's.
     """
     reflectors, products, scales = blocks
-    at, gram_at = find_block(block, geometry[3]), block * SIDE * SIDE
-    count, height = draw_columns(key, tables, geometry, block, reflectors, at)
+    at, gram_at, (count, height) = find_block(block, rows), block * SIDE * SIDE, drawn.shape
     gram, tau, signs = products[gram_at : gram_at + SIDE * SIDE], scales[2 * block], scales[2 * block + 1]
+    place_columns(drawn, reflectors, at)
     squares = np.zeros(SIDE, np.float64)
     for r in range(height):
         for i in range(SIDE):
@@ -82,7 +66,7 @@ def make_block(key, tables, geometry, block, blocks):
         head = at + i * SIDE + i
         x, norm = reflectors[head], math.sqrt(squares[i])
         signs[i] = -math.copysign(1.0, x)
-        if i == height - 1:  # one row: the sign alone is an orthogonal matrix
+        if i == height - 1:
             signs[i] = -signs[i]
             continue
         reflectors[head] = x + math.copysign(norm, x)
@@ -132,9 +116,8 @@ def apply_blocks(blocks, last, rows, panel):
 
 
 @njit(nogil=True)
-def write_panel(panel, number, geometry, is_wide, out):
-    """Write the columns of a panel into the matrix: as rows of it if it is wide, the transpose of a tall one."""
-    rows, columns = geometry[3], geometry[4]
+def write_panel(panel, number, rows, columns, is_wide, out):
+    """Write the columns of a panel into a matrix, as its rows if it is the transpose of the tall one."""
     first = number * WIDTH
     count = min(WIDTH, columns - first)
     if not is_wide:
@@ -148,32 +131,13 @@ def write_panel(panel, number, geometry, is_wide, out):
                 out[(first + t) * rows + r] = panel[r * WIDTH + t]
 
 
-@njit(types.void(BLOCKS, GEOMETRY, int64, types.boolean, float64[::1]), nogil=True, cache=True)
-def finish_panel(blocks, geometry, number, is_wide, out):
-    """Compute columns WIDTH · number to WIDTH · number + WIDTH of the tall matrix. Needs the blocks up to it."""
-    rows, columns = geometry[3], geometry[4]
+@njit(types.void(BLOCKS, int64, int64, int64, boolean, float64[::1]), nogil=True, cache=True)
+def finish_panel(blocks, number, rows, columns, is_wide, out):
+    """Compute WIDTH columns of the tall matrix, from number · WIDTH on. Needs the blocks up to theirs."""
     panel, first = np.zeros(pad_rows(rows) * WIDTH, np.float64), number * WIDTH
     count = min(WIDTH, columns - first)
     for t in range(count):
         column = first + t
         panel[column * WIDTH + t] = blocks[2][2 * (column // SIDE) + 1, column % SIDE]
     apply_blocks(blocks, (first + count - 1) // SIDE, rows, panel)
-    write_panel(panel, number, geometry, is_wide, out)
-
-
-@njit(
-    types.void(KEY, TABLES, GEOMETRY, uint64, types.boolean, int64, float64[:, ::1]), nogil=True, cache=True
-)
-def make_matrices(key, tables, geometry, stack_stride, is_wide, first, out):
-    """Compute consecutive matrices of a stack, from number `first` on: one for each row of out."""
-    offset, column_stride, row_stride, rows, columns = geometry
-    count = -(-columns // SIDE)
-    reflectors = np.empty(find_block(count, rows), np.float64)
-    blocks = (reflectors, np.empty(count * SIDE * SIDE), np.empty((2 * count, SIDE)))
-    for number in range(out.shape[0]):
-        start = offset + uint64(first + number) * stack_stride
-        placed = (start, column_stride, row_stride, rows, columns)
-        for block in range(count):
-            make_block(key, tables, placed, block, blocks)
-        for panel in range(-(-columns // WIDTH)):
-            finish_panel(blocks, placed, panel, is_wide, out[number])
+    write_panel(panel, number, rows, columns, is_wide, out)

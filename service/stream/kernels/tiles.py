@@ -33,6 +33,19 @@ def choose_tile() -> tuple[int, int, int]:
 
 TILE_ROWS, VECTORS, LANES = choose_tile()
 TILE_COLUMNS = VECTORS * LANES
+I32, I64, VECTOR = ir.IntType(32), ir.IntType(64), ir.VectorType(ir.DoubleType(), LANES)
+
+
+def point(builder: ir.IRBuilder, base: ir.Value, offset: int) -> ir.Value:
+    """Return the address of a vector that starts some elements after an address."""
+    return builder.bitcast(builder.gep(base, [I64(offset)]), VECTOR.as_pointer())
+
+
+def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return a vector with one value in all lanes."""
+    single = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, I32(0))
+    lanes = ir.Constant(ir.VectorType(I32, LANES), [0] * LANES)
+    return builder.shuffle_vector(single, ir.Constant(VECTOR, ir.Undefined), lanes)
 
 
 def make_tile(row_stride: int, step_stride: int, width: int, combine: str) -> Any:
@@ -42,63 +55,47 @@ def make_tile(row_stride: int, step_stride: int, width: int, combine: str) -> An
     a product and a sum, each rounded. Rows of `out` and `right` are `width` apart. The number of steps is a
     positive multiple of UNROLLED.
     """
-    double, i32, i64 = ir.DoubleType(), ir.IntType(32), ir.IntType(64)
-    vector = ir.VectorType(double, LANES)
     cells = [(q, t) for q in range(TILE_ROWS) for t in range(VECTORS)]
 
-    def point(builder: ir.IRBuilder, base: ir.Value, offset: int) -> ir.Value:
-        return builder.bitcast(builder.gep(base, [i64(offset)]), vector.as_pointer())
-
-    def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-        single = builder.insert_element(ir.Constant(vector, ir.Undefined), value, i32(0))
-        lanes = ir.Constant(ir.VectorType(i32, LANES), [0] * LANES)
-        return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), lanes)
+    def advance(builder: ir.IRBuilder, left: ir.Value, right: ir.Value, sums: list[ir.Value]) -> None:
+        rights = [builder.load(point(builder, right, t * LANES), align=8) for t in range(VECTORS)]
+        for q in range(TILE_ROWS):
+            factor = splat(builder, builder.load(builder.gep(left, [I64(q * row_stride)])))
+            for t in range(VECTORS):
+                at = q * VECTORS + t
+                sums[at] = getattr(builder, combine)(sums[at], builder.fmul(factor, rights[t]))
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        out, left, right = (
-            builder.gep(
-                context.make_array(signature.args[k])(context, builder, args[k]).data, [args[k + 1]]
-            )
-            for k in (0, 2, 4)
-        )
+        bases = [context.make_array(signature.args[k])(context, builder, args[k]).data for k in (0, 2, 4)]
+        out, left, right = (builder.gep(base, [args[2 * k + 1]]) for k, base in enumerate(bases))
         before = builder.block
         held = [builder.load(point(builder, out, q * width + t * LANES), align=8) for q, t in cells]
         loop, after = builder.append_basic_block("steps"), builder.append_basic_block("end")
         builder.branch(loop)
         builder.position_at_end(loop)
-        step = builder.phi(i64)
-        step.add_incoming(i64(0), before)
-        sums = [builder.phi(vector) for _ in cells]
-        for phi, value in zip(sums, held, strict=True):
-            phi.add_incoming(value, before)
-        results: list[ir.Value] = list(sums)
+        step, phis = builder.phi(I64), [builder.phi(VECTOR) for _ in cells]
+        sums: list[ir.Value] = list(phis)
         for ahead in range(UNROLLED):
-            now = builder.add(step, i64(ahead))
-            left_at = builder.gep(left, [builder.mul(now, i64(step_stride))])
-            right_at = builder.gep(right, [builder.mul(now, i64(width))])
-            rights = [builder.load(point(builder, right_at, t * LANES), align=8) for t in range(VECTORS)]
-            for number, (q, t) in enumerate(cells):
-                if t == 0:
-                    factor = splat(builder, builder.load(builder.gep(left_at, [i64(q * row_stride)])))
-                product = builder.fmul(factor, rights[t])
-                results[number] = getattr(builder, combine)(results[number], product)
-        following = builder.add(step, i64(UNROLLED))
-        step.add_incoming(following, loop)
-        for phi, value in zip(sums, results, strict=True):
+            now = builder.add(step, I64(ahead))
+            left_at = builder.gep(left, [builder.mul(now, I64(step_stride))])
+            right_at = builder.gep(right, [builder.mul(now, I64(width))])
+            advance(builder, left_at, right_at, sums)
+        following = builder.add(step, I64(UNROLLED))
+        for phi, first, value in zip([step, *phis], [I64(0), *held], [following, *sums], strict=True):
+            phi.add_incoming(first, before)
             phi.add_incoming(value, loop)
         builder.cbranch(builder.icmp_signed("<", following, args[6]), loop, after)
         builder.position_at_end(after)
-        for (q, t), value in zip(cells, results, strict=True):
+        for (q, t), value in zip(cells, sums, strict=True):
             builder.store(value, point(builder, out, q * width + t * LANES), align=8)
         return context.get_dummy_value()
 
     @intrinsic
     def tile(
-        _typing: Any, out: Any, out_at: Any, left: Any, left_at: Any, right: Any, right_at: Any, steps: Any
+        _typing: Any, out: Any, _out: Any, left: Any, _left: Any, right: Any, _right: Any, _steps: Any
     ) -> Any:
-        offsets = (types.int64, types.int64, types.int64)
-        arguments = (out, offsets[0], left, offsets[1], right, offsets[2], types.int64)
-        return types.void(*arguments), emit
+        at = types.int64
+        return types.void(out, at, left, at, right, at, at), emit
 
     return tile
 
