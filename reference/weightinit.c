@@ -563,6 +563,112 @@ static void encode(int dtype, double magnitude, int negative, uint8_t *out) {
     put_le(out, bits | (uint64_t)negative << (8 * sizes[dtype] - 1), sizes[dtype]);
 }
 
+/* --- 7. orthogonal matrices ----------------------------------------------------------------------------- */
+
+enum { SIDE = 32 };
+
+typedef struct {
+    uint64_t outputs, inputs, taps, center, held; /* held: the number of the matrix in values */
+    double gain, *values;
+} orthogonal;
+
+static double draw_normal(const uint32_t key[4], uint64_t n) {
+    int negative;
+    double magnitude = transform(NORMAL, draw_word(key, n), &negative);
+    return negative ? -magnitude : magnitude;
+}
+
+static double *reserve(uint64_t count) {
+    double *memory = count > SIZE_MAX / sizeof *memory ? NULL : calloc((size_t)count, sizeof *memory);
+    if (!memory) refuse("the matrix is too large");
+    return memory;
+}
+
+/* Turn a column of draws into a reflector from row k on. Return its sign, and set its tau. */
+static double make_reflector(double *v, uint64_t k, uint64_t rows, double *tau) {
+    double x = v[k], size = x < 0 ? -x : x, square = 0;
+    for (uint64_t r = 0; r < k; r++) v[r] = 0;
+    *tau = 0;
+    if (k == rows - 1) return x < 0 ? -1 : 1;
+    for (uint64_t r = k; r < rows; r++) square += v[r] * v[r];
+    double norm = square_root(square);
+    v[k] = x < 0 ? x - norm : x + norm;
+    *tau = 1 / (norm * (norm + size));
+    return x < 0 ? 1 : -1;
+}
+
+static double multiply_columns(const double *a, const double *b, uint64_t first, uint64_t rows) {
+    double sum = 0;
+    for (uint64_t r = first; r < rows; r++) sum += a[r] * b[r];
+    return sum;
+}
+
+/* Apply a block of reflectors to a column. */
+static void reflect(const double *v, const double *tau, uint64_t first, uint64_t count, uint64_t rows, double *c) {
+    double w[SIDE];
+    for (uint64_t i = count; i-- > 0;) {
+        w[i] = multiply_columns(v + (first + i) * rows, c, first, rows);
+        for (uint64_t l = i + 1; l < count; l++)
+            w[i] -= multiply_columns(v + (first + i) * rows, v + (first + l) * rows, first, rows) * w[l];
+        w[i] *= tau[first + i];
+    }
+    for (uint64_t i = 0; i < count; i++)
+        for (uint64_t r = first; r < rows; r++) c[r] -= v[(first + i) * rows + r] * w[i];
+}
+
+static void make_matrix(orthogonal *o, const uint32_t key[4], uint64_t number) {
+    int is_wide = o->outputs <= o->inputs;
+    uint64_t size = o->outputs * o->inputs, rows = is_wide ? o->inputs : o->outputs, columns = size / rows;
+    double *v = reserve(size), *c = reserve(rows), *tau = reserve(columns), *sign = reserve(columns);
+    for (uint64_t k = 0; k < columns; k++) {
+        for (uint64_t r = 0; r < rows; r++) {
+            uint64_t element = is_wide ? k * rows + r : r * columns + k;
+            v[k * rows + r] = draw_normal(key, (number * size + element) * o->taps + o->center);
+        }
+        sign[k] = make_reflector(v + k * rows, k, rows, tau + k);
+    }
+    for (uint64_t k = 0; k < columns; k++) {
+        for (uint64_t r = 0; r < rows; r++) c[r] = 0;
+        c[k] = sign[k];
+        for (uint64_t block = k / SIDE + 1; block-- > 0;) {
+            uint64_t first = block * SIDE, left = columns - first;
+            reflect(v, tau, first, left < SIDE ? left : SIDE, rows, c);
+        }
+        for (uint64_t r = 0; r < rows; r++) o->values[is_wide ? k * rows + r : r * columns + k] = c[r];
+    }
+    o->held = number;
+    free(v), free(c), free(tau), free(sign);
+}
+
+static double find_element(orthogonal *o, const uint32_t key[4], uint64_t n) {
+    uint64_t element = n / o->taps, size = o->outputs * o->inputs;
+    if (n % o->taps != o->center) return 0;
+    if (!o->values) o->values = reserve(size), o->held = UINT64_MAX;
+    if (o->held != element / size) make_matrix(o, key, element / size);
+    return o->gain * o->values[element % size];
+}
+
+static int is_orthogonal(const char *scheme) {
+    return scheme && (!strcmp(scheme, "orthogonal") || !strcmp(scheme, "delta_orthogonal"));
+}
+
+static orthogonal measure_orthogonal(const query *q, const tensor *t) {
+    static const int conflicts[] = {SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV, PARENT_STDDEV, LIMIT, GIVEN_IN, GIVEN_OUT};
+    int is_delta = *q->text[SCHEME] == 'd', is_torch = q->text[CENTER] && !strcmp(q->text[CENTER], "torch");
+    orthogonal o = {1, 1, 1, 0, 0, q->text[GAIN] ? parse_number(q->text[GAIN]) : 1, NULL};
+    for (int i = 0; i < 9; i++)
+        if (q->text[conflicts[i]]) refuse("an orthogonal scheme has no other spread");
+    for (const char *letter = "OIDHW"; *letter; letter++)
+        for (int axis = 0; axis < t->rank; axis++) {
+            uint64_t length = t->shape[axis];
+            if (t->layout[axis] != *letter) continue;
+            if (*letter == 'O') o.outputs *= length;
+            else if (*letter == 'I' || !is_delta) o.inputs *= length;
+            else o.taps *= length, o.center = o.center * length + (is_torch ? length : length - 1) / 2;
+        }
+    return o;
+}
+
 /* --- the output ---------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -611,6 +717,23 @@ static void compute_drawn(const void *source, const uint64_t *at, uint64_t n, ui
     double product = d->s.factor * transform(d->s.distribution, draw_word(d->key, n), &negative);
     (void)at;
     encode(d->s.dtype, product < d->s.bound ? product : d->s.bound, negative, bytes);
+}
+
+/* --- orthogonal matrices ------------------------------------------------------------------------------- */
+
+typedef struct {
+    orthogonal *o;
+    int dtype;
+    uint32_t key[4];
+} matrix;
+
+static void compute_matrix(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const matrix *m = source;
+    double value = find_element(m->o, m->key, n), largest = largest_value(m->dtype);
+    int negative = (int)(bits_of(value) >> 63);
+    double magnitude = negative ? -value : value;
+    (void)at;
+    encode(m->dtype, magnitude < largest ? magnitude : largest, negative, bytes);
 }
 
 static void encode_signed(int dtype, double value, uint8_t *out) {
@@ -767,6 +890,14 @@ static void draw(const char *text, sink *to) {
     compute_strides(&t);
     if (q.text[SOURCE]) {
         write_source(&q, &t, to);
+        return;
+    }
+    if (is_orthogonal(q.text[SCHEME])) {
+        orthogonal o = measure_orthogonal(&q, &t);
+        matrix m = {.o = &o, .dtype = parse_choice(q.text[DTYPE], dtypes, 4, FLOAT32)};
+        read_key(&q, DOMAIN, m.key);
+        write_slice(&t, sizes[m.dtype], compute_matrix, &m, to);
+        free(o.values);
         return;
     }
     d.s = resolve(&q, &t);

@@ -1,8 +1,10 @@
 """Orthogonal tensors: orthonormal, Haar-distributed, and the same bits whichever way they are computed."""
 
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from service.stream.orthogonal import OrthogonalTensor, estimate_cost, estimate_
 from service.stream.reference import draw_words, transform
 from service.stream.reference_orthogonal import draw_tensor
 from tests.stream.drawing import DTYPES
-from tests.stream.test_kernels import run_python
+from tests.stream.test_kernels import FUSED, MACHINE, run_python
 
 FALSE_ALARM = 1e-9
 COUNT = 20000  # matrices of a statistical test
@@ -133,12 +135,38 @@ class TestSameMatrix:
     def test_any_range_of_elements(self):
         tensor, whole = (
             make_tensor((290, 300), "IO", dtype="float16"),
-            draw((290, 300), "IO", dtype="float16"),
+            draw((290, 300), "IO", dtype="float16").ravel(),
         )
         for start, count in ((0, 1), (299, 3), (40001, 41000), (86990, 10)):
             out = np.empty(2 * count, np.uint8)
             tensor.bind()(start, out)
             assert out.tobytes() == whole[start : start + count].tobytes()
+
+
+class TestPageAlone:
+    """reference/weightinit.c follows docs/stream.md, and shares no code with the service."""
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize(
+        ("shape", "layout"),
+        [((1, 1), "OI"), ((70, 50), "OI"), ((50, 70), "IO"), ((3, 2, 6, 40), "HWIO"), ((3, 33, 34), "GOI")],
+    )
+    def test_it_gives_orthogonal_kernels(self, independent, shape, layout, dtype):
+        spec = {"shape": shape, "layout": layout, "scheme": "orthogonal", "gain": 1.3, "dtype": dtype}
+        drawn = independent.draw(spec | {"seed": 42, "name": "orthogonal"})
+        assert drawn == make_tensor(shape, layout, dtype=dtype, gain=1.3).read()
+
+    @pytest.mark.parametrize("center", ["same", "torch"])
+    def test_it_gives_delta_orthogonal_kernels(self, independent, center):
+        spec = {"shape": (4, 3, 20, 40), "layout": "HWIO", "scheme": "delta_orthogonal", "center": center}
+        drawn = independent.draw(spec | {"seed": 42, "name": "orthogonal"})
+        assert drawn == make_tensor((4, 3, 20, 40), "HWIO", dtype="float32", center=center).read()
+
+    def test_it_gives_a_slice(self, independent):
+        spec = {"shape": (60, 90), "layout": "OI", "scheme": "orthogonal", "seed": 42, "name": "orthogonal"}
+        slices = slice(33, 60), slice(5, 80)
+        drawn = independent.draw(spec, [(part.start, part.stop) for part in slices])
+        assert drawn == make_tensor((60, 90), slices=slices, dtype="float32").read()
 
 
 class TestEngine:
@@ -173,6 +201,7 @@ class TestEngine:
         assert set(kept._panels) == {1}
         assert max(kept._made) == 3
 
+    @pytest.mark.slow
     def test_other_processors_compute_the_same_bits(self, tmp_path):
         code = "from tests.stream.test_orthogonal import print_digest; print_digest()"
         digests = {
@@ -182,8 +211,10 @@ class TestEngine:
         assert len(digests) == 1
 
 
-#: Vectors of two doubles, and whatever this processor has.
+#: Vectors of two doubles and, on x86-64, of four; and whatever this processor has.
 PROCESSORS = {"generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}, "host": {}}
+if MACHINE == "x86_64":
+    PROCESSORS["haswell"] = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
 
 
 def print_digest():
@@ -214,50 +245,52 @@ class TestDelta:
         assert tensor.read() == draw_tensor(tensor).tobytes()
 
 
+@cache
+def draw_stack():
+    """Return matrices of 5 by 5, for statistics."""
+    return draw((COUNT, 5, 5), "GOI")
+
+
 class TestHaar:
     """Statistics of a stack of matrices against theory, each with a false-alarm rate of 1e-9."""
 
-    @pytest.fixture(scope="class")
-    def matrices(self):
-        return draw((COUNT, 5, 5), "GOI")
-
     @pytest.mark.parametrize(("power", "moment"), [(1, 0), (2, 1), (3, 0), (4, 3)])
-    def test_the_trace_has_the_moments_of_a_normal(self, matrices, power, moment):
+    def test_the_trace_has_the_moments_of_a_normal(self, power, moment):
         """Diaconis & Shahshahani (1994), theorem 4: exactly those of N(0, 1) while the power is ≤ n / 2.
 
         For n = 5 also those up to 4: Pastur & Vasilchuk (2004) have them equal for powers ≤ n - 1.
         """
-        assert_mean(np.trace(matrices, axis1=1, axis2=2) ** power, moment)
+        assert_mean(np.trace(draw_stack(), axis1=1, axis2=2) ** power, moment)
 
     @pytest.mark.parametrize(("power", "moment"), [(2, 1), (3, 0)])
-    def test_traces_of_powers_have_their_expectations(self, matrices, power, moment):
+    def test_traces_of_powers_have_their_expectations(self, power, moment):
         """Diaconis & Shahshahani (1994): E tr Q^j is 1 for even j and 0 for odd j."""
-        assert_mean(np.trace(np.linalg.matrix_power(matrices, power), axis1=1, axis2=2), moment)
+        assert_mean(np.trace(np.linalg.matrix_power(draw_stack(), power), axis1=1, axis2=2), moment)
 
-    def test_entries_have_the_moments_of_a_point_on_the_sphere(self, matrices):
+    def test_entries_have_the_moments_of_a_point_on_the_sphere(self):
         for place in ((0, 0), (4, 4), (0, 4), (4, 0), (2, 3)):
-            entry = matrices[:, *place]
+            entry = draw_stack()[:, *place]
             assert_mean(entry, 0)
             assert_mean(entry**2, 1 / 5)
             assert_mean(entry**4, 3 / (5 * 7))
 
-    def test_a_squared_entry_has_the_beta_distribution(self, matrices):
+    def test_a_squared_entry_has_the_beta_distribution(self):
         for place in ((0, 0), (4, 4), (1, 3)):
             beta = stats.beta(1 / 2, 4 / 2)
-            assert stats.kstest(matrices[:, *place] ** 2, beta.cdf).pvalue > FALSE_ALARM
+            assert stats.kstest(draw_stack()[:, *place] ** 2, beta.cdf).pvalue > FALSE_ALARM
 
-    def test_the_determinant_has_either_sign_equally_often(self, matrices):
-        positive = int((np.linalg.det(matrices) > 0).sum())
+    def test_the_determinant_has_either_sign_equally_often(self):
+        positive = int((np.linalg.det(draw_stack()) > 0).sum())
         assert stats.binomtest(positive, COUNT).pvalue > FALSE_ALARM
 
-    def test_traces_are_distributed_as_those_of_scipy(self, matrices):
+    def test_traces_are_distributed_as_those_of_scipy(self):
         others = stats.ortho_group.rvs(5, COUNT, random_state=1)
-        ours, theirs = (np.trace(m, axis1=1, axis2=2) for m in (matrices, others))
+        ours, theirs = (np.trace(m, axis1=1, axis2=2) for m in (draw_stack(), others))
         assert stats.ks_2samp(ours, theirs).pvalue > FALSE_ALARM
 
-    def test_a_random_eigenphase_is_distributed_as_those_of_scipy(self, matrices):
+    def test_a_random_eigenphase_is_distributed_as_those_of_scipy(self):
         others = stats.ortho_group.rvs(5, COUNT, random_state=1)
-        ours, theirs = (np.angle(np.linalg.eigvals(m)).max(axis=1) for m in (matrices, others))
+        ours, theirs = (np.angle(np.linalg.eigvals(m)).max(axis=1) for m in (draw_stack(), others))
         assert stats.ks_2samp(np.round(ours, 9), np.round(theirs, 9)).pvalue > FALSE_ALARM
 
     def test_a_rotation_of_two_axes_has_a_uniform_angle(self):
@@ -312,3 +345,24 @@ def test_other_slices_dtypes_and_gains_are_other_tensors():
         replace(tensor, key=derive_key(43, "orthogonal")),
     ]
     assert len({other.identity for other in (tensor, *others)}) == 6
+
+
+# As in test_kernels.py: the control shows that the compiler would use FMA if it were allowed to.
+PRINT_ASSEMBLY = """
+import numba
+from service.stream.kernels import reflectors
+control = numba.njit("f8(f8, f8, f8)", fastmath=True)(lambda a, b, c: a * b + c)
+kernels = [*reflectors.make_block.inspect_asm().values(), *reflectors.finish_panel.inspect_asm().values()]
+print(*control.inspect_asm().values(), "-- kernel --", *kernels, sep="\\n")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(MACHINE not in FUSED, reason="mnemonics of another processor")
+def test_kernels_never_fuse_a_multiply_with_an_add(tmp_path):
+    pattern, environment = FUSED[MACHINE]
+    printed = run_python(["-c", PRINT_ASSEMBLY], environment | {"NUMBA_CACHE_DIR": str(tmp_path)})
+    control, kernel = printed.split("-- kernel --")
+    assert re.search(pattern, control)
+    assert not re.search(pattern, kernel)
+    assert len(re.findall(r"\b(vmulpd|fmul)\b", kernel)) > 10
