@@ -436,12 +436,13 @@ static int parse_scheme(const char *text, int *distribution) {
 static const char *const activations_of_glorot[] = {
     "none", "linear", "identity", "tanh", "sigmoid", "logistic", "hard_sigmoid", "sparse_sigmoid",
     "hard_tanh", "softsign", "softmax", "softmax2d", "softmin", "log_softmax", "gumbel_softmax",
-    "sparsemax", "exponential"};
+    "sparsemax", "exponential", "sin", "laplace"};
 static const char *const activations_of_he[] = {
     "relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "gelu", "gelu_tanh", "quick_gelu",
     "silu", "swish", "hard_silu", "hard_swish", "mish", "hard_mish", "softplus", "squareplus",
     "sparse_plus", "log_sigmoid", "threshold", "hard_shrink", "soft_shrink", "tanh_shrink", "glu", "reglu",
-    "geglu", "swiglu"};
+    "geglu", "swiglu", "gelu_10", "gelu_python", "gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh",
+    "gelu_fast", "gelu_accurate", "relu_squared", "relu2", "xielu", "sqrtsoftplus"};
 static const char *const activations_of_lecun[] = {"selu"};
 
 #define HAS(words, word) (find_word(word, strlen(word), words, (int)(sizeof words / sizeof *words)) >= 0)

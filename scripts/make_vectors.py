@@ -67,7 +67,8 @@ ACTIVATIONS = """
     softmax2d softmin log_softmax gumbel_softmax sparsemax exponential relu relu6 leaky_relu prelu rrelu
     elu celu gelu gelu_tanh quick_gelu silu swish hard_silu hard_swish mish hard_mish softplus
     squareplus sparse_plus log_sigmoid threshold hard_shrink soft_shrink tanh_shrink glu reglu geglu
-    swiglu selu
+    swiglu selu sin laplace gelu_10 gelu_python gelu_new gelu_pytorch_tanh gelu_python_tanh gelu_fast
+    gelu_accurate relu_squared relu2 xielu sqrtsoftplus
 """
 #: Pairs whose product, sum or root is rounded in binary64.
 FANS = (

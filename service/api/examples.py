@@ -12,6 +12,7 @@ from service.api.schemas.responses import DecidedModel, PublishedModel
 from service.api.schemas.tokens import AuditRecord, CurrentToken, NewToken, TokenRecord
 from service.core import LayerSpec, SpecError, resolve_parameters
 from service.core.access import Token
+from service.core.layer.propagate import add_propagation
 from service.core.models import Model, parse_model
 from service.core.models.names import ModelName
 from service.store import NameEntry, Retirement
@@ -86,7 +87,8 @@ def parse_example(values: Mapping[str, object]) -> Model:
 def decide(values: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
     """Return the JSON response to a layer spec: its parameters, or a problem."""
     try:
-        return to_json(resolve_parameters(LayerSpec.parse(values)))
+        spec = LayerSpec.parse(values)
+        return to_json(add_propagation(spec, resolve_parameters(spec)))
     except SpecError as error:
         return orjson.loads(render(describe_domain_error(error)))
 

@@ -62,4 +62,6 @@ def _link(path: str, spec: LayerSpec, exclude: set[str]) -> str:
 
 
 def _write(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, tuple) else quote(str(value), SAFE)

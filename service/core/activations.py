@@ -47,6 +47,12 @@ _ROWS: tuple[Activation, ...] = (
     Activation("sparse_sigmoid", "saturating", "A sigmoid that is linear on (-1, 1) and flat outside."),
     Activation("hard_tanh", "saturating", "A piecewise linear tanh, flat on both sides."),
     Activation("softsign", "saturating", "Softsign saturates like tanh, more slowly (Glorot & Bengio 2010)."),
+    Activation(
+        "sin", "saturating", "A sine is linear around zero and bounded (SIREN, Sitzmann et al. 2020)."
+    ),
+    Activation(
+        "laplace", "saturating", "A smooth step from 0 to 1 (Ma et al. 2022, Mega), flat on both sides."
+    ),
     Activation("softmax", "output", "Softmax turns logits into probabilities: keep the logits small."),
     Activation(
         "softmax2d", "output", "Softmax over channels turns logits into probabilities: keep them small."
@@ -69,14 +75,32 @@ _ROWS: tuple[Activation, ...] = (
     Activation("rrelu", "rectifier", "A ReLU with a random small slope below zero."),
     Activation("elu", "rectifier", "A ReLU that bends smoothly to a floor below zero."),
     Activation("celu", "rectifier", "An ELU with a continuous derivative: a ReLU with a smooth floor."),
-    Activation("gelu", "rectifier", "A smooth ReLU: it damps negative inputs and passes positive ones."),
-    Activation("gelu_tanh", "rectifier", "The tanh approximation of GELU, a smooth ReLU."),
+    Activation(
+        "gelu",
+        "rectifier",
+        "A smooth ReLU: it damps negative inputs and passes positive ones.",
+        ("gelu_python",),
+    ),
+    Activation(
+        "gelu_tanh",
+        "rectifier",
+        "The tanh approximation of GELU, a smooth ReLU.",
+        ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"),
+    ),
+    Activation("gelu_10", "rectifier", "A GELU clipped at ±10, which the first steps hardly reach."),
     Activation("quick_gelu", "rectifier", "The sigmoid approximation of GELU, a smooth ReLU."),
     Activation("silu", "rectifier", "A smooth ReLU, x · sigmoid(x): it damps negative inputs.", ("swish",)),
     Activation("hard_silu", "rectifier", "A piecewise SiLU, shaped like a ReLU.", ("hard_swish",)),
     Activation("mish", "rectifier", "A smooth ReLU, close to SiLU."),
     Activation("hard_mish", "rectifier", "A piecewise Mish, shaped like a ReLU."),
     Activation("softplus", "rectifier", "The smooth ReLU: zero far below, linear far above."),
+    Activation("relu_squared", "rectifier", "A squared ReLU (So et al. 2021, Primer).", ("relu2",)),
+    Activation(
+        "xielu",
+        "rectifier",
+        "A quadratic for positive inputs, an integrated ELU for negative ones (Huang & Schlag 2024).",
+    ),
+    Activation("sqrtsoftplus", "rectifier", "The square root of a softplus."),
     Activation("squareplus", "rectifier", "An algebraic softplus: zero far below, linear far above."),
     Activation("sparse_plus", "rectifier", "A softplus that is exactly zero below -1 and linear above 1."),
     Activation("log_sigmoid", "rectifier", "The negated softplus of -x: linear far below, zero far above."),

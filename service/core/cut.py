@@ -51,27 +51,27 @@ def compute_cut(lower: float, upper: float) -> Cut:
         raise ValueError(f"lower must be less than upper, got {lower} and {upper}")
     with decimal.localcontext(CONTEXT):
         ends = Decimal(lower), Decimal(upper)
-        mass = _compute_tail(ends[0]) - _compute_tail(ends[1])
+        mass = compute_tail(ends[0]) - compute_tail(ends[1])
         if mass < MIN_CUT_MASS:
             raise ValueError(f"[{lower}, {upper}] has a mass of {mass:.3g}, less than 2⁻²⁰")
-        densities = [_compute_density(end) for end in ends]
+        densities = [compute_density(end) for end in ends]
         mean = (densities[0] - densities[1]) / mass
         first, last = (end * at if at else at for end, at in zip(ends, densities, strict=True))
         variance = 1 + (first - last) / mass - mean * mean
-        below, above = _compute_tail(-ends[0]), _compute_tail(ends[1])
+        below, above = compute_tail(-ends[0]), compute_tail(ends[1])
         return Cut(*map(float, (below * 2**32, above * 2**32, mass, mean, variance.sqrt())))
 
 
-def _compute_density(x: Decimal) -> Decimal:
+def compute_density(x: Decimal) -> Decimal:
     """Return φ(x), the density of a unit normal. 0 at infinity."""
     return (-x * x / 2).exp() / SQRT_TWO_PI
 
 
-def _compute_tail(x: Decimal) -> Decimal:
+def compute_tail(x: Decimal) -> Decimal:
     """Return P(Z > x) of a unit normal Z (Abramowitz & Stegun 1964, 26.2.11 and 26.2.14)."""
     if x < 0:
-        return 1 - _compute_tail(-x)
-    density = _compute_density(x)
+        return 1 - compute_tail(-x)
+    density = compute_density(x)
     if x < FRACTION_FROM:
         term, total, odd = x, Decimal(0), 1
         while total + term != total:

@@ -158,6 +158,21 @@ RULES: dict[str, str] = {
 }
 
 
+#: What frameworks call a field of a spec.
+SYNONYMS = {
+    "a": "low",
+    "alpha": "activation_parameter",
+    "b": "high",
+    "maxval": "high",
+    "minval": "low",
+    "sigma": "stddev",
+    "slope": "negative_slope",
+    "std": "stddev",
+    "strides": "stride",
+    "value": "constant",
+}
+
+
 def make_rule_error(rule: str, suggestions: tuple[str, ...] = ()) -> PydanticCustomError:
     """Make the error that a pydantic validator raises for a broken rule."""
     return PydanticCustomError("domain_rule", "{rule}", {"rule": rule, "suggestions": suggestions})
@@ -193,6 +208,8 @@ def _suggest(
     kind: str, detail: ErrorDetails, context: Mapping[str, object], fields: Mapping[str, object]
 ) -> tuple[str, ...]:
     if kind == "extra_forbidden":
+        if (known := SYNONYMS.get(str(detail["loc"][-1]).lower(), "")) in fields:
+            return (known,)
         return find_nearest_names(detail["loc"][-1], fields)
     if kind == "literal_error":
         expected = str(context["expected"]).replace(" or ", ", ").replace("'", "")

@@ -1,16 +1,9 @@
-"""Schemes: the variance of a layer's weights, and every name of a scheme.
-
-A name may include the distribution: `he_uniform`, `glorot_normal`, `lecun_truncated_normal`.
-`normal` never means truncated. Keras and JAX draw `he_normal` from a normal distribution truncated at ±2σ,
-which is `he_truncated_normal` here, or `he_normal` with `distribution=truncated_normal`. PyTorch does not
-truncate it.
-"""
+"""Schemes: how the variance of a layer's weights follows from its fans or from the fields of its spec."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
-
-from service.core.spelling import find_nearest_names, fold_name
+from typing import Literal, NamedTuple
 
 DistributionName = Literal["uniform", "normal", "truncated_normal"]
 
@@ -38,26 +31,55 @@ DISTRIBUTIONS: dict[DistributionName, Distribution] = {
 }
 
 
-SchemeName = Literal["glorot", "he", "lecun", "variance_scaling", "explicit"]
+SchemeName = Literal[
+    "glorot",
+    "he",
+    "lecun",
+    "variance_scaling",
+    "explicit",
+    "preserve",
+    "orthogonal",
+    "delta_orthogonal",
+    "identity",
+    "dirac",
+    "sparse",
+    "constant",
+    "zeros",
+    "ones",
+]
 Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
+
+
+class Extents(NamedTuple):
+    """The number of inputs, outputs and receptive-field positions of one kernel, and of its groups."""
+
+    inputs: int
+    outputs: int
+    field: int
+    groups: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """An initialization scheme: variance = scale / fan, with its defaults, reason and reference.
+    """An initialization scheme: how the variance follows from the fans, its reason and reference.
 
-    Scheme explicit has neither scale nor mode: a field of the spec sets the variance. `variance` is the
-    formula of schemes whose variance depends on more than a fan.
+    Most schemes have variance = scale / fan. Those without a scale have another rule: `mean_square` is that
+    of the elements of a matrix of a given structure, before the gain; a `constant` has no variance. `options`
+    are the optional fields of a spec that the scheme allows, besides those of the axes. `variance` is the
+    formula where it is not scale / mode.
     """
 
     name: SchemeName
     scale: float | None
     mode: Mode | None
-    distribution: DistributionName
+    distribution: DistributionName | None
     reason: str
     reference: str
+    options: frozenset[str]
     aliases: tuple[str, ...] = ()
     variance: str = ""
+    mean_square: Callable[[Extents], float] | None = None
+    constant: float | None = None
 
     @property
     def formula(self) -> str:
@@ -69,10 +91,15 @@ class Scheme:
         return f"σ² = {self.variance or f'{self.scale:g} / {self.mode}'}"
 
     @property
-    def spellings(self) -> tuple[str, ...]:
-        """Every name of the scheme, with and without a distribution."""
-        return tuple(name for name, spelling in SPELLINGS.items() if spelling.scheme is self)
+    def is_drawn(self) -> bool:
+        """Whether the elements depend on a seed."""
+        return self.name not in {"identity", "dirac", "constant", "zeros", "ones"}
 
+
+FANS = frozenset({"fan_in", "fan_out", "fans_as"})
+CUT = frozenset({"lower", "upper"})
+SCALING = FANS | CUT | {"mode", "gain", "distribution"}
+SPREADING = CUT | {"stddev", "parent_stddev", "limit", "low", "high", "mean", "distribution"}
 
 SCHEMES: dict[SchemeName, Scheme] = {
     row.name: row
@@ -85,6 +112,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             reason="Glorot's scheme compromises between keeping the variance of signals and of gradients.",
             reference="Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward "
             "neural networks, equations 12 and 16",
+            options=SCALING,
             aliases=("xavier",),
         ),
         Scheme(
@@ -94,6 +122,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             distribution="uniform",
             reason="He's scheme keeps the variance of signals through rectifiers, which zero half of them.",
             reference="He, Zhang, Ren & Sun (2015), Delving deep into rectifiers, equations 10 and 15",
+            options=SCALING | {"negative_slope"},
             aliases=("kaiming",),
         ),
         Scheme(
@@ -103,6 +132,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             distribution="normal",
             reason="LeCun's scheme gives each unit's input the variance of the signals that it sums.",
             reference="LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6",
+            options=SCALING,
         ),
         Scheme(
             "variance_scaling",
@@ -111,6 +141,7 @@ SCHEMES: dict[SchemeName, Scheme] = {
             distribution="uniform",
             reason="The spec sets scale and mode.",
             reference="VarianceScaling of Keras and jax.nn.initializers: variance = scale / fan",
+            options=SCALING | {"scale"},
             variance="scale / fan",
         ),
         Scheme(
@@ -121,68 +152,114 @@ SCHEMES: dict[SchemeName, Scheme] = {
             reason="σ does not depend on the fans.",
             reference="RandomNormal, TruncatedNormal and RandomUniform of Keras; normal_ and uniform_ of "
             "torch.nn.init",
+            options=SPREADING,
             variance="stddev²",
+        ),
+        Scheme(
+            "preserve",
+            scale=1.0,
+            mode="fan_in",
+            distribution="normal",
+            reason="The variance of signals (fan_in) or of gradients (fan_out) stays the same through this "
+            "activation, for inputs of N(0, 1).",
+            reference="He, Zhang, Ren & Sun (2015), equations 7 and 14, for any activation; with fan_avg the "
+            "compromise of Glorot & Bengio (2010), equation 12",
+            options=SCALING | {"activation_parameter"},
+            variance="1 / (fan_in · E[φ²])",
+        ),
+        Scheme(
+            "orthogonal",
+            scale=None,
+            mode=None,
+            distribution=None,
+            reason="The shorter side of each kernel, flattened to a matrix, is orthonormal: it keeps the "
+            "length of signals or of gradients.",
+            reference="Saxe, McClelland & Ganguli (2014), arXiv:1312.6120; drawn by Stewart (1980), SIAM J. "
+            "Numer. Anal. 17(3), section 3",
+            options=frozenset({"gain"}),
+            variance="gain² / max(outputs, inputs)",
+            mean_square=lambda size: 1 / max(size.outputs, size.inputs * size.field),
+        ),
+        Scheme(
+            "delta_orthogonal",
+            scale=None,
+            mode=None,
+            distribution=None,
+            reason="An orthogonal matrix at the centre of the kernel, and zeros elsewhere: a convolution "
+            "that keeps the length of signals.",
+            reference="Xiao, Bahri, Sohl-Dickstein, Schoenholz & Pennington (2018), arXiv:1806.05393, "
+            "algorithm 1",
+            options=frozenset({"gain", "center"}),
+            variance="gain² / (outputs · field)",
+            mean_square=lambda size: 1 / (size.outputs * size.field),
+        ),
+        Scheme(
+            "identity",
+            scale=None,
+            mode=None,
+            distribution=None,
+            reason="Each unit repeats one input: the layer starts as the identity.",
+            reference="Le, Jaitly & Hinton (2015), arXiv:1504.00941, section 3; eye_ of torch.nn.init",
+            options=frozenset({"gain"}),
+            aliases=("eye",),
+            variance="gain² / max(outputs, inputs)",
+            mean_square=lambda size: 1 / max(size.outputs, size.inputs),
+        ),
+        Scheme(
+            "dirac",
+            scale=None,
+            mode=None,
+            distribution=None,
+            reason="Each channel repeats one input channel: the convolution starts as the identity.",
+            reference="Zagoruyko & Komodakis (2017), arXiv:1706.00388; dirac_ of torch.nn.init",
+            options=frozenset({"gain", "center"}),
+            variance="gain² / (max(outputs / groups, inputs) · field)",
+            mean_square=lambda size: 1 / (max(size.outputs // size.groups, size.inputs) * size.field),
+        ),
+        Scheme(
+            "sparse",
+            scale=None,
+            mode=None,
+            distribution="normal",
+            reason="Each unit has a few inputs of its own, and zeros for the others.",
+            reference="Martens (2010), Deep learning via Hessian-free optimization, section 5",
+            options=frozenset({"stddev", "sparsity", "sparsity_axis"}),
+            variance="(1 - sparsity) · stddev²",
+        ),
+        Scheme(
+            "constant",
+            scale=None,
+            mode=None,
+            distribution=None,
+            reason="Every element has the value that the spec sets.",
+            reference="Constant of Keras; constant_ of torch.nn.init",
+            options=frozenset({"constant"}),
+            variance="0",
+        ),
+        Scheme(
+            "zeros",
+            scale=None,
+            mode=None,
+            distribution=None,
+            reason="Every element is 0.",
+            reference="Zeros of Keras; zeros_ of torch.nn.init",
+            options=frozenset(),
+            variance="0",
+            constant=0.0,
+        ),
+        Scheme(
+            "ones",
+            scale=None,
+            mode=None,
+            distribution=None,
+            reason="Every element is 1.",
+            reference="Ones of Keras; ones_ of torch.nn.init",
+            options=frozenset(),
+            variance="0",
+            constant=1.0,
         ),
     )
 }
 
-
-@dataclass(frozen=True, slots=True)
-class SchemeSpelling:
-    """A scheme's canonical name, and the distribution that the name includes, if any."""
-
-    name: str
-    scheme: Scheme | None
-    distribution: DistributionName | None = None
-
-
-AUTO = SchemeSpelling("auto", None)
-#: Schemes whose names never include the distribution.
-PLAIN: frozenset[SchemeName] = frozenset({"variance_scaling", "explicit"})
-
-
-def _spell_schemes() -> dict[str, SchemeSpelling]:
-    """List every accepted spelling: auto, plain names, and names with a distribution."""
-    spellings = {"auto": AUTO}
-    for scheme in SCHEMES.values():
-        for alias in (scheme.name, *scheme.aliases):
-            spellings[alias] = SchemeSpelling(scheme.name, scheme)
-            for carried in DISTRIBUTIONS if scheme.name not in PLAIN else ():
-                spellings[f"{alias}_{carried}"] = SchemeSpelling(f"{scheme.name}_{carried}", scheme, carried)
-    return spellings
-
-
-SPELLINGS: dict[str, SchemeSpelling] = _spell_schemes()
-SCHEME_NAMES: tuple[str, ...] = tuple(SPELLINGS)
-_BY_FOLDED_NAME: dict[str, SchemeSpelling] = {fold_name(name): row for name, row in SPELLINGS.items()}
-
-
-def find_scheme(name: str) -> SchemeSpelling | None:
-    """Find a scheme by any of its names, ignoring case, underscores and hyphens.
-
-    >>> find_scheme("xavier_uniform_").name, find_scheme("HeNormal").distribution, find_scheme("orthogonal")
-    ('glorot_uniform', 'normal', None)
-    """
-    return SPELLINGS.get(name) or _BY_FOLDED_NAME.get(fold_name(name))
-
-
-def list_schemes() -> str:
-    """List the names of the schemes, for a message.
-
-    >>> list_schemes()
-    'auto, glorot (xavier), he (kaiming), lecun, variance_scaling, explicit'
-    """
-    names = (
-        f"{scheme.name} ({', '.join(scheme.aliases)})" if scheme.aliases else scheme.name
-        for scheme in SCHEMES.values()
-    )
-    return ", ".join([AUTO.name, *names])
-
-
-def suggest_schemes(name: object) -> tuple[str, ...]:
-    """Suggest the scheme names nearest to a wrong one.
-
-    >>> suggest_schemes("heuniform2")[0]
-    'he_uniform'
-    """
-    return find_nearest_names(name, SCHEME_NAMES)
+#: Every optional field that some scheme allows and another does not.
+OPTIONS: frozenset[str] = frozenset().union(*(scheme.options for scheme in SCHEMES.values()))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +109,7 @@ class OrthogonalTensor:
     dtype: DtypeName
     gain: float = 1.0
     center: CenterName | None = None
+    is_elementwise: ClassVar[bool] = False
 
     @property
     def itemsize(self) -> int:

@@ -91,5 +91,5 @@ def draw_slices(spec: LayerSpec, parameters: Parameters, slices: Slices) -> NDAr
     """Return a slice of the tensor that a spec describes, in memory order."""
     positions = number_positions(parameters.shape, parameters.layout, slices)
     key, (factor, bound) = derive_key(require_seed(spec), spec.name), compute_span(parameters)
-    drawn = draw(key, positions.ravel(), parameters.distribution, parameters.dtype, factor, bound)
+    drawn = draw(key, positions.ravel(), parameters.distribution or "normal", parameters.dtype, factor, bound)
     return drawn.reshape(positions.shape)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.stream.orthogonal import Geometry, OrthogonalTensor
-from service.stream.reference import draw_words, number_positions, round_to, transform
+from service.stream.reference import draw_words, number_positions, transform
+from service.stream.rounding import round_to
 
 SIDE = 32
 Array = NDArray[np.float64]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from service.core import (
     TensorDtypeName,
     require_seed,
 )
-from service.core.models import Constant, ModelTensor, Part
 from service.core.slices import Slices, compute_shape, select_all
 from service.stream import kernels
 from service.stream.inverse_cdf import TRUNCATED_CUT, load_tables
@@ -47,6 +46,7 @@ class Tensor:
     dtype: DtypeName
     factor: float
     bound: float
+    is_elementwise: ClassVar[bool] = True
 
     @classmethod
     def of(cls, spec: LayerSpec, parameters: Parameters, slices: Slices | None = None) -> Self:
@@ -61,7 +61,7 @@ class Tensor:
             key=derive_key(require_seed(spec), spec.name),
             shape=compute_shape(slices),
             positions=find_positions(parameters.shape, parameters.layout, slices),
-            distribution=parameters.distribution,
+            distribution=parameters.distribution or "normal",
             dtype=parameters.dtype,
             factor=factor,
             bound=bound,
@@ -149,6 +149,10 @@ class Source(Protocol):
     def identity(self) -> tuple[object, ...]:
         """Everything that determines the bytes, except the stream version."""
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether each element is computed alone, so that a few of them take microseconds."""
+
     def bind(self) -> Fill:
         """Return the function that writes the little-endian bytes of consecutive elements into an array."""
 
@@ -160,6 +164,7 @@ class ConstantTensor:
     shape: tuple[int, ...]
     dtype: TensorDtypeName
     value: float
+    is_elementwise: ClassVar[bool] = True
 
     @property
     def itemsize(self) -> int:
@@ -185,29 +190,3 @@ class ConstantTensor:
         value, row = np.array([self.value]), TENSOR_DTYPES[self.dtype]
         element = value.astype(row.npy) if isinstance(row, IntegerDtype) else round_to(value, row.name)
         out.view(element.dtype)[:] = element
-
-
-def slice_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
-    """Return the sources of a model's tensor or a slice of it, in memory order. Empty without elements."""
-    slices = slices or select_all(tensor.shape)
-    if not tensor.shape:
-        return tuple(slice_part(part, slices) for part in tensor.parts)
-    if 0 in compute_shape(slices):
-        return ()
-    sources = []
-    for number in tensor.find_parts(slices[0]):
-        part, stop = tensor.parts[number], tensor.row_stops[number]
-        first = stop - part.shape[0]
-        rows = slice(max(slices[0].start - first, 0), min(slices[0].stop, stop) - first)
-        if rows.start < rows.stop:
-            sources.append(slice_part(part, (rows, *slices[1:])))
-    return tuple(sources)
-
-
-def slice_part(part: Part, slices: Slices) -> Source:
-    """Return the source of a slice of a part."""
-    if isinstance(part, Constant):
-        return ConstantTensor(compute_shape(slices), part.dtype, part.value)
-    above = part.slices[0].start
-    rows = slice(slices[0].start + above, slices[0].stop + above)
-    return Tensor.of(part.spec, part.parameters, (rows, *slices[1:]))

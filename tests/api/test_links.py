@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from service.api.http.query import decode_query
 from service.api.links import link_parameters, link_weights
 from service.core import LayerSpec
-from service.core.schemes import SCHEME_NAMES
+from service.core.scheme_names import SCHEME_NAMES
 
 SPECS = st.builds(
     LayerSpec,

@@ -12,7 +12,8 @@ import weightinit.torch
 from weightinit import SpecRejected
 from weightinit.adapters.initializers import NAMED
 
-from service.core.schemes import SCHEMES, SPELLINGS
+from service.core.scheme_names import SPELLINGS
+from service.core.schemes import SCHEMES
 from tests.clients.drawing import draw
 from tests.clients.pages import read_page, run_page
 

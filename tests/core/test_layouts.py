@@ -44,4 +44,4 @@ def test_the_wrong_case_gets_the_right_one_suggested(wrong, right):
 
 
 def test_stacked_axes_count_in_no_extent():
-    assert measure_kernel("BGIODHW", (2, 3, 5, 7, 11, 13, 17)) == (5, 7, 11 * 13 * 17)
+    assert measure_kernel("BGIODHW", (2, 3, 5, 7, 11, 13, 17)) == (5, 7, 11 * 13 * 17, 1)

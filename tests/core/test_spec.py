@@ -7,14 +7,15 @@ from pydantic import ValidationError
 
 from service.core import LayerSpec, SpecError, check_element_count, require_seed, resolve_parameters
 from service.core.activations import ACTIVATION_NAMES
-from service.core.schemes import SCHEME_NAMES
+from service.core.scheme_names import SCHEME_NAMES
 
 HUGE = 10**5000
 NAN, INFINITY = math.nan, math.inf
 
 SCHEMES = (
-    "must be one of auto, glorot (xavier), he (kaiming), lecun, variance_scaling, explicit, or a name with "
-    "the distribution such as he_normal; to set σ itself, use stddev"
+    "must be one of auto, glorot (xavier), he (kaiming), lecun, variance_scaling, explicit, preserve, "
+    "orthogonal, delta_orthogonal, identity (eye), dirac, sparse, constant, zeros, ones, or a name with the "
+    "distribution such as he_normal; to set σ itself, use stddev"
 )
 
 # values beside a sound shape → field, rule, received
@@ -45,7 +46,7 @@ WRONG = [
     ({"activation": "relo"}, "activation", "must name an activation function", '"relo"'),
     ({"activation": 3}, "activation", "must name an activation function", "3"),
     ({"activation": "\ud800"}, "activation", "must name an activation function", '"\\ud800"'),
-    ({"scheme": "orthogonal"}, "scheme", SCHEMES, '"orthogonal"'),
+    ({"scheme": "orthonormal"}, "scheme", SCHEMES, '"orthonormal"'),
     ({"scheme": None}, "scheme", SCHEMES, "null"),
     ({"stddev": 0}, "stddev", "must be at least 1e-150", "0"),
     ({"stddev": -0.02}, "stddev", "must be at least 1e-150", "-0.02"),
@@ -184,17 +185,31 @@ def test_the_defaults_are_those_of_the_specification():
         "shape": (3, 3),
         "layout": "keras",
         "groups": 1,
+        "transposed": False,
+        "stride": None,
         "fan_in": None,
         "fan_out": None,
+        "fans_as": None,
         "activation": "none",
+        "activation_parameter": None,
         "scheme": "auto",
         "scale": None,
         "mode": None,
         "negative_slope": None,
+        "gain": None,
         "distribution": None,
         "stddev": None,
         "parent_stddev": None,
         "limit": None,
+        "lower": None,
+        "upper": None,
+        "low": None,
+        "high": None,
+        "mean": None,
+        "sparsity": None,
+        "sparsity_axis": "I",
+        "center": "same",
+        "constant": None,
         "dtype": "float32",
         "seed": None,
         "name": "",

@@ -160,7 +160,8 @@ def test_what_a_given_spread_cannot_be_combined_with_is_named_with_both_values(f
 
 def test_scheme_explicit_takes_a_spread():
     (message,) = list_errors(scheme="explicit")
-    assert message == 'scheme explicit requires one of stddev, parent_stddev, limit; received "explicit"'
+    rule = "explicit requires one of stddev, parent_stddev, limit, or low and high"
+    assert message == f'scheme {rule}; received "explicit"'
 
 
 @pytest.mark.parametrize(("name", "value"), [("stddev", 1e30), ("parent_stddev", 1e30), ("limit", 1e30)])

@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from service.core import LayerSpec, SpecError, fans, parameters, resolve_parameters, spread
+from service.core import LayerSpec, SpecError, resolve_parameters
 from service.core.activations import ACTIVATION_NAMES
+from service.core.layer import fans, parameters, scaling, spread
 from service.core.slices import parse_slices
 from service.stream import Tensor, reference
 from tests.stream.scripts import load_script
@@ -108,11 +109,15 @@ MUTATIONS = {
         "of",
         classmethod(lambda cls, s, f: cls(s / f, math.sqrt(s) / math.sqrt(f), math.sqrt(3 * s / f))),
     ),
-    "slope not squared": (parameters, "compute_leaky_scale", lambda slope: 2 / (1 + abs(slope))),
+    "slope not squared": (
+        scaling,
+        "compute_scale",
+        lambda spec, scale: scale if spec.negative_slope is None else 2 / (1 + abs(spec.negative_slope)),
+    ),
     "groups ignored": (
         parameters,
         "compute_fans",
-        lambda shape, letters, _groups, *given: fans.compute_fans(shape, letters, 1, *given),
+        lambda shape, letters, _groups, *given, **axes: fans.compute_fans(shape, letters, 1, *given, **axes),
     ),
 }
 

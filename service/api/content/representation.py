@@ -105,9 +105,10 @@ class Representation:
         return self.stops[-1] if self.sources else len(self.header)
 
     def is_cheap(self, span: Span) -> bool:
-        """Return whether the sources of a span are so few that the event loop may draw a short span."""
+        """Return whether the sources of a span are so few and simple that the event loop may draw it."""
         first, last = bisect_right(self.stops, span.start), bisect_left(self.stops, span.stop)
-        return last - first < MAX_INLINE_SOURCES
+        few = last - first < MAX_INLINE_SOURCES
+        return few and all(source.is_elementwise for source in self.sources[first : last + 1])
 
     def split(self, span: Span) -> Iterator[Span]:
         """Split a span at chunk boundaries, counted from the first element."""

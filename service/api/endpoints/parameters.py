@@ -22,6 +22,7 @@ from service.api.openapi import (
 )
 from service.api.router import make_router
 from service.core import LayerSpec, Parameters
+from service.core.layer.propagate import add_propagation
 
 router = make_router("parameters")
 
@@ -42,12 +43,13 @@ SCHEMA = refer("Parameters")
 async def get_parameters(request: Request) -> Response:
     """Get scheme, fans, variance and limit of a layer's weights.
 
-    The response has the formula of the variance, and the reason and source of the scheme. `limit` is
-    √(3 · variance) for every distribution.
+    The response has the formula of the variance, the reason and source of the scheme, and what becomes of the
+    variance of signals and gradients. `limit` is √(3 · variance) for every distribution.
     """
     choose_media_type(join_lines(request, "accept"), [JSON])
     spec = LayerSpec.parse_query(decode_query(request.scope["query_string"]))
-    return respond(resolve_within_limits(spec, get_context(request).settings), {})
+    parameters = resolve_within_limits(spec, get_context(request).settings)
+    return respond(add_propagation(spec, parameters), {})
 
 
 @router.post(
@@ -66,7 +68,7 @@ async def post_parameters(request: Request) -> Response:
     refuse_query(request.scope["query_string"])
     settings = get_context(request).settings
     spec = LayerSpec.parse(await read_json(request, settings.max_body_bytes))
-    parameters = resolve_within_limits(spec, settings)
+    parameters = add_propagation(spec, resolve_within_limits(spec, settings))
     return respond(parameters, {"Content-Location": link_parameters(spec, settings.root_path)})
 
 

@@ -16,9 +16,10 @@ from service.core import (
     resolve_parameters,
 )
 from service.core.errors import make_spec_error
-from service.core.slices import Slices, format_slices, parse_slices, select_all
+from service.core.schemes import SCHEMES
+from service.core.slices import Slices, compute_shape, format_slices, parse_slices, select_all
 from service.settings import Settings
-from service.stream import Tensor
+from service.stream import Source, check_work, make_source
 
 SLICE = "slice"
 
@@ -33,22 +34,28 @@ class WeightsSpec(NamedTuple):
     @classmethod
     def of(cls, spec: LayerSpec, text: object, settings: Settings) -> Self:
         """Resolve a spec and the text of its slices (None for the whole tensor). Raises SpecError."""
-        require_seed(spec)
         parameters = resolve_within_limits(spec, settings)
-        if text is None:
-            return cls(spec, parameters, select_all(spec.shape))
-        if not isinstance(text, str):
+        if SCHEMES[parameters.scheme].is_drawn:
+            require_seed(spec)
+        if text is not None and not isinstance(text, str):
             raise make_spec_error(SLICE, "must be text, such as 0:128,:", text)
-        return cls(spec, parameters, parse_slices(text, spec.shape))
+        slices = select_all(spec.shape) if text is None else parse_slices(text, spec.shape)
+        check_work(spec, parameters, slices)
+        return cls(spec, parameters, slices)
 
     @property
     def slice_text(self) -> str:
         """The slices as text, empty for the whole tensor."""
         return format_slices(self.slices, self.spec.shape)
 
-    def make_tensor(self) -> Tensor:
-        """Make the tensor to draw."""
-        return Tensor.of(self.spec, self.parameters, self.slices)
+    def make_source(self) -> Source:
+        """Make the source of the tensor."""
+        return make_source(self.spec, self.parameters, self.slices)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the requested slice."""
+        return compute_shape(self.slices)
 
 
 def resolve_within_limits(spec: LayerSpec, settings: Settings) -> Parameters:

@@ -30,6 +30,7 @@ from service.api.openapi import (
 from service.api.router import make_router
 from service.api.sending.respond import respond_get, respond_post
 from service.core import Parameters
+from service.core.schemes import SCHEMES
 
 router = make_router("weights")
 
@@ -110,15 +111,15 @@ NAMELESS = {"Weightinit-Warning": "name is empty: tensors of one seed without a 
 
 def make_content(requested: WeightsSpec, media_type: str, root_path: str) -> Content:
     """Make the content of requested weights, with headers of their shape and parameters."""
-    tensor = requested.make_tensor()
-    whole = Representation.of(tensor, media_type)
+    shape, dtype = requested.shape, requested.parameters.dtype
+    whole = Representation.of_sources((requested.make_source(),), shape, dtype, media_type)
     link = f'<{link_parameters(requested.spec, root_path)}>; rel="describedby"; type="application/json"'
     headers = {
         "Content-Disposition": format_disposition(requested.spec.name, SUFFIXES[media_type]),
         "Link": link,
-        **describe_shape(tensor.shape),
+        **describe_shape(shape),
         **describe_parameters(requested.parameters),
-        **({} if requested.spec.name else NAMELESS),
+        **({} if requested.spec.name or not SCHEMES[requested.parameters.scheme].is_drawn else NAMELESS),
     }
     return Content.of(whole, headers)
 
@@ -135,7 +136,7 @@ def describe_parameters(parameters: Parameters) -> dict[str, str]:
         "Weightinit-Layout": parameters.layout,
         "Weightinit-Scheme": parameters.scheme,
         **({"Weightinit-Mode": parameters.mode} if parameters.mode else {}),
-        "Weightinit-Distribution": parameters.distribution,
+        **({"Weightinit-Distribution": parameters.distribution} if parameters.distribution else {}),
         "Weightinit-Variance": repr(parameters.variance),
         "Weightinit-Limit": repr(parameters.limit),
     }

@@ -21,7 +21,8 @@ from service.api.schemas.tokens import (
 from service.core import DistributionName, DtypeName, LayerSpec, Mode, Parameters, SchemeName, TensorDtypeName
 from service.core.access import Scope
 from service.core.activations import Family
-from service.core.layer.spec import MAX_SEED
+from service.core.layer.fans import FrameworkName
+from service.core.layer.types import MAX_SEED, CenterName, SparsityAxis
 from service.core.models.parsing import FIELDS_WITHOUT_DEFAULT
 from service.core.models.specs import NAME_RULES, ConstantSpec, ModelSpec, StackSpec
 
@@ -48,6 +49,9 @@ ENUMS: dict[str, tuple[object, str]] = {
     "TensorDtype": (TensorDtypeName, "The element type of a tensor of a model."),
     "Distribution": (DistributionName, "`normal` is not truncated; `truncated_normal` is, at ±2σ."),
     "Mode": (Mode, "The fan that divides the scale."),
+    "FrameworkFans": (FrameworkName, "The framework whose way to count fans is used."),
+    "SparsityAxis": (SparsityAxis, "The axis of a unit of a sparse kernel."),
+    "KernelCenter": (CenterName, "Which tap of an even kernel is its centre."),
     "Scheme": (SchemeName, "An initialization scheme."),
     "Family": (Family, "A family of activations, which determines the scheme."),
     "AccessScope": (Scope, "What a token allows besides reading."),

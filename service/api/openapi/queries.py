@@ -36,7 +36,9 @@ def make_query_parameter(name: str, value: Schema, examples: dict[str, object], 
     if "$ref" in value and "default" in value:  # beside a reference, it costs openapi-generator the type
         description = f"{description} Default: {value.pop('default')}.".strip()
     kinds = [kind for kind in value.pop("anyOf", []) if kind != {"type": "null"}]
+    lists = [kind for kind in kinds if kind.get("type") == "array"]
     if kinds:
+        kinds = lists or kinds  # one number is a list of one in a query
         value |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     parameter: Schema = {"name": name, "in": "query", "required": required, "schema": value}
     if value.get("type") == "array":

@@ -5,7 +5,9 @@ from typing import Self
 
 from service.core import DistributionName, Mode, Parameters, SchemeName, TensorDtypeName
 from service.core.activations import Activation, Family
+from service.core.layer.propagate import add_propagation
 from service.core.models import Drawn, Model, ModelTensor, Part
+from service.core.scheme_names import list_spellings
 from service.core.schemes import SCHEMES, Scheme
 
 
@@ -39,7 +41,8 @@ class DecidedPart:
     def of(cls, part: Part) -> Self:
         """Make the description of a part."""
         if isinstance(part, Drawn):
-            return cls(part.name, part.shape, part.slice_text or None, None, part.parameters)
+            parameters = add_propagation(part.spec, part.parameters)
+            return cls(part.name, part.shape, part.slice_text or None, None, parameters)
         return cls(part.name, part.shape, None, part.value, None)
 
 
@@ -85,14 +88,15 @@ class SchemeRow:
     formula: str
     scale: float | None
     mode: Mode | None
-    distribution: DistributionName
+    distribution: DistributionName | None
     reason: str
     reference: str
 
     @classmethod
     def of(cls, row: Scheme) -> Self:
         """Make the row of a scheme."""
-        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
+        same = {field.name: getattr(row, field.name) for field in fields(cls) if field.name != "spellings"}
+        return cls(spellings=list_spellings(row), **same)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,12 @@ for stacked independent kernels. Letters may repeat: "IOO" is an attention kerne
 size).
 """
 
-from typing import NamedTuple
-
 from service.core.errors import make_spec_error
+from service.core.schemes import Extents
 
 LETTERS = "IODHWBG"
 STACKED = "BG"
-
-
-class Extents(NamedTuple):
-    """The number of inputs, outputs and receptive-field positions of one kernel of a tensor."""
-
-    inputs: int
-    outputs: int
-    field: int
+SPATIAL = "DHW"
 
 
 # The order of kernel axes in each framework, by rank. A bias has one value for each output.
@@ -75,7 +67,7 @@ def measure_kernel(letters: str, shape: tuple[int, ...]) -> Extents:
     """Return the exact products of the I axes, the O axes, and the D, H and W axes of one kernel.
 
     >>> measure_kernel("HWIO", (3, 5, 32, 64))
-    Extents(inputs=32, outputs=64, field=15)
+    Extents(inputs=32, outputs=64, field=15, groups=1)
     """
     inputs = outputs = field = 1
     for letter, length in zip(letters, shape, strict=True):

@@ -1,144 +1,68 @@
 """Parameters: scheme, fans and variance of a layer's weights, resolved from its spec."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from service.core.activations import ACTIVATIONS, Activation
+from service.core.cut import compute_cut, round_interval
 from service.core.dtypes import DTYPES, DtypeName
 from service.core.errors import FieldError, SpecError, make_spec_error
-from service.core.layer.fans import Fans, compute_fans
+from service.core.layer.conflicts import find_conflicts
+from service.core.layer.fans import Fans, compute_fans, count_as, to_number
 from service.core.layer.layouts import has_kernel_axes, resolve_layout
+from service.core.layer.scaling import resolve_scaling
 from service.core.layer.spec import LayerSpec
-from service.core.layer.spread import (
-    SCALING_FIELDS,
-    SPREADS,
-    Spread,
-    SpreadName,
-    format_formula,
-    format_number,
-)
-from service.core.schemes import (
-    DISTRIBUTIONS,
-    SCHEMES,
-    SPELLINGS,
-    DistributionName,
-    Mode,
-    Scheme,
-    SchemeName,
-    SchemeSpelling,
-)
-
-
-def compute_leaky_scale(negative_slope: float) -> float:
-    """Compute the scale of He's scheme for a leaky ReLU of slope a: 2 / (1 + a²) (He et al. 2015, eq. 15).
-
-    >>> compute_leaky_scale(0.0), compute_leaky_scale(1.0)
-    (2.0, 1.0)
-    """
-    return 2 / (1 + negative_slope * negative_slope)
+from service.core.layer.spread import SPREADS, Spread, find_ends, format_number, standardize
+from service.core.scheme_names import SPELLINGS, SchemeSpelling
+from service.core.schemes import DISTRIBUTIONS, SCHEMES, DistributionName, Mode, Scheme, SchemeName
+from service.core.signal.propagation import Propagation
 
 
 class ResolvedScheme(NamedTuple):
-    """The scheme, mode, distribution and scale of a layer, and the reason. They do not depend on the shape.
+    """The scheme, mode and distribution of a layer, and the reason. They do not depend on the shape.
 
-    `mode` and `scale` are None for scheme explicit.
+    `mode` is None for schemes without a fan, `distribution` for those without draws of their own.
     """
 
     scheme: Scheme
     mode: Mode | None
-    distribution: DistributionName
-    scale: float | None
+    distribution: DistributionName | None
     reason: str
 
 
 def resolve_scheme(spec: LayerSpec) -> ResolvedScheme:
-    """Resolve scheme, mode, distribution and scale, with the reason. Raises SpecError.
+    """Resolve scheme, mode and distribution, with the reason. Raises SpecError.
 
     >>> resolved = resolve_scheme(LayerSpec(shape=(784, 300), activation="selu"))
-    >>> resolved.scheme.name, resolved.mode, resolved.distribution, resolved.scale
-    ('lecun', 'fan_in', 'normal', 1.0)
+    >>> resolved.scheme.name, resolved.mode, resolved.distribution
+    ('lecun', 'fan_in', 'normal')
     """
     activation, spelling = ACTIVATIONS[spec.activation], SPELLINGS[spec.scheme]
     scheme = spelling.scheme or SCHEMES[activation.scheme]
-    problems = [
-        *_check_spread(spec, scheme),
-        *_check_scale(spec, scheme),
-        *_check_slope(spec, scheme),
-        *_check_distribution(spec, spelling),
-    ]
-    if problems:
+    distribution = _resolve_distribution(spec, spelling, scheme)
+    if problems := list(find_conflicts(spec, spelling, scheme, distribution)):
         raise SpecError(problems)
+    reason = _explain(spec, spelling, scheme, activation)
+    return ResolvedScheme(scheme, spec.mode or scheme.mode, distribution, reason)
+
+
+def _resolve_distribution(
+    spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme
+) -> DistributionName | None:
+    given = spec.distribution or spelling.distribution
+    if given or scheme.name != "explicit":
+        return given or scheme.distribution
     defaults = [SPREADS[name].distributions[0] for name in spec.spreads]
-    return ResolvedScheme(
-        scheme,
-        mode=spec.mode or scheme.mode,
-        distribution=spec.distribution or spelling.distribution or (*defaults, scheme.distribution)[0],
-        scale=_resolve_scale(spec, scheme),
-        reason=_explain(spec, spelling, scheme, activation),
-    )
-
-
-def _resolve_scale(spec: LayerSpec, scheme: Scheme) -> float | None:
-    if spec.negative_slope is not None:
-        return compute_leaky_scale(spec.negative_slope)
-    return scheme.scale if spec.scale is None else spec.scale
-
-
-def _check_spread(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
-    if scheme.name == "explicit" and not spec.spreads:
-        return (FieldError.of("scheme", f"explicit requires one of {', '.join(SPREADS)}", spec.scheme),)
-    return tuple(
-        FieldError.of(name, f"must not be combined with {conflict}", value)
-        for name, value in spec.spreads.items()
-        for conflict in _list_conflicts(spec, scheme, name)
-    )
-
-
-def _list_conflicts(spec: LayerSpec, scheme: Scheme, name: SpreadName) -> Iterator[str]:
-    """Yield the fields of a spec that conflict with a spread field, and why."""
-    if scheme.name != "explicit":
-        yield f"scheme={spec.scheme}: it implies scheme explicit"
-    names = list(SPREADS)
-    for other in (*names[names.index(name) + 1 :], *SCALING_FIELDS):
-        if (value := getattr(spec, other)) is not None:
-            yield f"{other}={value}: both determine σ"
-    known = SPREADS[name].distributions
-    if spec.distribution is not None and spec.distribution not in known:
-        yield f"distribution={spec.distribution}: it requires {' or '.join(known)}"
-
-
-def _check_scale(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
-    if spec.scale is None or scheme.scale is None or scheme.name == "variance_scaling":
-        return ()
-    rule = f"is {scheme.scale:g} in scheme {scheme.name}: use scheme=variance_scaling to set another"
-    return (FieldError.of("scale", rule, spec.scale),)
-
-
-def _check_slope(spec: LayerSpec, scheme: Scheme) -> tuple[FieldError, ...]:
-    if spec.negative_slope is None or scheme.name == "he" or spec.spreads:
-        return ()
-    but = f"and activation {spec.activation} uses" if spec.scheme == "auto" else "not"
-    rule = f"applies to scheme he only, {but} {scheme.name}"
-    return (FieldError.of("negative_slope", rule, spec.negative_slope),)
-
-
-def _check_distribution(spec: LayerSpec, spelling: SchemeSpelling) -> tuple[FieldError, ...]:
-    given, carried = spec.distribution, spelling.distribution
-    if given is None or carried is None or given == carried:
-        return ()
-    if (given, carried) == ("truncated_normal", "normal"):
-        return ()  # this is what Keras and JAX call he_normal
-    rule = f"contradicts scheme {spelling.name}, whose distribution is {carried}"
-    return (FieldError.of("distribution", rule, given),)
+    return defaults[0] if defaults else "uniform"  # of low and high
 
 
 def _explain(spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme, activation: Activation) -> str:
     if spelling.scheme is None:
         return f"{activation.reason} {scheme.reason}"
-    if spec.spreads:
-        return f"{' and '.join(spec.spreads)} is set. {scheme.reason}"
+    if scheme.name == "explicit":
+        given = [*spec.spreads, *(() if spec.low is None else ("low and high",))]
+        return f"{' and '.join(given)} {'is' if given == [*spec.spreads] else 'are'} set. {scheme.reason}"
     reason = f"Scheme {spelling.name} is set. {scheme.reason}"
     if spelling.distribution == "normal" and spec.distribution is None:
         reason += (
@@ -151,7 +75,11 @@ def _explain(spec: LayerSpec, spelling: SchemeSpelling, scheme: Scheme, activati
 class Parameters:
     """The parameters of a layer's weights. `limit` is √(3 · variance) for every distribution.
 
-    With scheme explicit, mode and scale are null, and so are the fans if the layout has no axes for them.
+    `variance` is that of the values, or the mean of the squares of a structured matrix. Schemes without a fan
+    have neither mode nor scale, and no fans if the layout has no axes for them; those that draw nothing have
+    no distribution. `parent_stddev`, `lower` and `upper` are those of the normal that a truncated normal is
+    cut from. `low` and `high` are the ends of the values, null if the dtype alone limits them. `mean` is
+    added to the draws. `propagation` is computed where it is asked for.
     """
 
     shape: tuple[int, ...]
@@ -160,17 +88,25 @@ class Parameters:
     activation: str
     scheme: SchemeName
     mode: Mode | None
-    distribution: DistributionName
-    fan_in: int | None
-    fan_out: int | None
+    distribution: DistributionName | None
+    fan_in: int | float | None
+    fan_out: int | float | None
     fan_avg: float | None
     scale: float | None
     variance: float
     stddev: float
     limit: float
+    mean: float
+    parent_stddev: float | None
+    lower: float | None
+    upper: float | None
+    low: float | None
+    high: float | None
+    gain: float
     formula: str
     reason: str
     reference: str
+    propagation: Propagation | None
 
 
 def resolve_parameters(spec: LayerSpec) -> Parameters:
@@ -185,8 +121,9 @@ def resolve_parameters(spec: LayerSpec) -> Parameters:
         resolved = resolve_scheme(spec)
     except SpecError:
         raise SpecError(_collect_errors(spec)) from None
-    spread, formula = measure_spread(spec, resolved, fans)
-    check_spread(spec, resolved, spread)
+    scaling = resolve_scaling(spec, resolved.scheme, resolved.mode, letters, fans)
+    values = locate_values(spec, resolved.scheme, resolved.distribution, scaling.spread)
+    check_range(spec, resolved, scaling.spread, values)
     return Parameters(
         shape=spec.shape,
         layout=letters,
@@ -195,64 +132,112 @@ def resolve_parameters(spec: LayerSpec) -> Parameters:
         scheme=resolved.scheme.name,
         mode=resolved.mode,
         distribution=resolved.distribution,
-        fan_in=fans and fans.fan_in,
-        fan_out=fans and fans.fan_out,
+        fan_in=fans and to_number(fans.fan_in),
+        fan_out=fans and to_number(fans.fan_out),
         fan_avg=fans and fans.fan_avg,
-        scale=resolved.scale,
-        variance=spread.variance,
-        stddev=spread.stddev,
-        limit=spread.limit,
-        formula=formula,
+        scale=scaling.scale,
+        variance=scaling.spread.variance,
+        stddev=scaling.spread.stddev,
+        limit=scaling.spread.limit,
+        **values._asdict(),
+        gain=1.0 if spec.gain is None else spec.gain,
+        formula=scaling.formula,
         reason=resolved.reason,
         reference=resolved.scheme.reference,
+        propagation=None,
     )
 
 
 def derive_fans(spec: LayerSpec) -> tuple[str, Fans | None]:
-    """Return the letter of each axis, and the fans, or None if scheme explicit has none. Raises SpecError."""
+    """Return the letter of each axis, and the fans, or None without axes for them. Raises SpecError."""
     letters = resolve_layout(spec.layout, len(spec.shape))
-    if spec.scheme == "explicit" and not has_kernel_axes(letters):
+    if spec.fans_as is not None:
+        return letters, count_as(spec.fans_as, spec.shape)
+    scheme = SPELLINGS[spec.scheme].scheme
+    if scheme and "fan_in" not in scheme.options and not has_kernel_axes(letters):
         return letters, None
-    return letters, compute_fans(spec.shape, letters, spec.groups, spec.fan_in, spec.fan_out)
+    return letters, compute_fans(
+        spec.shape,
+        letters,
+        spec.groups,
+        spec.fan_in,
+        spec.fan_out,
+        transposed=spec.transposed,
+        stride=spec.stride or (),
+    )
 
 
-def measure_spread(spec: LayerSpec, resolved: ResolvedScheme, fans: Fans | None) -> tuple[Spread, str]:
-    """Return the spread of the weights, and the formula of their variance."""
-    if fans is None or resolved.mode is None or resolved.scale is None:
-        ((name, value),) = spec.spreads.items()
-        return SPREADS[name].measure(value), SPREADS[name].format_formula(value)
-    fan = fans.select(resolved.mode)
-    formula = format_formula(resolved.scale, resolved.mode, fan, spec.negative_slope)
-    return Spread.of(resolved.scale, fan), formula
+class Values(NamedTuple):
+    """Where the values of a distribution lie. Everything is None or 0 that the distribution does not have."""
+
+    mean: float
+    parent_stddev: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
-def check_spread(spec: LayerSpec, resolved: ResolvedScheme, spread: Spread) -> None:
+def locate_values(
+    spec: LayerSpec, scheme: Scheme, distribution: DistributionName | None, spread: Spread
+) -> Values:
+    """Return the mean, the ends and the parent of a layer's values."""
+    mean = spec.mean or 0.0
+    if (constant := scheme.constant if spec.constant is None else spec.constant) is not None:
+        return Values(constant)
+    if distribution == "uniform" and spec.low is not None and spec.high is not None:
+        return Values((spec.low + spec.high) / 2, low=spec.low, high=spec.high)
+    if distribution == "uniform":
+        return Values(mean, low=mean - spread.limit, high=mean + spread.limit)
+    if distribution != "truncated_normal":
+        return Values(mean)
+    if spec.low is not None and spec.high is not None and spec.parent_stddev is not None:
+        ends = standardize(spec.low, spec.high, spec.mean, spec.parent_stddev)
+        return Values(mean, spec.parent_stddev, *ends, spec.low, spec.high)
+    lower, upper = find_ends(spec.lower, spec.upper)
+    parent = spread.stddev / compute_cut(lower, upper).stddev
+    if spec.parent_stddev is not None:
+        parent = spec.parent_stddev
+    return Values(mean, parent, lower, upper, mean + lower * parent, mean + upper * parent)
+
+
+def check_range(spec: LayerSpec, resolved: ResolvedScheme, spread: Spread, values: Values) -> None:
     """Check that the dtype can represent the weights. Raises SpecError.
 
-    The largest must not overflow, and the standard deviation must not round to zero.
+    The largest must not overflow, the standard deviation must not round to zero, and there must be a value
+    between the ends.
     """
     dtype = DTYPES[spec.dtype]
-    largest = spread.stddev * DISTRIBUTIONS[resolved.distribution].peak
+    largest = find_largest(spec, resolved, spread, values)
     if not math.isfinite(spread.limit) or largest >= dtype.max:
-        raise _make_spread_error(
+        raise _make_range_error(
             spec, f"makes weights larger than {format_number(dtype.max)}, the largest {dtype.name}"
         )
-    if spread.stddev < dtype.smallest_subnormal:
+    if resolved.scheme.is_drawn and spread.stddev < dtype.smallest_subnormal:
         smallest = format_number(dtype.smallest_subnormal)
-        raise _make_spread_error(
+        raise _make_range_error(
             spec, f"makes σ smaller than {smallest}, the smallest {dtype.name}: weights would be zero"
         )
+    ends = None if values.low is None or values.high is None else (values.low, values.high)
+    if ends and round_interval(*ends, spec.dtype, above_low=spec.low is None) is None:
+        raise _make_range_error(spec, f"leaves no {dtype.name} between {ends[0]} and {ends[1]}")
 
 
-def _make_spread_error(spec: LayerSpec, rule: str) -> SpecError:
-    for field, value in (
-        ("scale", spec.scale),
-        ("negative_slope", spec.negative_slope),
-        *spec.spreads.items(),
-    ):
-        if value is not None:
-            return make_spec_error(field, rule, value)
-    return make_spec_error("dtype", rule, spec.dtype)
+def find_largest(spec: LayerSpec, resolved: ResolvedScheme, spread: Spread, values: Values) -> float:
+    """Return an upper bound of the magnitudes of the weights."""
+    if resolved.distribution is None:  # a constant, or an element of a structured matrix
+        return abs(values.mean) if spec.constant is not None else spec.gain or 1.0
+    peak = DISTRIBUTIONS[resolved.distribution].peak
+    if resolved.distribution == "truncated_normal" and (spec.lower, spec.upper, spec.low) != (None,) * 3:
+        peak = DISTRIBUTIONS["normal"].peak
+    largest = (spec.stddev or 0.0) * peak if resolved.scheme.name == "sparse" else spread.stddev * peak
+    return abs(values.mean) + largest
+
+
+def _make_range_error(spec: LayerSpec, rule: str) -> SpecError:
+    names = ("scale", "negative_slope", "gain", *SPREADS, "low", "mean", "constant")
+    given = next((name for name in names if getattr(spec, name) is not None), "dtype")
+    return make_spec_error(given, rule, getattr(spec, given))
 
 
 def _collect_errors(spec: LayerSpec) -> list[FieldError]:

@@ -30,7 +30,7 @@ def parse_pairs(
     for name, text in pairs:
         if name not in texts:
             texts[name] = text
-        elif parsers.get(name) is parse_integers:
+        elif parsers.get(name) in LISTS:
             texts[name] += f",{text}"
         else:
             repeated.append(FieldError.of(name, "must be given once", text))
@@ -67,15 +67,47 @@ def parse_integers(text: str) -> list[int | str]:
     return [parse_integer(item) for item in text.split(",")] if text else []
 
 
+def parse_numbers(text: str) -> list[float | str]:
+    """Parse numbers separated by commas.
+
+    >>> parse_numbers("0.1,0.3")
+    [0.1, 0.3]
+    """
+    return [parse_number(item) for item in text.split(",")] if text else []
+
+
+def parse_flag(text: str) -> bool | str:
+    """Parse true or false; other text is returned as it is.
+
+    >>> parse_flag("true"), parse_flag("True"), parse_flag("1")
+    (True, 'True', '1')
+    """
+    return {"true": True, "false": False}.get(text, text)
+
+
+#: Parsers of lists.
+LISTS: tuple[TextParser, ...] = (parse_integers, parse_numbers)
+
 PARSERS: dict[str, TextParser] = {
     "shape": parse_integers,
     "groups": parse_integer,
     "fan_in": parse_integer,
     "fan_out": parse_integer,
+    "transposed": parse_flag,
+    "stride": parse_integers,
     "scale": parse_number,
     "negative_slope": parse_number,
+    "gain": parse_number,
+    "activation_parameter": parse_numbers,
     "stddev": parse_number,
     "parent_stddev": parse_number,
     "limit": parse_number,
+    "lower": parse_number,
+    "upper": parse_number,
+    "low": parse_number,
+    "high": parse_number,
+    "mean": parse_number,
+    "sparsity": parse_number,
+    "constant": parse_number,
     "seed": parse_integer,
 }

@@ -14,79 +14,40 @@ from pydantic import (
     model_validator,
 )
 
-from service.core.activations import find_activation, suggest_activations
 from service.core.dtypes import DtypeName
 from service.core.errors import (
     MAX_ERRORS,
     MISSING,
-    UNICODE,
     SpecError,
-    make_rule_error,
     make_spec_error,
     translate_validation_errors,
 )
+from service.core.layer.fans import FrameworkName
 from service.core.layer.layouts import LETTERS
-from service.core.layer.query import PARSERS, parse_integer, parse_pairs
-from service.core.layer.spread import MAX_SPREAD, MIN_SPREAD, SPREADS, SpreadName
-from service.core.schemes import DistributionName, Mode, find_scheme, list_schemes, suggest_schemes
+from service.core.layer.query import PARSERS, parse_pairs
+from service.core.layer.spread import SPREADS, SpreadName
+from service.core.layer.types import (
+    MAX_AXES,
+    MAX_NAME_BYTES,
+    ActivationText,
+    CenterName,
+    End,
+    GivenSpread,
+    Length,
+    ParameterValues,
+    Seed,
+    Shape,
+    SparsityAxis,
+    Stride,
+    canonicalize_scheme,
+    check_name,
+)
+from service.core.schemes import DistributionName, Mode
 
-MAX_AXES = 8
-MAX_AXIS_LENGTH = 2**63 - 1
-MAX_SEED = 2**64 - 1
-MAX_NAME_BYTES = 1024
-
-
-def _canonicalize_activation(value: object) -> str:
-    if value is None:
-        return "none"
-    found = find_activation(value) if isinstance(value, str) else None
-    if found is None:
-        raise make_rule_error("must name an activation function", suggest_activations(value))
-    return found.name
-
-
-def _canonicalize_scheme(value: object) -> str:
-    found = find_scheme(value) if isinstance(value, str) else None
-    if found is None:
-        rule = f"must be one of {list_schemes()}, or a name with the distribution such as he_normal"
-        raise make_rule_error(f"{rule}; to set σ itself, use stddev", suggest_schemes(value))
-    return found.name
-
-
-def _freeze_list(value: object) -> object:
-    # JSON has lists, not tuples. Sets and iterators have no stable order and fail validation.
-    if not isinstance(value, (list, tuple)):
-        return value
-    if len(value) > MAX_AXES:  # before any of the items is validated
-        raise make_rule_error(f"must have at most {MAX_AXES} axes")
-    return tuple(value)
-
-
-def _parse_seed(value: object) -> object:
-    return parse_integer(value) if isinstance(value, str) else value
-
-
-def check_name(name: str) -> str:
-    """Check that a name is at most MAX_NAME_BYTES of valid UTF-8. Raises PydanticCustomError."""
-    try:
-        encoded = name.encode()
-    except UnicodeEncodeError:
-        raise make_rule_error(UNICODE) from None
-    if len(encoded) > MAX_NAME_BYTES:
-        raise make_rule_error(f"must be at most {MAX_NAME_BYTES} bytes of UTF-8")
-    return name
-
-
-Length = Annotated[int, Field(ge=1, le=MAX_AXIS_LENGTH)]
-Shape = Annotated[tuple[Length, ...], Field(min_length=1, max_length=MAX_AXES), BeforeValidator(_freeze_list)]
-# The shape of a constant, which may be a scalar or have no elements.
-AnyLength = Annotated[int, Field(ge=0, le=MAX_AXIS_LENGTH)]
-AnyShape = Annotated[tuple[AnyLength, ...], Field(max_length=MAX_AXES), BeforeValidator(_freeze_list)]
-Seed = Annotated[
-    int, Field(ge=0, le=MAX_SEED), BeforeValidator(_parse_seed, json_schema_input_type=int | str | None)
-]
-GivenSpread = Annotated[float, Field(ge=MIN_SPREAD, le=MAX_SPREAD)]
-ActivationText = Annotated[str, BeforeValidator(_canonicalize_activation, json_schema_input_type=str | None)]
+#: Values that are the same as none.
+NEUTRAL = {"gain": 1.0, "mean": 0.0}
+#: Where a truncated normal is cut unless the spec says otherwise.
+DEFAULT_CUT = (-2.0, 2.0)
 
 
 class LayerSpec(BaseModel):
@@ -107,23 +68,46 @@ class LayerSpec(BaseModel):
         ),
     ] = "keras"
     groups: Annotated[Length, Field(description="The number of groups of a grouped convolution.")] = 1
+    transposed: Annotated[
+        bool,
+        Field(
+            description="Whether the kernel is of a transposed convolution: groups then divide its inputs."
+        ),
+    ] = False
+    stride: Annotated[
+        Stride | None,
+        Field(description="The stride of a convolution, one number or one for each spatial axis. Default 1."),
+    ] = None
     fan_in: Annotated[Length | None, Field(description="Inputs of each unit. Default: from the shape.")] = (
         None
     )
     fan_out: Annotated[
         Length | None, Field(description="Units that each input feeds. Default: from the shape.")
     ] = None
+    fans_as: Annotated[
+        FrameworkName | None,
+        Field(description="Count the fans as a framework's own initializers do, from the shape alone."),
+    ] = None
     activation: Annotated[
         ActivationText,
+        CenterName,
         Field(description="The activation that follows, by its name in any framework.", examples=["relu"]),
     ] = "none"
+    activation_parameter: Annotated[
+        ParameterValues | None,
+        Field(
+            description="For `preserve`: the activation's slope, α, threshold or λ; for `rrelu` two slopes."
+        ),
+    ] = None
     scheme: Annotated[
         str,
-        BeforeValidator(_canonicalize_scheme),
+        BeforeValidator(canonicalize_scheme),
         Field(
             description="`auto`, `glorot` (`xavier`), `he` (`kaiming`), `lecun`, `variance_scaling`, "
-            "`explicit`, or a name with a distribution, such as `he_uniform`. `auto` depends on the "
-            "activation, and is `explicit` if `stddev`, `parent_stddev` or `limit` is set.",
+            "`preserve`, `explicit`, `orthogonal`, `delta_orthogonal`, `identity` (`eye`), `dirac`, "
+            "`sparse`, `constant`, `zeros`, `ones`, or a name with a distribution, such as `he_uniform`. "
+            "`auto` depends on the activation; it is `explicit` if `stddev`, `parent_stddev`, `limit` or "
+            "`low` is set, and `constant` if `constant` is.",
             examples=["he_uniform"],
         ),
     ] = "auto"
@@ -136,8 +120,13 @@ class LayerSpec(BaseModel):
     negative_slope: Annotated[
         float | None, Field(description="Slope a of a leaky ReLU: the scale of `he` becomes 2 / (1 + a²).")
     ] = None
+    gain: Annotated[
+        GivenSpread | None,
+        Field(description="Multiplies σ, and the elements of structured kernels. Default 1."),
+    ] = None
     distribution: Annotated[
-        DistributionName | None, Field(description="Default: uniform; normal for `lecun` and `stddev`.")
+        DistributionName | None,
+        Field(description="Default: uniform; normal for `lecun`, `preserve` and `stddev`."),
     ] = None
     stddev: Annotated[
         GivenSpread | None,
@@ -145,12 +134,48 @@ class LayerSpec(BaseModel):
     ] = None
     parent_stddev: Annotated[
         GivenSpread | None,
-        Field(description="σ of a truncated normal before truncation at ±2σ: `stddev` in Keras and JAX."),
+        Field(description="σ of a truncated normal before truncation: `stddev` in Keras and JAX."),
     ] = None
     limit: Annotated[
         GivenSpread | None,
         Field(description="r of a uniform distribution on (-r, r), for any fans."),
     ] = None
+    lower: Annotated[
+        End | None,
+        Field(description="Where a truncated normal is cut below, in σ of its parent. Default -2."),
+    ] = None
+    upper: Annotated[
+        End | None, Field(description="Where a truncated normal is cut above, in σ of its parent. Default 2.")
+    ] = None
+    low: Annotated[
+        End | None,
+        Field(description="The least value: uniform on [low, high), or `a` of PyTorch's truncated normal."),
+    ] = None
+    high: Annotated[
+        End | None,
+        Field(description="The end of the values: uniform on [low, high), or `b` of PyTorch."),
+    ] = None
+    mean: Annotated[
+        End | None,
+        Field(description="Added to the values; of a truncated normal, its parent's mean. Default 0."),
+    ] = None
+    sparsity: Annotated[
+        float | None,
+        Field(ge=0, lt=1, description="For `sparse`: the share of zeros in each unit, rounded up."),
+    ] = None
+    sparsity_axis: Annotated[
+        SparsityAxis,
+        Field(
+            description="For `sparse`: a unit is all inputs of an output (`I`), or all outputs of one input."
+        ),
+    ] = "I"
+    center: Annotated[
+        CenterName,
+        Field(
+            description="For `dirac`, `delta_orthogonal`: the tap (k - 1) // 2 of k, or k // 2 as in PyTorch."
+        ),
+    ] = "same"
+    constant: Annotated[End | None, Field(description="For `constant`: the value of every element.")] = None
     dtype: DtypeName = "float32"
     seed: Annotated[Seed | None, Field(description="0 to 2⁶⁴ - 1, as a number or as decimal text.")] = None
     name: Annotated[
@@ -164,10 +189,21 @@ class LayerSpec(BaseModel):
     ] = ""
 
     @model_validator(mode="after")
-    def _imply_scheme(self) -> Self:
+    def _normalize(self) -> Self:
         # So that links and canonical forms have one spelling.
-        if self.scheme == "auto" and self.spreads:
-            object.__setattr__(self, "scheme", "explicit")
+        if self.scheme == "auto":
+            given = self.spreads or self.low is not None
+            scheme = "explicit" if given else "auto" if self.constant is None else "constant"
+            object.__setattr__(self, "scheme", scheme)
+        for name, default in NEUTRAL.items():
+            if getattr(self, name) == default:
+                object.__setattr__(self, name, None)
+        if (self.lower, self.upper) == DEFAULT_CUT:
+            object.__setattr__(self, "lower", None)
+            object.__setattr__(self, "upper", None)
+        if self.stride is not None:
+            stride = self.stride[:1] if len(set(self.stride)) == 1 else self.stride
+            object.__setattr__(self, "stride", None if stride == (1,) else stride)
         return self
 
     @property

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
-from service.core.schemes import TRUNCATED_UNIT_STDDEV, DistributionName, Mode
+from service.core.scheme_names import find_scheme
+from service.core.schemes import OPTIONS, TRUNCATED_UNIT_STDDEV, DistributionName
 
 SpreadName = Literal["stddev", "parent_stddev", "limit"]
 
@@ -85,44 +86,66 @@ SPREADS: dict[SpreadName, SpreadField] = {
             "parent_stddev",
             ("truncated_normal",),
             f"({TRUNCATED_UNIT_STDDEV} · parent_stddev)²",
-            lambda stddev: spread_stddev(TRUNCATED_UNIT_STDDEV * stddev),
+            lambda stddev: spread_stddev(TRUNCATED_UNIT_STDDEV * stddev),  # unless it is cut elsewhere
         ),
         SpreadField("limit", ("uniform",), "limit² / 3", spread_limit),
     )
 }
 
+
+def find_ends(lower: float | None, upper: float | None) -> tuple[float, float]:
+    """Return where a truncated normal is cut, in σ of its parent.
+
+    >>> find_ends(None, 3.0)
+    (-2.0, 3.0)
+    """
+    return (-2.0 if lower is None else lower), (2.0 if upper is None else upper)
+
+
+def standardize(low: float, high: float, mean: float | None, stddev: float) -> tuple[float, float]:
+    """Return the ends of an interval in σ of a normal around its mean.
+
+    >>> standardize(-0.5, 1.5, 0.5, 0.25)
+    (-4.0, 4.0)
+    """
+    middle = mean or 0.0
+    return (low - middle) / stddev, (high - middle) / stddev
+
+
 #: The fields that determine the spread of a scheme. They conflict with a spread field.
-SCALING_FIELDS = ("scale", "mode", "negative_slope", "fan_in", "fan_out")
+SCALING_FIELDS = (
+    "scale",
+    "mode",
+    "negative_slope",
+    "gain",
+    "activation_parameter",
+    "fan_in",
+    "fan_out",
+    "fans_as",
+)
+#: The fields that set values without a scheme. They go with a spread field of the same tensor.
+VALUE_FIELDS = (*SPREADS, "low", "high", "mean", "constant", "sparsity", "sparsity_axis")
 
 
 def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a model's defaults, overridden by the fields of a tensor.
 
-    A spread field of the tensor replaces the scheme, scaling and spread fields of the defaults. A scheme of
-    the tensor replaces their spread fields.
+    Fields of the tensor that set the values replace the scheme, scaling and value fields of the defaults. A
+    scheme of the tensor replaces the value fields, and the fields that this scheme does not allow.
 
     >>> merge_defaults({"layout": "torch", "stddev": 0.02}, {"scheme": "he"})
     {'layout': 'torch', 'scheme': 'he'}
+    >>> merge_defaults({"distribution": "normal", "gain": 2.0}, {"scheme": "orthogonal"})
+    {'gain': 2.0, 'scheme': 'orthogonal'}
     """
-    replaced: tuple[str, ...] = ()
-    if any(fields.get(name) is not None for name in SPREADS):
-        replaced = ("scheme", *SCALING_FIELDS, *SPREADS)
-    elif "scheme" in fields:
-        replaced = tuple(SPREADS)
+    replaced: frozenset[str] = frozenset()
+    if any(fields.get(name) is not None for name in (*SPREADS, "low", "high", "constant")):
+        replaced = frozenset(("scheme", *SCALING_FIELDS, *VALUE_FIELDS))
+    elif isinstance(name := fields.get("scheme"), str):
+        replaced = frozenset(VALUE_FIELDS)
+        if (found := find_scheme(name)) and found.scheme:
+            replaced |= OPTIONS - found.scheme.options
     return {name: value for name, value in defaults.items() if name not in replaced} | dict(fields)
-
-
-def format_formula(scale: float, mode: Mode, fan: float, negative_slope: float | None = None) -> str:
-    """Format how the variance is computed.
-
-    >>> format_formula(2.0, "fan_in", 784)
-    'σ² = 2 / fan_in = 2 / 784'
-    >>> format_formula(1.6, "fan_in", 784, negative_slope=0.5)
-    'σ² = (2 / (1 + 0.5²)) / fan_in = 1.6 / 784'
-    """
-    number = format_number(scale)
-    symbol = number if negative_slope is None else _format_leaky_scale(negative_slope)
-    return f"σ² = {symbol} / {mode} = {number} / {format_number(fan)}"
 
 
 def format_number(value: float) -> str:
@@ -134,6 +157,11 @@ def format_number(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _format_leaky_scale(negative_slope: float) -> str:
+def format_leaky_scale(negative_slope: float) -> str:
+    """Format the scale of He's scheme for a leaky ReLU.
+
+    >>> format_leaky_scale(0.5), format_leaky_scale(-0.5)
+    ('(2 / (1 + 0.5²))', '(2 / (1 + (-0.5)²))')
+    """
     slope = format_number(negative_slope)
     return f"(2 / (1 + {f'({slope})' if negative_slope < 0 else slope}²))"

@@ -34,6 +34,8 @@ from service.core.slices import Slices, parse_slices, select_all
 FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})
 #: Fields of a drawn part that a whole tensor does not have.
 PART_FIELDS = ("slice", "copy")
+#: Schemes of drawn tensors that are constants, which have a canonical form of their own.
+CONSTANT_SCHEMES = frozenset({"constant", "zeros", "ones"})
 
 
 def check_defaults(defaults: Fields) -> None:
@@ -191,7 +193,10 @@ class Parser(NamedTuple):
         spec = LayerSpec.parse(merged)
         self.limits.check_shape(spec.shape)
         check_integers(spec)
-        return Drawn(spec, resolve_parameters(spec), parse_rows(rows, spec.shape), copy)
+        parameters = resolve_parameters(spec)
+        if parameters.scheme in CONSTANT_SCHEMES:
+            return Constant(spec.name, spec.shape, spec.dtype, parameters.mean + 0.0)
+        return Drawn(spec, parameters, parse_rows(rows, spec.shape), copy)
 
     @property
     def common(self) -> Fields:

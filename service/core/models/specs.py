@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from service.core.dtypes import TENSOR_DTYPES, IntegerDtype, TensorDtypeName
 from service.core.errors import MISSING, FieldError, SpecError, make_spec_error, translate_validation_errors
-from service.core.layer.spec import MAX_NAME_BYTES, AnyShape, LayerSpec, Seed, check_name
+from service.core.layer.spec import LayerSpec
+from service.core.layer.types import MAX_NAME_BYTES, AnyShape, Seed, check_name
 
 Fields = dict[str, Any]
 #: Control characters, and line and paragraph separators.

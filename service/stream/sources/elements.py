@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ class Elements(ABC):
 
     shape: tuple[int, ...]
     dtype: TensorDtypeName
+    is_elementwise: ClassVar[bool] = True
 
     @property
     def extent(self) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ def find_center(length: int, center: Center) -> int:
 
 @dataclass(frozen=True)
 class IdentityTensor(SlicedElements):
-    """A slice of a tensor with `gain` where output and input are the same, at the centre of the space, else 0.
+    """A slice of a tensor with `gain` where output and input are equal, at the centre of the space, else 0.
 
     Outputs and inputs are numbered over the O and the I axes. The outputs of each of `groups` are numbered
     from 0, as in torch.nn.init.dirac_. Every stacked kernel is such a tensor. Raises ValueError if the groups

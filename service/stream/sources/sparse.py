@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,7 @@ class SparseTensor(SlicedElements):
     factor: float
     sparsity: float
     axis: Literal["I", "O"] = "I"
+    is_elementwise: ClassVar[bool] = False
 
     @property
     def identity(self) -> tuple[object, ...]:

@@ -18,7 +18,8 @@ def test_all_that_is_decided_is_answered(client):
     response = client.get("/v1/parameters?shape=3,3,64,128&activation=leaky_relu&negative_slope=0.1")
     spec = LayerSpec(shape=(3, 3, 64, 128), activation="leaky_relu", negative_slope=0.1)
     expected = {name: getattr(resolve_parameters(spec), name) for name in Parameters.__slots__}
-    assert response.json() == {**expected, "shape": [3, 3, 64, 128]}
+    propagation = {"forward": 1.0, "backward": 2.0, "fixed_point": None, "chi": 1.0, "depth_scale": None}
+    assert response.json() == {**expected, "shape": [3, 3, 64, 128], "propagation": propagation}
     assert response.headers["Content-Type"] == "application/json"
 
 

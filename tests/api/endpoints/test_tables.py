@@ -56,12 +56,22 @@ def test_every_scheme_and_activation_is_a_row(client):
     assert [row["name"] for row in activations["activations"]] == list(ACTIVATIONS)
 
 
+#: What a scheme needs besides a dense kernel.
+REQUIRED = {
+    "explicit": {"stddev": "0.02"},
+    "sparse": {"stddev": "0.02", "sparsity": "0.9"},
+    "constant": {"constant": "0.5"},
+    "delta_orthogonal": {"shape": "3,64,128"},
+    "dirac": {"shape": "3,64,128"},
+}
+
+
 def test_every_spelling_of_a_scheme_is_accepted(client):
     for row in client.get("/v1/schemes").json()["schemes"]:
-        given = {"stddev": "0.02"} if row["name"] == "explicit" else {}
+        given = REQUIRED.get(row["name"], {})
         assert {row["name"], *row["aliases"]} <= set(row["spellings"])
         for spelling in row["spellings"]:
-            query = {"shape": "784,300", "scheme": spelling, **given}
+            query = {"shape": "784,300", "layout": "keras", "scheme": spelling, **given}
             assert client.get("/v1/parameters", params=query).json()["scheme"] == row["name"]
 
 
@@ -82,4 +92,13 @@ def test_the_formula_of_a_scheme_is_the_one_that_parameters_have(client):
         "lecun": "σ² = 1 / fan_in",
         "variance_scaling": "σ² = scale / fan",
         "explicit": "σ² = stddev²",
+        "preserve": "σ² = 1 / (fan_in · E[φ²])",  # He et al. (2015), equation 7
+        "orthogonal": "σ² = gain² / max(outputs, inputs)",
+        "delta_orthogonal": "σ² = gain² / (outputs · field)",
+        "identity": "σ² = gain² / max(outputs, inputs)",
+        "dirac": "σ² = gain² / (max(outputs / groups, inputs) · field)",
+        "sparse": "σ² = (1 - sparsity) · stddev²",
+        "constant": "σ² = 0",
+        "zeros": "σ² = 0",
+        "ones": "σ² = 0",
     }
