@@ -146,6 +146,7 @@ RULES: dict[str, str] = {
     "finite_number": NUMBER,
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be at most {le}",
     "string_type": TEXT,
     "string_unicode": UNICODE,

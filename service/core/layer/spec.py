@@ -23,7 +23,7 @@ from service.core.errors import (
     translate_validation_errors,
 )
 from service.core.layer.fans import FrameworkName
-from service.core.layer.layouts import LETTERS
+from service.core.layer.layouts import LETTERS, SHORTHANDS, SPATIAL
 from service.core.layer.query import PARSERS, parse_pairs
 from service.core.layer.spread import SPREADS, SpreadName
 from service.core.layer.types import (
@@ -202,9 +202,15 @@ class LayerSpec(BaseModel):
             object.__setattr__(self, "lower", None)
             object.__setattr__(self, "upper", None)
         if self.stride is not None:
-            stride = self.stride[:1] if len(set(self.stride)) == 1 else self.stride
-            object.__setattr__(self, "stride", None if stride == (1,) else stride)
+            object.__setattr__(self, "stride", self._shorten_stride(self.stride))
         return self
+
+    def _shorten_stride(self, stride: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Return one number for equal strides, and None for strides of 1, if there is one for each axis."""
+        letters = SHORTHANDS.get(self.layout, (self.layout,) * MAX_AXES)[min(len(self.shape), 5) - 1]
+        if len(set(stride)) > 1 or len(stride) not in {1, sum(letter in SPATIAL for letter in letters)}:
+            return stride
+        return None if stride[0] == 1 else stride[:1]
 
     @property
     def spreads(self) -> dict[SpreadName, float]:
