@@ -115,6 +115,15 @@ ROWS = [
         for backend, title in (("torch", "PyTorch"), ("jax", "JAX"))
     ),
     Row(
+        "orthogonal-square",
+        "orthogonal 4096 × 4096 float32, all cores",
+        "the fastest of PyTorch, JAX and Keras",
+        "M/s",
+        "at least",
+        1.0,
+        "benchmarks.experiments.orthogonal:race_orthogonal",
+    ),
+    Row(
         "requests-parameters",
         "`GET /v1/parameters`",
         CONSTANT,

@@ -564,7 +564,7 @@ static void encode(int dtype, double magnitude, int negative, uint8_t *out) {
     put_le(out, bits | (uint64_t)negative << (8 * sizes[dtype] - 1), sizes[dtype]);
 }
 
-/* --- 7. orthogonal matrices ----------------------------------------------------------------------------- */
+/* --- 12. orthogonal matrices ---------------------------------------------------------------------------- */
 
 enum { SIDE = 32 };
 

@@ -1,10 +1,12 @@
 """Keras: its own initializers on one backend, in a process that draws when it is told to.
 
 Keras has one backend for each process, KERAS_BACKEND. Run as a module this one reads lines of JSON, the name
-of an initializer and a shape, and answers each with the seconds that a draw took.
+of an initializer and a shape, and answers each with the seconds that a draw took. THREADS is the number of
+PyTorch's threads, 1 unless set.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +41,7 @@ def answer() -> None:
     """Answer each line."""
     import keras
 
-    limit_threads(1)
+    limit_threads(int(os.environ.get("THREADS", "1")))
     for line in sys.stdin:
         name, shape = json.loads(line)
         seconds = time_work(make_draw(getattr(keras.initializers, name), tuple(shape)))

@@ -24,7 +24,7 @@ from service.stream.order import CANONICAL, StridedPositions, find_positions
 from service.stream.rounding import round_to
 from service.stream.tensor import Fill
 
-#: The centre of an axis of k taps: (k - 1) // 2, or k // 2 as torch.nn.init.dirac_ has it.
+#: The center of an axis of k taps: (k - 1) // 2, or k // 2 as torch.nn.init.dirac_ has it.
 CenterName = Literal["same", "torch"]
 SPACE = "DHW"
 PIECE = 2**15  # elements that are gathered and rounded at a time, in the L2 cache
@@ -98,7 +98,7 @@ class OrthogonalTensor:
     """An orthogonal tensor or a slice of it, times `gain`. Elements are in the layout's memory order.
 
     `slices` has a half-open slice for each axis. With a `center` the tensor is delta-orthogonal: the matrix
-    of O by I is at the centre of the D, H and W axes, and zeros elsewhere (Xiao et al. 2018,
+    of O by I is at the center of the D, H and W axes, and zeros elsewhere (Xiao et al. 2018,
     arXiv:1806.05393, algorithm 1). Then I ≤ O makes the convolution preserve norms.
     """
 

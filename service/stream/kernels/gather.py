@@ -39,7 +39,7 @@ def mark_panels(positions, kind, start, count, together, needed):
         run, step = min(left, count - done), 0
         end = position + uint64(run - 1) * stride
         if is_wide and position // (taps * inputs) == end // (taps * inputs):
-            # All are of one column: one element of the centre is enough.
+            # All are of one column: one element of the center is enough.
             while taps > uint64(1) and step < run - 1 and (position + uint64(step) * stride) % taps != center:
                 step += 1
             missing -= mark_panel(position + uint64(step) * stride, kind, together, needed)
