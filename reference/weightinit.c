@@ -144,12 +144,13 @@ static void format_hex(const uint8_t *bytes, size_t count, char *text) {
 
 enum { SHAPE, LAYOUT, GROUPS, GIVEN_IN, GIVEN_OUT, ACTIVATION, SCHEME, SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV,
        PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, SOURCE, FACTOR, MEAN, LOW, HIGH, CUT, SPARSITY, AXIS,
-       GAIN, CENTER, FIELDS };
+       GAIN, CENTER, START, STEP, BASE, DIVISOR, INTERLEAVED, COSINE_FIRST, GRID, LINE_FIRST, STEPS, FLOOR, FIELDS };
 
 static const char *const fields[FIELDS] = {
     "shape", "layout", "groups", "fan_in", "fan_out", "activation", "scheme", "scale", "mode", "negative_slope",
     "distribution", "stddev", "parent_stddev", "limit", "dtype", "seed", "name", "slice", "source", "factor",
-    "mean", "low", "high", "cut", "sparsity", "axis", "gain", "center"};
+    "mean", "low", "high", "cut", "sparsity", "axis", "gain", "center", "start", "step",
+    "base", "divisor", "interleaved", "cosine_first", "grid", "line_first", "steps", "floor"};
 
 typedef struct {
     const char *text[FIELDS]; /* null where the query has no such field */
@@ -864,12 +865,145 @@ static void write_identity(const query *q, const tensor *t, sink *to) {
     write_slice(t, sizes[s.dtype], compute_identity, &s, to);
 }
 
+/* --- 12. values ----------------------------------------------------------------------------------------- */
+
+static const double LN2_HIGH = 6.93147180369123816490e-01, LN2_LOW = 1.90821492927058770002e-10;
+
+static double reciprocal_factorial(int n) {
+    double product = 1; /* exact up to 18! */
+    for (int i = 2; i <= n; i++) product *= i;
+    return 1 / product;
+}
+
+/* The largest integer that is at most x, for |x| below 2^51. */
+static int64_t round_down(double x) {
+    int64_t whole = (int64_t)x;
+    return (double)whole > x ? whole - 1 : whole;
+}
+
+/* The power of two and the rest of an exponential: exp(x) = (1 + rest) · 2^k. */
+static int64_t reduce_exp(double x, double *rest) {
+    int64_t k = round_down(x * 1.4426950408889634 + 0.5);
+    double r = (x - (double)k * LN2_HIGH) - (double)k * LN2_LOW, value = reciprocal_factorial(13);
+    for (int n = 12; n >= 1; n--) value = reciprocal_factorial(n) + r * value;
+    *rest = r * value;
+    return k;
+}
+
+static double compute_exp(double x) {
+    double rest;
+    int64_t k = reduce_exp(x, &rest);
+    return (1 + rest) * power((int)k);
+}
+
+static double compute_expm1(double x) {
+    double rest;
+    int64_t k = reduce_exp(x, &rest);
+    return k ? (1 + rest) * power((int)k) - 1 : rest;
+}
+
+static double compute_log(double x) {
+    uint64_t bits = bits_of(x);
+    int64_t k = (int64_t)(bits >> 52) - 1022;
+    double m = from_bits((bits & ((1ull << 52) - 1)) | 1022ull << 52); /* from 1/2 to 1 */
+    if (m < 0.7071067811865476) m = m + m, k--;
+    double f = m - 1, s = f / (2 + f), z = s * s, value = 1.0 / 23;
+    for (int n = 10; n >= 0; n--) value = 1.0 / (2 * n + 1) + z * value;
+    return (double)k * LN2_HIGH + ((double)k * LN2_LOW + 2 * (s * value));
+}
+
+static void compute_sincos(double x, double *sine, double *cosine) {
+    int64_t k = round_down(x * 0.6366197723675814 + 0.5);
+    double turns = (double)k, r = x - turns * 1.57079632673412561417e+00;
+    r = (r - turns * 6.07710050630396597660e-11) - turns * 2.02226624879595063154e-21;
+    double z = r * r, s = reciprocal_factorial(17), c = reciprocal_factorial(16);
+    for (int n = 7; n >= 0; n--) {
+        s = (n % 2 ? -1 : 1) * reciprocal_factorial(2 * n + 1) + z * s;
+        c = (n % 2 ? -1 : 1) * reciprocal_factorial(2 * n) + z * c;
+    }
+    s = r * s;
+    *sine = k & 1 ? (k & 2 ? -c : c) : (k & 2 ? -s : s);
+    *cosine = k & 1 ? (k & 2 ? s : -s) : (k & 2 ? -c : c);
+}
+
+typedef struct {
+    const query *q;
+    const tensor *t;
+    int dtype, integer_bytes;
+    uint32_t key[4];
+} values;
+
+static int has(const values *v, int field, const char *word) {
+    return v->q->text[field] && !strcmp(v->q->text[field], word);
+}
+
+static double compute_sinusoidal(const values *v, uint64_t row, uint64_t column) {
+    uint64_t channels = v->t->shape[v->t->rank - 1];
+    double base = compute_log(parse_number(v->q->text[BASE])), sine, cosine;
+    if (v->q->text[GRID]) {
+        double sides[2];
+        parse_numbers(v->q->text[GRID], sides, 2);
+        uint64_t width = (uint64_t)sides[1];
+        channels /= 2;
+        row = (column < channels) == has(v, LINE_FIRST, "True") ? row / width : row % width;
+        column %= channels;
+    }
+    uint64_t half = channels / 2, is_interleaved = (uint64_t)has(v, INTERLEAVED, "True");
+    uint64_t j = is_interleaved ? column / 2 : column % half;
+    int is_second = is_interleaved ? (int)(column % 2) : column >= half;
+    double divisor = (double)(half - (uint64_t)has(v, DIVISOR, "last")), angle;
+    if (has(v, STEPS, "float32")) {
+        double exponent = (float)((double)(float)(base / divisor) * (double)j);
+        angle = (float)((double)row * (double)(float)compute_exp(-exponent));
+    } else
+        angle = (double)row * compute_exp(-((double)j * base / divisor));
+    compute_sincos(angle, &sine, &cosine);
+    return is_second == has(v, COSINE_FIRST, "True") ? sine : cosine;
+}
+
+static double compute_inverse_softplus(const values *v, uint64_t n) {
+    double low = compute_log(parse_number(v->q->text[LOW])), high = compute_log(parse_number(v->q->text[HIGH]));
+    double uniform = ((double)draw_word(v->key, n) + 0.5) / 4294967296.0, floor = parse_number(v->q->text[FLOOR]);
+    double dt = compute_exp(uniform * (high - low) + low);
+    dt = dt < floor ? floor : dt;
+    return dt + compute_log(-compute_expm1(-dt));
+}
+
+static void compute_values(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const values *v = source;
+    const char *name = v->q->text[SOURCE];
+    uint64_t column = at[v->t->rank - 1], row = v->t->rank > 1 ? at[v->t->rank - 2] : 0;
+    double value;
+    if (v->integer_bytes) {
+        int64_t start = (int64_t)parse_number(v->q->text[START]), step = (int64_t)parse_number(v->q->text[STEP]);
+        put_le(bytes, (uint64_t)start + (uint64_t)step * column, v->integer_bytes);
+        return;
+    }
+    if (!strcmp(name, "arange"))
+        value = parse_number(v->q->text[START]) + parse_number(v->q->text[STEP]) * (double)column;
+    else if (!strcmp(name, "log_arange")) value = compute_log((double)(column + 1));
+    else if (!strcmp(name, "sinusoidal")) value = compute_sinusoidal(v, row, column);
+    else value = compute_inverse_softplus(v, n);
+    encode_signed(v->dtype, value, bytes);
+}
+
+static void write_values(const query *q, const tensor *t, sink *to) {
+    static const char *const integers[] = {"int8", "int16", "int32", "int64"};
+    const char *dtype = q->text[DTYPE];
+    int integer = dtype ? find_word(dtype, strlen(dtype), integers, 4) : -1;
+    values v = {q, t, integer < 0 ? parse_choice(dtype, dtypes, 4, FLOAT32) : 0, integer < 0 ? 0 : 1 << integer, {0}};
+    read_key(q, DOMAIN, v.key);
+    write_slice(t, v.integer_bytes ? v.integer_bytes : sizes[v.dtype], compute_values, &v, to);
+}
+
 /* --- all sources --------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     void (*write)(const query *q, const tensor *t, sink *to);
-} sources[] = {{"shifted", write_shifted}, {"sparse", write_sparse}, {"identity", write_identity}};
+} sources[] = {{"shifted", write_shifted}, {"sparse", write_sparse}, {"identity", write_identity},
+             {"arange", write_values}, {"log_arange", write_values}, {"sinusoidal", write_values},
+             {"inverse_softplus", write_values}};
 
 static void write_source(const query *q, const tensor *t, sink *to) {
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
