@@ -8,11 +8,9 @@ import numpy as np
 from numba import boolean, int64, njit, types, uint32, uint64
 
 from service.stream.kernels.positions import locate
-from service.stream.kernels.ranges import KEY, POSITIONS, draw_range
+from service.stream.kernels.ranges import POSITIONS
 
-#: Words that are drawn at once: one large unit's, or all of several small units.
-BATCH = 65536
-LOW16, LOW32 = np.uint32(0xFFFF), np.uint64(0xFFFFFFFF)
+LOW32 = np.uint64(0xFFFFFFFF)
 
 
 @njit(types.void(POSITIONS, int64, uint64, uint64, uint64[::1]), nogil=True, cache=True)
@@ -54,63 +52,13 @@ def select(keys, rank):
     return keys[low]
 
 
-@njit(nogil=True)
-def count_halves(key, positions, start, words, size, upper):
-    """Return how many draws of a unit have each upper half, or each lower half after the upper half given."""
-    counts = np.zeros(65536, np.int64)
-    for at in range(0, size, BATCH):
-        part = words[: min(BATCH, size - at)]
-        draw_range(key, positions, start + at, part)
-        for word in part:
-            if upper < 0:
-                counts[word >> uint32(16)] += 1
-            elif int64(word >> uint32(16)) == upper:
-                counts[word & LOW16] += 1
-    return counts
+@njit(types.void(uint32[::1], int64, int64, uint32[::1], int64[::1]), nogil=True, cache=True)
+def select_thresholds(words, size, zeros, limits, lasts):
+    """Find the word and the index j of the last of the `zeros` smallest draws of each unit.
 
-
-@njit(nogil=True)
-def find_equal(key, positions, start, words, size, limit, rank):
-    """Return the index of the draw of a unit that equals a word, after `rank` others that do."""
-    for at in range(0, size, BATCH):
-        part = words[: min(BATCH, size - at)]
-        draw_range(key, positions, start + at, part)
-        for j in range(part.size):
-            if part[j] == limit:
-                if rank == 0:
-                    return at + j
-                rank -= 1
-    return size  # not reached: the rank is below the number of equal words
-
-
-@njit(nogil=True)
-def select_large(key, positions, start, size, zeros):
-    """Return the word and the index of the last of the `zeros` smallest draws of a unit of any size.
-
-    Draws the unit three times: to count the upper halves, the lower halves, and equal words.
+    `words` has the draws of unit after unit. Equal words are in the order of j.
     """
-    words, rank, limit = np.empty(BATCH, np.uint32), zeros - 1, int64(-1)
-    for turn in range(2):
-        counts, value = count_halves(key, positions, start, words, size, limit), 0
-        while rank >= counts[value]:
-            rank -= counts[value]
-            value += 1
-        limit = value if turn == 0 else limit << 16 | value
-    return uint32(limit), find_equal(key, positions, start, words, size, uint32(limit), rank)
-
-
-@njit(types.void(KEY, POSITIONS, int64, int64, int64, uint32[::1], int64[::1]), nogil=True, cache=True)
-def find_thresholds(key, positions, first, size, zeros, limits, lasts):
-    """Find the word and the index j of the last of the `zeros` smallest draws of units, from unit first on.
-
-    `positions` are those of all elements, unit by unit. Equal words are in the order of j.
-    """
-    if size > BATCH:
-        for u in range(limits.size):
-            limits[u], lasts[u] = select_large(key, positions, (first + u) * size, size, zeros)
-        return
-    words, keys = np.empty(limits.size * size, np.uint32), np.empty(size, np.uint64)
-    draw_range(key, positions, first * size, words)
+    keys = np.empty(size, np.uint64)
     for u in range(limits.size):
         for j in range(size):
             keys[j] = uint64(words[u * size + j]) << uint64(32) | uint64(j)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from service.core import DTYPES, DtypeName
 from service.core.slices import Slices, compute_shape
 from service.stream.kernels.ranges import draw_range
-from service.stream.kernels.sparse import BATCH, find_thresholds, list_units, mark_zeros
+from service.stream.kernels.sparse import list_units, mark_zeros, select_thresholds
 from service.stream.key import Key
 from service.stream.order import StridedPositions, find_positions
 from service.stream.sources.elements import Positions, SlicedElements, pack_positions
@@ -27,6 +27,8 @@ from service.stream.tensor import Fill, Tensor
 MASK_DOMAIN = b"weightinit sparse"
 #: Thresholds are found for blocks of adjacent units, small ones: a slice may need one unit of each.
 BLOCK_UNITS, BLOCK_DRAWS = 128, 16384
+#: Words of a unit that are drawn at once. A larger unit is drawn in several parts.
+BATCH = 65536
 MAX_THRESHOLDS = 1 << 22  # 12 bytes each
 
 Thresholds = tuple[NDArray[np.uint32], NDArray[np.int64]]
@@ -126,7 +128,7 @@ class SparseTensor(SlicedElements):
         lengths = zip(compute_shape(self.slices), self.layout, strict=True)
         touched = math.prod(length for length, letter in lengths if letter in letters)
         total, size, _, zeros, shift = self.units
-        # A large unit is drawn three times: see select_large.
+        # A large unit is drawn three times: see _select_large.
         return min(touched << shift, total) * size * (3 if size > BATCH else 1) if zeros else 0
 
     @cached_property
@@ -151,18 +153,43 @@ class SparseTensor(SlicedElements):
             first, full = block << shift, 1 << shift
             limits, lasts = np.zeros(full, np.uint32), np.zeros(full, np.int64)
             there = min(full, total - first)
-            find_thresholds(
-                np.array(self.mask_key, np.uint32),
-                self._unit_positions,
-                first,
-                size,
-                zeros,
-                limits[:there],
-                lasts[:there],
-            )
+            if size > BATCH:  # then a block is one unit
+                limits[0], lasts[0] = self._select_large(first)
+            else:
+                words = self._draw_mask(first * size, there * size)
+                select_thresholds(words, size, zeros, limits[:there], lasts[:there])
             return limits, lasts
 
         return CACHE.get((tuple(self.mask_key), total, size, inner, zeros, block), compute)
+
+    def _draw_mask(self, start: int, count: int) -> NDArray[np.uint32]:
+        """Return mask words, unit by unit."""
+        words = np.empty(count, np.uint32)
+        draw_range(np.array(self.mask_key, np.uint32), self._unit_positions, start, words)
+        return words
+
+    def _select_large(self, unit: int) -> tuple[int, int]:
+        """Return the word and the index of the last of the smallest draws of a unit of any size.
+
+        Draws the unit three times: to count the upper halves, the lower halves, and equal words.
+        """
+        size, rank, limit = self.units.size, self.units.zeros - 1, 0
+        for turn in range(2):
+            counts = np.zeros(65536, np.int64)
+            for at in range(0, size, BATCH):
+                words = self._draw_mask(unit * size + at, min(BATCH, size - at))
+                halves = words >> 16 if turn == 0 else words[words >> 16 == limit] & 0xFFFF
+                counts += np.bincount(halves, minlength=65536)
+            ends = np.cumsum(counts)
+            value = int(np.searchsorted(ends, rank, side="right"))
+            rank -= int(ends[value] - counts[value])
+            limit = limit << 16 | value
+        for at in range(0, size, BATCH):
+            found = np.flatnonzero(self._draw_mask(unit * size + at, min(BATCH, size - at)) == limit)
+            if rank < found.size:
+                return limit, at + int(found[rank])
+            rank -= found.size
+        raise AssertionError("a unit has as many equal words as were counted")
 
     def _fill_chunk(self, start: int, out: NDArray[np.uint8]) -> None:
         self._draws(start, out)

@@ -87,12 +87,12 @@ class LogArange:
 
 @dataclass(frozen=True, slots=True)
 class Sinusoidal:
-    """Sines and cosines of row · base^(-j / d), for j from 0 to half the channels (Vaswani et al. 2017, 3.5).
+    """Sines and cosines of row · base^(-j / d), for j below half the channels (Vaswani et al. 2017, 3.5).
 
-    `divisor` d is "channels", half of them, or "last", one less, so that the last frequency is 1 / base. The
-    sines come before the cosines, or with `interleaved` each sine before its cosine; with `cosine_first` it is
-    the other way round. With a `grid` of (height, width) a row is a place in it, row-major, and one half of
-    the channels encodes its column and the other its line; with `line_first` that comes first. `steps`
+    `divisor` d is "channels", half of them, or "last", one less, so that the last frequency is 1 / base.
+    Sines come before the cosines, or with `interleaved` each sine before its cosine; with `cosine_first` it
+    is the other way round. With a `grid` of (height, width) a row is a place in it, row-major, and one half
+    of the channels encodes its column and the other its line; with `line_first` that comes first. `steps`
     "float32" rounds exponent, frequency and angle to float32, as code in that precision does.
     """
 
