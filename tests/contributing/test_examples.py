@@ -113,16 +113,16 @@ def test_the_new_endpoint_is_in_the_openapi_document(trees):
     assert "/v1/dtypes" in json.loads(print_openapi(trees["An endpoint"]))["paths"]
 
 
-def test_the_new_field_multiplies_the_standard_deviation(trees):
+def test_the_new_field_divides_the_variance(trees):
     plain, answer = (
-        request(trees["A spec field"], f"/v1/parameters?shape=784,300{gain}") for gain in ("", "&gain=2")
+        request(trees["A spec field"], f"/v1/parameters?shape=784,300{field}") for field in ("", "&branches=4")
     )
-    assert answer["stddev"] == 2 * plain["stddev"]
+    assert answer["variance"] == plain["variance"] / 4
 
 
 def test_the_client_sends_the_new_field(trees):
-    script = "import weightinit; print(weightinit.Spec(5, gain=2.0).to_query())"
-    assert run(trees["A spec field"], "-c", script) == "{'shape': '5', 'gain': '2.0'}\n"
+    script = "import weightinit; print(weightinit.Spec(5, branches=2).to_query())"
+    assert run(trees["A spec field"], "-c", script) == "{'shape': '5', 'branches': '2'}\n"
 
 
 @pytest.mark.parametrize("title", EXAMPLES)
