@@ -9,7 +9,6 @@ from service.core.errors import (
     MISSING,
     FieldError,
     SpecError,
-    describe_text,
     make_spec_error,
 )
 from service.core.layer.parameters import resolve_parameters
@@ -28,6 +27,8 @@ from service.core.models.specs import (
     check_tensor_name,
     validate,
 )
+from service.core.recipes import OWN as RECIPE_FIELDS
+from service.core.recipes import Expansion, expand_model, name_tensor, refuse_roles
 from service.core.slices import Slices, parse_slices, select_all
 
 #: Fields that are not allowed in `defaults`: the model sets the seed, each tensor sets its shape and name.
@@ -93,20 +94,51 @@ def parse_model(values: Mapping[str, object], stream: int, limits: Limits) -> Mo
     >>> parse_model(values, 1, Limits(tensors=9, elements=10**9, rank=8)).canonical
     b'{"seed":"42","stream":1,"tensors":[{"activation":"relu","layout":"IO","name":"fc1","shape":[784,300]}]}'
     """
+    return parse_expanded(values, stream, limits).model
+
+
+class ParsedModel(NamedTuple):
+    """A model, and how its recipe was written out, if it has one."""
+
+    model: Model
+    expansion: Expansion | None
+
+
+def parse_expanded(values: Mapping[str, object], stream: int, limits: Limits) -> ParsedModel:
+    """Parse a model, and keep what decided its tensors. Raises SpecError, as parse_model does."""
     limits.check_tensors(values.get("tensors"))  # before any of them is validated
     spec = validate(ModelSpec, values, "model")
     if spec.stream != stream:
         raise make_spec_error(
             "stream", f"must be {stream}, the version that this service supports", spec.stream
         )
-    check_defaults(spec.defaults)
-    parser = Parser(spec.seed, spec.defaults, limits)
-    model = Model.of(spec.seed, stream, parser.parse_tensors(spec.tensors))
+    check_defaults({name: value for name, value in spec.defaults.items() if name not in RECIPE_FIELDS})
+    expansion = expand(spec, limits)
+    defaults, tensors = (
+        (expansion.defaults, expansion.tensors) if expansion else (spec.defaults, spec.tensors)
+    )
+    parser = Parser(spec.seed, defaults, limits)
+    model = Model.of(spec.seed, stream, parser.parse_tensors(tensors))
     if model.elements > limits.elements:
         raise make_spec_error(
             "tensors", f"must have at most {limits.elements} elements in total", model.elements
         )
-    return model
+    return ParsedModel(model, expansion)
+
+
+def expand(spec: ModelSpec, limits: Limits) -> Expansion | None:
+    """Write out the recipe of a model, if it has one. Raises SpecError."""
+    for number, fields in enumerate(spec.tensors):
+        try:
+            check_fields(fields, "tensor")
+        except SpecError as error:
+            raise error.within(name_tensor(number, fields)) from None
+    if spec.recipe is None:
+        refuse_roles(spec.defaults, spec.tensors)
+        return None
+    expansion = expand_model(spec.recipe, spec.defaults, spec.tensors)
+    limits.check_tensors(expansion.tensors)  # a fused kernel may have become parts
+    return expansion
 
 
 class Parser(NamedTuple):
@@ -215,13 +247,3 @@ def parse_rows(text: object, shape: tuple[int, ...]) -> Slices:
     if slices[1:] != whole[1:]:
         raise make_spec_error("slice", "must slice the first axis only", text)
     return slices
-
-
-def name_tensor(number: int, fields: Fields) -> str:
-    """Format the path of a tensor in an error, with its name, or its index if it has no name.
-
-    >>> name_tensor(3, {"name": "fc1"}), name_tensor(3, {})
-    ('tensors["fc1"]', 'tensors[3]')
-    """
-    name = fields.get("name")
-    return f"tensors[{describe_text(name) if isinstance(name, str) and name else number}]"

@@ -48,12 +48,16 @@ class ModelSpec(StrictModel):
     defaults: Annotated[
         Fields, Field(description="Fields of a layer spec, for tensors that do not set them.")
     ] = {}
+    recipe: Annotated[
+        str | Fields | None,
+        Field(description="A recipe's name, or an object with its `name` and sizes; see `/v1/recipes`."),
+    ] = None
     tensors: Annotated[
         list[Fields],
         Field(
             json_schema_extra={"minItems": 1},
             description="Each with a name, a shape, and either fields of a layer spec, a `constant`, "
-            "or `parts`, which are stacked along the first axis.",
+            "or `parts`, which are stacked along the first axis. With a recipe, a tensor needs none of them.",
         ),
     ]
 

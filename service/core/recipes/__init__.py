@@ -1,0 +1,17 @@
+"""Recipes: how published code bases initialize whole models."""
+
+from service.core.recipes.expansion import OWN, Decision, Expansion, expand_model, name_tensor, refuse_roles
+from service.core.recipes.rules import Recipe, Rule
+from service.core.recipes.table import RECIPES
+
+__all__ = [
+    "OWN",
+    "RECIPES",
+    "Decision",
+    "Expansion",
+    "Recipe",
+    "Rule",
+    "expand_model",
+    "name_tensor",
+    "refuse_roles",
+]
