@@ -8,12 +8,13 @@ import orjson
 
 from service.api.model_cache import NO_LIMITS
 from service.api.problems import NameRecord, NameRetiredError, describe_domain_error, render
+from service.api.schemas.recipes import render_canonical
 from service.api.schemas.responses import DecidedModel, PublishedModel
 from service.api.schemas.tokens import AuditRecord, CurrentToken, NewToken, TokenRecord
 from service.core import LayerSpec, SpecError, resolve_parameters
 from service.core.access import Token
 from service.core.layer.propagate import add_propagation
-from service.core.models import Model, parse_model
+from service.core.models import Model, ParsedModel, parse_expanded
 from service.core.models.names import ModelName
 from service.store import NameEntry, Retirement
 from service.stream import STREAM_VERSION
@@ -74,14 +75,31 @@ MODELS: Examples = {
 }
 
 
+RECIPES: Examples = {
+    "gpt2": {
+        "summary": "Two matrices of the first of 12 layers, initialized as in GPT-2",
+        "value": {
+            "seed": 42,
+            "recipe": {"name": "gpt2", "layers": 12},
+            "defaults": {"layout": "torch"},
+            "tensors": [
+                {"name": "h.0.mlp.c_fc.weight", "shape": [256, 64]},
+                {"name": "h.0.mlp.c_proj.weight", "shape": [64, 256]},
+                {"name": "h.0.mixed", "shape": [64, 64], "role": "attention_out"},
+            ],
+        },
+    },
+}
+
+
 def to_json(value: object) -> Any:  # noqa: ANN401 - any JSON value
     """Convert a value to JSON and back, as a client reads it."""
     return orjson.loads(orjson.dumps(value, option=orjson.OPT_UTC_Z))
 
 
-def parse_example(values: Mapping[str, object]) -> Model:
+def parse_example(values: Mapping[str, object]) -> ParsedModel:
     """Parse the model of an example, without limits. Raises SpecError."""
-    return parse_model(values, STREAM_VERSION, NO_LIMITS)
+    return parse_expanded(values, STREAM_VERSION, NO_LIMITS)
 
 
 def decide(values: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
@@ -96,8 +114,26 @@ def decide(values: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
 PARAMETERS = {name: decide(example["value"]) for name, example in LAYERS.items()}
 PROBLEM = decide(MISSPELT)
 
-_MODELS = {name: parse_example(example["value"]) for name, example in MODELS.items()}
+
+def expand(examples: Examples) -> Examples:
+    """Return the responses to models that are not published."""
+    return {
+        name: orjson.loads(render_canonical(parse_example(row["value"]))) for name, row in examples.items()
+    }
+
+
+def refuse_model(values: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
+    """Return the problem of an invalid model."""
+    try:
+        return to_json(parse_example(values))
+    except SpecError as error:
+        return orjson.loads(render(describe_domain_error(error)))
+
+
+_MODELS = {name: parse_example(example["value"]).model for name, example in MODELS.items()}
 PUBLISHED = {name: to_json(PublishedModel.of(model)) for name, model in _MODELS.items()}
+EXPANDED, EXPANDED_RECIPES = expand(MODELS), expand(RECIPES)
+UNKNOWN_RECIPE = refuse_model({**RECIPES["gpt2"]["value"], "recipe": "gpt3"})
 DIGITS = _MODELS["digits"]
 CANONICAL = orjson.loads(DIGITS.canonical)
 DECIDED = to_json(DecidedModel.of(DIGITS.id, DIGITS))

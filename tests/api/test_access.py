@@ -328,6 +328,7 @@ def test_reading_needs_a_token_only_if_the_settings_say_so(request, fixture, exp
         f"/v1/names/{published}",
         "/v1/names",
         "/v1/schemes",
+        "/v1/recipes",
     ):
         for method in ("GET", "HEAD"):
             assert guarded.client.request(method, path).status_code == expected

@@ -180,7 +180,14 @@ SMALL = {
         f"pairs_{path}": Hostile(f"{path}?{QUERIES['pairs']}")
         for path in (
             *("/", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/simple/"),
-            *("/v1/parameters", "/v1/activations", "/v1/schemes", "/v1/names", "/v1/names/a/b/c"),
+            *(
+                "/v1/parameters",
+                "/v1/activations",
+                "/v1/schemes",
+                "/v1/recipes",
+                "/v1/names",
+                "/v1/names/a/b/c",
+            ),
             *(
                 "/v1/names/a/b/c/weights",
                 "{many}",

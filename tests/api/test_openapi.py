@@ -41,7 +41,7 @@ def test_the_document_served_is_the_one_checked_in(client):
 def test_the_document_is_openapi_3_1_with_an_id_for_each_operation():
     assert DOCUMENT["openapi"].startswith("3.1.")
     identities = [operation["operationId"] for _, _, operation in OPERATIONS]
-    assert len(identities) == len(set(identities)) == 26
+    assert len(identities) == len(set(identities)) == 28
 
 
 def test_every_operation_says_what_it_does_and_answers():
@@ -228,7 +228,7 @@ def test_the_answers_that_are_shown_are_answered():
         assert drop_moments(problem) == drop_moments(gone["example"])
 
 
-@pytest.mark.parametrize("name", ["activations", "schemes"])
+@pytest.mark.parametrize("name", ["activations", "schemes", "recipes"])
 def test_the_rows_that_are_shown_are_the_first_of_the_table(client, name):
     path = f"/v1/{name}"
     ((_, shown),) = list_answers(DOCUMENT["paths"][path]["get"], "200")

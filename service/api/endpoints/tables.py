@@ -1,4 +1,4 @@
-"""GET /v1/activations and /v1/schemes: the tables from which the service chooses a scheme."""
+"""GET /v1/activations, /v1/schemes and /v1/recipes: the tables that decide how weights are initialized."""
 
 from functools import cache
 
@@ -23,9 +23,11 @@ from service.api.openapi import (
     refer,
 )
 from service.api.router import make_router
+from service.api.schemas.recipes import RecipeRow
 from service.api.schemas.responses import ActivationRow, SchemeRow
 from service.api.sending.respond import respond_get
 from service.core.activations import ACTIVATIONS
+from service.core.recipes import RECIPES
 from service.core.schemes import SCHEMES
 
 router = make_router("parameters")
@@ -33,6 +35,7 @@ router = make_router("parameters")
 TABLES = {
     "activations": tuple(ActivationRow.of(row) for row in ACTIVATIONS.values()),
     "schemes": tuple(SchemeRow.of(row) for row in SCHEMES.values()),
+    "recipes": tuple(RecipeRow.of(row) for row in RECIPES.values()),
 }
 
 ROWS_SHOWN = 3  # in an example
@@ -71,6 +74,16 @@ async def get_schemes(request: Request) -> Response:
     `/v1/activations` has for the activation.
     """
     return await respond_table(request, "schemes")
+
+
+@router.get("/v1/recipes", openapi_extra=describe_table("recipes", "RecipeTable"))
+async def get_recipes(request: Request) -> Response:
+    """List the recipes of whole models, with their sizes, and the formula and source of each rule.
+
+    A formula has the fields of a layer spec. Its numbers are expressions of the recipe's sizes, and of
+    `layer`, `rows`, `columns`, `field`, `fan_in`, `fan_out`, `kernel_fan_in` and `hidden` of the tensor.
+    """
+    return await respond_table(request, "recipes")
 
 
 async def respond_table(request: Request, name: str) -> Response:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from service.api.problems import NameProblem, NameRecord, Problem
 from service.api.schemas.names import Publication
+from service.api.schemas.recipes import CanonicalModel, RecipeRow
 from service.api.schemas.responses import ActivationRow, DecidedModel, PublishedModel, SchemeRow
 from service.api.schemas.tokens import (
     AuditRecord,
@@ -34,7 +35,9 @@ RESPONSES = {
     "PublishedModel": PublishedModel,
     "DecidedModel": DecidedModel,
     "NameRecord": NameRecord,
+    "CanonicalModel": CanonicalModel,
     "SchemeRow": SchemeRow,
+    "RecipeRow": RecipeRow,
     "ActivationRow": ActivationRow,
     "TokenRecord": TokenRecord,
     "NewToken": NewToken,
@@ -112,6 +115,28 @@ SEED: Schema = {
         {"type": "string", "pattern": "^[0-9]{1,20}$"},
     ],
 }
+RECIPE_CHOICE: Schema = {
+    "title": "RecipeChoice",
+    "description": "A recipe by its name, and its sizes, such as `layers`.",
+    "type": "object",
+    "properties": {"name": {"title": "Name", "type": "string"}},
+    "required": ["name"],
+    "additionalProperties": {"type": "number"},
+}
+ROLE: Schema = {
+    "role": {
+        "title": "Role",
+        "type": "string",
+        "description": "What the tensor is for, in a model with a recipe. Default: from the name.",
+    },
+    "layer": {
+        "title": "Layer",
+        "type": "integer",
+        "format": "int64",
+        "minimum": 0,
+        "description": "The number of the tensor's layer, in a model with a recipe. Default: from the name.",
+    },
+}
 SLICE: Schema = {
     "type": "string",
     "pattern": "^[0-9]*:[0-9]*(,[0-9]*:[0-9]*){0,7}$",
@@ -172,6 +197,10 @@ def make_model_schemas() -> dict[str, Schema]:
     model["properties"] |= {
         "seed": refer("Seed"),
         "defaults": refer("ModelDefaults"),
+        "recipe": {
+            **omit(model["properties"]["recipe"], "anyOf"),
+            "anyOf": [{"type": "string"}, refer("RecipeChoice"), {"type": "null"}],
+        },
         "tensors": {**model["properties"]["tensors"], "items": refer("TensorSpec")},
     }
     stacked = {
@@ -185,6 +214,7 @@ def make_model_schemas() -> dict[str, Schema]:
     for kind in (stack, constant):
         del kind["properties"]["dtype"]["default"]
     drawn = {name: omit(schema, "default") for name, schema in omit(SPEC["properties"], "seed").items()}
+    drawn |= ROLE
     tensor = drawn | {"name": {**drawn["name"], **NAME_RULES}}
     constant_part = omit(constant["properties"], "dtype") | {"name": drawn["name"], "shape": stacked}
     common = make_object("ModelDefaults", "Fields for tensors that do not set them.", defaults)
@@ -232,9 +262,14 @@ def make_response_schemas() -> dict[str, Schema]:
     pages = {
         "SchemeTable": make_page("SchemeTable", "The initialization schemes.", "schemes", "SchemeRow"),
         "ActivationTable": make_page("ActivationTable", "The activations.", "activations", "ActivationRow"),
+        "RecipeTable": make_page("RecipeTable", "The recipes.", "recipes", "RecipeRow"),
         "NamePage": make_page("NamePage", "A page of names.", "names", "NameRecord"),
         "TokenList": make_page("TokenList", "Tokens that are not revoked.", "tokens", "TokenRecord"),
         "AuditPage": make_page("AuditPage", "A page of the audit trail.", "changes", "AuditRecord"),
+    }
+    schemas["CanonicalModel"]["properties"] |= {
+        "model": refer("ModelSpec"),
+        "recipe": {"anyOf": [refer("RecipeChoice"), {"type": "null"}]},
     }
     named = {name: name_parts(value) for group in (schemas, *inner, pages) for name, value in group.items()}
     for problem in ("Problem", "NameProblem"):  # they have no errors, rather than an empty list
@@ -255,6 +290,7 @@ COMPONENTS: Schema = {
     **make_model_schemas(),
     **{name: make_enum(name) for name in ENUMS},
     "Seed": SEED,
+    "RecipeChoice": RECIPE_CHOICE,
     "Publication": describe_defaults(Publication.model_json_schema()),
     "TokenRequest": describe_defaults(name_parts(TokenRequest.model_json_schema())),
     "LayerSpec": describe_defaults(SPEC),

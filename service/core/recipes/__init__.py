@@ -1,7 +1,7 @@
 """Recipes: how published code bases initialize whole models."""
 
 from service.core.recipes.expansion import OWN, Decision, Expansion, expand_model, name_tensor, refuse_roles
-from service.core.recipes.rules import Recipe, Rule
+from service.core.recipes.rules import Recipe, Rule, Size
 from service.core.recipes.table import RECIPES
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Expansion",
     "Recipe",
     "Rule",
+    "Size",
     "expand_model",
     "name_tensor",
     "refuse_roles",

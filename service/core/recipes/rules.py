@@ -188,7 +188,7 @@ TORCH_KERNEL: Mapping[str, str | Number] = {
 TORCH_BIAS: Mapping[str, str | Number] = {
     **TORCH_KERNEL,
     "fan_in": "kernel_fan_in",
-    "fan_out": "kernel_fan_in",
+    "fan_out": "rows",
 }
 TORCH_LINEAR = "torch/nn/modules/linear.py:124-128, torch/nn/modules/conv.py:196-201 (2.13)"
 

