@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 from weightinit.client import Client
 from weightinit.deprecation import warn_renamed
 from weightinit.errors import WeightinitError
-from weightinit.models import Model, NameEntry, Publication, TensorParameters
+from weightinit.models import ExpandedModel, Model, NameEntry, Publication, TensorParameters
 from weightinit.models.names import Naming
 from weightinit.spec.layer import Shape, Spec, SpecFields
 from weightinit.spec.parameters import Parameters
@@ -98,6 +98,10 @@ class AsyncClient:
     async def publish(self, model: Model | Mapping[str, object], **naming: Unpack[Naming]) -> Publication:
         """Publish a model, under a name if one is given; see Client.publish."""
         return await run_in_thread(partial(self._client.publish, model, **naming))
+
+    async def expand(self, model: Model | Mapping[str, object]) -> ExpandedModel:
+        """Validate a model and write out its recipe; see Client.expand."""
+        return await run_in_thread(partial(self._client.expand, model))
 
     async def model(self, reference: str) -> Model:
         """Fetch a published model; see Client.model."""

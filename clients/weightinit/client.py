@@ -12,7 +12,7 @@ import httpx
 from weightinit.cache import CachedConnection, compute_key
 from weightinit.deprecation import warn_renamed
 from weightinit.download import save
-from weightinit.models import Model, NameEntry, Publication, TensorParameters
+from weightinit.models import ExpandedModel, Model, NameEntry, Publication, TensorParameters
 from weightinit.models.names import check_name, check_reference, is_model_id, read_entries
 from weightinit.models.resolution import Resolver, read_model_parameters, resolve_tensors
 from weightinit.settings import find_author, resolve_settings
@@ -22,6 +22,7 @@ from weightinit.spec.slices import Slices, TensorSlice
 from weightinit.transport.digests import compute_file_digest
 from weightinit.transport.requests import (
     Query,
+    make_expand_query,
     make_model_query,
     make_name_query,
     make_names_query,
@@ -63,6 +64,15 @@ class Registry(CachedConnection):
         query = make_name_query(name, "PUT", model=publication.id, **fields)
         is_new = self.exchange(query, lambda answer: answer.status_code == httpx.codes.CREATED)
         return replace(publication, name=name, is_new=publication.is_new or is_new)
+
+    def expand(self, model: Model | Mapping[str, object]) -> ExpandedModel:
+        """Validate a model without publishing it, and write out its recipe, if it has one.
+
+        Raises SpecRejected, which lists every invalid field.
+        """
+        query = make_expand_query(model.to_json() if isinstance(model, Model) else model)
+        read = partial(read_answer, read=ExpandedModel.from_json, longest=MAX_MODEL_BYTES)
+        return self.exchange(query, read)
 
     def model(self, reference: str) -> Model:
         """Fetch a model. Raises DigestMismatch if its SHA-256 is not its id."""

@@ -64,7 +64,7 @@ def load_model(client: "Client", text: str) -> LoadedModel:
 
 def load_document(client: "Client", document: "Document") -> LoadedModel:
     """Load the model of a document."""
-    model = document.read_model()
+    model = document.read_model(client.expand)
     return LoadedModel(document.title, model, client.model_parameters(model))
 
 

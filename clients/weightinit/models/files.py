@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
 from weightinit.errors import ConfigurationError, SpecRejected
+from weightinit.models.expansion import Expand
 from weightinit.models.model import Model
 from weightinit.models.names import is_name
 from weightinit.models.validation import locate, read_list, read_object
@@ -84,10 +85,16 @@ class Document:
     text: str
     suffix: str
 
-    def read_model(self) -> Model:
-        """Read a model. Raises SpecRejected, with the line or the tensor, if it is invalid."""
+    def read_model(self, expand: Expand | None = None) -> Model:
+        """Read a model; `expand` writes out its recipe. Raises SpecRejected if it is invalid."""
         with self._locate():
-            return Model.from_json(self._parse())
+            parsed = self._parse()
+            if "recipe" not in parsed:
+                return Model.from_json(parsed)
+            if expand is None:
+                rule = "is written out by a service: pass expand=client.expand"
+                raise refuse("recipe", rule, parsed["recipe"])
+            return expand(parsed).model
 
     def read_spec(self, **changes: object) -> Spec:
         """Read the spec of a layer, with some fields changed. Raises SpecRejected if it is invalid."""
@@ -120,13 +127,13 @@ class Document:
             raise SpecRejected(message, detail=message, errors=error.errors) from None
 
 
-def read_model(path: str | os.PathLike[str]) -> Model:
+def read_model(path: str | os.PathLike[str], expand: Expand | None = None) -> Model:
     """Read a model from a file, .yaml, .yml or .json.
 
-    Raises SpecRejected, with the line or the tensor, if the model is invalid; ConfigurationError if the
+    A file with a recipe needs a service: `expand` is the method of a Client. Raises SpecRejected, with the line or the tensor, if the model is invalid; ConfigurationError if the
     file cannot be read, or is YAML and PyYAML is not installed.
     """
-    return read_document(path).read_model()
+    return read_document(path).read_model(expand)
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:

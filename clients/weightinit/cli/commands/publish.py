@@ -35,10 +35,10 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, screen: Screen) -> None:
     """Print the id on standard output, and the next steps on standard error."""
-    model = read_source(arguments.file).read_model()
-    if arguments.seed is not None:
-        model = replace(model, seed=arguments.seed)
     with make_client(arguments) as client:
+        model = read_source(arguments.file).read_model(client.expand)
+        if arguments.seed is not None:
+            model = replace(model, seed=arguments.seed)
         if arguments.name is not None and can_ask() and not arguments.yes:
             _ask_about_name(client, model, arguments)
         done = client.publish(model, name=arguments.name, author=arguments.author, note=arguments.note)
