@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from service.core.errors import MAX_ERRORS, MISSING, FieldError, SpecError, describe_text, make_spec_error
 from service.core.layer.spread import merge_defaults
 from service.core.recipes.roles import ROLES, find_layer, find_role
-from service.core.recipes.rules import Recipe, Rule
+from service.core.recipes.rules import FUSED, SPLIT, Recipe, Rule
 from service.core.recipes.sizes import MAX_SIZE, ChosenRecipe, count_layers
 from service.core.recipes.values import Tensor, measure
 from service.core.spelling import find_nearest_names
@@ -25,7 +25,6 @@ STRUCTURE = frozenset({"layout", "groups", "dtype"})
 OWN = frozenset({"role", "layer"})
 #: The fields of a tensor that do not say how it is drawn.
 PLAIN = STRUCTURE | OWN | {"name", "shape", "slice", "copy"}
-FUSED, SPLIT = "query_key_value", ("query", "key", "value")
 
 
 class Decision(NamedTuple):
@@ -67,9 +66,7 @@ def expand_model(recipe: object, defaults: Fields, tensors: list[Fields]) -> Exp
             decisions.append(writer.decide(fields))
     errors.check()
     writer.layers = count_layers(
-        (one.stack, one.layer)
-        for one in decisions
-        if one.layer is not None and one.rule and "layers" in one.rule.names
+        (one.stack, one.layer) for one in decisions if one.layer is not None and writer.counts_layers(one)
     )
     written = []
     for number, (fields, decision) in enumerate(zip(tensors, decisions, strict=True)):
@@ -144,6 +141,11 @@ class Writer:
         raise make_spec_error(
             "role", f"is required: recipe {self.recipe.name} {why}; roles are {known}", MISSING
         )
+
+    def counts_layers(self, decision: Decision) -> bool:
+        """Return whether the rule of a tensor, or one of its parts, depends on the number of layers."""
+        rules = self.recipe.split(decision.role or "") or (decision.rule,)
+        return any(rule is not None and "layers" in rule.names for rule in rules)
 
     def _find_rank(self, name: str) -> int | None:
         shape = self.by_name.get(name, {}).get("shape")
@@ -233,10 +235,7 @@ class Writer:
 
     def _split(self, own: Fields, decision: Decision) -> list[Fields] | None:
         """Split a fused kernel if the rules of its parts differ. Raises SpecError."""
-        rules = [self.recipe.find_rule(role) for role in SPLIT]
-        if decision.rule not in rules and any(FUSED in rule.roles for rule in self.recipe.rules):
-            return None
-        if own.keys() - PLAIN or all(rule is rules[0] for rule in rules):
+        if own.keys() - PLAIN or not self.recipe.split(FUSED):
             return None
         tensor = Tensor.of(own, self.defaults)
         if tensor.letters[0] != "O" or tensor.shape[0] % len(SPLIT):

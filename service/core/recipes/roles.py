@@ -166,6 +166,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "embedding",
         MATRIX,
     ),
+    Pattern(r"\w+\.embeddings?", "embedding", MATRIX),
     # recurrent layers
     Pattern(r"weight_ih_\w+", "recurrent_in"),
     Pattern(r"weight_hh_\w+", "recurrent"),
@@ -229,7 +230,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(r"scale", "multiplier"),
 )
 #: Recipes of frameworks have a rule for any matrix.
-ANY_KERNEL = Pattern(rf"({W}|embeddings?)", "kernel", KERNEL)
+ANY_KERNEL = Pattern(W, "kernel", KERNEL)
 ANY_TABLE = Pattern(rf"(\w*embedding\w*|wte|wpe)\.{TABLE}", "embedding", MATRIX)
 
 COMPILED = tuple((pattern, pattern.compile()) for pattern in (*PATTERNS, ANY_TABLE, ANY_KERNEL))

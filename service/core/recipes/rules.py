@@ -54,6 +54,9 @@ class Size:
     whole: bool = True
 
 
+#: The role of three kernels in one, and those of its parts.
+FUSED, SPLIT = "query_key_value", ("query", "key", "value")
+
 LAYERS = Size("layers", "The number of layers; by default counted from the names.", counted=True)
 SIGMA = Size("sigma", "σ of the weights.", default=0.02, whole=False)
 
@@ -116,14 +119,24 @@ class Recipe:
     by_kind: bool = False
 
     def find_rule(self, role: str) -> Rule | None:
-        """Return the rule of a role, or of the nearest role that is more general."""
+        """Return the rule of a role, or of the nearest role that is more general.
+
+        A fused kernel has at least the rule of its first part.
+        """
         name: str | None = role
         while name is not None:
             for rule in self.rules:
                 if name in rule.roles:
                     return rule
             name = ROLES[name].general
-        return None
+        return self.find_rule(SPLIT[0]) if role == FUSED else None
+
+    def split(self, role: str) -> tuple[Rule, ...]:
+        """Return the rules of the parts of a fused kernel if they differ, or nothing."""
+        if role != FUSED or any(FUSED in rule.roles for rule in self.rules):
+            return ()
+        rules = tuple(rule for part in SPLIT if (rule := self.find_rule(part)))
+        return () if all(rule is rules[0] for rule in rules) else rules
 
     def list_roles(self) -> tuple[str, ...]:
         """List the roles that rules name, in order."""
