@@ -206,7 +206,7 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(rf"transformer\.ff_out\.{W}", "head", MATRIX),
     Pattern(rf"pooler\.dense\.{W}", "projection", MATRIX),
-    Pattern(rf"(pre_logits|transform\.dense|\w+_projection)\.{W}", "projection", MATRIX),
+    Pattern(rf"(pre_logits|transform\.dense|(text|visual|vision)_projection)\.{W}", "projection", MATRIX),
     Pattern(
         rf"(c_proj|fc2|down_proj|wo|w2|output\.dense|dense_4h_to_h|ff_out|linear2|lin2|fc_out"
         rf"|linear_2|MlpBlock_\d+\.Dense_1)\.{W}",
@@ -239,7 +239,7 @@ MAX_MATCHED = 80
 NUMBER = re.compile(r"(?<![^.])[0-9]+(?![^.])")
 LAYER = re.compile(
     r"(?:^|\.)(?:(?:h|blocks?|layers?|resblocks|encoder|decoder|groups)\.|"
-    r"(?:h|block|layer|layers|encoderblock|transformer_layer)_)([0-9]{1,9})(?=\.|$)",
+    r"(?:h|block|layer|layers|encoderblock|encoder_layer|transformer_layer)_)([0-9]{1,9})(?=\.|$)",
     re.ASCII,
 )
 
