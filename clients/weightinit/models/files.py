@@ -130,8 +130,9 @@ class Document:
 def read_model(path: str | os.PathLike[str], expand: Expand | None = None) -> Model:
     """Read a model from a file, .yaml, .yml or .json.
 
-    A file with a recipe needs a service: `expand` is the method of a Client. Raises SpecRejected, with the line or the tensor, if the model is invalid; ConfigurationError if the
-    file cannot be read, or is YAML and PyYAML is not installed.
+    A file with a recipe needs a service: `expand` is the method of a Client. Raises SpecRejected, with the
+    line or the tensor, if the model is invalid; ConfigurationError if the file cannot be read, or is YAML and
+    PyYAML is not installed.
     """
     return read_document(path).read_model(expand)
 
