@@ -14,7 +14,7 @@ from service.api.schemas.tokens import AuditRecord, CurrentToken, NewToken, Toke
 from service.core import LayerSpec, SpecError, resolve_parameters
 from service.core.access import Token
 from service.core.layer.propagate import add_propagation
-from service.core.models import Model, ParsedModel, parse_expanded
+from service.core.models import ParsedModel, parse_expanded
 from service.core.models.names import ModelName
 from service.store import NameEntry, Retirement
 from service.stream import STREAM_VERSION

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from service.core.errors import MAX_ERRORS, MISSING, FieldError, SpecError, describe_text, make_spec_error
-from service.core.layer.spread import merge_defaults
+from service.core.layer.spread import SPREADS, merge_defaults
 from service.core.recipes.roles import ROLES, find_layer, find_role
 from service.core.recipes.rules import FUSED, SPLIT, Recipe, Rule
 from service.core.recipes.sizes import MAX_SIZE, ChosenRecipe, count_layers
@@ -20,7 +20,9 @@ from service.core.spelling import find_nearest_names
 Fields = dict[str, Any]
 
 #: The fields that a tensor with a role takes from the model's defaults.
-STRUCTURE = frozenset({"layout", "groups", "dtype"})
+STRUCTURE = frozenset({"layout", "groups", "transposed", "stride", "fans_as", "dtype"})
+#: The fields of a tensor that replace the rule.
+DECISIVE = frozenset({"scheme", *SPREADS, "low", "high", "constant"})
 #: The fields of a tensor that only recipes have.
 OWN = frozenset({"role", "layer"})
 #: The fields of a tensor that do not say how it is drawn.
@@ -209,15 +211,17 @@ class Writer:
 
     def _write_rule(self, own: Fields, decision: Decision, rule: Rule) -> Fields:
         drawn = own.keys() - PLAIN
+        if own.keys() & DECISIVE:
+            return own
         if not (rule.fields or rule.shares or drawn):
             text = f"has values that a model cannot describe, {rule.note}: leave the tensor out"
             raise make_spec_error("role", text, decision.role)
         if rule.shares and not drawn:
             return {**_keep(own, "name", "shape", "dtype"), "parts": _share(own, rule)}
         if "constant" in rule.fields:
-            kept = own if drawn else _drop(own, "layout", "groups")
+            kept = own if drawn else _drop(own, *STRUCTURE - {"dtype"})
             return kept if drawn else {**self._compute(own, decision, rule), **kept}
-        return merge_defaults(self._compute(own, decision, rule), own)
+        return {**self._compute(own, decision, rule), **own}
 
     def _compute(self, own: Fields, decision: Decision, rule: Rule) -> Fields:
         names = rule.names

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from service.core.errors import MISSING, make_spec_error
-from service.core.layer.layouts import Extents, measure_kernel, resolve_layout
+from service.core.layer.layouts import measure_kernel, resolve_layout
 from service.core.recipes.roles import replace_last
+from service.core.schemes import Extents
 
 Fields = Mapping[str, Any]
 

@@ -11,9 +11,8 @@ MARK = "<!-- The rest is made by python -m tests.core.recipes.page -->\n"
 
 def render_tables():
     """Render the tables of roles and recipes."""
-    return "\n".join(
-        ["## Roles", "", *render_roles(), "", "## The recipes", *map(render_recipe, RECIPES.values())]
-    )
+    parts = ["## Roles", "", *render_roles(), "", "## The recipes", *map(render_recipe, RECIPES.values())]
+    return "\n".join(parts)
 
 
 def render_roles():
@@ -21,7 +20,8 @@ def render_roles():
     yield "| role | tensor | more general |"
     yield "|---|---|---|"
     for role in ROLES.values():
-        yield f"| `{role.name}` | {role.text.removesuffix('.')} | {f'`{role.general}`' if role.general else ''} |"
+        general = f"`{role.general}`" if role.general else ""
+        yield f"| `{role.name}` | {role.text.removesuffix('.')} | {general} |"
 
 
 def render_recipe(recipe):

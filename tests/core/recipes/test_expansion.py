@@ -70,6 +70,11 @@ def test_the_fields_of_a_tensor_replace_those_of_the_rule():
     assert describe(parsed, KERNEL["name"]).scheme == "he"
 
 
+def test_a_spread_of_a_tensor_replaces_the_cut_of_the_rule():
+    found = describe(expand("olmo_mitchell", {**KERNEL, "stddev": 0.5}), KERNEL["name"])
+    assert (found.stddev, found.distribution) == (0.5, "normal")
+
+
 def test_the_rule_replaces_the_defaults_but_not_the_layout_and_the_dtype():
     defaults = {"layout": "IO", "dtype": "float16", "scheme": "he", "distribution": "uniform"}
     parsed = expand("llama", KERNEL, UNNAMED | {"activation": "relu"}, defaults=defaults)
