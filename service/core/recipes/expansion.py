@@ -1,7 +1,7 @@
 """Expansion: write out the recipe of a model as fields of its tensors.
 
 A tensor with a role has its own fields, and for the others those of the rule. From the model's defaults it
-takes only layout, groups and dtype, because the rule sets all else.
+takes only those that describe its structure, such as layout and dtype, because the rule sets all else.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
