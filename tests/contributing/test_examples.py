@@ -115,7 +115,8 @@ def test_the_new_endpoint_is_in_the_openapi_document(trees):
 
 def test_the_new_field_divides_the_variance(trees):
     plain, answer = (
-        request(trees["A spec field"], f"/v1/parameters?shape=784,300{field}") for field in ("", "&branches=4")
+        request(trees["A spec field"], f"/v1/parameters?shape=784,300{field}")
+        for field in ("", "&branches=4")
     )
     assert answer["variance"] == plain["variance"] / 4
 

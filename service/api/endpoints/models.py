@@ -184,7 +184,7 @@ async def get_model_tensor(request: Request) -> Response:
     tensor = find_tensor(published.model, read_tensor_name(request))
     slices = parse_slice_query(request.scope["query_string"], tensor.shape)
     key = (published.id, media_type, tensor.name, format_slices(slices, tensor.shape))
-    parts = len(tensor.find_parts(slices[0])) if slices else 1
+    parts = len(tensor.find_parts(slices)) if slices else 1
     make = partial(make_tensor_content, published, tensor, slices, media_type)
     models = get_context(request).models
     return await respond_get(request, await models.find_content(key, parts, make, find_peer(request)))

@@ -1,6 +1,6 @@
 """OpenAPI 3.1: the schemas and descriptions that operations share, and the document."""
 
-from service.api.openapi.components import SLICE, Schema, refer
+from service.api.openapi.building import Schema, refer
 from service.api.openapi.descriptions import (
     BYTES,
     DECISION,
@@ -24,6 +24,7 @@ from service.api.openapi.descriptions import (
 )
 from service.api.openapi.document import BEARER, make_document, render_openapi
 from service.api.openapi.queries import make_query_parameters
+from service.api.openapi.specs import SLICE
 
 __all__ = [
     "BEARER",

@@ -1,7 +1,7 @@
 """Descriptions that operations share: their headers, bodies and errors."""
 
 from service.api.http.media_types import JSON, PROBLEM_JSON
-from service.api.openapi.components import Schema, refer
+from service.api.openapi.building import Schema, refer
 from service.core.access import Scope
 
 SECURITY_SCHEME = "token"

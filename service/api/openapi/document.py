@@ -11,7 +11,8 @@ from fastapi.security import HTTPBearer
 from starlette.routing import BaseRoute
 
 import service
-from service.api.openapi.components import COMPONENTS, Schema
+from service.api.openapi.building import Schema
+from service.api.openapi.components import COMPONENTS
 from service.api.openapi.descriptions import SECURITY_SCHEME, describe_errors
 
 TAGS = ("parameters", "weights", "models", "names", "access", "operations")

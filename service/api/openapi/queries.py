@@ -1,6 +1,7 @@
 """Queries: the parameters of a query, made from the schema of a request."""
 
-from service.api.openapi.components import SPEC, Schema, make_weights_schema, name_parts
+from service.api.openapi.building import Schema, name_parts
+from service.api.openapi.specs import SPEC, make_weights_schema
 from service.api.schemas.names import Listing, Reason
 from service.api.schemas.tokens import AuditRequest
 

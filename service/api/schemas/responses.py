@@ -6,7 +6,8 @@ from typing import Self
 from service.core import DistributionName, Mode, Parameters, SchemeName, TensorDtypeName
 from service.core.activations import Activation, Family
 from service.core.layer.propagate import add_propagation
-from service.core.models import Drawn, Model, ModelTensor, Part
+from service.core.models import Drawn, Model, ModelTensor, Part, Values
+from service.core.models.values import ValuesName
 from service.core.scheme_names import list_spellings
 from service.core.schemes import SCHEMES, Scheme
 
@@ -29,12 +30,16 @@ class PublishedModel:
 
 @dataclass(frozen=True, slots=True)
 class DecidedPart:
-    """Rows of a tensor: drawn with `parameters`, of which `slice` takes some rows, or a `constant`."""
+    """Part of a tensor: drawn with `parameters`, of which `slice` takes some, a `constant`, or `values`.
+
+    `values` is the name of the rule that the elements follow from.
+    """
 
     name: str
     shape: tuple[int, ...]
     slice: str | None
     constant: float | None
+    values: ValuesName | None
     parameters: Parameters | None
 
     @classmethod
@@ -42,24 +47,27 @@ class DecidedPart:
         """Make the description of a part."""
         if isinstance(part, Drawn):
             parameters = add_propagation(part.spec, part.parameters)
-            return cls(part.name, part.shape, part.slice_text or None, None, parameters)
-        return cls(part.name, part.shape, None, part.value, None)
+            return cls(part.name, part.shape, part.slice_text or None, None, None, parameters)
+        if isinstance(part, Values):
+            return cls(part.name, part.shape, None, None, part.rule.name, None)
+        return cls(part.name, part.shape, None, part.value, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedTensor:
-    """A tensor of a model, and its parts, at least one, stacked along the first axis."""
+    """A tensor of a model, and its parts, at least one, stacked along an axis."""
 
     name: str
     shape: tuple[int, ...]
     dtype: TensorDtypeName
+    axis: int
     parts: tuple[DecidedPart, ...]
 
     @classmethod
     def of(cls, tensor: ModelTensor) -> Self:
         """Make the description of a tensor."""
         parts = tuple(DecidedPart.of(part) for part in tensor.parts)
-        return cls(tensor.name, tensor.shape, tensor.dtype, parts)
+        return cls(tensor.name, tensor.shape, tensor.dtype, tensor.axis, parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import rfc8785
 from service.core.dtypes import TENSOR_DTYPES, DtypeName, TensorDtypeName
 from service.core.layer.parameters import Parameters
 from service.core.layer.spec import LayerSpec
+from service.core.models.values import Rule
 from service.core.slices import Slices, compute_shape, format_slices
 
 DEFAULT_DTYPE: DtypeName = "float32"
@@ -21,7 +22,7 @@ DEFAULT_DTYPE: DtypeName = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A drawn part of a tensor: all rows of the tensor of a spec, or a slice of axis 0.
+    """A drawn part of a tensor: the whole tensor of a spec, or a slice of one axis.
 
     A `copy` repeats the draws of another part on purpose, as a teacher those of its student.
     """
@@ -74,25 +75,45 @@ class Constant:
         return fields | describe_dtype(self.dtype)
 
 
-Part = Drawn | Constant
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A part whose elements follow from their place, by a rule. Rules that draw use the model's seed."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: TensorDtypeName
+    rule: Rule
+    seed: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return the fields of the canonical form, without those that have their default."""
+        fields = {"name": self.name, "shape": list(self.shape), **self.rule.describe()}
+        return fields | describe_dtype(self.dtype)
+
+
+Part = Drawn | Constant | Values
 
 
 @dataclass(frozen=True)
 class ModelTensor:
-    """A tensor of a model: parts of one dtype, stacked along axis 0."""
+    """A tensor of a model: parts of one dtype, stacked along an axis."""
 
     name: str
     shape: tuple[int, ...]
     dtype: TensorDtypeName
     parts: tuple[Part, ...]
+    axis: int = 0
 
     @cached_property
     def row_stops(self) -> list[int]:
-        """The end of each part on axis 0."""
-        return list(accumulate(part.shape[0] for part in self.parts))
+        """The end of each part on the axis of the stack."""
+        return list(accumulate(part.shape[self.axis] for part in self.parts))
 
-    def find_parts(self, rows: slice) -> range:
-        """Return the numbers of the parts with these rows of axis 0. Parts without rows may be among them."""
+    def find_parts(self, slices: Slices) -> range:
+        """Return the numbers of the parts that a slice meets. Parts without rows may be among them."""
+        if not slices:
+            return range(len(self.parts))
+        rows = slices[self.axis]
         stops = self.row_stops
         return range(bisect_right(stops, rows.start), min(bisect_left(stops, rows.stop) + 1, len(stops)))
 
@@ -122,7 +143,7 @@ class ModelTensor:
             if part["name"] == self.name:
                 del part["name"]
         fields = {"name": self.name, "shape": list(self.shape), "parts": described}
-        return fields | describe_dtype(self.dtype)
+        return fields | ({"axis": self.axis} if self.axis else {}) | describe_dtype(self.dtype)
 
 
 def describe_dtype(dtype: TensorDtypeName) -> dict[str, TensorDtypeName]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from service.core.errors import (
     MAX_ERRORS,
@@ -14,13 +14,14 @@ from service.core.errors import (
 from service.core.layer.parameters import resolve_parameters
 from service.core.layer.spec import LayerSpec, check_element_count
 from service.core.layer.spread import merge_defaults
-from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part
+from service.core.models.model import Constant, Drawn, Model, ModelTensor, Part, Values
 from service.core.models.repeats import find_repeats
 from service.core.models.specs import (
     ConstantSpec,
     Fields,
     ModelSpec,
     StackSpec,
+    ValuesSpec,
     check_constant,
     check_fields,
     check_integers,
@@ -31,6 +32,7 @@ from service.core.recipes import OWN as RECIPE_FIELDS
 from service.core.recipes import Expansion, expand_model, name_tensor, refuse_roles
 from service.core.slices import Slices, parse_slices, select_all
 
+T = TypeVar("T")
 #: Fields that are not allowed in `defaults`: the model sets the seed, each tensor sets its shape and name.
 FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})
 #: Fields of a drawn part that a whole tensor does not have.
@@ -185,13 +187,18 @@ class Parser(NamedTuple):
         self.limits.check_shape(stack.shape)
         if not stack.shape:
             raise make_spec_error("shape", "must have an axis to stack the parts along", stack.shape)
+        if stack.axis >= len(stack.shape):
+            raise make_spec_error(
+                "axis", f"must be less than {len(stack.shape)}, the axes of shape", stack.axis
+            )
         if not stack.parts:
             raise make_spec_error("parts", "must have at least 1 part", stack.parts)
         parts = tuple(self.parse_stacked_part(stack, number) for number in range(len(stack.parts)))
-        rows = sum(part.shape[0] for part in parts)
-        if rows != stack.shape[0]:
-            raise make_spec_error("parts", f"must have {stack.shape[0]} rows in total", rows)
-        return ModelTensor(stack.name, stack.shape, stack.dtype, parts)
+        length, rows = stack.shape[stack.axis], sum(part.shape[stack.axis] for part in parts)
+        if rows != length:
+            place = "rows" if stack.axis == 0 else f"indices of axis {stack.axis}"
+            raise make_spec_error("parts", f"must have {length} {place} in total", rows)
+        return ModelTensor(stack.name, stack.shape, stack.dtype, parts, stack.axis)
 
     def parse_stacked_part(self, stack: StackSpec, number: int) -> Part:
         """Parse a part of a stack: with the stack's dtype, and its name by default. Raises SpecError."""
@@ -199,16 +206,23 @@ class Parser(NamedTuple):
         try:
             if "dtype" in fields:
                 raise make_spec_error("dtype", "must be set on the tensor, not on a part", fields["dtype"])
-            part = self.parse_part({"name": stack.name, **fields, "dtype": stack.dtype})
-            if not part.shape or part.shape[1:] != stack.shape[1:]:
-                rule = f"must match the tensor after axis 0, {list(stack.shape[1:])}"
+            part = self.parse_part({"name": stack.name, **fields, "dtype": stack.dtype}, stack.axis)
+            axis, others = stack.axis, drop_axis(stack.shape, stack.axis)
+            if len(part.shape) != len(stack.shape) or drop_axis(part.shape, axis) != others:
+                rule = f"must match the tensor on all axes but {axis}: {list(others)}"
                 raise make_spec_error("shape", rule, part.shape)
         except SpecError as error:
             raise error.within(f"parts[{number}]") from None
         return part
 
-    def parse_part(self, fields: Fields) -> Part:
-        """Parse a drawn or constant part. Raises SpecError."""
+    def parse_part(self, fields: Fields, axis: int = 0) -> Part:
+        """Parse a part, which may take some of an axis from a drawn tensor. Raises SpecError."""
+        if "values" in fields:
+            values = validate(ValuesSpec, {**self.common, **fields}, "tensor of values")
+            self.limits.check_shape(values.shape)
+            rule = values.make_rule()
+            rule.check(values.shape, values.dtype)
+            return Values(values.name, values.shape, values.dtype, rule, self.seed)
         if "constant" in fields:
             constant = validate(ConstantSpec, {**self.common, **fields}, "constant tensor")
             self.limits.check_shape(constant.shape)
@@ -228,7 +242,7 @@ class Parser(NamedTuple):
         parameters = resolve_parameters(spec)
         if parameters.scheme in CONSTANT_SCHEMES:
             return Constant(spec.name, spec.shape, spec.dtype, parameters.mean + 0.0)
-        return Drawn(spec, parameters, parse_rows(rows, spec.shape), copy)
+        return Drawn(spec, parameters, parse_rows(rows, spec.shape, axis), copy)
 
     @property
     def common(self) -> Fields:
@@ -236,14 +250,24 @@ class Parser(NamedTuple):
         return {name: value for name, value in self.defaults.items() if name == "dtype"}
 
 
-def parse_rows(text: object, shape: tuple[int, ...]) -> Slices:
-    """Parse a slice of the first axis. None selects the whole tensor. Raises SpecError."""
+def drop_axis(axes: tuple[T, ...], axis: int) -> tuple[T, ...]:
+    """Return all axes but one.
+
+    >>> drop_axis((3, 4, 5), 1)
+    (3, 5)
+    """
+    return axes[:axis] + axes[axis + 1 :]
+
+
+def parse_rows(text: object, shape: tuple[int, ...], axis: int) -> Slices:
+    """Parse a slice of one axis. None selects the whole tensor. Raises SpecError."""
     whole = select_all(shape)
     if text is None:
         return whole
     if not isinstance(text, str):
         raise make_spec_error("slice", "must be text, such as 0:128", text)
     slices = parse_slices(text, shape)
-    if slices[1:] != whole[1:]:
-        raise make_spec_error("slice", "must slice the first axis only", text)
+    if drop_axis(slices, axis) != drop_axis(whole, axis):
+        place = "the first axis" if axis == 0 else f"axis {axis}, along which parts are stacked,"
+        raise make_spec_error("slice", f"must slice {place} only", text)
     return slices

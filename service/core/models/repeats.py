@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from service.core.errors import FieldError, describe_text
 from service.core.models.model import Drawn, ModelTensor
-from service.core.slices import format_slices
 
 
 class DrawnPart(NamedTuple):
@@ -23,10 +22,12 @@ class DrawnPart(NamedTuple):
     is_only: bool  # of its tensor
 
     @property
-    def rows(self) -> tuple[int, int]:
-        """The half-open rows of the spec's tensor."""
-        rows = self.part.slices[0]
-        return rows.start, rows.stop
+    def band(self) -> tuple[int, int, int]:
+        """The axis that the part takes a half-open interval of, 0 for the whole tensor, and that interval."""
+        lengths = zip(self.part.slices, self.part.spec.shape, strict=True)
+        cut = [axis for axis, (taken, length) in enumerate(lengths) if taken != slice(0, length)]
+        axis = cut[0] if cut else 0
+        return axis, self.part.slices[axis].start, self.part.slices[axis].stop
 
     @property
     def place(self) -> str:
@@ -52,7 +53,7 @@ def find_repeats(tensors: Iterable[ModelTensor]) -> Iterator[FieldError]:
                 else:
                     originals[part.name].append(drawn)
     for parts in originals.values():
-        yield from _compare(sorted(parts, key=lambda drawn: drawn.rows))
+        yield from _compare(sorted(parts, key=lambda drawn: drawn.band))
     for drawn in copies:
         if not any(one.part.spec == drawn.part.spec for one in originals[drawn.part.name]):
             yield drawn.refuse("must be that of another part with the same spec, which copy repeats")
@@ -63,8 +64,9 @@ def _compare(parts: list[DrawnPart]) -> Iterator[FieldError]:
     for before, drawn in pairwise(parts):
         if drawn.part.spec != before.part.spec:
             yield drawn.refuse(f"must be another than that of {before.place}, which has another spec")
-        elif drawn.rows[0] < before.rows[1]:
-            rows = format_slices(before.part.slices[:1], (0,)) or "all"
+        elif drawn.band[0] != before.band[0] or drawn.band[1] < before.band[2]:
+            # Parts that take intervals of two axes meet where these cross.
+            rows = before.part.slice_text or "all"
             yield drawn.refuse(
                 f"must be another than that of {before.place}, or have other rows (that part has {rows}); "
                 "set copy to repeat the draws"

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from service.core.dtypes import TENSOR_DTYPES, IntegerDtype, TensorDtypeName
 from service.core.errors import MISSING, FieldError, SpecError, make_spec_error, translate_validation_errors
 from service.core.layer.spec import LayerSpec
 from service.core.layer.types import MAX_NAME_BYTES, AnyShape, Seed, check_name
+from service.core.models.values import Rule, ValuesName, make_rule
 
 Fields = dict[str, Any]
 #: Control characters, and line and paragraph separators.
@@ -22,12 +23,19 @@ Name = Annotated[
     AfterValidator(check_name),
     Field(json_schema_extra=NAME_RULES),
 ]
+Divisor = Literal["channels", "last"]
+Steps = Literal["float64", "float32"]
+Grid = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=2**20)], ...],
+    Field(min_length=2, max_length=2),
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+]
 M = TypeVar("M", bound="StrictModel")
 
 #: The key of the metadata in a safetensors header, so no tensor can have this name.
 SAFETENSORS_METADATA = "__metadata__"
 #: More than any valid object has. A hostile one may have a million, with an error for each.
-MAX_FIELDS = 32
+MAX_FIELDS = 64
 #: RFC 8785 writes numbers as doubles, which hold every integer up to here (RFC 7493, section 2.2).
 MAX_INTEGER = 2**53 - 1
 
@@ -71,11 +79,67 @@ class ConstantSpec(StrictModel):
     dtype: TensorDtypeName = "float32"
 
 
+class ValuesSpec(StrictModel):
+    """A tensor, or a part of one, whose elements follow from their place."""
+
+    name: Name
+    shape: Annotated[AnyShape, Field(min_length=1, description="At least 1 axis. Lengths may be 0.")]
+    values: Annotated[
+        ValuesName,
+        Field(
+            description="`arange`: start + step · index on the last axis. `log_arange`: log(index + 1). "
+            "`sinusoidal`: sines and cosines of positions. `softplus_inverse_log_uniform`: drawn, as Mamba's "
+            "bias of the time step."
+        ),
+    ]
+    start: Annotated[float | None, Field(description="Of `arange`. Default 0.")] = None
+    step: Annotated[float | None, Field(description="Of `arange`. Default 1.")] = None
+    base: Annotated[
+        float | None, Field(description="Of `sinusoidal`: the longest period / 2π. Default 10000.")
+    ] = None
+    divisor: Annotated[
+        Divisor | None,
+        Field(description="Of `sinusoidal`: of the exponent, half the channels, or with `last` one less."),
+    ] = None
+    interleaved: Annotated[
+        bool | None,
+        Field(description="Of `sinusoidal`: each sine beside its cosine. Default: all sines first."),
+    ] = None
+    cosine_first: Annotated[bool | None, Field(description="Of `sinusoidal`: cosines before sines.")] = None
+    grid: Annotated[
+        Grid | None,
+        Field(description="Of `sinusoidal`: height and width, if positions are places of a grid."),
+    ] = None
+    line_first: Annotated[
+        bool | None, Field(description="Of `sinusoidal` with a grid: the line before the column.")
+    ] = None
+    steps: Annotated[
+        Steps | None,
+        Field(description="Of `sinusoidal`: the precision of intermediate values. Default float64."),
+    ] = None
+    low: Annotated[
+        float | None, Field(description="Of `softplus_inverse_log_uniform`: the least. Default 0.001.")
+    ] = None
+    high: Annotated[
+        float | None, Field(description="Of `softplus_inverse_log_uniform`: the largest. Default 0.1.")
+    ] = None
+    floor: Annotated[
+        float | None, Field(description="Of `softplus_inverse_log_uniform`: after the draw. Default 0.0001.")
+    ] = None
+    dtype: TensorDtypeName = "float32"
+
+    def make_rule(self) -> Rule:
+        """Return the rule of the values. Raises SpecError for an option that it does not have."""
+        options = self.model_dump(exclude_none=True, exclude={"name", "shape", "values", "dtype"})
+        return make_rule(self.values, options)
+
+
 class StackSpec(StrictModel):
-    """A tensor of parts that are stacked along the first axis."""
+    """A tensor of parts that are stacked along an axis."""
 
     name: Name
     shape: AnyShape
+    axis: Annotated[int, Field(ge=0, le=7, description="The axis along which parts are stacked.")] = 0
     parts: Annotated[list[Fields], Field(json_schema_extra={"minItems": 1})]
     dtype: TensorDtypeName = "float32"
 

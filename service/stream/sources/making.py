@@ -1,12 +1,14 @@
 """Making: choose the source of a spec, or of the parts of a model's tensor."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from service.core import DTYPES, LayerSpec, Parameters, SchemeName, require_seed
+from service.core import DTYPES, TENSOR_DTYPES, IntegerDtype, LayerSpec, Parameters, SchemeName, require_seed
 from service.core.cut import compute_cut, round_interval
 from service.core.errors import make_spec_error
-from service.core.models import Constant, ModelTensor, Part
+from service.core.models import Constant, ModelTensor, Part, Values
+from service.core.models.values import InverseSoftplus
 from service.core.slices import Slices, compute_shape, select_all
 from service.stream.key import derive_key
 from service.stream.order import find_positions
@@ -14,6 +16,8 @@ from service.stream.orthogonal import OrthogonalTensor, estimate_cost, estimate_
 from service.stream.sources.identity import IdentityTensor
 from service.stream.sources.shifted import ShiftedTensor
 from service.stream.sources.sparse import MASK_DOMAIN, SparseTensor
+from service.stream.sources.stacked import StackedTensor
+from service.stream.sources.values import InverseSoftplusTensor, ValuesTensor
 from service.stream.tensor import ConstantTensor, Source, Tensor
 
 
@@ -155,25 +159,50 @@ MAKERS: dict[SchemeName, Make] = {
 
 def slice_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
     """Return the sources of a model's tensor or a slice of it, in memory order. Empty without elements."""
-    slices = slices or select_all(tensor.shape)
+    slices = select_all(tensor.shape) if slices is None else slices
     if not tensor.shape:
         return tuple(slice_part(part, slices) for part in tensor.parts)
-    if 0 in compute_shape(slices):
+    shape = compute_shape(slices)
+    if 0 in shape:
         return ()
-    sources = []
-    for number in tensor.find_parts(slices[0]):
+    axis = tensor.axis
+    found: list[tuple[Source, int]] = []
+    for number in tensor.find_parts(slices):
         part, stop = tensor.parts[number], tensor.row_stops[number]
-        first = stop - part.shape[0]
-        rows = slice(max(slices[0].start - first, 0), min(slices[0].stop, stop) - first)
+        first = stop - part.shape[axis]
+        rows = slice(max(slices[axis].start - first, 0), min(slices[axis].stop, stop) - first)
         if rows.start < rows.stop:
-            sources.append(slice_part(part, (rows, *slices[1:])))
-    return tuple(sources)
+            source = slice_part(part, (*slices[:axis], rows, *slices[axis + 1 :]))
+            found.append((source, rows.stop - rows.start))
+    sources = tuple(source for source, _ in found)
+    if math.prod(shape[:axis]) == 1 or len(sources) == 1:
+        return sources
+    inner = math.prod(shape[axis + 1 :])
+    return (StackedTensor(sources, tuple(length * inner for _, length in found)),)
 
 
 def slice_part(part: Part, slices: Slices) -> Source:
     """Return the source of a slice of a part."""
     if isinstance(part, Constant):
         return ConstantTensor(compute_shape(slices), part.dtype, part.value)
-    above = part.slices[0].start
-    rows = slice(slices[0].start + above, slices[0].stop + above)
-    return make_source(part.spec, part.parameters, (rows, *slices[1:]))
+    if isinstance(part, Values):
+        return make_values(part, slices)
+    taken = tuple(
+        slice(asked.start + own.start, asked.stop + own.start)
+        for asked, own in zip(slices, part.slices, strict=True)
+    )
+    return make_source(part.spec, part.parameters, taken)
+
+
+def make_values(part: Values, slices: Slices) -> Source:
+    """Return the source of a slice of a part whose elements follow from their place."""
+    dtype = TENSOR_DTYPES[part.dtype]
+    if not isinstance(part.rule, InverseSoftplus) or isinstance(dtype, IntegerDtype):
+        return ValuesTensor(part.shape, slices, part.dtype, part.rule)
+    return InverseSoftplusTensor(
+        key=derive_key(part.seed, part.name),
+        shape=compute_shape(slices),
+        positions=find_positions(part.shape, "B" * len(part.shape), slices),
+        dtype=dtype.name,
+        rule=part.rule,
+    )

@@ -190,7 +190,7 @@ def test_a_cut_of_what_is_drawn_is_a_part():
         (
             [stack({"shape": [], "constant": 0})],
             {},
-            "parts[0].shape must match the tensor after axis 0, [3]",
+            "parts[0].shape must match the tensor on all axes but 0: [3]",
         ),
         ([stack({"shape": [4, 3]}, dtype="int8")], {}, "parts[0].dtype must be one of 'float32'"),
         ([stack({"shape": [5, 3]})], {}, "parts must have 4 rows in total; received 5"),
@@ -198,7 +198,7 @@ def test_a_cut_of_what_is_drawn_is_a_part():
         (
             [stack({"shape": [4, 2]})],
             {},
-            "parts[0].shape must match the tensor after axis 0, [3]; received [4, 2]",
+            "parts[0].shape must match the tensor on all axes but 0: [3]; received [4, 2]",
         ),
         (
             [stack({"shape": [4, 3], "dtype": "float16"})],

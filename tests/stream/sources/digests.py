@@ -8,13 +8,14 @@ import hashlib
 import json
 
 from service.core.cut import compute_cut
+from service.core.models.values import LogArange, Sinusoidal
 from service.core.slices import select_all
 from service.stream import derive_key
 from service.stream.order import find_positions
 from service.stream.sources.identity import IdentityTensor
 from service.stream.sources.shifted import ShiftedTensor
 from service.stream.sources.sparse import SparseTensor
-from service.stream.sources.values import InverseSoftplusTensor, LogArange, Sinusoidal, ValuesTensor
+from service.stream.sources.values import InverseSoftplusTensor, ValuesTensor
 
 KEY, MASK_KEY = derive_key(42, "sources"), derive_key(42, "sources", domain=b"weightinit sparse")
 SHAPE = (300, 257)  # a few chunks
