@@ -28,7 +28,7 @@ from service.api.schemas.responses import PublishedModel
 from service.core.errors import make_spec_error
 from service.core.models import Limits, ParsedModel, parse_expanded
 from service.settings import Settings
-from service.stream import STREAM_VERSION
+from service.stream import STREAM_VERSION, check_model_work
 
 router = make_router("models")
 
@@ -129,4 +129,5 @@ def parse_body(body: bytes, settings: Settings) -> ParsedModel:
     if len(model.canonical) > settings.max_model_bytes:
         rule = f"must have at most {settings.max_model_bytes} bytes in canonical form"
         raise make_spec_error("tensors", rule, len(model.canonical))
+    check_model_work(model)
     return parsed

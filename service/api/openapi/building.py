@@ -24,7 +24,7 @@ ENUMS: dict[str, tuple[object, str]] = {
     "Mode": (Mode, "The fan that divides the scale."),
     "FrameworkFans": (FrameworkName, "The framework whose way to count fans is used."),
     "SparsityAxis": (SparsityAxis, "The axis of a unit of a sparse kernel."),
-    "KernelCenter": (CenterName, "Which tap of an even kernel is its centre."),
+    "KernelCenter": (CenterName, "Which tap of an even kernel is the middle one."),
     "ValuesRule": (ValuesName, "A rule that the elements of a tensor follow from their place by."),
     "SinusoidalDivisor": (Divisor, "What divides the exponents of the frequencies."),
     "SinusoidalSteps": (Steps, "The precision of intermediate values."),

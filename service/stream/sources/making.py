@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from service.core import DTYPES, TENSOR_DTYPES, IntegerDtype, LayerSpec, Parameters, SchemeName, require_seed
 from service.core.cut import compute_cut, round_interval
-from service.core.errors import make_spec_error
-from service.core.models import Constant, ModelTensor, Part, Values
+from service.core.errors import MAX_ERRORS, FieldError, SpecError, describe_text, make_spec_error
+from service.core.models import Constant, Drawn, Model, ModelTensor, Part, Values
 from service.core.models.values import InverseSoftplus
 from service.core.slices import Slices, compute_shape, select_all
 from service.stream.key import derive_key
@@ -155,6 +155,22 @@ MAKERS: dict[SchemeName, Make] = {
     "orthogonal": make_orthogonal,
     "delta_orthogonal": make_orthogonal,
 }
+
+
+def check_model_work(model: Model) -> None:
+    """Check the work of each part of a model. Raises SpecError, with the first MAX_ERRORS errors."""
+    errors: list[FieldError] = []
+    for tensor in model.tensors:
+        for number, part in enumerate(tensor.parts):
+            if isinstance(part, Drawn) and len(errors) < MAX_ERRORS:
+                place = f"tensors[{describe_text(tensor.name)}]"
+                place += "" if len(tensor.parts) == 1 else f".parts[{number}]"
+                try:
+                    check_work(part.spec, part.parameters, part.slices)
+                except SpecError as error:
+                    errors += error.within(place).errors
+    if errors:
+        raise SpecError(errors)
 
 
 def slice_tensor(tensor: ModelTensor, slices: Slices | None = None) -> tuple[Source, ...]:
