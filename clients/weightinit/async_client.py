@@ -14,7 +14,8 @@ from weightinit.deprecation import warn_renamed
 from weightinit.errors import WeightinitError
 from weightinit.models import ExpandedModel, Model, NameEntry, Publication, TensorParameters
 from weightinit.models.names import Naming
-from weightinit.spec.layer import Shape, Spec, SpecFields
+from weightinit.spec.fields import SpecFields
+from weightinit.spec.layer import Shape, Spec
 from weightinit.spec.parameters import Parameters
 from weightinit.spec.slices import Slices
 from weightinit.transport.retry import Retry, stopping

@@ -16,7 +16,8 @@ from weightinit.models import ExpandedModel, Model, NameEntry, Publication, Tens
 from weightinit.models.names import check_name, check_reference, is_model_id, read_entries
 from weightinit.models.resolution import Resolver, read_model_parameters, resolve_tensors
 from weightinit.settings import find_author, resolve_settings
-from weightinit.spec.layer import Shape, Spec, SpecFields
+from weightinit.spec.fields import SpecFields
+from weightinit.spec.layer import Shape, Spec
 from weightinit.spec.parameters import Parameters
 from weightinit.spec.slices import Slices, TensorSlice
 from weightinit.transport.digests import compute_file_digest

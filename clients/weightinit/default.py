@@ -5,7 +5,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Unpack
 
 from weightinit.client import Client
-from weightinit.spec.layer import Shape, Spec, SpecFields
+from weightinit.spec.fields import SpecFields
+from weightinit.spec.layer import Shape, Spec
 from weightinit.spec.parameters import Parameters
 from weightinit.spec.slices import Slices
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from weightinit.spec.layer import LayerFields, Spec
+from weightinit.spec.fields import LayerFields, find_scheme
+from weightinit.spec.layer import Spec
 from weightinit.spec.parameters import Parameters
 
 # The certainty of an action: found in the model, a rule or a published model; likely, with a reason why it
@@ -25,7 +26,13 @@ class Draw:
     @property
     def wants_activation(self) -> bool:
         """Whether the scheme depends on an activation that is not known yet."""
-        return "activation" not in self.layer and self.layer.get("scheme", "auto") == "auto"
+        scheme = self.layer.get("scheme", "auto")
+        return "activation" not in self.layer and (scheme == "auto" or self.preserves)
+
+    @property
+    def preserves(self) -> bool:
+        """Whether the scheme keeps the variance through the activation."""
+        return find_scheme(self.layer.get("scheme")) == "preserve"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from weightinit.adapters.published import PublishedModel, Segment, Source
 from weightinit.adapters.rules import ModelRejected, Patterns, Rule
+from weightinit.spec.fields import list_unused
 from weightinit.spec.layer import Spec
 from weightinit.spec.layouts import write_out
 from weightinit.spec.parameters import Parameters
@@ -43,11 +44,22 @@ def find_axis(letters: str, letter: str) -> int | None:
 
 
 def permute_spec(spec: Spec, parameters: Parameters, letters: str, shape: tuple[int, ...]) -> Spec:
-    """Return a spec with permuted axes. Its fans are set, so that the variance stays exactly the same."""
-    turned = replace(spec, shape=shape, layout=letters, groups=1)
+    """Return a spec with permuted axes, and exactly the same values.
+
+    Its fans are set, so that the variance stays the same. Where they cannot be set, the axes must have the
+    letters of the spec. Raises ModelRejected.
+    """
+    turned = replace(spec, shape=shape, layout=letters)
     if parameters.scheme == "explicit":
-        return turned  # independent of the fans
-    return replace(turned, fan_in=parameters.fan_in, fan_out=parameters.fan_out)
+        return replace(turned, groups=1, transposed=False, stride=None)  # independent of the fans
+    fans = parameters.fan_in, parameters.fan_out
+    if "fan_in" not in list_unused(parameters.scheme) and all(isinstance(fan, int) for fan in fans):
+        fan_in, fan_out = map(int, filter(None, fans))
+        own = replace(turned, groups=1, transposed=False, stride=None, fans_as=None)
+        return replace(own, fan_in=fan_in, fan_out=fan_out)
+    if sorted(letters) != sorted(parameters.layout):
+        raise ModelRejected(f"{spec.name} has the axes {parameters.layout}, not {letters}, for {spec.scheme}")
+    return turned
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from weightinit.adapters.rules import (
 )
 
 if TYPE_CHECKING:
-    from weightinit.spec.layer import LayerFields
+    from weightinit.spec.fields import LayerFields
 
 FIELD = "DHW"
 
@@ -181,7 +181,7 @@ class Planner:
             self.unknown[block.extend(names)[0]] = found.reason
         layer: LayerFields = {**block.action.layer, "activation": found.activation}
         if found.slope is not None:
-            layer["negative_slope"] = found.slope
+            layer["activation_parameter" if block.action.preserves else "negative_slope"] = found.slope
         if found.outputs is not None:
             layer["fan_out"] = found.outputs * measure_field(layer["layout"], shape)
         action = Draw(layer)

@@ -26,8 +26,9 @@ class Row:
 
     `name` is the tensor's name in the model, and what its draws depend on, unless `rename` changes that;
     `aliases` are the other names of a tied tensor. `reason` explains the activation or the value, `rationale`
-    is the service's reason for the scheme. `variance` is σ², `limit` is √(3 σ²). `certainty` is that of
-    the activation or value.
+    is the service's reason for the scheme. `variance` is σ², `limit` is √(3 σ²). `forward` and
+    `backward` are the factors by which the layer and its activation change the variance of signals and of
+    gradients. `certainty` is that of the activation or value.
     """
 
     name: str
@@ -39,10 +40,12 @@ class Row:
     layout: str | None = None
     activation: str | None = None
     distribution: str | None = None
-    fan_in: int | None = None
-    fan_out: int | None = None
+    fan_in: int | float | None = None
+    fan_out: int | float | None = None
     variance: float | None = None
     limit: float | None = None
+    forward: float | None = None
+    backward: float | None = None
     formula: str | None = None
     value: float | None = None
     rationale: str | None = None
@@ -52,6 +55,7 @@ class Row:
     def of(cls, tensor: ResolvedTensor) -> Self:
         """Return the row of a tensor, with the parameters that the service resolved if it is drawn."""
         planned, parameters = tensor.planned, tensor.parameters
+        signal = parameters.propagation if parameters else None
         whole = (planned.name, planned.aliases, planned.shape, planned.dtype)
         if parameters is None:
             action = planned.action
@@ -73,6 +77,8 @@ class Row:
             fan_out=parameters.fan_out,
             variance=parameters.variance,
             limit=parameters.limit,
+            forward=signal.forward if signal else None,
+            backward=signal.backward if signal else None,
             formula=parameters.formula,
             certainty=planned.certainty,
         )
@@ -80,6 +86,8 @@ class Row:
     def __repr__(self) -> str:
         cells = dict(zip(COLUMNS, format_row(self), strict=True))
         spread = "" if self.variance is None else f"σ² = {cells['variance']}"
+        if self.forward is not None and self.backward is not None:
+            spread += f", forward {self.forward:g}, backward {self.backward:g}"
         drawn = [cells["shape"], cells["scheme"], cells["distribution"], spread, f"({self.certainty})"]
         values = " ".join(word for word in drawn if word)
         return f"<Row {describe(self.name)} {values}: {fit_line(self.reason)}>"

@@ -15,12 +15,12 @@ from typing import Generic, TypeVar, cast
 
 from weightinit.adapters.actions import Action, Block, Constant, Draw, Leave, split_axis
 from weightinit.errors import WeightinitError
-from weightinit.spec.layer import LayerFields, gives_spread
+from weightinit.spec.fields import LayerFields, find_scheme, gives_spread, imply_scheme, merge_defaults
 
 T = TypeVar("T")
 
 # The fields that affect the variance only through the fans and the activation.
-AXES = frozenset(["layout", "groups", "activation"])
+AXES = frozenset(["layout", "groups", "transposed", "stride", "activation"])
 ACTIVATION = frozenset(["activation"])
 
 
@@ -78,15 +78,18 @@ def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Act
     if isinstance(rule, int | float):
         return Constant(float(rule))
     fields = read_fields({"scheme": rule} if isinstance(rule, str) else rule)
+    if (value := find_constant(fields)) is not None:
+        return Constant(value)
     known: LayerFields = action.layer if isinstance(action, Draw) else {}
     if gives_spread(fields):
         known = keep_axes(known)
     elif "scheme" in fields or "activation" in fields:
         known = drop_scheme(known)
-    layer: LayerFields = {**known, **fields}
+    # A kernel keeps its axes under another scheme, but not the fans that this scheme has no use for.
+    layer = cast("LayerFields", merge_defaults(known, fields))
     if "layout" in layer:
         return Draw(layer)
-    if gives_spread(layer) or ("fan_in" in layer and "fan_out" in layer):
+    if layer.get("scheme") == "explicit" or ("fan_in" in layer and "fan_out" in layer):
         return Draw({**layer, "layout": "B" * len(shape)})  # canonical order is then the order in memory
     if action is not None and not isinstance(action, Draw):
         return action
@@ -109,9 +112,28 @@ def read_fields(rule: RuleFields) -> LayerFields:
             near = get_close_matches(key, FIELDS, n=1)
             raise ModelRejected(f"has no field {key!r}" + (f". Did you mean {near[0]}?" if near else ""))
     fields = {key: value for key, value in rule.items() if key in LayerFields.__annotations__}
-    if gives_spread(fields) and fields.get("scheme", "auto") == "auto":
-        fields["scheme"] = "explicit"
+    if fields.get("scheme", "auto") == "auto" and (implied := imply_scheme(fields)) != "auto":
+        fields["scheme"] = implied
     return cast("LayerFields", fields)
+
+
+# The value of each scheme of one value; None if the rule sets it.
+CONSTANTS = {"constant": None, "zeros": 0.0, "ones": 1.0}
+
+
+def find_constant(fields: LayerFields) -> float | None:
+    """Return the value of a rule that sets all elements to one; None for others, which the service validates.
+
+    >>> find_constant({"scheme": "zeros"}), find_constant({"scheme": "constant", "constant": 0.5})
+    (0.0, 0.5)
+    """
+    scheme, given = find_scheme(fields.get("scheme")), fields.get("constant")
+    if scheme not in CONSTANTS or fields.keys() - AXES - {"scheme", "constant"}:
+        return None
+    value = CONSTANTS[scheme]
+    if value is None:
+        return float(given) if isinstance(given, int | float) else None
+    return value if given is None else None
 
 
 def drop_scheme(layer: LayerFields) -> LayerFields:
@@ -120,7 +142,7 @@ def drop_scheme(layer: LayerFields) -> LayerFields:
 
 
 def keep_axes(layer: LayerFields) -> LayerFields:
-    """Return the layout, groups and activation of a layer."""
+    """Return the axes, groups and activation of a layer."""
     return cast("LayerFields", {key: value for key, value in layer.items() if key in AXES})
 
 

@@ -158,31 +158,55 @@ def add_global_options(parser: ArgumentParser) -> "ArgumentGroup":
     return group
 
 
+def parse_numbers(text: str) -> tuple[float, ...]:
+    """Parse numbers separated by commas.
+
+    >>> parse_numbers("2,1")
+    (2, 1)
+    """
+    try:
+        numbers = tuple(float(item) for item in text.split(","))
+    except ValueError:
+        raise ArgumentTypeError(f"must be numbers separated by commas; received {text!r}") from None
+    return tuple(int(number) if number.is_integer() else number for number in numbers)
+
+
 def add_spec_options(parser: ArgumentParser) -> None:
     """Add the options of a layer spec. The service validates them."""
-    group = parser.add_argument_group("the layer")
-    group.add_argument("--activation", metavar="NAME", help="following activation, by any framework's name")
-    group.add_argument(
-        "--layout", metavar="AXES", help="keras, torch, or a letter for each axis: HWIO, OI, IOO, …"
+    add = parser.add_argument_group("the layer").add_argument
+    add("--activation", metavar="NAME", help="following activation, by any framework's name")
+    add("--activation-parameter", type=parse_numbers, metavar="A", help="for preserve: its slope, α or λ")
+    add("--layout", metavar="AXES", help="keras, torch, or a letter for each axis: HWIO, OI, IOO, …")
+    add("--groups", type=int, metavar="N", help="groups of a grouped convolution")
+    add("--transposed", action="store_true", default=None, help="a transposed convolution")
+    add("--stride", type=parse_numbers, metavar="N", help="stride, such as 2, or 2,1 for each spatial axis")
+    add("--fan-in", type=int, metavar="N", help="replaces the fan derived from the shape")
+    add("--fan-out", type=int, metavar="N", help="likewise")
+    add("--fans-as", metavar="NAME", help="count fans as keras, torch or jax does, by the shape alone")
+    add(
+        "--scheme",
+        metavar="NAME",
+        help="auto, glorot, he, lecun, variance_scaling, preserve, explicit, orthogonal, delta_orthogonal, "
+        "identity, dirac, sparse, constant, zeros, ones, he_normal, …",
     )
-    group.add_argument("--groups", type=int, metavar="N", help="groups of a grouped convolution")
-    group.add_argument("--fan-in", type=int, metavar="N", help="replaces the fan derived from the shape")
-    group.add_argument("--fan-out", type=int, metavar="N", help="likewise")
-    group.add_argument(
-        "--scheme", metavar="NAME", help="auto, glorot, he, lecun, variance_scaling, explicit, he_normal, …"
-    )
-    group.add_argument(
-        "--scale", type=float, metavar="X", help="for variance_scaling: variance = scale / fan"
-    )
-    group.add_argument("--mode", metavar="FAN", help="fan_in, fan_out, fan_avg or fan_geo_avg")
-    group.add_argument("--negative-slope", type=float, metavar="A", help="slope of a leaky ReLU below 0")
-    group.add_argument("--distribution", metavar="NAME", help="uniform, normal or truncated_normal")
-    group.add_argument("--stddev", type=float, metavar="X", help="σ of the weights, independent of the fans")
-    group.add_argument(
-        "--parent-stddev", type=float, metavar="X", help="σ of a truncated normal before truncation"
-    )
-    group.add_argument("--limit", type=float, metavar="X", help="r of a uniform distribution on (-r, r)")
-    group.add_argument("--dtype", choices=DTYPE_NAMES, help="default: float32")
+    add("--scale", type=float, metavar="X", help="for variance_scaling: variance = scale / fan")
+    add("--mode", metavar="FAN", help="fan_in, fan_out, fan_avg or fan_geo_avg")
+    add("--negative-slope", type=float, metavar="A", help="slope of a leaky ReLU below 0")
+    add("--gain", type=float, metavar="X", help="multiplies σ")
+    add("--distribution", metavar="NAME", help="uniform, normal or truncated_normal")
+    add("--stddev", type=float, metavar="X", help="σ of the weights, independent of the fans")
+    add("--parent-stddev", type=float, metavar="X", help="σ of a truncated normal before truncation")
+    add("--limit", type=float, metavar="X", help="r of a uniform distribution on (-r, r)")
+    add("--lower", type=float, metavar="X", help="lower cut of a truncated normal, in its σ; default: -2")
+    add("--upper", type=float, metavar="X", help="upper cut; default: 2")
+    add("--low", type=float, metavar="X", help="least value, of a uniform or truncated normal distribution")
+    add("--high", type=float, metavar="X", help="end of the values, likewise")
+    add("--mean", type=float, metavar="X", help="mean of the normal, or shift of the uniform distribution")
+    add("--sparsity", type=float, metavar="S", help="for sparse: share of zeros in each unit")
+    add("--sparsity-axis", metavar="AXIS", help="for sparse: I, or O as in PyTorch; default: I")
+    add("--center", metavar="NAME", help="centre of even kernels: same, or torch; default: same")
+    add("--constant", type=float, metavar="X", help="the value of all elements")
+    add("--dtype", choices=DTYPE_NAMES, help="default: float32")
 
 
 def add_transfer_options(parser: ArgumentParser) -> None:

@@ -14,7 +14,8 @@ from weightinit.adapters.actions import Leave, Unknown
 from weightinit.adapters.plan import PlannedTensor, ResolvedTensor
 from weightinit.adapters.published import AxisSlices, read_slices, span
 from weightinit.jax.walk import Leaf
-from weightinit.spec.layer import Shape, SpecFields
+from weightinit.spec.fields import SpecFields
+from weightinit.spec.layer import Shape
 
 Place = Callable[[jax.Array, NamedSharding | PartitionSpec], jax.Array]
 

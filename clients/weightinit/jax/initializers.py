@@ -24,7 +24,8 @@ from weightinit.jax.arrays import (
     sharded,
     take_over,
 )
-from weightinit.spec.layer import LayerFields, refuse
+from weightinit.spec.fields import LayerFields
+from weightinit.spec.layer import refuse
 from weightinit.spec.layouts import Axes, count_elements, has_layout, set_fans, spell_layout
 
 
@@ -78,7 +79,7 @@ class Initializer:
     def specify(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> Spec:
         """Return the spec of a kernel of this shape, without a seed if the key determines it."""
         spec = replace(self.spec, shape=shape, dtype=name_dtype(self.dtype if dtype is None else dtype))
-        return spec if self.axes is None else replace(spec, **describe_axes(shape, *self.axes))
+        return spec if self.axes is None else Spec.of(spec, **describe_axes(shape, *self.axes))
 
     def _call_back(
         self, spec: Spec, words: jax.Array, out_sharding: NamedSharding | PartitionSpec | None

@@ -34,7 +34,8 @@ from weightinit.jax.models import OpenedModel
 from weightinit.jax.tracing.gradients import find_gradients
 from weightinit.jax.walk import Leaf, is_abstract
 from weightinit.spec.dtypes import DTYPES
-from weightinit.spec.layer import LayerFields, Spec
+from weightinit.spec.fields import LayerFields
+from weightinit.spec.layer import Spec
 from weightinit.spec.layouts import write_out
 
 UNTRAINED = "It is not trained"

@@ -10,7 +10,7 @@ from weightinit.jax.models import OpenedModel
 from weightinit.jax.tracing.nodes import read_number
 from weightinit.jax.tracing.uses import HIDDEN, MIXED, Uses
 from weightinit.jax.walk import Leaf, is_abstract
-from weightinit.spec.layer import LayerFields
+from weightinit.spec.fields import LayerFields
 from weightinit.spec.layouts import write_out
 
 # Flax embeddings have σ² = 1 / features.

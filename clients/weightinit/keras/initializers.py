@@ -16,7 +16,8 @@ from weightinit import Client, default_client
 from weightinit.adapters.initializers import NAMED, SCALINGS, check_scaling, read_distribution
 from weightinit.adapters.plan import read_seed
 from weightinit.keras.layers import Tensor
-from weightinit.spec.layer import LayerFields, Spec, refuse
+from weightinit.spec.fields import LayerFields
+from weightinit.spec.layer import Spec, refuse
 from weightinit.spec.layouts import count_elements, has_layout, set_fans, spell_layout
 
 

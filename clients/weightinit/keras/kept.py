@@ -27,7 +27,7 @@ from weightinit.keras.walk import NamedTensor, name_dtype, read_values
 from weightinit.spec.dtypes import DTYPES
 
 if TYPE_CHECKING:
-    from weightinit.spec.layer import LayerFields
+    from weightinit.spec.fields import LayerFields
 
 # Keras' initializers that do not draw, and may give a matrix.
 FIXED = (keras.initializers.Constant, keras.initializers.Identity, keras.initializers.STFT)

@@ -18,7 +18,7 @@ from weightinit.keras.walk import NamedTensor, name_dtype, read_values
 from weightinit.spec.dtypes import DTYPES
 
 if TYPE_CHECKING:
-    from weightinit.spec.layer import LayerFields
+    from weightinit.spec.fields import LayerFields
 
 # The largest value of a uniform draw of at least ENOUGH elements is between NEAR and ROUNDING of its limit.
 ROUNDING, NEAR, ENOUGH = 1.01, 0.8, 32

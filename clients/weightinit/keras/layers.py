@@ -8,7 +8,7 @@ from keras import layers
 from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 
 from weightinit.adapters.actions import TIED, draw_head
-from weightinit.spec.layer import LayerFields
+from weightinit.spec.fields import LayerFields
 
 # Keras has no type annotations.
 Layer = Any  # a keras.Layer; models are layers

@@ -9,6 +9,8 @@ from weightinit.models.resolution import PartParameters, TensorParameters
 SIZES = frozenset({"drawn shape", "rows"})
 # The order of axes in which elements are numbered and drawn: docs/stream.md.
 CANONICAL = "BGOIDHW"
+# Schemes whose tensors have more structure than a distribution and its variance say.
+STRUCTURES = frozenset({"orthogonal", "delta_orthogonal", "identity", "dirac", "sparse"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,9 @@ def _describe(part: PartParameters, side: Side) -> Run:
         "name": part.name,
         "distribution": parameters.distribution,
         "variance": parameters.variance,
+        "mean": parameters.mean,
+        "cut": (parameters.lower, parameters.upper),
+        "structure": parameters.scheme if parameters.scheme in STRUCTURES else "",
         "drawn shape": _write_shape(parameters.shape),
         "order of the draws": _order_axes(parameters.shape, parameters.layout),
     }
@@ -114,7 +119,7 @@ def _order_axes(shape: tuple[int, ...], layout: str) -> str:
 def _write_traits(traits: dict[str, str]) -> str:
     if "constant" in traits:
         return f"constant {traits['constant']}"
-    return f"{traits['distribution']} of variance {traits['variance']}"
+    return f"{traits['structure'] or traits['distribution']} of variance {traits['variance']}"
 
 
 def _write_shape(shape: tuple[int, ...]) -> str:

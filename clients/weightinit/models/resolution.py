@@ -57,9 +57,7 @@ class PartParameters:
         rows = f"[{self.slice}] of " if self.slice else ""
         if self.parameters is None:
             return f"{rows}constant {self.constant:g}"
-        return fit_line(
-            f"{rows}{self.parameters.scheme} {self.parameters.distribution}, {self.parameters.formula}"
-        )
+        return fit_line(f"{rows}{self.parameters.label}, {self.parameters.formula}")
 
 
 @dataclass(frozen=True, slots=True)

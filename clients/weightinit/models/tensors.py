@@ -7,12 +7,11 @@ from typing import SupportsFloat
 
 from weightinit.models.validation import locate, name_tensor, read_flag, read_list, read_object, read_text
 from weightinit.spec.dtypes import TENSOR_DTYPES, Dtype, find_range
+from weightinit.spec.fields import LayerFields, merge_defaults
 from weightinit.spec.layer import (
-    LayerFields,
     Shape,
     Spec,
     describe,
-    merge_defaults,
     name_dtype,
     read_any_shape,
     read_shape,

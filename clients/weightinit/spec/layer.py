@@ -2,16 +2,14 @@
 
 import operator
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from weightinit.errors import FieldError, SpecRejected
 from weightinit.spec.dtypes import DTYPES, Dtype
-
-if TYPE_CHECKING:
-    import numpy as np
+from weightinit.spec.fields import VALUE_FIELDS, SpecFields, imply_scheme
 
 MAX_TEXT_LENGTH = 80
 MAX_ITEMS = 8
@@ -44,60 +42,6 @@ def shorten(text: str) -> str:
 Shape = int | Iterable[int]
 
 
-class LayerFields(TypedDict, total=False):
-    """The keyword arguments that describe a layer; docs/client.md lists them."""
-
-    layout: str
-    groups: int
-    fan_in: int | None
-    fan_out: int | None
-    activation: str | None
-    scheme: str
-    scale: float | None
-    mode: str | None
-    negative_slope: float | None
-    distribution: str | None
-    stddev: float | None
-    parent_stddev: float | None
-    limit: float | None
-
-
-# The fields that set the spread of weights directly, which implies scheme explicit; and those that adjust
-# the spread of a scheme.
-SPREADS = ("stddev", "parent_stddev", "limit")
-SCALING_FIELDS = ("scale", "mode", "negative_slope", "fan_in", "fan_out")
-
-
-def gives_spread(fields: Mapping[str, object]) -> bool:
-    """Return whether fields of a layer set the standard deviation or limit directly."""
-    return any(fields.get(name) is not None for name in SPREADS)
-
-
-def merge_defaults(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tensor's fields merged over a model's defaults, as the service does.
-
-    Its `stddev`, `parent_stddev` or `limit` replaces the defaults' scheme and these three; its `scheme`
-    replaces these three.
-
-    >>> merge_defaults({"layout": "torch", "stddev": 0.02}, {"scheme": "he"})
-    {'layout': 'torch', 'scheme': 'he'}
-    """
-    replaced: tuple[str, ...] = ()
-    if gives_spread(fields):
-        replaced = ("scheme", *SCALING_FIELDS, *SPREADS)
-    elif "scheme" in fields:
-        replaced = SPREADS
-    return {name: value for name, value in defaults.items() if name not in replaced} | dict(fields)
-
-
-class SpecFields(LayerFields, total=False):
-    """The keyword arguments of a spec: those of the layer, and dtype, seed and name."""
-
-    dtype: "str | np.dtype[Any] | type"
-    seed: int | str | None
-    name: str
-
-
 @dataclass(frozen=True, slots=True)
 class Spec:
     """The fields that determine a layer's weights.
@@ -109,17 +53,31 @@ class Spec:
     shape: tuple[int, ...]
     layout: str = "keras"
     groups: int = 1
+    transposed: bool = False
+    stride: tuple[int, ...] | None = None
     fan_in: int | None = None
     fan_out: int | None = None
+    fans_as: str | None = None
     activation: str | None = None
+    activation_parameter: tuple[float, ...] | None = None
     scheme: str = "auto"
     scale: float | None = None
     mode: str | None = None
     negative_slope: float | None = None
+    gain: float | None = None
     distribution: str | None = None
     stddev: float | None = None
     parent_stddev: float | None = None
     limit: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    sparsity: float | None = None
+    sparsity_axis: str = "I"
+    center: str = "same"
+    constant: float | None = None
     dtype: str = "float32"
     seed: int | str | None = None
     name: str | None = None
@@ -128,8 +86,11 @@ class Spec:
         # torch.Size, lists and NumPy's dtypes become plain values; a frozen dataclass is set this way.
         object.__setattr__(self, "shape", read_shape(self.shape))
         object.__setattr__(self, "dtype", name_dtype(self.dtype))
-        if self.scheme == "auto" and gives_spread({name: getattr(self, name) for name in SPREADS}):
-            object.__setattr__(self, "scheme", "explicit")
+        for name in ("stride", "activation_parameter"):  # of one number or several
+            object.__setattr__(self, name, _read_list(getattr(self, name)))
+        if self.scheme == "auto":
+            given = {name: getattr(self, name) for name in VALUE_FIELDS}
+            object.__setattr__(self, "scheme", imply_scheme(given))
 
     @classmethod
     def of(cls, shape: "Spec | Shape", **changes: Unpack[SpecFields]) -> "Spec":
@@ -178,14 +139,16 @@ def refuse(field: str, rule: str, received: object) -> SpecRejected:
 
 
 def to_plain(value: object) -> object:
-    """Convert NumPy's numbers to Python's, for JSON and URLs; return other values unchanged.
+    """Convert NumPy's numbers to Python's, and tuples to lists, for JSON; return other values unchanged.
 
     >>> import numpy as np
-    >>> to_plain(np.int64(2)), to_plain(np.float32(0.5)), to_plain("relu")
-    (2, 0.5, 'relu')
+    >>> to_plain(np.int64(2)), to_plain(np.float32(0.5)), to_plain("relu"), to_plain((np.int64(2), 1))
+    (2, 0.5, 'relu', [2, 1])
     """
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, tuple):
+        return [to_plain(item) for item in value]
     try:
         return operator.index(value)  # type: ignore[arg-type]  # or TypeError
     except TypeError:
@@ -212,6 +175,12 @@ def read_any_shape(shape: object) -> tuple[int, ...]:
     return lengths
 
 
+def _read_list(value: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - the service validates it
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return value if value is None else (value,)
+    return tuple(value)
+
+
 def _read_lengths(shape: object) -> tuple[int, ...]:
     axes: Iterable[Any] = shape if isinstance(shape, Iterable) else (shape,)
     try:
@@ -235,7 +204,7 @@ def name_dtype(dtype: object, known: Iterable[str] = DTYPES) -> str:
 
 
 def _write_value(field: str, value: object) -> str:
-    """Format a value for a query: decimal numbers, shapes with commas, text unchanged."""
+    """Format a value for a query: decimal numbers, lists with commas, true or false, text unchanged."""
     if isinstance(value, str):
         try:
             value.encode()
@@ -243,5 +212,6 @@ def _write_value(field: str, value: object) -> str:
             raise refuse(field, "must be valid Unicode, without lone surrogates", value) from None
         return value
     if isinstance(value, tuple):
-        return ",".join(str(length) for length in value)
-    return str(to_plain(value))
+        return ",".join(str(to_plain(item)) for item in value)
+    plain = to_plain(value)
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)

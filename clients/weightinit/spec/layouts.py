@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
-from weightinit.spec.layer import LayerFields, refuse
+from weightinit.spec.fields import LayerFields
+from weightinit.spec.layer import refuse
 
 SPATIAL = "DHW"
 

@@ -7,7 +7,7 @@ import torch
 
 from weightinit import Client, Spec, default_client
 from weightinit.adapters.initializers import NAMED, read_distribution
-from weightinit.spec.layer import LayerFields
+from weightinit.spec.fields import LayerFields
 from weightinit.torch.fill import check_tensor, draw_, name_dtype
 
 

@@ -20,7 +20,7 @@ from weightinit.torch.tracing.uses import MATRIX_PRODUCTS, Use, find_letters, jo
 from weightinit.torch.walk import NamedTensor
 
 if TYPE_CHECKING:
-    from weightinit.spec.layer import LayerFields
+    from weightinit.spec.fields import LayerFields
 
 STACKED = "One of its axes of outputs may be of stacked kernels, which a product does not show."
 GENERATES = "Its output is the kernel of another product, for which its σ does not allow."

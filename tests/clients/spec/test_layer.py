@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import Spec, SpecRejected
-from weightinit.spec.layer import merge_defaults, to_plain
+from weightinit.spec.fields import merge_defaults
+from weightinit.spec.layer import to_plain
 
 
 def test_a_spec_that_says_nothing_asks_for_nothing_but_a_shape():

@@ -1,7 +1,7 @@
 """weightinit parameters: show the parameters of a layer, and the reasons for them."""
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from weightinit.cli.commands.show import print_model
 from weightinit.cli.options import Command, UsageError, add_spec_options, make_client, parse_layer
@@ -31,13 +31,13 @@ def run(arguments: Namespace, screen: Screen) -> None:
             print_model(load_document(client, document), screen, show_all=True)
         return
     with make_client(arguments) as client:
-        parameters = asdict(client.parameters(make_layer(arguments, document)))
+        parameters = client.parameters(make_layer(arguments, document))
     if screen.as_json:
-        screen.write_json(parameters)
+        screen.write_json(asdict(parameters))
         return
+    values = ((row.name, getattr(parameters, row.name)) for row in fields(parameters))
     screen.write_fields(
-        (name, ",".join(map(str, value)) if isinstance(value, tuple) else value)
-        for name, value in parameters.items()
+        (name, ",".join(map(str, value)) if isinstance(value, tuple) else value) for name, value in values
     )
 
 

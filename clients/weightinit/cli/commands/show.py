@@ -137,7 +137,7 @@ def _describe_part(part: "PartParameters", reasons: dict[str, int]) -> tuple[obj
         return (f"constant {_write_value(part.constant or 0.0)}", "", "", "", "")
     number = reasons.setdefault(f"{parameters.reason} {parameters.reference}", len(reasons) + 1)
     formula = DECIMAL.sub(lambda found: f"{float(found[0]):.4g}", parameters.formula.removeprefix("σ² = "))
-    return (parameters.scheme, parameters.distribution, f"{parameters.stddev:.4g}", formula, number)
+    return (parameters.scheme, parameters.distribution or "", f"{parameters.stddev:.4g}", formula, number)
 
 
 def _write_shape(shape: tuple[int, ...]) -> str:
