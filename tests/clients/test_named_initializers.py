@@ -127,7 +127,7 @@ def test_the_names_are_those_of_the_service():
 def test_a_row_says_the_service_s_scheme_and_variance(row):
     spelling = SPELLINGS[row.name]
     assert (row.scheme, row.distribution) == (spelling.scheme.name, spelling.distribution)
-    assert row.variance == f"{spelling.scheme.scale:g} / {spelling.scheme.mode}"
+    assert f"σ² = {row.variance}" == spelling.scheme.formula
 
 
 @pytest.mark.parametrize("framework", MAKERS)

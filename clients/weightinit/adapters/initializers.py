@@ -1,7 +1,8 @@
 """Named initializers: one table for every framework, so that a name means one distribution in all of them.
 
-A row becomes `he_normal_` in weightinit.torch, `HeNormal` in weightinit.keras and `he_normal` in
-weightinit.jax, each of one line in that module, so that editors and type checkers know the name. As in
+A row of NAMED becomes `he_normal_` in weightinit.torch, `HeNormal` in weightinit.keras and `he_normal` in
+weightinit.jax, each of one line in that module, so that editors and type checkers know the name. Those of
+VALUES have the names and arguments that each framework's users know. As in
 the service, `normal` never means truncated; docs/initializers.md compares the frameworks' own.
 """
 
@@ -9,12 +10,14 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple, SupportsFloat
 
+from weightinit.spec.fields import LayerFields
 from weightinit.spec.layer import refuse
 
 GLOROT = "Glorot & Bengio 2010, equation 12"
 GLOROT_UNIFORM = "Glorot & Bengio 2010, equation 16"
 HE = "He et al. 2015, equation 10"
 LECUN = "LeCun et al. 1998, section 4.6"
+PRESERVE = "He et al. 2015, equation 7, for the activation φ"
 
 
 class NamedInitializer(NamedTuple):
@@ -73,7 +76,91 @@ NAMED: dict[str, NamedInitializer] = {
         NamedInitializer("lecun_uniform", "lecun", "uniform", "1 / fan_in", LECUN),
         NamedInitializer("lecun_normal", "lecun", "normal", "1 / fan_in", LECUN),
         NamedInitializer("lecun_truncated_normal", "lecun", "truncated_normal", "1 / fan_in", LECUN),
+        NamedInitializer("preserve_uniform", "preserve", "uniform", "1 / (fan_in · E[φ²])", PRESERVE),
+        NamedInitializer("preserve_normal", "preserve", "normal", "1 / (fan_in · E[φ²])", PRESERVE),
+        NamedInitializer(
+            "preserve_truncated_normal", "preserve", "truncated_normal", "1 / (fan_in · E[φ²])", PRESERVE
+        ),
     )
+}
+
+
+class ValueInitializer(NamedTuple):
+    """A name for values that do not follow from the variance of a scheme; `layer` has its fixed fields."""
+
+    layer: LayerFields
+    spelled: tuple[str, str, str]  # in PyTorch, Keras and JAX
+    values: str
+    source: str
+
+    def describe(self) -> str:
+        """Describe the initializer in one line.
+
+        >>> VALUES["identity"].describe()
+        'gain on the diagonal, 0 elsewhere (Le et al. 2015, section 3).'
+        """
+        return f"{self.values} ({self.source})."
+
+
+VALUES: dict[str, ValueInitializer] = {
+    "orthogonal": ValueInitializer(
+        {"scheme": "orthogonal"},
+        ("orthogonal_", "Orthogonal", "orthogonal"),
+        "gain times a random matrix whose shorter side is orthonormal",
+        "Saxe et al. 2014, arXiv:1312.6120",
+    ),
+    "delta_orthogonal": ValueInitializer(
+        {"scheme": "delta_orthogonal"},
+        ("delta_orthogonal_", "DeltaOrthogonal", "delta_orthogonal"),
+        "gain times a random orthogonal matrix at the centre, 0 elsewhere",
+        "Xiao et al. 2018, arXiv:1806.05393",
+    ),
+    "identity": ValueInitializer(
+        {"scheme": "identity"},
+        ("eye_", "Identity", "identity"),
+        "gain on the diagonal, 0 elsewhere",
+        "Le et al. 2015, section 3",
+    ),
+    "dirac": ValueInitializer(
+        {"scheme": "dirac"},
+        ("dirac_", "Dirac", "dirac"),
+        "gain where a channel repeats an input channel, 0 elsewhere",
+        "Zagoruyko & Komodakis 2017, arXiv:1706.00388",
+    ),
+    "sparse": ValueInitializer(
+        {"scheme": "sparse"},
+        ("sparse_", "Sparse", "sparse"),
+        "a share of zeros in each unit, and a normal for the others",
+        "Martens 2010, section 5",
+    ),
+    "normal": ValueInitializer(
+        {"scheme": "explicit", "distribution": "normal"},
+        ("normal_", "RandomNormal", "normal"),
+        "normal, not truncated",
+        "stddev is σ",
+    ),
+    "truncated_normal": ValueInitializer(
+        {"scheme": "explicit", "distribution": "truncated_normal"},
+        ("trunc_normal_", "TruncatedNormal", "truncated_normal"),
+        "normal, truncated without a correction of σ",
+        "stddev is σ before the truncation",
+    ),
+    "uniform": ValueInitializer(
+        {"scheme": "explicit", "distribution": "uniform"},
+        ("uniform_", "RandomUniform", "uniform"),
+        "uniform between two ends",
+        "half-open, the lower end included",
+    ),
+    "constant": ValueInitializer(
+        {"scheme": "constant"},
+        ("constant_", "Constant", "constant"),
+        "one value everywhere",
+        "without a draw",
+    ),
+    "zeros": ValueInitializer(
+        {"scheme": "zeros"}, ("zeros_", "Zeros", "zeros"), "0 everywhere", "without a draw"
+    ),
+    "ones": ValueInitializer({"scheme": "ones"}, ("ones_", "Ones", "ones"), "1 everywhere", "without a draw"),
 }
 
 

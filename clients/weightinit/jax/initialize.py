@@ -31,7 +31,7 @@ from weightinit.deprecation import deprecate_keywords
 from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.arrays import is_left, make_leaf, name_dtype
 from weightinit.jax.initializers import recall, remember
-from weightinit.jax.kept import Author
+from weightinit.jax.keeping.kept import Author
 from weightinit.jax.models import OpenedModel, open_model
 from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path
 from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES

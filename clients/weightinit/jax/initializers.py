@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,6 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike, DTypeLike
 
 from weightinit import Client, Spec, default_client
-from weightinit.adapters.initializers import NAMED, check_scaling, read_distribution
 from weightinit.jax.arrays import (
     find_mesh_sharding,
     name_dtype,
@@ -200,95 +199,3 @@ def _read_words(key: ArrayLike | None) -> jax.Array:
     if words.ndim != 1:
         raise ValueError(f"an initializer takes one key; received an array of shape {words.shape[:-1]}")
     return words
-
-
-class Options(TypedDict, total=False):
-    """The tensor's seed and name, and the client, as for `initializer`."""
-
-    seed: int | str | None
-    name: str | None
-    client: Client | None
-
-
-class NamedInitializer(Protocol):
-    """A function that returns initializers, with the arguments of those in jax.nn.initializers."""
-
-    def __call__(
-        self,
-        in_axis: Axes = -2,
-        out_axis: Axes = -1,
-        batch_axis: Axes = (),
-        dtype: DTypeLike | None = None,
-        **options: Unpack[Options],
-    ) -> Initializer:
-        """Return an initializer."""
-
-
-def variance_scaling(
-    scale: float = 1.0,
-    mode: str = "fan_in",
-    distribution: str = "uniform",
-    in_axis: Axes = -2,
-    out_axis: Axes = -1,
-    batch_axis: Axes = (),
-    dtype: DTypeLike | None = None,
-    **options: Unpack[Options],
-) -> Initializer:
-    """Return an initializer of variance σ² = scale / fan, with JAX's arguments and the service's defaults.
-
-    Args:
-        scale: positive.
-        mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
-        distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
-        in_axis: the input axis or axes.
-        out_axis: the output axis or axes.
-        batch_axis: the axis or axes of stacked, independent kernels.
-        dtype: the dtype of calls without one. Default: JAX's.
-        **options: seed, name and client, as for `initializer`.
-    """
-    layer = LayerFields(
-        scheme="variance_scaling", scale=scale, mode=mode, distribution=read_distribution(distribution)
-    )
-    check_scaling(layer)
-    return _make(layer, (in_axis, out_axis, batch_axis), dtype, options)
-
-
-def make_named_initializer(name: str) -> NamedInitializer:
-    """Return the function for a row of NAMED, whose initializers have that scheme.
-
-    >>> make_named_initializer("he_normal").__name__
-    'he_normal'
-    """
-
-    def make(
-        in_axis: Axes = -2,
-        out_axis: Axes = -1,
-        batch_axis: Axes = (),
-        dtype: DTypeLike | None = None,
-        **options: Unpack[Options],
-    ) -> Initializer:
-        return _make(LayerFields(scheme=row.name), (in_axis, out_axis, batch_axis), dtype, options)
-
-    row = NAMED[name]
-    make.__name__ = make.__qualname__ = row.name
-    make.__doc__ = f"Make an initializer, with the arguments of `variance_scaling`. {row.describe()}"
-    return make
-
-
-def _make(
-    layer: LayerFields, axes: tuple[Axes, Axes, Axes], dtype: DTypeLike | None, options: Options
-) -> Initializer:
-    spec = make_spec(options.get("seed"), options.get("name"), layer)
-    inputs, outputs, stacked = (found if isinstance(found, int) else tuple(found) for found in axes)
-    return Initializer(spec, dtype, (inputs, outputs, stacked), options.get("client"))
-
-
-glorot_uniform = xavier_uniform = make_named_initializer("glorot_uniform")
-glorot_normal = xavier_normal = make_named_initializer("glorot_normal")
-glorot_truncated_normal = xavier_truncated_normal = make_named_initializer("glorot_truncated_normal")
-he_uniform = kaiming_uniform = make_named_initializer("he_uniform")
-he_normal = kaiming_normal = make_named_initializer("he_normal")
-he_truncated_normal = kaiming_truncated_normal = make_named_initializer("he_truncated_normal")
-lecun_uniform = make_named_initializer("lecun_uniform")
-lecun_normal = make_named_initializer("lecun_normal")
-lecun_truncated_normal = make_named_initializer("lecun_truncated_normal")

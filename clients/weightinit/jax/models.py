@@ -12,9 +12,10 @@ from jax.tree_util import tree_flatten_with_path
 
 from weightinit.adapters.batches import Batch, read_batch
 from weightinit.adapters.rules import ModelRejected
-from weightinit.jax import chosen, declarations
-from weightinit.jax.chosen import Choices
+from weightinit.jax import declarations
 from weightinit.jax.declarations import Declarations, read_equinox, read_nnx
+from weightinit.jax.keeping import chosen
+from weightinit.jax.keeping.chosen import Choices
 from weightinit.jax.walk import Leaf, PyTree, name_path
 
 Function = Callable[..., Any]

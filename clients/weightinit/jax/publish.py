@@ -9,7 +9,7 @@ from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
-from weightinit.jax.kept import UNTRAINED, find_uniform
+from weightinit.jax.keeping.kept import UNTRAINED, find_uniform
 from weightinit.jax.layers import find_constant
 from weightinit.jax.models import open_model
 from weightinit.jax.tracing.nodes import read_number

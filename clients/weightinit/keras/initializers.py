@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from weightinit import Client, default_client
-from weightinit.adapters.initializers import NAMED, SCALINGS, check_scaling, read_distribution
+from weightinit.adapters.initializers import NAMED, SCALINGS, check_scaling
 from weightinit.adapters.plan import read_seed
 from weightinit.keras.layers import Tensor
 from weightinit.spec.fields import LayerFields
@@ -43,6 +43,7 @@ class SharedWeights(UserWarning):
     """One initializer created two tensors, which are equal because seed and name are equal."""
 
 
+@keras.saving.register_keras_serializable(package="weightinit")
 class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # Keras has no types
     """Weights from the service: a pure function of seed, name, shape and layer.
 
@@ -65,6 +66,8 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
     """
 
     LAYER: ClassVar[LayerFields] = {}
+    # The names of Keras' arguments by the fields that they set, where they differ.
+    ARGUMENTS: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -117,7 +120,8 @@ class Initializer(keras.initializers.VarianceScaling):  # type: ignore[misc]  # 
         """Return the keywords that create this initializer again."""
         axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
         given = {key: value for key, value in axes.items() if value is not None}
-        return _Config({"seed": self.seed, "name": self.name, **given, **self._said}, self)
+        said = {self.ARGUMENTS.get(name, name): value for name, value in self._said.items()}
+        return _Config({"seed": self.seed, "name": self.name, **given, **said}, self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -251,51 +255,3 @@ def _is_tracing() -> bool:
     """Return whether Keras only infers shapes, and will request the same tensor again."""
     with keras.StatelessScope(initialize_variables=False) as scope:
         return scope.original_scope is not None
-
-
-class VarianceScaling(Initializer):
-    """Weights of variance σ² = scale / fan, with Keras' arguments and the service's defaults.
-
-    Args:
-        scale: positive.
-        mode: `fan_in`, `fan_out`, `fan_avg` or `fan_geo_avg`.
-        distribution: `uniform`, `normal` or `truncated_normal`; `untruncated_normal` is `normal`.
-        named: `seed`, `name` and the rest, as for Initializer.
-    """
-
-    LAYER: ClassVar[LayerFields] = {"scheme": "variance_scaling"}
-
-    def __init__(
-        self,
-        scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "uniform",
-        **named: Any,
-    ) -> None:
-        super().__init__(scale=scale, mode=mode, distribution=read_distribution(distribution), **named)
-
-
-def make_named_initializer(name: str) -> type[Initializer]:
-    """Return the initializer class for a row of NAMED.
-
-    >>> make_named_initializer("he_normal").__name__
-    'HeNormal'
-    """
-    row = NAMED[name]
-    layer = LayerFields(scheme=row.name)
-    body = {"LAYER": layer, "__doc__": row.describe(), "__module__": __name__}
-    return type(row.name.title().replace("_", ""), (Initializer,), body)
-
-
-GlorotUniform = XavierUniform = make_named_initializer("glorot_uniform")
-GlorotNormal = XavierNormal = make_named_initializer("glorot_normal")
-GlorotTruncatedNormal = XavierTruncatedNormal = make_named_initializer("glorot_truncated_normal")
-HeUniform = KaimingUniform = make_named_initializer("he_uniform")
-HeNormal = KaimingNormal = make_named_initializer("he_normal")
-HeTruncatedNormal = KaimingTruncatedNormal = make_named_initializer("he_truncated_normal")
-LecunUniform = make_named_initializer("lecun_uniform")
-LecunNormal = make_named_initializer("lecun_normal")
-LecunTruncatedNormal = make_named_initializer("lecun_truncated_normal")
-
-for kind in (Initializer, *Initializer.__subclasses__()):
-    keras.saving.register_keras_serializable(package="weightinit")(kind)

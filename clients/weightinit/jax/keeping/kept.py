@@ -27,8 +27,8 @@ from weightinit.adapters.actions import (
 )
 from weightinit.jax.activations import ActivationFinder
 from weightinit.jax.arrays import name_dtype
-from weightinit.jax.chosen import Choice
 from weightinit.jax.initializers import Initializer
+from weightinit.jax.keeping.chosen import Choice
 from weightinit.jax.layers import describe_leaf
 from weightinit.jax.models import OpenedModel
 from weightinit.jax.tracing.gradients import find_gradients
