@@ -1,12 +1,19 @@
 """A spec says what the service is asked, in its own spelling."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import Spec, SpecRejected
-from weightinit.spec.fields import merge_defaults
+from weightinit.spec.fields import list_unused, merge_defaults
 from weightinit.spec.layer import to_plain
+
+from service.core.layer.spec import LayerSpec
+from service.core.layer.spread import merge_defaults as merge_as_the_service
+from service.core.scheme_names import SPELLINGS
+from service.core.schemes import OPTIONS, SCHEMES
 
 
 def test_a_spec_that_says_nothing_asks_for_nothing_but_a_shape():
@@ -53,6 +60,83 @@ def test_a_given_spread_implies_scheme_explicit(name):
     spec = Spec((784, 300), **{name: 0.02})
     assert spec == Spec((784, 300), scheme="explicit", **{name: 0.02})
     assert spec.to_query() == {"shape": "784,300", "scheme": "explicit", name: "0.02"}
+
+
+NEW = {
+    "transposed": (True, "true"),
+    "stride": ((2, 1), "2,1"),
+    "fans_as": ("torch", "torch"),
+    "activation_parameter": ((0.1, 0.3), "0.1,0.3"),
+    "gain": (2.0, "2.0"),
+    "lower": (-3.0, "-3.0"),
+    "upper": (3.0, "3.0"),
+    "high": (1.5, "1.5"),
+    "mean": (0.5, "0.5"),
+    "sparsity": (0.9, "0.9"),
+    "sparsity_axis": ("O", "O"),
+    "center": ("torch", "torch"),
+}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_field_is_written_as_the_service_reads_it(name):
+    value, text = NEW[name]
+    query = Spec((4, 4), **{name: value}).to_query()
+    assert query == {"shape": "4,4", name: text}
+    assert LayerSpec.parse_query(query.items()) == LayerSpec.parse({"shape": (4, 4), name: value})
+
+
+def test_the_fields_of_a_layer_are_those_of_the_service():
+    assert {row.name for row in fields(Spec)} == set(LayerSpec.model_fields)
+
+
+def test_a_field_has_the_service_s_default():
+    own = {row.name: row.default for row in fields(Spec)}
+    others = {name: row.default for name, row in LayerSpec.model_fields.items()}
+    differing = {"shape", "activation", "name"}  # required, or none by another name
+    assert {name for name in own if own[name] != others[name]} == differing
+
+
+@pytest.mark.parametrize(("name", "one"), [("stride", 2), ("activation_parameter", 0.1)])
+def test_a_list_of_one_may_be_a_number(name, one):
+    assert Spec((4, 4), **{name: one}) == Spec((4, 4), **{name: [one]})
+
+
+def test_low_and_high_imply_scheme_explicit():
+    assert Spec((4, 4), low=0.0, high=1.0).scheme == "explicit"
+
+
+def test_a_constant_implies_scheme_constant():
+    assert Spec((4, 4), constant=0.0).scheme == "constant"
+
+
+# Fields of a tensor that replace some of a model's defaults, and all defaults that there may be.
+DEFAULTS = {
+    "layout": "torch",
+    "gain": 2.0,
+    "mode": "fan_out",
+    "distribution": "normal",
+    "mean": 0.5,
+    "lower": -3.0,
+}
+DEFAULTS |= {"negative_slope": 0.1, "activation_parameter": 0.1, "fan_in": 3, "scheme": "he", "stddev": 0.02}
+REPLACING = [
+    *({"scheme": name} for name in [*SPELLINGS, "HeNormal", "Xavier-Uniform_", "nonsense"]),
+    *({name: 0.5} for name in ("stddev", "parent_stddev", "limit", "low", "high", "constant")),
+    {"stddev": None},
+    {"gain": 3.0},
+    {"scheme": "sparse", "stddev": 0.1, "sparsity": 0.5},
+]
+
+
+@pytest.mark.parametrize("given", REPLACING)
+def test_defaults_are_merged_as_the_service_does(given):
+    assert merge_defaults(DEFAULTS, given) == merge_as_the_service(DEFAULTS, given)
+
+
+@pytest.mark.parametrize("row", SCHEMES.values(), ids=SCHEMES)
+def test_a_scheme_has_the_fields_that_the_service_allows(row):
+    assert list_unused(row.name) == OPTIONS - row.options
 
 
 def test_another_scheme_beside_a_given_spread_is_left_to_the_service():

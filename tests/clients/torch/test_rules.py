@@ -3,9 +3,11 @@
 import re
 
 import pytest
+import torch
+from torch import nn
 from weightinit.adapters.actions import Block, Constant, Draw, Leave
 from weightinit.adapters.rules import Patterns, apply_rule, matches, split_by_rule
-from weightinit.torch import ModelRejected
+from weightinit.torch import ModelRejected, initialize_
 
 KNOWN = Draw({"layout": "OI"})
 TABLE = Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None})
@@ -20,6 +22,16 @@ TABLE = Draw({"layout": "IO", "fan_in": 1, "scheme": "lecun", "activation": None
         ("he_normal", Draw({"layout": "OI", "scheme": "he_normal"})),
         ({"activation": "relu"}, Draw({"layout": "OI", "activation": "relu"})),
         ({"layout": "IO"}, Draw({"layout": "IO"})),
+        ({"constant": 0.5}, Constant(0.5)),
+        ({"scheme": "constant", "constant": 2, "layout": "IO"}, Constant(2.0)),
+        ("zeros", Constant(0.0)),
+        ("Ones_", Constant(1.0)),
+        ("orthogonal", Draw({"layout": "OI", "scheme": "orthogonal"})),
+        ({"scheme": "eye", "gain": 0.5}, Draw({"layout": "OI", "scheme": "eye", "gain": 0.5})),
+        (
+            {"low": 0.0, "high": 1.0},
+            Draw({"layout": "OI", "low": 0.0, "high": 1.0, "scheme": "explicit"}),
+        ),
     ],
 )
 def test_a_rule_goes_over_what_is_known(rule, start):
@@ -126,3 +138,53 @@ def test_a_pattern_that_comes_too_late_is_not_called_unused():
 def test_a_pattern_that_matches_nothing_is_refused_with_the_nearest():
     with pytest.raises(ModelRejected, match=r"rules\['fc3.weight'\].*Did you mean fc1.weight"):
         Patterns("rules", {"fc3.weight": 1}).check_matched(["fc1.weight", "norm.bias"])
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{"constant": 0.5, "stddev": 0.1}, {"scheme": "zeros", "gain": 2.0}, {"scheme": "ones", "constant": 1}],
+)
+def test_a_constant_with_fields_that_contradict_it_is_left_to_the_service(rule):
+    assert isinstance(apply_rule(rule, KNOWN, (4, 3)), Draw)
+
+
+def test_a_matrix_of_a_structure_drops_fans_that_it_has_no_use_for():
+    known = Draw({"layout": "IOHW", "fan_in": 9})
+    assert apply_rule("orthogonal", known, (4, 3, 3, 3)).layer == {"layout": "IOHW", "scheme": "orthogonal"}
+
+
+@pytest.mark.parametrize("rule", ["preserve", "preserve_uniform", {"scheme": "Preserve-Normal"}])
+def test_preserve_wants_the_activation(rule):
+    assert apply_rule(rule, KNOWN, (4, 3)).wants_activation
+
+
+def test_preserve_with_an_activation_wants_no_other():
+    assert not apply_rule({"scheme": "preserve", "activation": "gelu"}, KNOWN, (4, 3)).wants_activation
+
+
+def make_model():
+    return nn.Sequential(nn.Linear(6, 4), nn.LeakyReLU(0.3), nn.Linear(4, 4))
+
+
+def test_a_rule_draws_an_orthogonal_kernel(client):
+    model = make_model()
+    report = initialize_(model, 42, rules={"2.weight": {"scheme": "orthogonal", "gain": 2.0}}, client=client)
+    kernel = model[2].weight.detach()
+    torch.testing.assert_close(kernel @ kernel.T, 4 * torch.eye(4), atol=1e-5, rtol=0)
+    assert (report["2.weight"].scheme, report["2.weight"].distribution) == ("orthogonal", None)
+
+
+def test_preserve_gets_the_slope_of_the_activation_that_follows(client):
+    report = initialize_(make_model(), 42, rules={"0.weight": "preserve_normal"}, client=client)
+    assert report["0.weight"].variance == pytest.approx(2 / (6 * 1.09))  # He et al. 2015, equation 15
+
+
+def test_a_report_says_what_becomes_of_signals_and_gradients(client):
+    row = initialize_(make_model(), 42, client=client)["0.weight"]
+    assert (row.forward, row.backward) == (1.0, 0.6667)  # He on fan_in: 1, and fan_out / fan_in
+
+
+def test_a_constant_by_rule_sets_a_bias(client):
+    model = make_model()
+    initialize_(model, 42, rules={"*.bias": {"constant": 0.5}}, client=client)
+    assert model[0].bias.eq(0.5).all()
