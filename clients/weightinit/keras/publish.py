@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Unpack
 
 import keras
+import numpy as np
 
 from weightinit import Client, Spec, default_client
 from weightinit.adapters.actions import Constant, Leave
@@ -17,10 +18,10 @@ from weightinit.keras.constants import read_value
 from weightinit.keras.kept import FROZEN, find_held
 from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.plan import plan_variables
-from weightinit.keras.walk import NamedTensor
+from weightinit.keras.walk import NamedTensor, read_values
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
-from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES, find_range
+from weightinit.spec.dtypes import DTYPES, INTEGERS, TENSOR_DTYPES, find_range
 from weightinit.spec.layouts import write_out
 
 
@@ -90,16 +91,27 @@ def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename
             TensorSpec.of(rename(block.name), find_part(block, spec), dtype=dtype)
             for block, spec in zip(blocks, specs, strict=True)
         ]
+    return [describe_kept(blocks, seed, rename)]
+
+
+def describe_kept(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> TensorSpec:
+    """Return the spec of a variable that is not drawn: an identity, or constants. Raises ModelRejected."""
+    named, dtype = blocks[0].target, blocks[0].dtype
+    name, shape = rename(named.path), tuple(named.variable.shape)
+    if len(blocks) == 1 and (gain := find_gain(blocks[0])) is not None:
+        layout = find_layout(named, "IO")
+        spec = Spec(shape, layout, scheme="identity", gain=gain, dtype=dtype, seed=seed, name=name)
+        return TensorSpec.of(name, Part.of(spec), dtype=dtype)
     values = [find_value(block) for block in blocks]
     if len(blocks) == 1:
-        return [TensorSpec.of(rename(named.path), Part.constant(shape, values[0]), dtype=dtype)]
+        return TensorSpec.of(name, Part.constant(shape, values[0]), dtype=dtype)
     lengths = zip(values, (block.shape for block in blocks), strict=True)
     parts = [
         Part.constant((sum(rows for rows, *_ in shapes), *shapes[0][1:]), value)
         for value, group in groupby(lengths, key=itemgetter(0))
         if (shapes := [shape for _, shape in group])
     ]
-    return [TensorSpec.of(rename(named.path), *parts, dtype=dtype)]
+    return TensorSpec.of(name, *parts, dtype=dtype)
 
 
 def is_omitted(block: PlannedTensor) -> bool:
@@ -124,6 +136,23 @@ def find_integer(named: NamedTensor, dtype: str) -> float | None:
     value = float(held.flat[0])
     is_known = bool((held == held.flat[0]).all()) and limits and limits[0] <= value <= limits[1]
     return value if is_known else None
+
+
+def find_gain(planned: PlannedTensor) -> float | None:
+    """Return the gain of a matrix that is kept and is an identity, times a gain; None for others."""
+    shape, action = planned.shape, planned.action
+    if (
+        not isinstance(action, Leave)
+        or action.by_rule
+        or len(shape) != 2
+        or planned.dtype not in DTYPES
+        or shape == (1, 1)
+    ):
+        return None
+    held = read_values(planned.target)
+    gain = float(held[0, 0])
+    is_identity = gain > 0 and np.array_equal(held, (gain * np.eye(*shape)).astype(held.dtype))
+    return gain if is_identity else None
 
 
 def find_part(block: PlannedTensor, spec: Spec | None) -> Part:
@@ -158,8 +187,13 @@ def check_seed(spec: Spec, seed: int) -> None:
 
 def check_layout(place: NamedTensor, spec: Spec) -> None:
     """Check that a kernel has its layer's axes, which consumers of the model use. Raises ModelRejected."""
-    kernel = find_kernel(place.layer, place.variable.name)
-    layout, rank = write_out(spec.layout, len(spec.shape)), len(spec.shape)
-    own = write_out(kernel.layer.get("layout", "keras"), rank) if kernel else layout
+    layout = write_out(spec.layout, len(spec.shape))
+    own = find_layout(place, layout)
     if layout != own:
         raise ModelRejected(f"has the axes {own}, not {layout}: set its fans instead")
+
+
+def find_layout(named: NamedTensor, default: str) -> str:
+    """Return the axes of a kernel by its layer; the default for a variable that is not known to be one."""
+    kernel = find_kernel(named.layer, named.variable.name)
+    return write_out(kernel.layer.get("layout", "keras"), len(named.variable.shape)) if kernel else default

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from weightinit import Client, default_client
-from weightinit.adapters.actions import Constant, Draw, Leave, find_layout
+from weightinit.adapters.actions import Block, Constant, Draw, Leave, find_layout
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.messages import warn_of_unpublished
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
@@ -19,6 +19,7 @@ from weightinit.deprecation import deprecate_keywords
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
 from weightinit.spec.dtypes import find_range
+from weightinit.spec.fields import LayerFields
 from weightinit.spec.layouts import write_out
 from weightinit.torch.fill import DTYPES, PLAIN, TENSOR_DTYPES
 from weightinit.torch.initialize import DEPRECATED
@@ -30,6 +31,8 @@ from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 # A tensor that is kept is published as at most this many constant parts.
 MOST_RUNS = 64
+# The numbers of axes that torch.nn.init.dirac_ fills, and the most for which PyTorch's order is known.
+DIRAC, MOST_AXES = (3, 4, 5), 5
 # The values that the running statistics of a norm are reset to.
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
 
@@ -70,7 +73,8 @@ def describe_parameters(
     module: nn.Module, plan: list[PlannedTensor], seed: int, prefix: str, rename: Rename
 ) -> list[TensorSpec]:
     """Return the specs of a module's parameters according to a plan. Raises ModelRejected."""
-    spelled = [one for block in plan for one in spell_kept(block)]
+    own = {id(named.parameter): describe_named(named) for named in walk_parameters(module, prefix)}
+    spelled = [one for block in plan for one in spell_kept(block, own[id(block.target)])]
     groups = [list(group) for _, group in itertools.groupby(spelled, lambda tensor: id(tensor.target))]
     named_blocks = list(zip(walk_parameters(module, prefix), groups, strict=True))
     problems = [problem for named, blocks in named_blocks for problem in find_problems(named, blocks)]
@@ -86,11 +90,16 @@ def describe_parameters(
     ]
 
 
-def spell_kept(block: PlannedTensor) -> list[PlannedTensor]:
-    """Replace a kept tensor whose rows are constant by a constant for each run of equal rows."""
+def spell_kept(block: PlannedTensor, own: Sequence[Block]) -> list[PlannedTensor]:
+    """Replace a kept tensor by the draw of an identity, or by a constant for each run of equal rows.
+
+    `own` are the tensor's blocks by its layer. Tensors with other values stay as they are.
+    """
     tensor: torch.Tensor = block.target
     if block.action != Leave() or not is_readable(tensor):
         return [block]
+    if block.rows is None and tensor.numel() > 1 and (layer := find_identity(tensor.detach(), own)):
+        return [replace(block, action=Draw(layer))]
     runs = find_runs(tensor if block.rows is None else tensor[block.rows])
     if runs is None:
         return [block]
@@ -101,6 +110,26 @@ def spell_kept(block: PlannedTensor) -> list[PlannedTensor]:
         replace(block, action=Constant(value), rows=slice(first + start, first + stop))
         for start, stop, value in runs
     ]
+
+
+def find_identity(tensor: torch.Tensor, own: Sequence[Block]) -> LayerFields | None:
+    """Return the layer that draws an identity, or a convolution that repeats its inputs; None for others.
+
+    These are the values of torch.nn.init.eye_, times a gain, and dirac_.
+
+    >>> find_identity(torch.eye(2, 3), [])
+    {'layout': 'OI', 'scheme': 'identity', 'gain': 1.0}
+    """
+    layout = find_layout(own) or write_out("torch", min(tensor.ndim, MOST_AXES))
+    if tensor.ndim == 2:
+        gain = float(tensor[0, 0])
+        if gain > 0 and torch.equal(tensor, gain * torch.eye(*tensor.shape).to(tensor)):
+            return {"layout": layout, "scheme": "identity", "gain": gain}
+    elif tensor.ndim in DIRAC and layout.startswith("OI"):
+        groups = next((one.action.layer.get("groups", 1) for one in own if isinstance(one.action, Draw)), 1)
+        if tensor.shape[0] % groups == 0 and torch.equal(tensor, nn.init.dirac_(tensor.clone(), groups)):
+            return {"layout": layout, "scheme": "dirac", "groups": groups, "center": "torch"}
+    return None
 
 
 def find_runs(tensor: torch.Tensor) -> list[tuple[int, int, float]] | None:

@@ -35,6 +35,24 @@ def test_a_kernel_is_published_as_its_layer_asks_for(describe):
     }
 
 
+def test_an_identity_of_the_author_is_published_with_its_gain(describe):
+    made = keras.initializers.Identity(gain=0.5)
+    assert describe(layers.Dense(3, kernel_initializer=made), 4)["kernel"] == {
+        "name": "kernel",
+        "shape": [4, 3],
+        "layout": "IO",
+        "scheme": "identity",
+        "gain": 0.5,
+    }
+
+
+@pytest.mark.parametrize("value", [[[2.0, 0.0], [0.0, 3.0]], [[-1.0, 0.0], [0.0, -1.0]]])
+def test_a_matrix_that_is_no_identity_cannot_be_published(describe, value):
+    made = keras.initializers.Constant(np.float32(value))
+    with pytest.raises(ModelRejected, match="has no known initial value"):
+        describe(layers.Dense(2, kernel_initializer=made), 2)
+
+
 def test_a_layout_that_is_not_keras_default_is_said(describe):
     assert describe(layers.DepthwiseConv1D(3), 8, 4)["kernel"]["layout"] == "WGO"
 

@@ -275,7 +275,34 @@ def test_a_few_values_of_rows_are_published(name, client):
 
 def test_a_few_values_inside_of_rows_cannot_be_published(recorder):
     with pytest.raises(ModelRejected, match=r"2\.weight, which keeps its values: It has few distinct values"):
-        publish(make_identity(), 42, client=recorder)
+        publish(make_bilinear(), 42, client=recorder)
+
+
+def make_grouped_dirac():
+    """Make a convolution of groups that passes its inputs on, with the center of an even kernel."""
+    model = nn.Sequential(
+        nn.Conv1d(3, 4, 3), nn.ReLU(), nn.Conv1d(4, 6, 4, groups=2), nn.ReLU(), nn.Conv1d(6, 2, 1)
+    )
+    nn.init.dirac_(model[2].weight, 2)
+    return model
+
+
+IDENTITIES = {
+    "identity": (make_identity, "2.weight"),
+    "own identity": (Turn, "turn"),
+    "dirac": (make_dirac, "2.weight"),
+    "dirac of groups": (make_grouped_dirac, "2.weight"),
+}
+
+
+@pytest.mark.parametrize(("make", "name"), IDENTITIES.values(), ids=IDENTITIES)
+def test_an_identity_is_published(make, name, client):
+    published = publish(make(), 42, client=client)
+    model = make()
+    before = model.get_parameter(name).clone()
+    nn.init.zeros_(model.get_parameter(name))
+    initialize_(model, published.id, client=client)
+    assert torch.equal(model.get_parameter(name), before)
 
 
 def test_where_most_kernels_have_few_values_all_are_drawn():
