@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from weightinit import Spec
 from weightinit.adapters.matching import find_axis, measure_axes, permute_spec
+from weightinit.adapters.rules import ModelRejected
 
 from tests.clients.drawing import draw
 
@@ -29,6 +30,37 @@ def test_a_kernel_that_is_turned_is_the_kernel_transposed(client, first, second)
     turned = permute_spec(spec, client.parameters(spec), second, shape)
     axes = [first.index(letter) for letter in second]
     np.testing.assert_array_equal(draw_spec(turned), draw_spec(spec).transpose(axes))
+
+
+FIELDS = [
+    {"scheme": "orthogonal", "gain": 2.0},
+    {"scheme": "delta_orthogonal"},
+    {"scheme": "dirac", "groups": 2, "center": "torch"},
+    {"scheme": "sparse", "stddev": 0.5, "sparsity": 0.5, "sparsity_axis": "O"},
+    {"scheme": "preserve", "activation": "gelu", "stride": (3, 2)},
+    {"scheme": "he", "mode": "fan_out", "stride": 5},  # whose fan is not whole
+    {"scheme": "he", "transposed": True, "stride": 2, "groups": 2},
+    {"stddev": 0.5, "mean": 1.0},
+    {"parent_stddev": 0.5, "lower": 0.0},
+    {"low": 0.0, "high": 1.0},
+    {"fans_as": "torch"},
+]
+
+
+@pytest.mark.parametrize("fields", FIELDS)
+@pytest.mark.parametrize("second", ["HWIO", "WIHO", "IOHW"])
+def test_a_kernel_of_any_fields_is_turned_to_the_kernel_transposed(client, fields, second):
+    spec = Spec([SIZES[letter] for letter in "OIHW"], layout="OIHW", seed=42, name="k", **fields)
+    shape = tuple(SIZES[letter] for letter in second)
+    turned = permute_spec(spec, client.parameters(spec), second, shape)
+    axes = ["OIHW".index(letter) for letter in second]
+    np.testing.assert_array_equal(draw_spec(turned), draw_spec(spec).transpose(axes))
+
+
+def test_a_matrix_of_a_structure_does_not_get_axes_of_other_letters(client):
+    spec = Spec((6, 4), layout="OI", scheme="orthogonal", seed=42, name="k")
+    with pytest.raises(ModelRejected, match="k has the axes OI, not IOO, for orthogonal"):
+        permute_spec(spec, client.parameters(spec), "IOO", (4, 2, 3))
 
 
 @pytest.mark.parametrize(

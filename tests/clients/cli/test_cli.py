@@ -6,12 +6,15 @@ import pty
 import subprocess
 import sys
 import threading
+from argparse import ArgumentParser
+from dataclasses import MISSING, fields
 
 import numpy as np
 import pytest
-from weightinit import __version__
+from weightinit import Parameters, Spec, __version__
 from weightinit.cli import main
 from weightinit.cli.commands import COMMANDS
+from weightinit.cli.options import add_spec_options
 
 from tests.clients.faults import FaultServer, hang_up, refuse, run, truncate
 from tests.clients.test_client import ANSWER
@@ -122,18 +125,65 @@ def decided(small_server, url):
     return small_server
 
 
+# The fields that the client knows, with the values of those that an older service does not send.
+NAMES = {row.name: None if row.default is MISSING else row.default for row in fields(Parameters)}
+
+
 def test_parameters_are_a_line_each(decided, capsys):
     assert run_main("parameters", "784x300", "--activation", "relu") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "shape         784,300"
     assert "formula       σ² = 2 / fan_in = 2 / 784" in lines
-    assert len(lines) == len(ANSWER)
+    assert [line.split()[0] for line in lines] == sorted([*ANSWER, "mean", "gain"], key=list(NAMES).index)
     assert decided.requests[0].query == {"shape": "784,300", "activation": "relu"}
 
 
 def test_parameters_are_json_for_programs(decided, capsys):
     assert run_main("parameters", "784,300", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {**ANSWER, "fan_avg": 542.0}
+    assert json.loads(capsys.readouterr().out) == {**NAMES, **ANSWER, "fan_avg": 542.0}
+
+
+OPTIONS = {
+    "--activation-parameter": ("0.125,0.25", "0.125,0.25"),
+    "--stride": ("2,1", "2,1"),
+    "--fans-as": ("torch", "torch"),
+    "--gain": ("2", "2.0"),
+    "--lower": ("-3", "-3.0"),
+    "--upper": ("3", "3.0"),
+    "--high": ("1", "1.0"),
+    "--mean": ("0.5", "0.5"),
+    "--sparsity": ("0.9", "0.9"),
+    "--sparsity-axis": ("O", "O"),
+    "--center": ("torch", "torch"),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_is_sent_as_its_field(decided, option):
+    text, sent = OPTIONS[option]
+    assert run_main("parameters", "3,3,4,4", f"{option}={text}") == 0
+    field = option.removeprefix("--").replace("-", "_")
+    assert decided.requests[0].query == {"shape": "3,3,4,4", field: sent}
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        (["--transposed"], {"transposed": "true"}),
+        (["--low=0", "--high=1"], {"scheme": "explicit", "low": "0.0", "high": "1.0"}),
+        (["--constant=0.5"], {"scheme": "constant", "constant": "0.5"}),
+    ],
+)
+def test_options_are_sent_with_what_they_imply(decided, options, sent):
+    assert run_main("parameters", "3,3,4,4", *options) == 0
+    assert decided.requests[0].query == {"shape": "3,3,4,4", **sent}
+
+
+def test_every_field_of_a_layer_has_an_option():
+    parser = ArgumentParser()
+    add_spec_options(parser)
+    names = {action.dest for action in parser._actions}
+    assert {row.name for row in fields(Spec)} - names == {"shape", "seed", "name"}
 
 
 def test_every_option_is_asked_for(decided):

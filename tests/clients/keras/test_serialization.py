@@ -14,11 +14,13 @@ from weightinit.keras import Initializer, VarianceScaling, placeholders
 
 ALL = [getattr(weightinit.keras, name) for name in weightinit.keras.__all__]
 KINDS = [kind for kind in ALL if isinstance(kind, type) and issubclass(kind, Initializer)]
+# The arguments without a default.
+REQUIRED = {weightinit.keras.Sparse: {"sparsity": 0.5}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_configuration_makes_the_same_again(kind):
-    made = kind(seed=2**64 - 1, name="k", fan_in=3)
+    made = kind(seed=2**64 - 1, name="k", fan_in=3, **REQUIRED.get(kind, {}))
     again = kind.from_config(json.loads(json.dumps(made.get_config())))
     assert again.get_config() == made.get_config()
     assert again._spec == made._spec
@@ -26,7 +28,7 @@ def test_a_configuration_makes_the_same_again(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_keras_gets_it_back_from_what_it_serialized(kind):
-    made = kind(seed=42, name="k", layout="OI")
+    made = kind(seed=42, name="k", layout="OI", **REQUIRED.get(kind, {}))
     again = keras.initializers.get(keras.initializers.serialize(made))
     assert type(again) is kind
     assert again._spec == made._spec

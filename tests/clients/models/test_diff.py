@@ -31,6 +31,8 @@ def draw(name="a", shape=(4, 6), **said):
         (draw(scheme="lecun"), draw(scheme="lecun_normal", distribution="normal", dtype="float32")),
         (draw(scheme="lecun", fan_in=6), draw(scheme="lecun", layout="HO", fan_in=6, fan_out=1)),
         (draw(constant=0), draw(constant=-0.0)),
+        (draw(scheme="he", gain=1), draw(scheme="he", mean=0)),
+        (draw(scheme="eye"), draw(scheme="identity", layout="IO")),
         (draw(), draw(parts=[{"shape": [4, 6]}])),
         (draw(), draw(parts=[{"shape": [4, 6], "slice": "0:3"}, {"shape": [4, 6], "slice": "3:4"}])),
         (draw(constant=1), draw(parts=[{"shape": [1, 6], "constant": 1}, {"shape": [3, 6], "constant": 1}])),
@@ -55,6 +57,17 @@ def test_what_is_spelled_differently_starts_alike(compare, one, two):
         ),
         (draw(layout="IO"), draw(layout="OI"), "order of the draws 1,0 → 0,1"),
         (draw(constant=0), draw(constant=1), "constant 0.0 → 1.0"),
+        (draw(stddev=0.5), draw(stddev=0.5, mean=1.0), "mean 0.0 → 1.0"),
+        (
+            draw(scheme="he_truncated_normal"),
+            draw(scheme="he_truncated_normal", lower=-3, upper=3),
+            "cut (-2.0, 2.0) → (-3.0, 3.0)",
+        ),
+        (
+            draw(shape=(4, 4), scheme="orthogonal"),
+            draw(shape=(4, 4), scheme="identity"),
+            "structure orthogonal → identity",
+        ),
         (draw(scheme="lecun"), draw(constant=1), "normal of variance 0.25 → constant 1.0"),
         (draw(), draw(parts=[{"name": "b", "shape": [4, 6]}]), "name a → b"),
         (

@@ -37,7 +37,9 @@ def run(arguments: Namespace, screen: Screen) -> None:
         return
     values = ((row.name, getattr(parameters, row.name)) for row in fields(parameters))
     screen.write_fields(
-        (name, ",".join(map(str, value)) if isinstance(value, tuple) else value) for name, value in values
+        (name, ",".join(map(str, value)) if isinstance(value, tuple) else value)
+        for name, value in values
+        if value is not None
     )
 
 
