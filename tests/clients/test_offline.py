@@ -5,6 +5,7 @@ import json
 import socket
 import time
 import uuid
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -197,7 +198,7 @@ def test_parameters_are_used_for_as_long_as_the_service_allows(
     online, folder, small_server, monkeypatch, make_client
 ):
     client = make_client(small_server.url, cache=folder)
-    text = json.dumps(_spell(online.parameters((8, 4)))).encode()
+    text = json.dumps(asdict(online.parameters((8, 4)))).encode()
     small_server.script = [refuse(200, text, "application/json", **PARAMETERS)] * 2
     first, again = (client.parameters((8, 4)) for _ in range(2))
     assert (first, len(small_server.requests)) == (again, 1)
@@ -205,10 +206,6 @@ def test_parameters_are_used_for_as_long_as_the_service_allows(
     monkeypatch.setattr("weightinit.cache.time.time", lambda: now + 3601)
     assert client.parameters((8, 4)) == first
     assert len(small_server.requests) == 2
-
-
-def _spell(parameters):
-    return {field: getattr(parameters, field) for field in type(parameters).__slots__}
 
 
 def test_offline_their_age_does_not_matter(online, offline, nobody_later, monkeypatch):
