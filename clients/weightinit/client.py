@@ -12,7 +12,8 @@ import httpx
 from weightinit.cache import CachedConnection, compute_key
 from weightinit.deprecation import warn_renamed
 from weightinit.download import save
-from weightinit.models import ExpandedModel, Model, NameEntry, Publication, TensorParameters
+from weightinit.errors import NotFound
+from weightinit.models import ExpandedModel, Model, NameEntry, Publication, TensorParameters, TensorSpec
 from weightinit.models.names import check_name, check_reference, is_model_id, read_entries
 from weightinit.models.resolution import Resolver, read_model_parameters, resolve_tensors
 from weightinit.settings import find_author, resolve_settings
@@ -29,6 +30,7 @@ from weightinit.transport.requests import (
     make_names_query,
     make_parameters_query,
     make_publish_query,
+    make_tensor_query,
     make_weights_query,
 )
 from weightinit.transport.responses import MAX_MODEL_BYTES, read_answer
@@ -96,6 +98,28 @@ class Registry(CachedConnection):
         """Call `model_parameters` (deprecated)."""
         warn_renamed("Client.decided", "Client.model_parameters")
         return self.model_parameters(model)
+
+    def tensor(self, reference: str, name: str, *, slice: Slices | None = None) -> "Array":  # noqa: A002
+        """Fetch a tensor of a published model, or a slice of it, as an array in C order.
+
+        Raises NotFound for an unknown model or tensor.
+        """
+        model = self._find_model(reference)
+        tensor = self.model(model).by_name.get(name)
+        if tensor is None:
+            raise NotFound(f"model {model[:12]} has no tensor {name!r}")
+        return self.fetch_tensor(model, tensor, slice)
+
+    def fetch_tensor(self, model: str, tensor: TensorSpec, slices: Slices | None = None) -> "Array":
+        """Fetch a slice of a tensor of the model with an id. Call `tensor` unless you have both."""
+        from weightinit.arrays import make_array, view_bytes  # noqa: PLC0415 - NumPy is slow to import
+
+        tensor_slice = TensorSlice.of(slices, tensor.shape)
+        array = make_array(tensor_slice.shape, tensor.format)
+        query = make_tensor_query(model, tensor.name, tensor_slice, tensor.dtype)
+        if array.nbytes:
+            self.transfer(query, MemorySink(view_bytes(array, array.nbytes)), array.nbytes)
+        return array
 
     def pull(self, reference: str, path: str | os.PathLike[str]) -> str:
         """Write a model to a safetensors file; return the SHA-256 of the file, in hexadecimal digits.

@@ -27,9 +27,10 @@ AxisSlices = tuple[slice, ...]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Rows of a tensor along an axis, all if `rows` is None: drawn, or of one constant value.
+    """Rows of a tensor along an axis, all if `rows` is None: drawn, of one constant value, or served.
 
     Drawn rows are those of the spec's tensor from `first` on; `name` is its name in the published model.
+    Elements that follow from a rule are fetched from the published `tensor` of the `model` with this id.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Segment:
     axis: int = 0
     rows: slice | None = None
     first: int = 0
+    model: str = ""
+    tensor: TensorSpec | None = None
 
     def intersect(self, slices: AxisSlices) -> AxisSlices | None:
         """Return the part of the slices within these rows; None if there is none."""
@@ -50,6 +53,9 @@ class Segment:
 
     def read(self, slices: AxisSlices, dtype: str, client: Client) -> "Array":
         """Read slices of the tensor, which must be within these rows."""
+        if self.tensor:
+            found = client.fetch_tensor(self.model, self.tensor, slices)
+            return found.astype(find_numpy_dtype(TENSOR_DTYPES[dtype]))
         if self.spec is None:
             shape = [axis_slice.stop - axis_slice.start for axis_slice in slices]
             return np.full(shape, self.value, find_numpy_dtype(TENSOR_DTYPES[dtype]))
@@ -151,7 +157,7 @@ class PublishedModel:
             raise ModelRejected(f"{reference} is drawn from stream {model.stream}, not {STREAM}: {advice}")
         rows = {row.name: row for row in parameters}
         check_parameters(reference, model, rows)
-        tensors = tuple(_assemble(tensor, rows[tensor.name]) for tensor in model.tensors)
+        tensors = tuple(_assemble(tensor, rows[tensor.name], model_id) for tensor in model.tensors)
         return cls(reference, model_id, model.seed, tensors)
 
     @property
@@ -203,15 +209,24 @@ def _outline_parameters(tensor: TensorParameters) -> Outline:
     return tensor.shape, tuple((part.shape, part.parameters is not None) for part in tensor.parts)
 
 
-def _assemble(tensor: TensorSpec, parameters: TensorParameters) -> Source:
+def _assemble(tensor: TensorSpec, parameters: TensorParameters, model: str) -> Source:
     segments, start = [], 0
     for part, expected in zip(tensor.parts, parameters.parts, strict=True):
-        stop = start + (part.shape[0] if part.shape else 1)
+        stop = start + (part.shape[tensor.axis] if part.shape else 1)
         rows = None if len(tensor.parts) == 1 else slice(start, stop)
         first = part.rows.start if part.rows else 0
         name = part.spec.name or "" if part.spec else tensor.name
         segments.append(
-            Segment(name, part.spec, expected.parameters, part.value or 0.0, rows=rows, first=first)
+            Segment(
+                name,
+                part.spec,
+                expected.parameters,
+                part.value or 0.0,
+                tensor.axis,
+                rows,
+                first,
+                *((model, tensor) if part.rule else ()),
+            )
         )
         start = stop
     return Source(tensor.name, tensor.shape, tuple(segments), tensor.dtype)
@@ -222,7 +237,8 @@ def _separate(tensor: Source) -> list[tuple[Segment, tuple[int, ...]]]:
     parts = []
     for segment in tensor.segments:
         if segment.spec and segment.name != tensor.name:
-            length = segment.rows.stop - segment.rows.start if segment.rows else tensor.shape[0]
-            alone = Segment(segment.name, segment.spec, segment.parameters, first=segment.first)
-            parts.append((alone, (length, *tensor.shape[1:])))
+            axis = segment.axis
+            length = segment.rows.stop - segment.rows.start if segment.rows else tensor.shape[axis]
+            alone = replace(segment, rows=None)
+            parts.append((alone, (*tensor.shape[:axis], length, *tensor.shape[axis + 1 :])))
     return parts

@@ -51,6 +51,8 @@ def compare_tensors(tensor: TensorParameters, one: Side, other: TensorParameters
     has_shape, has_dtype = tensor.shape == other.shape, tensor.dtype == other.dtype
     changes = [] if has_shape else [f"shape {_write_shape(tensor.shape)} → {_write_shape(other.shape)}"]
     changes += [] if has_dtype else [f"dtype {tensor.dtype} → {other.dtype}"]
+    if tensor.axis != other.axis and max(len(tensor.parts), len(other.parts)) > 1:
+        changes.append(f"axis {tensor.axis} → {other.axis}")
     runs, others = _merge(tensor, one), _merge(other, two)
     if len(runs) != len(others):
         return ", ".join([*changes, f"parts {len(runs)} → {len(others)}"])
@@ -74,7 +76,7 @@ def _merge(tensor: TensorParameters, side: Side) -> list[Run]:
     """Return the runs of a tensor's parts; a part that continues the previous one is merged with it."""
     merged: list[Run] = []
     for part in tensor.parts:
-        run = _describe(part, side)
+        run = _describe(part, side, tensor.axis)
         if merged and merged[-1].traits == run.traits:
             start, stop = merged[-1].rows
             if run.rows[0] == stop or part.parameters is None:
@@ -84,13 +86,14 @@ def _merge(tensor: TensorParameters, side: Side) -> list[Run]:
     return merged
 
 
-def _describe(part: PartParameters, side: Side) -> Run:
-    length = part.shape[0] if part.shape else 1
-    start, _, stop = (part.slice or f"0:{length}").partition(":")
+def _describe(part: PartParameters, side: Side, axis: int) -> Run:
+    length = part.shape[axis] if part.shape else 1
+    start, _, stop = (part.slice.split(",")[axis] if part.slice else f"0:{length}").partition(":")
     rows = (int(start), int(stop))
     parameters = part.parameters
     if parameters is None:
-        return Run((("constant", f"{part.constant!r}"),), rows)
+        kind = ("values", part.values) if part.values else ("constant", f"{part.constant!r}")
+        return Run((kind,), rows)
     traits = {
         "seed": side.seed,
         "stream": side.stream,
@@ -117,8 +120,9 @@ def _order_axes(shape: tuple[int, ...], layout: str) -> str:
 
 
 def _write_traits(traits: dict[str, str]) -> str:
-    if "constant" in traits:
-        return f"constant {traits['constant']}"
+    for kind in ("constant", "values"):
+        if kind in traits:
+            return f"{kind} {traits[kind]}"
     return f"{traits['structure'] or traits['distribution']} of variance {traits['variance']}"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from weightinit.display import fit_line, format_shape, make_html_table
 from weightinit.models.model import Model
-from weightinit.models.tensors import Part, TensorSpec
+from weightinit.models.parts import Part
+from weightinit.models.tensors import TensorSpec
 from weightinit.models.validation import locate, name_tensor
 from weightinit.spec.layer import Spec, describe
 from weightinit.spec.parameters import Parameters
@@ -37,10 +38,10 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True)
 class PartParameters:
-    """Rows of a tensor: drawn with `parameters` under `name`, or of one constant value.
+    """Part of a tensor: drawn with `parameters` under `name`, of one constant value, or made by a rule.
 
     `shape` is the part's own. `slice` is its rows of the drawn tensor, such as `1:100`, None for all; the
-    drawn tensor has the shape `parameters.shape`.
+    drawn tensor has the shape `parameters.shape`. `values` is the name of the rule.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PartParameters:
     slice: str | None
     constant: float | None
     parameters: Parameters | None
+    values: str | None = None
 
     def __repr__(self) -> str:
         return f"<PartParameters {describe(self.name)} {format_shape(self.shape)}: {self.summarize()}>"
@@ -55,6 +57,8 @@ class PartParameters:
     def summarize(self) -> str:
         """Describe the values in a line."""
         rows = f"[{self.slice}] of " if self.slice else ""
+        if self.values:
+            return self.values
         if self.parameters is None:
             return f"{rows}constant {self.constant:g}"
         return fit_line(f"{rows}{self.parameters.label}, {self.parameters.formula}")
@@ -62,12 +66,13 @@ class PartParameters:
 
 @dataclass(frozen=True, slots=True)
 class TensorParameters:
-    """A tensor of a model, and the parameters of each of its parts, stacked along axis 0."""
+    """A tensor of a model, and the parameters of each of its parts, stacked along an axis."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     parts: tuple[PartParameters, ...]
+    axis: int = 0
 
     def __repr__(self) -> str:
         count = len(self.parts)
@@ -96,24 +101,26 @@ def resolve_tensors(model: Model, resolver: Resolver) -> tuple[TensorParameters,
 
 def _read_tensor(row: Mapping[str, Any]) -> TensorParameters:
     parts = tuple(_read_part(part) for part in row["parts"])
-    return TensorParameters(str(row["name"]), tuple(row["shape"]), str(row["dtype"]), parts)
+    shape, axis = tuple(row["shape"]), int(row.get("axis", 0))
+    return TensorParameters(str(row["name"]), shape, str(row["dtype"]), parts, axis)
 
 
 def _read_part(row: Mapping[str, Any]) -> PartParameters:
     values = row["parameters"]
     parameters = values and Parameters.from_json(values)
-    return PartParameters(str(row["name"]), tuple(row["shape"]), row["slice"], row["constant"], parameters)
+    known = (str(row["name"]), tuple(row["shape"]), row["slice"], row["constant"], parameters)
+    return PartParameters(*known, row.get("values"))
 
 
 def _resolve_tensor(tensor: TensorSpec, resolver: Resolver) -> TensorParameters:
     with locate(name_tensor(tensor.name)):
         parts = tuple(_resolve_part(part, tensor.name, resolver) for part in tensor.parts)
-    return TensorParameters(tensor.name, tensor.shape, tensor.dtype, parts)
+    return TensorParameters(tensor.name, tensor.shape, tensor.dtype, parts, tensor.axis)
 
 
 def _resolve_part(part: Part, name: str, resolver: Resolver) -> PartParameters:
     if part.spec is None:
-        return PartParameters(name, part.shape, None, part.value, None)
+        return PartParameters(name, part.shape, None, part.value, None, part.rule and part.rule[0])
     drawn_as = part.spec.name or ""
     values = resolver.resolve(part.spec, drawn_as)
     return PartParameters(drawn_as, part.shape, part.slice_text, None, values)

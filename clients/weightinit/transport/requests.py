@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from weightinit.errors import SpecRejected
 from weightinit.spec.layer import Spec, refuse
@@ -75,6 +76,23 @@ def make_model_query(model: str, part: str = "") -> Query:
     return Query(
         f"/v1/models/{model}{part}", {}, f"{part[1:]} of {label}" if part else label, expected=expected
     )
+
+
+def make_tensor_query(model: str, name: str, tensor_slice: TensorSlice, dtype: str) -> Query:
+    """Return the query for a slice of a tensor of a model, by the model's id.
+
+    >>> make_tensor_query("0" * 64, "fc/weight", TensorSlice.of("0:9", (784, 300)), "float32").label
+    'tensor fc/weight [0:9] of model 000000000000'
+    """
+    cut = f" [{tensor_slice.text}]" if tensor_slice.text else ""
+    expected = {
+        "Weightinit-Model": model,
+        "Weightinit-Shape": ",".join(map(str, tensor_slice.shape)),
+        "Weightinit-Dtype": dtype,
+    }
+    path = f"/v1/models/{model}/weights/{quote(name, safe='/')}"
+    params = {"slice": tensor_slice.text} if tensor_slice.text else {}
+    return Query(path, params, f"tensor {name}{cut} of model {model[:12]}", expected=expected)
 
 
 def make_name_query(name: str, method: str = "GET", **fields: str) -> Query:

@@ -7,7 +7,6 @@ from service.core import DistributionName, Mode, Parameters, SchemeName, TensorD
 from service.core.activations import Activation, Family
 from service.core.layer.propagate import add_propagation
 from service.core.models import Drawn, Model, ModelTensor, Part, Values
-from service.core.models.values import ValuesName
 from service.core.scheme_names import list_spellings
 from service.core.schemes import SCHEMES, Scheme
 
@@ -32,14 +31,14 @@ class PublishedModel:
 class DecidedPart:
     """Part of a tensor: drawn with `parameters`, of which `slice` takes some, a `constant`, or `values`.
 
-    `values` is the name of the rule that the elements follow from.
+    `values` is the rule that the elements follow from, with its options.
     """
 
     name: str
     shape: tuple[int, ...]
     slice: str | None
     constant: float | None
-    values: ValuesName | None
+    values: str | None
     parameters: Parameters | None
 
     @classmethod
@@ -49,7 +48,7 @@ class DecidedPart:
             parameters = add_propagation(part.spec, part.parameters)
             return cls(part.name, part.shape, part.slice_text or None, None, None, parameters)
         if isinstance(part, Values):
-            return cls(part.name, part.shape, None, None, part.rule.name, None)
+            return cls(part.name, part.shape, None, None, part.rule.summarize(), None)
         return cls(part.name, part.shape, None, part.value, None, None)
 
 

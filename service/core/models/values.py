@@ -28,6 +28,15 @@ class Rule:
         options = {name: value for name, value in given.items() if value != defaults[name]}
         return {"values": self.name} | options
 
+    def summarize(self) -> str:
+        """Describe the rule in a line.
+
+        >>> Arange(start=1).summarize()
+        'arange, start=1'
+        """
+        name, *options = self.describe().items()
+        return ", ".join([str(name[1]), *(f"{option}={_write(value)}" for option, value in options)])
+
 
 @dataclass(frozen=True, slots=True)
 class Arange(Rule):
@@ -142,3 +151,7 @@ def require_float(dtype: TensorDtypeName) -> None:
     """Raise SpecError for an integer dtype."""
     if isinstance(TENSOR_DTYPES[dtype], IntegerDtype):
         raise make_spec_error("dtype", "must be a floating-point format for these values", dtype)
+
+
+def _write(value: object) -> str:
+    return repr(value).removesuffix(".0")

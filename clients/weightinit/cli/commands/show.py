@@ -133,6 +133,8 @@ def _describe_tensor(tensor: "TensorParameters", reasons: dict[str, int]) -> Ite
 
 def _describe_part(part: "PartParameters", reasons: dict[str, int]) -> tuple[object, ...]:
     parameters = part.parameters
+    if part.values:
+        return (part.values, "", "", "", "")
     if parameters is None:
         return (f"constant {_write_value(part.constant or 0.0)}", "", "", "", "")
     number = reasons.setdefault(f"{parameters.reason} {parameters.reference}", len(reasons) + 1)
