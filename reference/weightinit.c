@@ -7,9 +7,7 @@
  * A query is that of GET /v1/weights: percent-encoded fields of a spec, and `slice`. With a query as argument, the
  * program writes the bytes of the weights. Without one, it reads a query from each line of the standard input and
  * writes the length, the SHA-256 and the ends of the weights as a line of JSON.
- *
- * `source` names one of the sources from section 9 of the page on. Its fields are the numbers that the section
- * takes, not those of a spec. */
+ */
 #include <float.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -142,15 +140,17 @@ static void format_hex(const uint8_t *bytes, size_t count, char *text) {
 
 /* --- the query ----------------------------------------------------------------------------------------- */
 
-enum { SHAPE, LAYOUT, GROUPS, GIVEN_IN, GIVEN_OUT, ACTIVATION, SCHEME, SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV,
-       PARENT_STDDEV, LIMIT, DTYPE, SEED, NAME, SLICE, SOURCE, FACTOR, MEAN, LOW, HIGH, CUT, SPARSITY, AXIS,
-       GAIN, CENTER, START, STEP, BASE, DIVISOR, INTERLEAVED, COSINE_FIRST, GRID, LINE_FIRST, STEPS, FLOOR, FIELDS };
+enum { SHAPE, LAYOUT, GROUPS, TRANSPOSED, STRIDE, GIVEN_IN, GIVEN_OUT, FANS_AS, ACTIVATION, PARAMETER, SCHEME, SCALE,
+       MODE, SLOPE, GAIN, DISTRIBUTION, STDDEV, PARENT_STDDEV, LIMIT, LOWER, UPPER, LOW, HIGH, MEAN, SPARSITY, AXIS,
+       CENTER, VALUE, DTYPE, SEED, NAME, SLICE, VALUES_RULE, START, STEP, BASE, DIVISOR, INTERLEAVED, COSINE_FIRST, GRID,
+       LINE_FIRST, STEPS, FLOOR, FIELDS };
 
 static const char *const fields[FIELDS] = {
-    "shape", "layout", "groups", "fan_in", "fan_out", "activation", "scheme", "scale", "mode", "negative_slope",
-    "distribution", "stddev", "parent_stddev", "limit", "dtype", "seed", "name", "slice", "source", "factor",
-    "mean", "low", "high", "cut", "sparsity", "axis", "gain", "center", "start", "step",
-    "base", "divisor", "interleaved", "cosine_first", "grid", "line_first", "steps", "floor"};
+    "shape", "layout", "groups", "transposed", "stride", "fan_in", "fan_out", "fans_as", "activation",
+    "activation_parameter", "scheme", "scale", "mode", "negative_slope", "gain", "distribution", "stddev",
+    "parent_stddev", "limit", "lower", "upper", "low", "high", "mean", "sparsity", "sparsity_axis", "center",
+    "constant", "dtype", "seed", "name", "slice", "values", "start", "step", "base", "divisor", "interleaved",
+    "cosine_first", "grid", "line_first", "steps", "floor"};
 
 typedef struct {
     const char *text[FIELDS]; /* null where the query has no such field */
@@ -210,13 +210,41 @@ static uint64_t parse_length(const char *text, uint64_t otherwise) {
     return value;
 }
 
+/* Read at most `most` numbers separated by commas. Return how many there are. */
+static int parse_numbers(const char *text, double *numbers, int most) {
+    for (int i = 0; i < most; i++) {
+        char *end;
+        numbers[i] = strtod(text, &end);
+        if (end == text || !(numbers[i] - numbers[i] == 0)) refuse("a finite number is expected");
+        if (!*end) return i + 1;
+        if (*end != ',') refuse("numbers are separated by commas");
+        text = end + 1;
+    }
+    refuse("too many numbers");
+}
+
 static double parse_number(const char *text) {
+    double value;
     if (!text) refuse("a number is missing");
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value - value == 0)) refuse("a finite number is expected");
+    parse_numbers(text, &value, 1);
     return value;
 }
+
+/* A number of the query within ± a limit, or a default. */
+static double read_number(const query *q, int field, double most, double otherwise) {
+    double value = q->text[field] ? parse_number(q->text[field]) : otherwise;
+    if (q->text[field] && !(value >= -most && value <= most)) refuse("a number is too large");
+    return value;
+}
+
+static int parse_choice(const char *text, const char *const words[], int count, int otherwise) {
+    if (!text) return otherwise;
+    int found = find_word(text, strlen(text), words, count);
+    if (found < 0) refuse("a field has none of the values that it may have");
+    return found;
+}
+
+static int is_set(const query *q, int field) { return q->text[field] != NULL; }
 
 /* --- 2. the position ----------------------------------------------------------------------------------- */
 
@@ -293,62 +321,260 @@ static double square_root(double value) {
     return (double)((root >> 1) + up) * power(e / 2 - 26);
 }
 
-/* a · b, exact in 128 bits, then rounded once. */
-static double round_product(uint64_t a, uint64_t b) {
-    uint64_t a0 = a & 0xffffffff, a1 = a >> 32, b0 = b & 0xffffffff, b1 = b >> 32;
-    uint64_t middle = a1 * b0 + (a0 * b0 >> 32), other = a0 * b1 + (middle & 0xffffffff);
-    uint64_t high = a1 * b1 + (middle >> 32) + (other >> 32), low = a * b;
-    if (!high) return (double)low;
-    int shift = 64;
-    for (; !(high >> 63); shift--) high = high << 1 | low >> 63, low <<= 1;
-    return (double)(high | (low != 0)) * power(shift); /* the last of 64 bits stands for all below */
+/* A number of 640 bits, the low 416 of them behind the binary point. Negative ones are two's complements. */
+enum { LIMBS = 20, FRACTION = 13 };
+
+typedef struct {
+    uint32_t limb[LIMBS];
+} fixed;
+
+static fixed from_integer(uint64_t value) {
+    fixed x = {{0}};
+    x.limb[FRACTION] = (uint32_t)value, x.limb[FRACTION + 1] = (uint32_t)(value >> 32);
+    return x;
+}
+
+static int is_negative(fixed a) { return (int)(a.limb[LIMBS - 1] >> 31); }
+
+static fixed add(fixed a, fixed b) {
+    uint64_t carry = 0;
+    for (int i = 0; i < LIMBS; i++) {
+        carry += (uint64_t)a.limb[i] + b.limb[i];
+        a.limb[i] = (uint32_t)carry, carry >>= 32;
+    }
+    return a;
+}
+
+static fixed negate(fixed a) {
+    uint64_t carry = 1;
+    for (int i = 0; i < LIMBS; i++) carry += (uint32_t)~a.limb[i], a.limb[i] = (uint32_t)carry, carry >>= 32;
+    return a;
+}
+
+static fixed subtract(fixed a, fixed b) { return add(a, negate(b)); }
+
+/* The product, cut off behind its last bit. */
+static fixed multiply(fixed a, fixed b) {
+    uint32_t product[2 * LIMBS] = {0};
+    fixed result;
+    int negative = is_negative(a) ^ is_negative(b);
+    if (is_negative(a)) a = negate(a);
+    if (is_negative(b)) b = negate(b);
+    for (int i = 0; i < LIMBS; i++) {
+        uint64_t carry = 0;
+        for (int j = 0; j < LIMBS; j++) {
+            carry += (uint64_t)a.limb[i] * b.limb[j] + product[i + j];
+            product[i + j] = (uint32_t)carry, carry >>= 32;
+        }
+        product[i + LIMBS] = (uint32_t)carry;
+    }
+    memcpy(result.limb, product + FRACTION, sizeof result.limb);
+    return negative ? negate(result) : result;
+}
+
+/* The quotient of a positive number, cut off behind its last bit. */
+static fixed divide(fixed a, uint32_t by) {
+    uint64_t rest = 0;
+    for (int i = LIMBS; i-- > 0;) {
+        rest = rest << 32 | a.limb[i];
+        a.limb[i] = (uint32_t)(rest / by), rest %= by;
+    }
+    return a;
+}
+
+static int get_bit(fixed a, int place) { return place < 0 ? 0 : (int)(a.limb[place / 32] >> place % 32 & 1); }
+
+/* A positive number, rounded once to binary64. */
+static double round_fixed(fixed a) {
+    int top = 32 * LIMBS - 1, rest = 0;
+    uint64_t bits = 0;
+    while (top >= 0 && !get_bit(a, top)) top--;
+    if (top < 0) return 0;
+    for (int i = 0; i < 63; i++) bits = bits << 1 | (uint64_t)get_bit(a, top - i);
+    for (int place = top - 63; place >= 0; place--) rest |= get_bit(a, place);
+    return (double)(bits << 1 | (uint64_t)rest) * power(top - 63 - 32 * FRACTION); /* the last bit: all below */
+}
+
+static fixed from_double(double value) {
+    fixed x = {{0}};
+    double size = value < 0 ? -value : value;
+    uint64_t bits = bits_of(size), m = (bits & ((1ull << 52) - 1)) | 1ull << 52;
+    int place = (int)(bits >> 52) - 1075 + 32 * FRACTION; /* of the last bit of m */
+    for (int i = 0; i < 53 && size >= power(-400); i++)
+        if (m >> i & 1 && place + i >= 0) x.limb[(place + i) / 32] |= 1u << (place + i) % 32;
+    return value < 0 ? negate(x) : x;
+}
+
+/* A unit normal at an end of a cut: its density, and Φ. Beyond ±16 the tail is less than 2^-189, which is more than
+ * 100 bits below the last one of a number that it is added to. */
+static void measure_end(double x, fixed *density, fixed *below) {
+    static const fixed root = {{0xeb142779, 0xb374e88d, 0x23f5d3ab, 0x447d3db7, 0x9df8ac55, 0x02639d2e, 0xc0471b48,
+                                0x512706d8, 0xd3829f30, 0x2eae38bf, 0x3f2cf140, 0x50d94234, 0x662114cf}}; /* 1/√(2π) */
+    *density = *below = from_integer(x > 0);
+    if (!(x >= -16 && x <= 16)) {
+        *density = from_integer(0);
+        return;
+    }
+    fixed at = from_double(x), half_square = divide(multiply(at, at), 2);
+    fixed term = from_integer(1), exponential = term, integral = term;
+    const fixed nothing = from_integer(0);
+    for (uint32_t k = 1; memcmp(&term, &nothing, sizeof term); k++) { /* (-x²/2)^k / k! */
+        term = divide(multiply(term, half_square), k);
+        fixed part = divide(term, 2 * k + 1);
+        exponential = k % 2 ? subtract(exponential, term) : add(exponential, term);
+        integral = k % 2 ? subtract(integral, part) : add(integral, part);
+    }
+    *density = multiply(exponential, root);
+    *below = add(divide(from_integer(1), 2), multiply(multiply(at, integral), root));
 }
 
 typedef struct {
-    uint64_t fan_in, fan_out;
-    int is_known; /* whether the spec or the layout gives both fans */
+    double lo, up, mass, stddev;
+} cut;
+
+/* The root of V / mass², rounded once: 54 bits of it, and one for all below. */
+static double divide_roots(fixed v, fixed mass) {
+    fixed root = {{0}};
+    for (int place = 32 * FRACTION, found = 0; place > 0 && found < 54; place--) {
+        fixed trial = root;
+        trial.limb[place / 32] |= 1u << place % 32;
+        fixed product = multiply(trial, mass);
+        int fits = !is_negative(subtract(v, multiply(product, product)));
+        if (fits) root = trial;
+        found += fits || found;
+    }
+    root.limb[0] |= 1;
+    return round_fixed(root);
+}
+
+static cut measure_cut(double lower, double upper) {
+    static double known[2]; /* the ends of the cut before, whose numbers c still has */
+    static cut c;
+    fixed density[2], below[2], mass, above, v;
+    if (c.mass > 0 && known[0] == lower && known[1] == upper) return c;
+    known[0] = known[1] = 0;
+    measure_end(lower, &density[0], &below[0]);
+    measure_end(upper, &density[1], &below[1]);
+    mass = subtract(below[1], below[0]), above = subtract(from_integer(1), below[1]);
+    if (!(lower < upper) || is_negative(mass) || round_fixed(mass) < power(-20)) refuse("the cut leaves too little");
+    c.lo = round_fixed(below[0]) * power(32), c.up = round_fixed(above) * power(32), c.mass = round_fixed(mass);
+    /* mass² · variance = mass² + (a·φ(a) - b·φ(b)) · mass - (φ(a) - φ(b))² */
+    fixed drift = subtract(density[0], density[1]), moment = from_integer(0);
+    if (lower >= -16) moment = multiply(from_double(lower), density[0]);
+    if (upper <= 16) moment = subtract(moment, multiply(from_double(upper), density[1]));
+    v = subtract(add(multiply(mass, mass), multiply(moment, mass)), multiply(drift, drift));
+    c.stddev = divide_roots(v, mass);
+    known[0] = lower, known[1] = upper;
+    return c;
+}
+
+typedef struct {
+    uint64_t inputs, outputs, field;
+    int stacked, has_inputs, has_outputs, space;
 } kernel;
 
-static kernel measure_kernel(const query *q, const tensor *t) {
-    uint64_t in = 1, out = 1, field = 1, groups = parse_length(q->text[GROUPS], 1);
-    int stacked = 0, inputs = 0, outputs = 0;
+static kernel measure_kernel(const tensor *t) {
+    kernel k = {1, 1, 1, 0, 0, 0, 0};
     for (int axis = 0; axis < t->rank; axis++) {
         char letter = t->layout[axis];
         uint64_t length = t->shape[axis];
-        if (letter == 'I') in *= length, inputs++;
-        else if (letter == 'O') out *= length, outputs++;
-        else if (letter == 'B' || letter == 'G') stacked++;
-        else field *= length;
+        if (letter == 'I') k.inputs *= length, k.has_inputs = 1;
+        else if (letter == 'O') k.outputs *= length, k.has_outputs = 1;
+        else if (letter == 'B' || letter == 'G') k.stacked++;
+        else k.field *= length, k.space++;
     }
-    int is_known = (stacked ? inputs || outputs : inputs && outputs) || (q->text[GIVEN_IN] && q->text[GIVEN_OUT]);
-    if (is_known && out % groups) refuse("groups must divide the product of the O axes");
-    return (kernel){parse_length(q->text[GIVEN_IN], in * field), parse_length(q->text[GIVEN_OUT], out / groups * field),
-                    is_known};
+    return k;
 }
 
-static double select_fan(const kernel *k, int mode) {
-    if (!k->is_known) refuse("the layout has no fans: set fan_in and fan_out");
-    if (mode == FAN_IN) return (double)k->fan_in;
-    if (mode == FAN_OUT) return (double)k->fan_out;
-    if (mode == FAN_AVG) return (double)(k->fan_in + k->fan_out) / 2;
-    return square_root(round_product(k->fan_in, k->fan_out));
+static int has_kernel_axes(const kernel *k) {
+    return k->stacked ? k->has_inputs || k->has_outputs : k->has_inputs && k->has_outputs;
 }
 
 typedef struct {
-    int distribution, dtype;
-    double factor, bound;
-} spread;
+    fixed in, out; /* averages of whole numbers: with a stride they have a fraction */
+} fans;
+
+/* The product of axes from first up to stop. */
+static uint64_t multiply_axes(const tensor *t, int first, int stop) {
+    uint64_t product = 1;
+    for (int axis = first; axis < stop; axis++) product *= t->shape[axis];
+    return product;
+}
+
+static const char *const frameworks[] = {"keras", "torch", "jax"};
+
+/* The fans that a framework counts. */
+static fans count_as(const tensor *t, int framework) {
+    int last = t->rank - 1;
+    if (!last && framework == 0) return (fans){from_integer(t->shape[0]), from_integer(t->shape[0])};
+    if (!last) refuse("fans_as needs an axis more");
+    uint64_t field = framework == 1 ? multiply_axes(t, 2, t->rank) : multiply_axes(t, 0, last - 1);
+    uint64_t in = t->shape[framework == 1 ? 1 : last - 1], out = t->shape[framework == 1 ? 0 : last];
+    return (fans){from_integer(in * field), from_integer(out * field)};
+}
+
+/* The stride of each spatial axis. Return 0 if all are 1. */
+static int parse_stride(const char *text, uint64_t *stride, int space) {
+    int count = 0, equal = 1;
+    uint64_t given[3];
+    while (text) {
+        if (count == 3) refuse("stride has at most three numbers");
+        given[count] = parse_integer(&text, 65536);
+        if (!given[count]) refuse("a stride is at least 1");
+        equal &= given[count] == given[0], count++;
+        if (*text && *text != ',') refuse("strides are separated by commas");
+        text = *text ? text + 1 : NULL;
+    }
+    for (int i = 0; i < space; i++) stride[i] = !count ? 1 : equal ? given[0] : given[i < 3 ? i : 2];
+    if (count > 1 && count != space) refuse("stride needs one number, or one for each axis in space");
+    return count && !(equal && given[0] == 1);
+}
+
+static int parse_flag(const char *text) {
+    static const char *const flags[] = {"false", "true"};
+    return parse_choice(text, flags, 2, 0);
+}
+
+static fans compute_fans(const query *q, const tensor *t, const kernel *k) {
+    uint64_t strides[MAX_AXES], groups = parse_length(q->text[GROUPS], 1);
+    int has_stride = parse_stride(q->text[STRIDE], strides, k->space), transposed = parse_flag(q->text[TRANSPOSED]);
+    if (is_set(q, FANS_AS)) {
+        if (groups != 1 || has_stride || transposed || is_set(q, GIVEN_IN) || is_set(q, GIVEN_OUT))
+            refuse("fans_as counts by the shape alone");
+        return count_as(t, parse_choice(q->text[FANS_AS], frameworks, 3, 0));
+    }
+    if (!k->space && (has_stride || transposed)) refuse("stride and transposed need space");
+    if (!transposed && k->outputs % groups) refuse("groups must divide the product of the O axes");
+    if (transposed && k->inputs % groups) refuse("groups must divide the product of the I axes");
+    if (!(is_set(q, GIVEN_IN) && is_set(q, GIVEN_OUT)) && !has_kernel_axes(k))
+        refuse("the layout has no fans: set fan_in and fan_out");
+    fans f = {from_integer(k->inputs / (transposed ? groups : 1) * k->field),
+              from_integer(k->outputs / (transposed ? 1 : groups) * k->field)};
+    fixed *divided = transposed ? &f.in : &f.out;
+    for (int i = 0; i < k->space; i++) *divided = divide(*divided, (uint32_t)strides[i]);
+    if (is_set(q, GIVEN_IN)) f.in = from_integer(parse_length(q->text[GIVEN_IN], 1));
+    if (is_set(q, GIVEN_OUT)) f.out = from_integer(parse_length(q->text[GIVEN_OUT], 1));
+    return f;
+}
+
+/* A fan, rounded once. Quotients were cut off at 2^-416: here they are rounded at 2^-288 first. */
+static double round_fan(fixed fan) {
+    fixed half = {{0, 0, 0, 1u << 31}};
+    fan = add(fan, half);
+    memset(fan.limb, 0, 4 * sizeof *fan.limb);
+    return round_fixed(fan);
+}
+
+static double select_fan(const fans *f, int mode) {
+    if (mode == FAN_IN) return round_fan(f->in);
+    if (mode == FAN_OUT) return round_fan(f->out);
+    if (mode == FAN_AVG) return round_fan(divide(add(f->in, f->out), 2));
+    return square_root(round_fan(multiply(f->in, f->out)));
+}
 
 static const char *const distributions[] = {"uniform", "normal", "truncated_normal"};
 static const char *const modes[] = {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"};
 static const char *const dtypes[] = {"float64", "float32", "float16", "bfloat16"};
-
-static int parse_choice(const char *text, const char *const words[], int count, int otherwise) {
-    if (!text) return otherwise;
-    int found = find_word(text, strlen(text), words, count);
-    if (found < 0) refuse("unknown distribution, mode or dtype");
-    return found;
-}
 
 /* The value of a dtype of fewer than 64 bits, from the bits of a positive number. */
 static double decode(int dtype, uint32_t bits) {
@@ -376,114 +602,384 @@ static double largest_value(int dtype) {
     return dtype == FLOAT64 ? DBL_MAX : decode(dtype, infinity_bits[dtype] - 1);
 }
 
-static spread complete_spread(int distribution, int dtype, double stddev, double limit) {
-    const double cut = 2 / TRUNCATED_STDDEV, peaks[] = {square_root(3), 6.4, cut};
-    double smallest = dtype == FLOAT64 ? from_bits(1) : decode(dtype, 1);
-    if (!(limit <= DBL_MAX) || stddev * peaks[distribution] >= largest_value(dtype)) refuse("too large for the dtype");
-    if (stddev < smallest) refuse("too small for the dtype");
-    if (distribution == UNIFORM) return (spread){distribution, dtype, limit, round_below(dtype, limit)};
-    if (distribution == NORMAL) return (spread){distribution, dtype, stddev, largest_value(dtype)};
-    return (spread){distribution, dtype, stddev, round_below(dtype, cut * stddev)};
+static double next_number(double value, int up) {
+    if (value == 0) return up ? from_bits(1) : -from_bits(1);
+    if (!(value - value == 0)) return value; /* infinite: nothing is beyond */
+    return from_bits(bits_of(value) + ((value > 0) == up ? 1 : -1ull));
 }
 
-static double parse_spread(const char *text) {
-    double value = parse_number(text);
+/* The smallest finite value of a dtype above a number. Refuses if there is none. */
+static double round_above(int dtype, double value) {
+    if (value >= largest_value(dtype)) refuse("the dtype has no value there");
+    if (value < 0) return 0 - round_below(dtype, -value);
+    if (dtype == FLOAT64) return next_number(value, 1);
+    uint32_t below = 0, above = infinity_bits[dtype]; /* decode(below) <= value < decode(above) */
+    while (above - below > 1) {
+        uint32_t middle = below + (above - below) / 2;
+        if (decode(dtype, middle) <= value) below = middle;
+        else above = middle;
+    }
+    return decode(dtype, above);
+}
+
+/* The values of a dtype that are outermost in an interval without its upper end, and without its lower end if it is
+ * open. */
+static void round_interval(int dtype, double low, double high, int is_open, double ends[2]) {
+    ends[0] = round_above(dtype, is_open ? low : next_number(low, 0));
+    ends[1] = 0 - round_above(dtype, -high);
+    if (ends[0] > ends[1]) refuse("the dtype has no value between the ends");
+}
+
+enum { GLOROT, HE, LECUN, VARIANCE_SCALING, PRESERVE, EXPLICIT, ORTHOGONAL, DELTA_ORTHOGONAL, IDENTITY, DIRAC, SPARSE,
+       CONSTANT, ZEROS, ONES, SCHEMES };
+
+#define F(field) (1ull << field)
+#define FANS (F(GIVEN_IN) | F(GIVEN_OUT) | F(FANS_AS) | F(MODE) | F(GAIN) | F(DISTRIBUTION) | F(LOWER) | F(UPPER))
+#define VALUES (F(STDDEV) | F(PARENT_STDDEV) | F(LIMIT) | F(LOW) | F(HIGH) | F(MEAN))
+#define OPTIONS (FANS | VALUES | F(SCALE) | F(SLOPE) | F(PARAMETER) | F(SPARSITY) | F(AXIS) | F(CENTER) | F(VALUE))
+
+static const struct {
+    const char *name, *alias; /* an alias, or the name itself */
+    uint64_t options;         /* the optional fields that the scheme uses */
+    double scale;
+    int mode, distribution;
+} schemes[SCHEMES] = {
+    {"glorot", "xavier", FANS, 1, FAN_AVG, UNIFORM},
+    {"he", "kaiming", FANS | F(SLOPE), 2, FAN_IN, UNIFORM},
+    {"lecun", "lecun", FANS, 1, FAN_IN, NORMAL},
+    {"variance_scaling", "variance_scaling", FANS | F(SCALE), 1, FAN_IN, UNIFORM},
+    {"preserve", "preserve", FANS | F(PARAMETER), 1, FAN_IN, NORMAL},
+    {"explicit", "explicit", VALUES | F(DISTRIBUTION) | F(LOWER) | F(UPPER), 0, 0, NORMAL},
+    {"orthogonal", "orthogonal", F(GAIN), 0, 0, NORMAL},
+    {"delta_orthogonal", "delta_orthogonal", F(GAIN) | F(CENTER), 0, 0, NORMAL},
+    {"identity", "eye", F(GAIN), 0, 0, NORMAL},
+    {"dirac", "dirac", F(GAIN) | F(CENTER), 0, 0, NORMAL},
+    {"sparse", "sparse", F(STDDEV) | F(SPARSITY) | F(AXIS), 0, 0, NORMAL},
+    {"constant", "constant", F(VALUE), 0, 0, NORMAL},
+    {"zeros", "zeros", 0, 0, 0, NORMAL},
+    {"ones", "ones", 0, 0, 0, NORMAL}};
+
+/* The scheme of a name, and the distribution that the name includes, or -1. */
+static int parse_scheme(const char *text, int *distribution) {
+    const char *names[SCHEMES], *aliases[SCHEMES];
+    for (int i = 0; i < SCHEMES; i++) names[i] = schemes[i].name, aliases[i] = schemes[i].alias;
+    size_t length = strlen(text);
+    int found = find_word(text, length, names, SCHEMES);
+    if (found < 0) found = find_word(text, length, aliases, SCHEMES);
+    for (int d = 0; found < 0 && d < 3; d++) {
+        size_t ending = strlen(distributions[d]) + 1;
+        if (length <= ending || text[length - ending] != '_') continue;
+        if (strcmp(text + length - ending + 1, distributions[d])) continue;
+        found = find_word(text, length - ending, names, SCHEMES);
+        if (found < 0) found = find_word(text, length - ending, aliases, SCHEMES);
+        if (found == VARIANCE_SCALING || found > PRESERVE) found = -1;
+        *distribution = d;
+    }
+    if (found < 0) refuse("unknown scheme");
+    return found;
+}
+
+enum { SLOPED = -1, RANDOMLY_SLOPED = -2, ELU = -3, FIXED = -4 }; /* how the moments follow from a parameter */
+
+/* Activations, the scheme that `auto` stands for, and E[φ²] and E[φ'²]. With a parameter: how they follow from it, and
+ * its default. FIXED: they do, but only the default is known here. */
+static const struct {
+    const char *name;
+    int scheme;
+    double signal, gradient;
+    int rule;
+    double first, second;
+} activations[] = {
+    {"none", GLOROT, 1, 1, 0, 0, 0},
+    {"linear", GLOROT, 1, 1, 0, 0, 0},
+    {"identity", GLOROT, 1, 1, 0, 0, 0},
+    {"tanh", GLOROT, 0.3942944903978412, 0.4644029024482682, 0, 0, 0},
+    {"sigmoid", GLOROT, 0.293379035858093, 0.04483624135019437, 0, 0, 0},
+    {"logistic", GLOROT, 0.293379035858093, 0.04483624135019437, 0, 0, 0},
+    {"hard_sigmoid", GLOROT, 0.2776390910565126, 0.02770278344268722, 0, 0, 0},
+    {"sparse_sigmoid", GLOROT, 0.3790146377404283, 0.1706723730342715, 0, 0, 0},
+    {"hard_tanh", GLOROT, 0.5160585509617133, 0.6826894921370859, 0, 0, 0},
+    {"softsign", GLOROT, 0.1830140212665475, 0.2276713404221825, 0, 0, 0},
+    {"sin", GLOROT, 0.4323323583816937, 0.5676676416183063, 0, 0, 0},
+    {"laplace", GLOROT, 0.1994417855105193, 0.3076225703314745, 0, 0, 0},
+    {"softmax", GLOROT, 0, 0, 0, 0, 0},
+    {"softmax2d", GLOROT, 0, 0, 0, 0, 0},
+    {"softmin", GLOROT, 0, 0, 0, 0, 0},
+    {"log_softmax", GLOROT, 0, 0, 0, 0, 0},
+    {"gumbel_softmax", GLOROT, 0, 0, 0, 0, 0},
+    {"sparsemax", GLOROT, 0, 0, 0, 0, 0},
+    {"exponential", GLOROT, 7.38905609893065, 7.38905609893065, 0, 0, 0},
+    {"relu", HE, 0.5, 0.5, 0, 0, 0},
+    {"relu6", HE, 0.4999999980752705, 0.4999999990134124, 0, 0, 0},
+    {"leaky_relu", HE, 0, 0, SLOPED, 0.01, 0},
+    {"prelu", HE, 0, 0, SLOPED, 0.25, 0},
+    {"rrelu", HE, 0, 0, RANDOMLY_SLOPED, 1.0 / 8, 1.0 / 3},
+    {"elu", HE, 0, 0, ELU, 1, 0},
+    {"celu", HE, 0.6449454174929239, 0.6681020012231706, FIXED, 0, 0},
+    {"gelu", HE, 0.4252214825702987, 0.4558508656492871, 0, 0, 0},
+    {"gelu_python", HE, 0.4252214825702987, 0.4558508656492871, 0, 0, 0},
+    {"gelu_tanh", HE, 0.4251937110330995, 0.4558178459629506, 0, 0, 0},
+    {"gelu_new", HE, 0.4251937110330995, 0.4558178459629506, 0, 0, 0},
+    {"gelu_pytorch_tanh", HE, 0.4251937110330995, 0.4558178459629506, 0, 0, 0},
+    {"gelu_python_tanh", HE, 0.4251937110330995, 0.4558178459629506, 0, 0, 0},
+    {"gelu_fast", HE, 0.4251937110330995, 0.4558178459629506, 0, 0, 0},
+    {"gelu_accurate", HE, 0.4251937110330995, 0.4558178459629506, 0, 0, 0},
+    {"gelu_10", HE, 0.4252214825702987, 0.4558508656492871, 0, 0, 0},
+    {"quick_gelu", HE, 0.4219528068969808, 0.4495492004791021, 0, 0, 0},
+    {"silu", HE, 0.3557755198173522, 0.3794823516328293, 0, 0, 0},
+    {"swish", HE, 0.3557755198173522, 0.3794823516328293, 0, 0, 0},
+    {"hard_silu", HE, 0.3315673751379077, 0.3585315171786052, 0, 0, 0},
+    {"hard_swish", HE, 0.3315673751379077, 0.3585315171786052, 0, 0, 0},
+    {"mish", HE, 0.4523421923758828, 0.4790837583739698, 0, 0, 0},
+    {"hard_mish", HE, 0.5642981915444151, 0.6566151753007762, 0, 0, 0},
+    {"softplus", HE, 0.9212459088593004, 0.293379035858093, 0, 0, 0},
+    {"relu_squared", HE, 1.5, 2, 0, 0, 0},
+    {"relu2", HE, 1.5, 2, 0, 0, 0},
+    {"xielu", HE, 1.735515135742504, 2.07033528248161, 0, 0, 0},
+    {"sqrtsoftplus", HE, 0.8060591833474398, 0.08138089451400068, 0, 0, 0},
+    {"squareplus", HE, 1.5, 0.2893153853559728, 0, 0, 0},
+    {"sparse_plus", HE, 0.5248435053873499, 0.3790146377404283, 0, 0, 0},
+    {"log_sigmoid", HE, 0.9212459088593004, 0.293379035858093, 0, 0, 0},
+    {"threshold", HE, 0.5, 0.5, FIXED, 0, 0},
+    {"hard_shrink", HE, 0.9691404042162732, 0.6170750774519738, FIXED, 0, 0},
+    {"soft_shrink", HE, 0.41927852005066774, 0.6170750774519738, FIXED, 0, 0},
+    {"tanh_shrink", HE, 0.1828834711935235, 0.2529918832439506, 0, 0, 0},
+    {"glu", HE, 0.293379035858093, 0.1691076386041437, 0, 0, 0},
+    {"reglu", HE, 0.5, 0.5, 0, 0, 0},
+    {"geglu", HE, 0.4252214825702987, 0.4405361741097929, 0, 0, 0},
+    {"swiglu", HE, 0.3557755198173522, 0.3676289357250907, 0, 0, 0},
+    {"selu", LECUN, 1, 1.071574992455799, 0, 0, 0}};
+
+static int find_activation(const char *name) {
+    for (int i = 0; i < (int)(sizeof activations / sizeof *activations); i++)
+        if (!strcmp(name, activations[i].name)) return i;
+    refuse("unknown activation");
+}
+
+/* E[φ²] and E[φ'²] of the activation that scheme preserve names. */
+static void find_moments(const query *q, double moments[2]) {
+    int row = q->text[ACTIVATION] ? find_activation(q->text[ACTIVATION]) : 0, rule = activations[row].rule, count = 0;
+    double given[2] = {activations[row].first, activations[row].second}, square = 0;
+    if (is_set(q, PARAMETER)) {
+        if (!rule) refuse("the activation has no parameter");
+        if (rule == FIXED) refuse("only the default parameter of the activation is known here");
+        count = parse_numbers(q->text[PARAMETER], given, rule == RANDOMLY_SLOPED ? 2 : 1);
+    }
+    for (int i = 0; i < count; i++)
+        if (!(given[i] >= -1e6 && given[i] <= 1e6)) refuse("activation_parameter must be at most 1e6");
+    moments[0] = activations[row].signal, moments[1] = activations[row].gradient;
+    if (rule == ELU) {
+        square = given[0] * given[0];
+        moments[0] = 0.5 + square * 0.14494541749292386, moments[1] = 0.5 + square * 0.16810200122317061;
+    } else if (rule == SLOPED) moments[0] = moments[1] = (1 + given[0] * given[0]) / 2;
+    else if (rule == RANDOMLY_SLOPED) {
+        square = (given[0] * given[0] + given[0] * given[1] + given[1] * given[1]) / 3;
+        moments[0] = moments[1] = (1 + square) / 2;
+    }
+    if (!(moments[0] > 0)) refuse("the activation depends on all units together");
+}
+
+/* What a spec determines. Elements that are drawn one by one are round(clip(mean + factor · T)) if is_shifted, and
+ * otherwise ± round(min(factor · |T|, bound)). */
+typedef struct {
+    int scheme, distribution, dtype, is_shifted, is_cut;
+    double stddev, limit;                                         /* the spread */
+    double factor, bound, mean, low, high;
+    cut ends;
+    double gain, constant, sparsity;
+    uint64_t zeros, groups;
+} plan;
+
+static void set_spread(plan *p, double variance) {
+    if (!(3 * variance <= DBL_MAX)) refuse("too large for the dtype");
+    p->stddev = variance > 0 ? square_root(variance) : 0;
+    p->limit = variance > 0 ? square_root(3 * variance) : 0;
+}
+
+static void set_limit(plan *p, double limit) {
+    double variance = limit * limit / 3, below, above;
+    if (!(3 * variance <= DBL_MAX)) refuse("too large for the dtype");
+    if (!(variance > 0)) refuse("too small for the dtype");
+    below = from_bits(bits_of(variance) - 1), above = from_bits(bits_of(variance) + 1);
+    if (square_root(3 * variance) == limit) above = variance;
+    else if (below > 0 && square_root(3 * below) == limit) above = below;
+    else if (!(3 * above <= DBL_MAX) || square_root(3 * above) != limit) above = variance;
+    p->stddev = square_root(above), p->limit = limit;
+}
+
+static double read_spread(const query *q, int field) {
+    double value = parse_number(q->text[field]);
     if (!(value >= 1e-150 && value <= 1e150)) refuse("the spread must be 1e-150 to 1e150");
     return value;
 }
 
-/* The spread of scheme explicit, which one of three fields sets. */
-static spread measure_explicit(const query *q, int dtype, int distribution) {
-    static const int conflicts[] = {SCALE, MODE, SLOPE, GIVEN_IN, GIVEN_OUT};
-    if (!!q->text[STDDEV] + !!q->text[PARENT_STDDEV] + !!q->text[LIMIT] != 1) refuse("explicit needs one spread field");
-    for (int i = 0; i < 5; i++)
-        if (q->text[conflicts[i]]) refuse("a spread field excludes scale, mode, negative_slope and fans");
-    if (q->text[LIMIT]) {
-        if (distribution > UNIFORM) refuse("limit is uniform");
-        double limit = parse_spread(q->text[LIMIT]), variance = limit * limit / 3;
-        double below = from_bits(bits_of(variance) - 1), above = from_bits(bits_of(variance) + 1);
-        if (square_root(3 * variance) == limit) above = variance;
-        else if (square_root(3 * below) == limit) above = below;
-        else if (square_root(3 * above) != limit) above = variance;
-        return complete_spread(UNIFORM, dtype, square_root(above), limit);
-    }
-    if (q->text[PARENT_STDDEV] && distribution >= 0 && distribution != TRUNCATED_NORMAL)
-        refuse("parent_stddev is truncated_normal");
-    if (distribution < 0) distribution = q->text[STDDEV] ? NORMAL : TRUNCATED_NORMAL;
-    double stddev = parse_spread(q->text[STDDEV] ? q->text[STDDEV] : q->text[PARENT_STDDEV]);
-    if (q->text[PARENT_STDDEV]) stddev = TRUNCATED_STDDEV * stddev;
-    double variance = stddev * stddev;
-    return complete_spread(distribution, dtype, square_root(variance), square_root(3 * variance));
+/* Remove the fields that have the value of no field at all. */
+static void normalize(query *q) {
+    if (is_set(q, GAIN) && read_spread(q, GAIN) == 1) q->text[GAIN] = NULL;
+    if (is_set(q, MEAN) && read_number(q, MEAN, 1e300, 0) == 0) q->text[MEAN] = NULL;
+    if (is_set(q, CENTER) && !strcmp(q->text[CENTER], "same")) q->text[CENTER] = NULL;
+    if (is_set(q, AXIS) && !strcmp(q->text[AXIS], "I")) q->text[AXIS] = NULL;
+    if (is_set(q, CENTER) && strcmp(q->text[CENTER], "torch")) refuse("center is same or torch");
+    if (is_set(q, AXIS) && strcmp(q->text[AXIS], "O")) refuse("sparsity_axis is I or O");
+    double lower = read_number(q, LOWER, 1e300, 0), upper = read_number(q, UPPER, 1e300, 0);
+    if (lower == -2 && upper == 2) q->text[LOWER] = q->text[UPPER] = NULL;
 }
 
-enum { GLOROT, HE, LECUN, VARIANCE_SCALING, EXPLICIT };
-
-/* The scheme of a name, and the distribution that the name includes, or -1. */
-static int parse_scheme(const char *text, int *distribution) {
-    static const char *const names[] = {"glorot", "he", "lecun", "variance_scaling", "explicit", "xavier", "kaiming"};
-    int found = find_word(text, strlen(text), names, 7);
-    for (int d = 0; found < 0 && d < 3; d++) {
-        size_t length = strlen(text), ending = strlen(distributions[d]) + 1;
-        if (length <= ending || text[length - ending] != '_') continue;
-        if (strcmp(text + length - ending + 1, distributions[d])) continue;
-        found = find_word(text, length - ending, names, 7);
-        if (found == VARIANCE_SCALING || found == EXPLICIT) found = -1;
-        *distribution = d;
-    }
-    if (found < 0) refuse("unknown scheme");
-    return found == 5 ? GLOROT : found == 6 ? HE : found;
-}
-
-static const char *const activations_of_glorot[] = {
-    "none", "linear", "identity", "tanh", "sigmoid", "logistic", "hard_sigmoid", "sparse_sigmoid",
-    "hard_tanh", "softsign", "softmax", "softmax2d", "softmin", "log_softmax", "gumbel_softmax",
-    "sparsemax", "exponential", "sin", "laplace"};
-static const char *const activations_of_he[] = {
-    "relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "gelu", "gelu_tanh", "quick_gelu",
-    "silu", "swish", "hard_silu", "hard_swish", "mish", "hard_mish", "softplus", "squareplus",
-    "sparse_plus", "log_sigmoid", "threshold", "hard_shrink", "soft_shrink", "tanh_shrink", "glu", "reglu",
-    "geglu", "swiglu", "gelu_10", "gelu_python", "gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh",
-    "gelu_fast", "gelu_accurate", "relu_squared", "relu2", "xielu", "sqrtsoftplus"};
-static const char *const activations_of_lecun[] = {"selu"};
-
-#define HAS(words, word) (find_word(word, strlen(word), words, (int)(sizeof words / sizeof *words)) >= 0)
-
-/* The scheme that `auto` stands for. */
-static int choose_scheme(const char *activation) {
-    if (!activation || HAS(activations_of_glorot, activation)) return GLOROT;
-    if (HAS(activations_of_he, activation)) return HE;
-    if (HAS(activations_of_lecun, activation)) return LECUN;
-    refuse("unknown activation");
-}
-
-static spread resolve(const query *q, const tensor *t) {
+static void resolve_scheme(const query *q, plan *p) {
     const char *name = q->text[SCHEME];
-    int is_auto = !name || !strcmp(name, "auto"), dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32);
-    int given = parse_choice(q->text[DISTRIBUTION], distributions, 3, -1), carried = -1, scheme;
-    const kernel k = measure_kernel(q, t);
-    int has_spread = q->text[STDDEV] || q->text[PARENT_STDDEV] || q->text[LIMIT];
-    if (is_auto) scheme = has_spread ? EXPLICIT : choose_scheme(q->text[ACTIVATION]);
-    else scheme = parse_scheme(name, &carried);
-    if (scheme == EXPLICIT) return measure_explicit(q, dtype, given);
-    if (has_spread) refuse("a spread field excludes other schemes");
+    int given = parse_choice(q->text[DISTRIBUTION], distributions, 3, -1), carried = -1;
+    int activation = find_activation(q->text[ACTIVATION] ? q->text[ACTIVATION] : "none");
+    int spreads = is_set(q, STDDEV) + is_set(q, PARENT_STDDEV) + is_set(q, LIMIT);
+    if (name && strcmp(name, "auto")) p->scheme = parse_scheme(name, &carried);
+    else if (spreads || is_set(q, LOW)) p->scheme = EXPLICIT;
+    else p->scheme = is_set(q, VALUE) ? CONSTANT : activations[activation].scheme;
+    if (spreads && !(schemes[p->scheme].options & F(STDDEV))) refuse("a spread field excludes other schemes");
+    for (int field = 0; field < FIELDS; field++)
+        if (is_set(q, field) && OPTIONS & ~schemes[p->scheme].options & F(field))
+            refuse("the scheme does not use a field that is set");
     if (given >= 0 && carried >= 0 && given != carried && !(given == TRUNCATED_NORMAL && carried == NORMAL))
         refuse("distribution contradicts the scheme's name");
-    int distribution = given >= 0 ? given : carried >= 0 ? carried : scheme == LECUN ? NORMAL : UNIFORM;
-    int mode = parse_choice(q->text[MODE], modes, 4, scheme == GLOROT ? FAN_AVG : FAN_IN);
-    double scale = scheme == HE ? 2 : 1;
-    if (q->text[SCALE]) {
-        if (scheme != VARIANCE_SCALING) refuse("scale belongs to variance_scaling");
-        if (!((scale = parse_number(q->text[SCALE])) > 0)) refuse("scale must be positive");
-    }
-    if (q->text[SLOPE]) {
-        if (scheme != HE) refuse("negative_slope belongs to he");
+    p->distribution = given >= 0 ? given : carried >= 0 ? carried : schemes[p->scheme].distribution;
+    if (p->scheme == EXPLICIT && given < 0)
+        p->distribution = is_set(q, STDDEV) ? NORMAL : is_set(q, PARENT_STDDEV) ? TRUNCATED_NORMAL : UNIFORM;
+    if ((is_set(q, LOWER) || is_set(q, UPPER)) && (p->distribution != TRUNCATED_NORMAL || is_set(q, LOW)))
+        refuse("lower and upper cut a truncated_normal without low and high");
+}
+
+static void check_explicit(const query *q, int distribution) {
+    int spreads = is_set(q, STDDEV) + is_set(q, PARENT_STDDEV) + is_set(q, LIMIT);
+    if (spreads > 1 || (!spreads && !is_set(q, LOW))) refuse("explicit needs one spread field, or low and high");
+    if (is_set(q, LOW) != is_set(q, HIGH)) refuse("low and high go together");
+    if (is_set(q, LIMIT) && distribution != UNIFORM) refuse("limit is uniform");
+    if (is_set(q, PARENT_STDDEV) && distribution != TRUNCATED_NORMAL) refuse("parent_stddev is truncated_normal");
+    if (!is_set(q, LOW)) return;
+    if (distribution == NORMAL) refuse("low and high are uniform or truncated_normal");
+    if (distribution == UNIFORM && (spreads || is_set(q, MEAN))) refuse("low and high determine the values");
+    if (distribution == TRUNCATED_NORMAL && !is_set(q, PARENT_STDDEV)) refuse("low and high cut a parent_stddev");
+}
+
+/* The variance of a scheme with a fan. */
+static double scale_fan(const query *q, const plan *p, const fans *f) {
+    int mode = parse_choice(q->text[MODE], modes, 4, schemes[p->scheme].mode);
+    double scale = schemes[p->scheme].scale, moments[2];
+    if (is_set(q, SCALE) && !((scale = parse_number(q->text[SCALE])) > 0)) refuse("scale must be positive");
+    if (is_set(q, SLOPE)) {
         double slope = parse_number(q->text[SLOPE]);
         scale = 2 / (1 + slope * slope);
     }
-    double variance = scale / select_fan(&k, mode);
-    if (!(variance > 0)) refuse("too small for the dtype");
-    if (!(3 * variance <= DBL_MAX)) refuse("too large for the dtype");
-    return complete_spread(distribution, dtype, square_root(variance), square_root(3 * variance));
+    double squared = p->gain * p->gain * scale;
+    if (p->scheme != PRESERVE) return squared / select_fan(f, mode);
+    find_moments(q, moments);
+    double in = select_fan(f, FAN_IN) * moments[0], out = select_fan(f, FAN_OUT) * moments[1];
+    if (mode == FAN_AVG) return squared / ((in + out) / 2);
+    return squared / (mode == FAN_IN ? in : mode == FAN_OUT ? out : square_root(in * out));
+}
+
+/* The mean square of the elements of a matrix of a given structure, without the gain. */
+static double measure_structure(const query *q, const tensor *t, const kernel *k, plan *p) {
+    uint64_t longer = k->outputs, inputs = k->inputs;
+    if (t->rank < 2 || !has_kernel_axes(k)) refuse("the scheme needs a kernel");
+    if (p->scheme == SPARSE) {
+        uint64_t size = is_set(q, AXIS) ? k->outputs : k->inputs * k->field;
+        double zeros = p->sparsity * (double)size;
+        p->zeros = (uint64_t)zeros + (zeros > (double)(uint64_t)zeros);
+        if (p->zeros >= size) refuse("sparsity leaves nothing");
+        return (double)(size - p->zeros) / (double)size;
+    }
+    if (p->scheme != DIRAC && p->groups != 1) refuse("the scheme has no groups");
+    if (p->scheme == IDENTITY && k->space) refuse("identity has no space");
+    if ((p->scheme == DIRAC || p->scheme == DELTA_ORTHOGONAL) && !k->space) refuse("the scheme needs space");
+    if (p->scheme == DELTA_ORTHOGONAL && k->inputs > k->outputs) refuse("delta_orthogonal has more inputs than outputs");
+    if (p->scheme == DELTA_ORTHOGONAL) return 1 / (double)(k->outputs * k->field);
+    if (p->scheme == DIRAC) {
+        if (parse_flag(q->text[TRANSPOSED]) || k->outputs % p->groups) refuse("dirac: groups divide the outputs");
+        longer /= p->groups;
+    }
+    if (p->scheme == ORTHOGONAL) inputs *= k->field;
+    longer = longer > inputs ? longer : inputs;
+    return 1 / (double)(p->scheme == DIRAC ? longer * k->field : longer);
+}
+
+/* Set the spread of scheme explicit, and where it is cut, if its normal is. */
+static void measure_explicit(const query *q, plan *p, double ends[2], double *parent) {
+    double low = read_number(q, LOW, 1e300, 0), high = read_number(q, HIGH, 1e300, 0);
+    check_explicit(q, p->distribution);
+    if (is_set(q, LOW) && !(low < high)) refuse("low must be less than high");
+    if (p->distribution == UNIFORM && is_set(q, LOW)) set_limit(p, (high - low) / 2), p->mean = (low + high) / 2;
+    else if (is_set(q, LIMIT)) set_limit(p, read_spread(q, LIMIT));
+    else if (is_set(q, STDDEV)) {
+        double stddev = read_spread(q, STDDEV);
+        set_spread(p, stddev * stddev);
+    } else {
+        *parent = read_spread(q, PARENT_STDDEV);
+        if (is_set(q, LOW)) ends[0] = (low - p->mean) / *parent, ends[1] = (high - p->mean) / *parent;
+        double stddev = measure_cut(ends[0], ends[1]).stddev * *parent;
+        set_spread(p, stddev * stddev);
+    }
+}
+
+/* Refuse weights that the dtype cannot represent. */
+static void check_range(const query *q, const plan *p) {
+    const double peaks[] = {square_root(3), 6.4, 2 / TRUNCATED_STDDEV};
+    double largest = p->stddev * peaks[p->distribution], smallest = p->dtype == FLOAT64 ? from_bits(1) : decode(p->dtype, 1);
+    if (is_set(q, LOWER) || is_set(q, UPPER) || (is_set(q, LOW) && p->distribution == TRUNCATED_NORMAL))
+        largest = p->stddev * 6.4;
+    if (p->scheme == SPARSE) largest = p->factor * 6.4;
+    largest += p->mean < 0 ? -p->mean : p->mean;
+    if (p->scheme >= ORTHOGONAL && p->scheme <= DIRAC) largest = p->gain;
+    if (p->scheme >= CONSTANT) largest = p->constant < 0 ? -p->constant : p->constant;
+    if (!(largest < largest_value(p->dtype))) refuse("too large for the dtype");
+    if (p->scheme != IDENTITY && p->scheme != DIRAC && p->scheme < CONSTANT && p->stddev < smallest)
+        refuse("too small for the dtype");
+}
+
+/* Set factor and bound, or the numbers of a shifted distribution. */
+static void place_values(const query *q, plan *p, const double ends[2], double parent) {
+    double from = p->mean - p->limit, to = p->mean + p->limit, largest = largest_value(p->dtype);
+    p->is_cut = p->distribution == TRUNCATED_NORMAL && (ends[0] != -2 || ends[1] != 2);
+    p->is_shifted = p->mean != 0 || p->is_cut || is_set(q, LOW);
+    p->factor = p->distribution == UNIFORM ? p->limit : p->stddev;
+    p->bound = p->distribution == NORMAL ? largest : p->limit;
+    if (p->distribution == TRUNCATED_NORMAL) {
+        p->ends = measure_cut(ends[0], ends[1]);
+        if (!is_set(q, PARENT_STDDEV)) parent = p->stddev / p->ends.stddev;
+        from = p->mean + ends[0] * parent, to = p->mean + ends[1] * parent;
+        if (p->is_cut) p->factor = parent;
+        p->bound = 2 / TRUNCATED_STDDEV * p->stddev;
+    }
+    if (is_set(q, LOW)) from = parse_number(q->text[LOW]), to = parse_number(q->text[HIGH]);
+    double held[2] = {-largest, largest};
+    if (p->distribution != NORMAL) {
+        round_interval(p->dtype, from, to, !is_set(q, LOW), held);
+        p->bound = round_below(p->dtype, p->bound);
+    }
+    p->low = held[0], p->high = held[1];
+}
+
+static plan resolve(query *q, const tensor *t) {
+    plan p = {.dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32), .groups = parse_length(q->text[GROUPS], 1)};
+    const kernel k = measure_kernel(t);
+    double ends[2], parent = 0;
+    fans f = {{{0}}, {{0}}};
+    normalize(q);
+    resolve_scheme(q, &p);
+    p.gain = is_set(q, GAIN) ? read_spread(q, GAIN) : 1;
+    p.mean = read_number(q, MEAN, 1e300, 0);
+    ends[0] = read_number(q, LOWER, 1e300, -2), ends[1] = read_number(q, UPPER, 1e300, 2);
+    if (p.scheme <= PRESERVE || has_kernel_axes(&k)) f = compute_fans(q, t, &k);
+    if (p.scheme == EXPLICIT) measure_explicit(q, &p, ends, &parent);
+    else if (p.scheme <= PRESERVE) set_spread(&p, scale_fan(q, &p, &f));
+    else if (p.scheme == SPARSE) {
+        p.sparsity = parse_number(q->text[SPARSITY]);
+        if (!(p.sparsity >= 0 && p.sparsity < 1)) refuse("sparsity must be at least 0 and less than 1");
+        p.factor = read_spread(q, STDDEV), p.bound = largest_value(p.dtype);
+        set_spread(&p, measure_structure(q, t, &k, &p) * (p.factor * p.factor));
+    } else if (p.scheme < CONSTANT) set_spread(&p, p.gain * p.gain * measure_structure(q, t, &k, &p));
+    else if (p.scheme == CONSTANT && !is_set(q, VALUE)) refuse("constant is missing");
+    else p.constant = p.scheme == CONSTANT ? read_number(q, VALUE, 1e300, 0) : p.scheme == ONES;
+    check_range(q, &p);
+    if (p.scheme <= EXPLICIT) place_values(q, &p, ends, parent);
+    return p;
 }
 
 /* --- 1. the key ---------------------------------------------------------------------------------------- */
@@ -565,7 +1061,7 @@ static void encode(int dtype, double magnitude, int negative, uint8_t *out) {
     put_le(out, bits | (uint64_t)negative << (8 * sizes[dtype] - 1), sizes[dtype]);
 }
 
-/* --- 12. orthogonal matrices ---------------------------------------------------------------------------- */
+/* --- 9. orthogonal matrices ----------------------------------------------------------------------------- */
 
 enum { SIDE = 32 };
 
@@ -650,16 +1146,9 @@ static double find_element(orthogonal *o, const uint32_t key[4], uint64_t n) {
     return o->gain * o->values[element % size];
 }
 
-static int is_orthogonal(const char *scheme) {
-    return scheme && (!strcmp(scheme, "orthogonal") || !strcmp(scheme, "delta_orthogonal"));
-}
-
-static orthogonal measure_orthogonal(const query *q, const tensor *t) {
-    static const int conflicts[] = {SCALE, MODE, SLOPE, DISTRIBUTION, STDDEV, PARENT_STDDEV, LIMIT, GIVEN_IN, GIVEN_OUT};
-    int is_delta = *q->text[SCHEME] == 'd', is_torch = q->text[CENTER] && !strcmp(q->text[CENTER], "torch");
-    orthogonal o = {1, 1, 1, 0, 0, q->text[GAIN] ? parse_number(q->text[GAIN]) : 1, NULL};
-    for (int i = 0; i < 9; i++)
-        if (q->text[conflicts[i]]) refuse("an orthogonal scheme has no other spread");
+static orthogonal measure_orthogonal(const query *q, const tensor *t, const plan *p) {
+    int is_delta = p->scheme == DELTA_ORTHOGONAL, is_torch = is_set(q, CENTER);
+    orthogonal o = {1, 1, 1, 0, 0, p->gain, NULL};
     for (const char *letter = "OIDHW"; *letter; letter++)
         for (int axis = 0; axis < t->rank; axis++) {
             uint64_t length = t->shape[axis];
@@ -708,161 +1197,96 @@ static void write_slice(const tensor *t, int size, element compute_element, cons
     }
 }
 
-typedef struct {
-    spread s;
-    uint32_t key[4];
-} drawn;
-
-static void compute_drawn(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
-    const drawn *d = source;
-    int negative;
-    double product = d->s.factor * transform(d->s.distribution, draw_word(d->key, n), &negative);
-    (void)at;
-    encode(d->s.dtype, product < d->s.bound ? product : d->s.bound, negative, bytes);
-}
-
-/* --- orthogonal matrices ------------------------------------------------------------------------------- */
-
-typedef struct {
-    orthogonal *o;
-    int dtype;
-    uint32_t key[4];
-} matrix;
-
-static void compute_matrix(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
-    const matrix *m = source;
-    double value = find_element(m->o, m->key, n), largest = largest_value(m->dtype);
-    int negative = (int)(bits_of(value) >> 63);
-    double magnitude = negative ? -value : value;
-    (void)at;
-    encode(m->dtype, magnitude < largest ? magnitude : largest, negative, bytes);
-}
-
 static void encode_signed(int dtype, double value, uint8_t *out) {
     int negative = (int)(bits_of(value) >> 63);
     encode(dtype, negative ? -value : value, negative, out);
 }
 
-/* --- 9. shifted and cut distributions ------------------------------------------------------------------ */
-
 typedef struct {
-    int distribution, dtype, is_cut;
-    uint32_t key[4];
-    double factor, mean, low, high, cut[3]; /* lo, up, mass */
-} shifted;
+    plan p;
+    uint32_t key[4], mask_key[4];
+    uint64_t size, inner; /* of a unit of a sparse tensor */
+    orthogonal *o;
+    const tensor *t;
+    int is_torch; /* the center */
+} source;
 
-static double transform_cut(const double cut[3], uint32_t word) {
-    double w = (double)word + 0.5, below = cut[0] + cut[2] * w, above = cut[1] + cut[2] * (4294967296.0 - w);
+static void compute_drawn(const void *from, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const source *s = from;
+    int negative;
+    double product = s->p.factor * transform(s->p.distribution, draw_word(s->key, n), &negative);
+    (void)at;
+    encode(s->p.dtype, product < s->p.bound ? product : s->p.bound, negative, bytes);
+}
+
+/* --- 7. shifted and cut distributions ------------------------------------------------------------------ */
+
+static double transform_cut(const cut *c, uint32_t word) {
+    double w = (double)word + 0.5, below = c->lo + c->mass * w, above = c->up + c->mass * (4294967296.0 - w);
     double x = below < above ? below : above, last = 2147483648.0 - power(-22);
     x = x < 0.5 ? 0.5 : x > last ? last : x;
     return below < above ? -look_up(NORMAL, x) : look_up(NORMAL, x);
 }
 
-static void compute_shifted(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
-    const shifted *s = source;
-    uint32_t word = draw_word(s->key, n);
+static void compute_shifted(const void *from, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const plan *p = &((const source *)from)->p;
+    uint32_t word = draw_word(((const source *)from)->key, n);
     int negative = 0;
-    double size = s->is_cut ? transform_cut(s->cut, word) : transform(s->distribution, word, &negative);
-    double value = s->mean + s->factor * (negative ? -size : size);
+    double size = p->is_cut ? transform_cut(&p->ends, word) : transform(p->distribution, word, &negative);
+    double value = p->mean + p->factor * (negative ? -size : size);
     (void)at;
-    value = value < s->low ? s->low : value;
-    encode_signed(s->dtype, value > s->high ? s->high : value, bytes);
+    value = value < p->low ? p->low : value;
+    encode_signed(p->dtype, value > p->high ? p->high : value, bytes);
 }
 
-static void parse_numbers(const char *text, double *numbers, int count) {
-    char *end = (char *)text;
-    for (int i = 0; i < count; i++) {
-        numbers[i] = strtod(text, &end);
-        if (end == text || *end != (i + 1 < count ? ',' : 0)) refuse("numbers separated by commas are expected");
-        text = end + 1;
-    }
-}
+/* --- 8. sparse tensors --------------------------------------------------------------------------------- */
 
-static void write_shifted(const query *q, const tensor *t, sink *to) {
-    shifted s = {.distribution = parse_choice(q->text[DISTRIBUTION], distributions, 3, NORMAL),
-                 .dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32),
-                 .is_cut = q->text[CUT] != NULL,
-                 .factor = parse_number(q->text[FACTOR]),
-                 .mean = parse_number(q->text[MEAN]),
-                 .low = parse_number(q->text[LOW]),
-                 .high = parse_number(q->text[HIGH])};
-    read_key(q, DOMAIN, s.key);
-    if (s.is_cut) parse_numbers(q->text[CUT], s.cut, 3);
-    write_slice(t, sizes[s.dtype], compute_shifted, &s, to);
-}
-
-/* --- 10. sparse tensors --------------------------------------------------------------------------------- */
-
-typedef struct {
-    drawn d;
-    uint32_t mask_key[4];
-    uint64_t size, inner, zeros;
-} sparse;
-
-static void compute_sparse(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
-    const sparse *s = source;
+static void compute_sparse(const void *from, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const source *s = from;
     uint64_t span = s->size * s->inner, first = n / span * span + n % s->inner, before = 0;
     uint32_t word = draw_word(s->mask_key, n);
-    for (uint64_t j = 0; j < s->size && before < s->zeros; j++) {
+    for (uint64_t j = 0; j < s->size && before < s->p.zeros; j++) {
         uint64_t other = first + j * s->inner;
         uint32_t mask = draw_word(s->mask_key, other);
         before += mask < word || (mask == word && other < n);
     }
-    if (before < s->zeros) put_le(bytes, 0, sizes[s->d.s.dtype]);
-    else compute_drawn(&s->d, at, n, bytes);
+    if (before < s->p.zeros) put_le(bytes, 0, sizes[s->p.dtype]);
+    else compute_drawn(s, at, n, bytes);
 }
 
-static void write_sparse(const query *q, const tensor *t, sink *to) {
-    int dtype = parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32);
-    uint64_t outputs = 1, inputs = 1;
-    for (int axis = 0; axis < t->rank; axis++) {
-        if (t->layout[axis] == 'O') outputs *= t->shape[axis];
-        else if (!strchr("BG", t->layout[axis])) inputs *= t->shape[axis];
-    }
-    int by_input = q->text[AXIS] && !strcmp(q->text[AXIS], "O");
-    sparse s = {.d.s = {NORMAL, dtype, parse_number(q->text[FACTOR]), largest_value(dtype)},
-                .size = by_input ? outputs : inputs,
-                .inner = by_input ? inputs : 1};
-    double zeros = parse_number(q->text[SPARSITY]) * (double)s.size;
-    s.zeros = (uint64_t)zeros + (zeros > (double)(uint64_t)zeros);
-    read_key(q, DOMAIN, s.d.key);
-    read_key(q, MASK_DOMAIN, s.mask_key);
-    write_slice(t, sizes[dtype], compute_sparse, &s, to);
+/* --- 9. orthogonal matrices ---------------------------------------------------------------------------- */
+
+static void compute_matrix(const void *from, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const source *s = from;
+    double value = find_element(s->o, s->key, n), largest = largest_value(s->p.dtype);
+    (void)at;
+    value = value < -largest ? -largest : value > largest ? largest : value;
+    encode_signed(s->p.dtype, value, bytes);
 }
 
-/* --- 11. identity tensors ------------------------------------------------------------------------------- */
+/* --- 10. identity and Dirac tensors -------------------------------------------------------------------- */
 
-typedef struct {
-    const tensor *t;
-    int dtype, by_torch;
-    double gain;
-    uint64_t period; /* outputs in a group */
-} identity;
-
-static void compute_identity(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
-    const identity *s = source;
-    uint64_t output = 0, input = 0;
-    int is_centre = 1;
+static void compute_identity(const void *from, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const source *s = from;
+    uint64_t output = 0, input = 0, outputs = 1;
+    int is_center = 1;
     (void)n;
     for (int axis = 0; axis < s->t->rank; axis++) {
         uint64_t length = s->t->shape[axis];
         char letter = s->t->layout[axis];
-        if (letter == 'O') output = output * length + at[axis];
+        if (letter == 'O') output = output * length + at[axis], outputs *= length;
         else if (letter == 'I') input = input * length + at[axis];
-        else if (strchr("DHW", letter)) is_centre &= at[axis] == (s->by_torch ? length : length - 1) / 2;
+        else if (strchr("DHW", letter)) is_center &= at[axis] == (s->is_torch ? length : length - 1) / 2;
     }
-    encode_signed(s->dtype, is_centre && output % s->period == input ? s->gain : 0, bytes);
+    encode_signed(s->p.dtype, is_center && output % (outputs / s->p.groups) == input ? s->p.gain : 0, bytes);
 }
 
-static void write_identity(const query *q, const tensor *t, sink *to) {
-    identity s = {t, parse_choice(q->text[DTYPE], dtypes, 4, FLOAT32), 0, parse_number(q->text[GAIN]), 1};
-    for (int axis = 0; axis < t->rank; axis++)
-        if (t->layout[axis] == 'O') s.period *= t->shape[axis];
-    uint64_t groups = parse_length(q->text[GROUPS], 1);
-    if (s.period % groups) refuse("groups must divide the product of the O axes");
-    s.period /= groups;
-    s.by_torch = q->text[CENTER] && !strcmp(q->text[CENTER], "torch");
-    write_slice(t, sizes[s.dtype], compute_identity, &s, to);
+/* --- 11. constants ------------------------------------------------------------------------------------- */
+
+static void compute_constant(const void *from, const uint64_t *at, uint64_t n, uint8_t *bytes) {
+    const plan *p = &((const source *)from)->p;
+    (void)at, (void)n;
+    encode_signed(p->dtype, p->constant, bytes);
 }
 
 /* --- 12. values ----------------------------------------------------------------------------------------- */
@@ -942,7 +1366,7 @@ static double compute_sinusoidal(const values *v, uint64_t row, uint64_t column)
     double base = compute_log(parse_number(v->q->text[BASE])), sine, cosine;
     if (v->q->text[GRID]) {
         double sides[2];
-        parse_numbers(v->q->text[GRID], sides, 2);
+        if (parse_numbers(v->q->text[GRID], sides, 2) != 2) refuse("grid has two numbers");
         uint64_t width = (uint64_t)sides[1];
         channels /= 2;
         row = (column < channels) == has(v, LINE_FIRST, "True") ? row / width : row % width;
@@ -971,7 +1395,7 @@ static double compute_inverse_softplus(const values *v, uint64_t n) {
 
 static void compute_values(const void *source, const uint64_t *at, uint64_t n, uint8_t *bytes) {
     const values *v = source;
-    const char *name = v->q->text[SOURCE];
+    const char *name = v->q->text[VALUES_RULE];
     uint64_t column = at[v->t->rank - 1], row = v->t->rank > 1 ? at[v->t->rank - 2] : 0;
     double value;
     if (v->integer_bytes) {
@@ -989,55 +1413,50 @@ static void compute_values(const void *source, const uint64_t *at, uint64_t n, u
 
 static void write_values(const query *q, const tensor *t, sink *to) {
     static const char *const integers[] = {"int8", "int16", "int32", "int64"};
+    static const char *const rules[] = {"arange", "log_arange", "sinusoidal", "softplus_inverse_log_uniform"};
     const char *dtype = q->text[DTYPE];
     int integer = dtype ? find_word(dtype, strlen(dtype), integers, 4) : -1;
     values v = {q, t, integer < 0 ? parse_choice(dtype, dtypes, 4, FLOAT32) : 0, integer < 0 ? 0 : 1 << integer, {0}};
+    parse_choice(q->text[VALUES_RULE], rules, 4, 0);
     read_key(q, DOMAIN, v.key);
     write_slice(t, v.integer_bytes ? v.integer_bytes : sizes[v.dtype], compute_values, &v, to);
 }
 
 /* --- all sources --------------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    void (*write)(const query *q, const tensor *t, sink *to);
-} sources[] = {{"shifted", write_shifted}, {"sparse", write_sparse}, {"identity", write_identity},
-             {"arange", write_values}, {"log_arange", write_values}, {"sinusoidal", write_values},
-             {"inverse_softplus", write_values}};
-
-static void write_source(const query *q, const tensor *t, sink *to) {
-    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
-        if (!strcmp(sources[i].name, q->text[SOURCE])) {
-            sources[i].write(q, t, to);
-            return;
-        }
-    refuse("unknown source");
+static element *choose_source(const plan *p) {
+    if (p->scheme >= CONSTANT) return compute_constant;
+    if (p->scheme == IDENTITY || p->scheme == DIRAC) return compute_identity;
+    if (p->scheme == SPARSE) return compute_sparse;
+    if (p->scheme == ORTHOGONAL || p->scheme == DELTA_ORTHOGONAL) return compute_matrix;
+    return p->is_shifted ? compute_shifted : compute_drawn;
 }
 
 static void draw(const char *text, sink *to) {
     static query q;
     tensor t = {0};
-    drawn d;
     parse_query(text, &q);
     parse_shape(q.text[SHAPE], &t);
     parse_layout(q.text[LAYOUT], &t);
     parse_slice(q.text[SLICE], &t);
     compute_strides(&t);
-    if (q.text[SOURCE]) {
-        write_source(&q, &t, to);
+    if (is_set(&q, VALUES_RULE)) {
+        write_values(&q, &t, to);
         return;
     }
-    if (is_orthogonal(q.text[SCHEME])) {
-        orthogonal o = measure_orthogonal(&q, &t);
-        matrix m = {.o = &o, .dtype = parse_choice(q.text[DTYPE], dtypes, 4, FLOAT32)};
-        read_key(&q, DOMAIN, m.key);
-        write_slice(&t, sizes[m.dtype], compute_matrix, &m, to);
-        free(o.values);
-        return;
+    source s = {.p = resolve(&q, &t), .t = &t, .is_torch = is_set(&q, CENTER)};
+    const kernel k = measure_kernel(&t);
+    element *compute = choose_source(&s.p);
+    s.size = is_set(&q, AXIS) ? k.outputs : k.inputs * k.field;
+    s.inner = is_set(&q, AXIS) ? k.inputs * k.field : 1;
+    if (compute != compute_constant && compute != compute_identity) {
+        read_key(&q, DOMAIN, s.key);
+        read_key(&q, MASK_DOMAIN, s.mask_key);
     }
-    d.s = resolve(&q, &t);
-    read_key(&q, DOMAIN, d.key);
-    write_slice(&t, sizes[d.s.dtype], compute_drawn, &d, to);
+    orthogonal o = measure_orthogonal(&q, &t, &s.p);
+    s.o = &o;
+    write_slice(&t, sizes[s.p.dtype], compute, &s, to);
+    free(o.values);
 }
 
 /* Write a line of JSON. A percent-encoded query has no character that JSON would have to escape. */

@@ -45,7 +45,9 @@ def _require(spec: LayerSpec, field: str, why: str) -> Iterator[FieldError]:
 
 def _check_options(spec: LayerSpec, scheme: Scheme) -> Iterator[FieldError]:
     """Yield an error for each field that the scheme does not use."""
-    handled = CHECKED.union(SCALING_FIELDS) if scheme.name == "explicit" else CHECKED
+    handled = CHECKED if scheme.scale else CHECKED - {"scale"}
+    if scheme.name == "explicit":
+        handled = CHECKED.union(SCALING_FIELDS) if spec.spreads else frozenset({"negative_slope"})
     for field in sorted(OPTIONS - scheme.options - handled):
         if getattr(spec, field) != DEFAULTS.get(field):
             users = " or ".join(row.name for row in SCHEMES.values() if field in row.options)

@@ -1,5 +1,6 @@
 """Scaling: the scale of a scheme, and the spread that follows from it and from the fans."""
 
+import math
 from typing import NamedTuple
 
 from service.core.cut import compute_cut
@@ -86,7 +87,7 @@ def weigh_fans(fans: Fans, mode: Mode, moments: Moments) -> tuple[float, str, st
         symbols = "((fan_in · E[φ²] + fan_out · E[φ'²]) / 2)"
         return (weighted["fan_in"] + weighted["fan_out"]) / 2, symbols, f"(({forward} + {backward}) / 2)"
     symbols = "√(fan_in · E[φ²] · fan_out · E[φ'²])"
-    return (weighted["fan_in"] * weighted["fan_out"]) ** 0.5, symbols, f"√({forward} · {backward})"
+    return math.sqrt(weighted["fan_in"] * weighted["fan_out"]), symbols, f"√({forward} · {backward})"
 
 
 def measure_given(spec: LayerSpec) -> Scaling:
