@@ -1,6 +1,6 @@
 """Orthogonal matrices in plain NumPy: slow and simple. The kernels must compute the same bits.
 
-It follows section 12 of docs/stream.md. Each sum runs over a Python loop, so that its order is the page's.
+It follows section 9 of docs/stream.md. Each sum runs over a Python loop, so that its order is the page's.
 """
 
 import numpy as np

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+import numpy as np
+
 from service.core import LayerSpec, resolve_parameters
 from service.stream.key import STREAM_VERSION
-from service.stream.tensor import Tensor
+from service.stream.sources.making import make_source
 
 PATH = Path(__file__).with_name("golden.json")
 
@@ -48,8 +50,11 @@ def check() -> int:
     count = 0
     for case in load_cases():
         spec = LayerSpec.parse(case["spec"])
-        tensor = Tensor.of(spec, resolve_parameters(spec), tuple(slice(*bounds) for bounds in case["box"]))
-        if not is_drawn(case, tensor.read()):
+        slices = tuple(slice(*bounds) for bounds in case["box"])
+        source = make_source(spec, resolve_parameters(spec), slices)
+        drawn = np.empty(source.nbytes, np.uint8)
+        source.bind()(0, drawn)
+        if not is_drawn(case, drawn.tobytes()):
             raise SelfCheckError(f"{case['spec']}, slice {case['box']}, differs from its golden vector")
         count += 1
     return count
