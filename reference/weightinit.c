@@ -892,7 +892,7 @@ static double measure_structure(const query *q, const tensor *t, const kernel *k
     if (p->scheme == DELTA_ORTHOGONAL && k->inputs > k->outputs) refuse("delta_orthogonal has more inputs than outputs");
     if (p->scheme == DELTA_ORTHOGONAL) return 1 / (double)(k->outputs * k->field);
     if (p->scheme == DIRAC) {
-        if (parse_flag(q->text[TRANSPOSED]) || k->outputs % p->groups) refuse("dirac: groups divide the outputs");
+        if (parse_flag(q->text[TRANSPOSED])) refuse("dirac is not for transposed convolutions");
         longer /= p->groups;
     }
     if (p->scheme == ORTHOGONAL) inputs *= k->field;

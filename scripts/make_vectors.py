@@ -1,7 +1,7 @@
 """Make tests/golden/vectors.jsonl: golden vectors of stream version 1, drawn by reference/weightinit.c.
 
 Each line is a query of `/v1/weights`, with the length, SHA-256, first and last bytes of the weights, or the
-reason of the refusal. They cover every scheme, mode, distribution, dtype and layout, the spread fields, and
+reason of the refusal. They cover every scheme, mode, distribution, dtype and layout, every other field, and
 the limits that docs/stream.md states. Lines may be added; only a new stream version may change one.
 """
 
@@ -15,36 +15,14 @@ from itertools import product
 from pathlib import Path
 from urllib.parse import urlencode
 
+from scripts.vector_specs import ACTIVATIONS, DISTRIBUTIONS, DTYPES, LAYOUTS, MODES, SCHEMES, list_fields
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "reference/weightinit.c"
 TABLES = ROOT / "service/stream/tables.npy"
 PATH = ROOT / "tests/golden/vectors.jsonl"
 FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 
-SCHEMES = ("glorot", "he", "lecun", "variance_scaling")
-MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
-DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
-DTYPES = ("float32", "float64", "float16", "bfloat16")
-#: Short layouts, transposed and grouped convolutions, depthwise and stacked kernels, attention.
-LAYOUTS: tuple[dict[str, object], ...] = (
-    {"shape": "7", "layout": "keras", "fan_in": 5, "fan_out": 7},
-    {"shape": "5,4", "layout": "keras"},
-    {"shape": "5,4", "layout": "torch"},
-    {"shape": "3,5,2", "layout": "keras"},
-    {"shape": "2,5,3", "layout": "torch"},
-    {"shape": "2,3,5,2", "layout": "keras"},
-    {"shape": "2,5,2,3", "layout": "torch"},
-    {"shape": "2,1,3,5,2", "layout": "keras"},
-    {"shape": "2,5,2,1,3", "layout": "torch"},
-    {"shape": "2,3,4,5", "layout": "HWOI"},
-    {"shape": "5,4,2,3", "layout": "IOHW"},
-    {"shape": "6,2,2,3", "layout": "torch", "groups": 3},
-    {"shape": "3,2,5,2", "layout": "HWGO"},
-    {"shape": "3,5,4", "layout": "GIO"},
-    {"shape": "5,3,2,2", "layout": "IBOO"},
-    {"shape": "2,3,2,5", "layout": "GBOI"},
-    {"shape": "6,2,3", "layout": "IOO"},
-)
 BASE: dict[str, object] = {"shape": "7,5", "scheme": "he", "seed": 42, "name": "vectors"}
 LINE: dict[str, object] = {"shape": 2**40, "layout": "O", "scheme": "he", "fan_in": 300, "fan_out": 300}
 SEEDS = (0, 2**32, 2**53 - 1, 2**53, 2**53 + 1, 2**63, 2**64 - 1)
@@ -62,14 +40,6 @@ NAMES = (
     "x" * 26,
     "x" * 27,
 )
-ACTIVATIONS = """
-    none linear identity tanh sigmoid logistic hard_sigmoid sparse_sigmoid hard_tanh softsign softmax
-    softmax2d softmin log_softmax gumbel_softmax sparsemax exponential relu relu6 leaky_relu prelu rrelu
-    elu celu gelu gelu_tanh quick_gelu silu swish hard_silu hard_swish mish hard_mish softplus
-    squareplus sparse_plus log_sigmoid threshold hard_shrink soft_shrink tanh_shrink glu reglu geglu
-    swiglu selu sin laplace gelu_10 gelu_python gelu_new gelu_pytorch_tanh gelu_python_tanh gelu_fast
-    gelu_accurate relu_squared relu2 xielu sqrtsoftplus
-"""
 #: Pairs whose product, sum or root is rounded in binary64.
 FANS = (
     *((fan, fan + step) for fan in (3, 50, 784, 4095) for step in (1, 2, 5, 7, 300)),
@@ -113,6 +83,12 @@ REFUSED: tuple[dict[str, object], ...] = (
 
 def list_specs() -> Iterator[dict[str, object]]:
     """Yield the fields of each query."""
+    yield from list_plain()
+    yield from list_fields()
+
+
+def list_plain() -> Iterator[dict[str, object]]:
+    """Yield queries of draws around zero, whose variance is a scale over a fan, or set."""
     for layout, scheme, mode, distribution, dtype in product(LAYOUTS, SCHEMES, MODES, DISTRIBUTIONS, DTYPES):
         yield {
             **layout,

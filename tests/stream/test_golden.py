@@ -11,6 +11,7 @@ import pytest
 
 from service.core import LayerSpec, resolve_parameters
 from service.stream import reference, selfcheck
+from service.stream.sources.reference import DRAWS, draw_spec
 from tests.stream.drawing import DISTRIBUTIONS, DTYPES, make_tensor
 from tests.stream.scripts import load_script
 
@@ -22,9 +23,7 @@ def check_reference():
     """Tell whether the reference draws every golden vector."""
     for case in selfcheck.load_cases():
         spec = LayerSpec.parse(case["spec"])
-        drawn = reference.draw_slices(
-            spec, resolve_parameters(spec), tuple(slice(*cut) for cut in case["box"])
-        )
+        drawn = draw_spec(spec, resolve_parameters(spec), tuple(slice(*cut) for cut in case["box"]))
         if not selfcheck.is_drawn(case, drawn.tobytes()):
             return False
     return True
@@ -166,6 +165,12 @@ class TestGolden:
         layouts = {"IO", "OI", "WIO", "OIW", "HWIO", "OIHW", "DHWIO", "OIDHW", "GIO", "IBOO"}
         assert near >= set(itertools.product(DISTRIBUTIONS, DTYPES, layouts))
         assert far >= set(itertools.product(DISTRIBUTIONS, DTYPES, layouts))
+
+    def test_every_source_is_there_in_every_dtype(self):
+        specs = [LayerSpec.parse(case["spec"]) for case in selfcheck.load_cases()]
+        found = {(spec.scheme, spec.dtype) for spec in specs}
+        assert found >= set(itertools.product({"explicit", *DRAWS} - {"zeros", "ones"}, DTYPES))
+        assert {spec.dtype for spec in specs if spec.lower is not None} == set(DTYPES)
 
     def test_the_file_says_how_it_was_made(self):
         golden = json.loads(selfcheck.PATH.read_text("utf-8"))

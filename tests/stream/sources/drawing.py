@@ -3,8 +3,9 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from service.core import LayerSpec, resolve_parameters
 from service.core.slices import compute_shape, select_all
-from service.stream import derive_key
+from service.stream import derive_key, make_source
 from service.stream.order import find_positions
 from service.stream.reference import number_positions
 from service.stream.sources.shifted import ShiftedTensor
@@ -22,6 +23,15 @@ def make_shifted(shape, layout="OI", slices=None, distribution="normal", dtype="
     positions = find_positions(shape, layout, slices)
     values = {"factor": 1.0, "mean": 0.0, "low": -8.0, "high": 8.0} | scaling
     return ShiftedTensor(KEY, compute_shape(slices), positions, distribution, dtype, **values)
+
+
+def draw_spec(fields):
+    """Return the bytes of the source of a spec."""
+    spec = LayerSpec.parse(fields)
+    source = make_source(spec, resolve_parameters(spec))
+    out = np.empty(source.nbytes, np.uint8)
+    source.bind()(0, out)
+    return out.tobytes()
 
 
 def list_positions(shape, layout="OI", slices=None):

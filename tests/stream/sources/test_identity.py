@@ -12,7 +12,7 @@ from service.core.slices import select_all
 from service.stream.sources import reference
 from service.stream.sources.identity import IdentityTensor
 from tests.stream.drawing import DTYPES
-from tests.stream.sources.drawing import SEEDED, ranges, read_range, slices_of, view
+from tests.stream.sources.drawing import SEEDED, draw_spec, ranges, read_range, slices_of, view
 
 #: Shape, layout and groups: square and not, stacked, grouped, depthwise, attention, and each rank.
 KERNELS = {
@@ -48,12 +48,15 @@ def test_the_kernel_writes_the_references_bits(shape, layout, groups, center, dt
     assert source.read() == reference.round_to(expected, dtype).tobytes()
 
 
-@KERNEL
+@pytest.mark.parametrize(
+    ("shape", "layout", "groups"), [kernel for kernel in KERNELS.values() if kernel[1] != "O"]
+)
 @CENTER
 def test_the_page_alone_gives_the_same_bytes(independent, shape, layout, groups, center):
-    fields = {"source": "identity", "shape": shape, "layout": layout, "gain": 1.1, "groups": groups}
-    drawn = independent.draw(fields | {"center": center, **SEEDED})
-    assert drawn == make_identity(shape, layout, gain=1.1, groups=groups, center=center).read()
+    fields = {"scheme": "identity", "shape": shape, "layout": layout, "gain": 1.1, **SEEDED}
+    if set(layout) & set("DHW"):
+        fields |= {"scheme": "dirac", "groups": groups, "center": center}
+    assert independent.draw(fields) == draw_spec(fields)
 
 
 @pytest.mark.parametrize("shape", [(9, 9), (5, 9), (9, 5), (1, 4), (300, 200)])
@@ -75,7 +78,7 @@ def test_with_space_it_is_torchs_dirac(space, outputs, inputs, groups):
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6, 7])
-def test_the_centre_keeps_a_signal_in_place_with_padding_same(length):
+def test_the_center_keeps_a_signal_in_place_with_padding_same(length):
     signal = torch.randn(1, 3, 20, generator=torch.Generator().manual_seed(1))
     kernel = torch.from_numpy(view(make_identity((3, 3, length), "OIW")).copy())
     assert torch.equal(torch.nn.functional.conv1d(signal, kernel, padding="same"), signal)

@@ -16,6 +16,7 @@ from tests.stream.sources.drawing import (
     INF,
     KEY,
     SEEDED,
+    draw_spec,
     list_positions,
     make_shifted,
     ranges,
@@ -41,6 +42,18 @@ KINDS = {
     **{name: name for name in DISTRIBUTIONS},
     **{name: compute_cut(*cut)[:3] for name, cut in CUTS.items()},
 }
+#: The fields of specs: a mean beside each distribution, an interval, and each cut.
+FIELDS = {
+    **{name: {"stddev": 0.3, "mean": -0.1, "distribution": name} for name in DISTRIBUTIONS},
+    "limit": {"limit": 0.3, "mean": 2.5},
+    "interval": {"low": -0.75, "high": 0.5},
+    "cut interval": {"low": -0.75, "high": 0.5, "mean": 0.4, "parent_stddev": 0.3},
+    **{
+        name: {"parent_stddev": 0.3, "lower": max(lower, -1e300), "upper": min(upper, 1e300), "mean": 0.5}
+        for name, (lower, upper) in CUTS.items()
+    },
+    "scheme": {"scheme": "he_truncated_normal", "lower": -0.3, "upper": 5.0, "gain": 1.3},
+}
 LARGEST = 6.337957754291725
 WORDS = np.linspace(0, 2**32 - 1, 2**16 + 1).round().astype(np.uint32)
 
@@ -62,13 +75,11 @@ def test_the_kernels_write_the_references_bits(kind, dtype):
     assert make(kind, shape, "IO", slices, dtype=dtype, **scaling).read() == expected.tobytes()
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_page_alone_gives_the_same_bytes(independent, kind, dtype):
-    scaling = {"factor": 0.3, "mean": -0.1, "low": -0.75, "high": 0.5}
-    fields = {"source": "shifted", "shape": (20, 60), "layout": "OI", "dtype": dtype, **SEEDED, **scaling}
-    fields |= {"cut": ",".join(map(repr, kind))} if isinstance(kind, tuple) else {"distribution": kind}
-    assert independent.draw(fields) == make(kind, (20, 60), dtype=dtype, **scaling).read()
+def test_the_page_alone_gives_the_same_bytes(independent, fields, dtype):
+    spec = {"shape": (20, 60), "layout": "OI", "dtype": dtype, **SEEDED, **fields}
+    assert independent.draw(spec) == draw_spec(spec)
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
