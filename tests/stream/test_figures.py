@@ -1,4 +1,4 @@
-"""The figures of docs/stream.md, section 8."""
+"""The figures of docs/stream.md, section 14."""
 
 import math
 

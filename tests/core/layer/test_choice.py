@@ -124,3 +124,20 @@ def test_several_broken_rules_are_reported_at_once():
     with pytest.raises(SpecError) as caught:
         decide_dense(groups=7, scale=2.0, negative_slope=0.1)
     assert [error.field for error in caught.value.errors] == ["groups", "scale", "negative_slope"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"low": 0.0, "high": 1.0, "scale": 2.0},
+        {"low": 0.0, "high": 1.0, "mode": "fan_in"},
+        {"low": 0.0, "high": 1.0, "gain": 2.0},
+        {"low": 0.0, "high": 1.0, "fan_in": 3},
+        {"scheme": "orthogonal", "scale": 2.0},
+        {"constant": 1.0, "scale": 2.0},
+    ],
+    ids=str,
+)
+def test_a_field_that_the_scheme_does_not_use_is_refused(fields):
+    with pytest.raises(SpecError, match=f"{[*fields][-1]} must not be combined with scheme="):
+        decide_dense(**fields)

@@ -111,23 +111,29 @@ class TestPage:
     def test_sinusoidal(self, independent, given_rule, dtype):
         fields = {"base": 10000.0} | given_rule
         query = fields | ({"grid": "{},{}".format(*fields["grid"])} if "grid" in fields else {})
-        query |= {"source": "sinusoidal", "shape": (21, 24), "layout": "OI", "dtype": dtype, **SEEDED}
+        query |= {"values": "sinusoidal", "shape": (21, 24), "layout": "OI", "dtype": dtype, **SEEDED}
         assert independent.draw(query) == make((21, 24), Sinusoidal(**fields), dtype).read()
 
     @pytest.mark.parametrize("dtype", [*DTYPES, "int64", "int32", "int16"])
     def test_arange(self, independent, dtype):
-        query = {"source": "arange", "shape": (3, 70), "layout": "OI", "dtype": dtype, "start": -9, "step": 3}
+        query = {"values": "arange", "shape": (3, 70), "layout": "OI", "dtype": dtype, "start": -9, "step": 3}
         assert independent.draw(query | SEEDED) == make((3, 70), Arange(-9, 3), dtype).read()
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_log_arange(self, independent, dtype):
-        query = {"source": "log_arange", "shape": (3, 3000), "layout": "OI", "dtype": dtype, **SEEDED}
+        query = {"values": "log_arange", "shape": (3, 3000), "layout": "OI", "dtype": dtype, **SEEDED}
         assert independent.draw(query) == make((3, 3000), LogArange(), dtype).read()
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_inverse_softplus(self, independent, dtype):
         numbers = {"low": 1e-3, "high": 3.0, "floor": 2e-3}
-        query = {"source": "inverse_softplus", "shape": (9000,), "layout": "O", "dtype": dtype, **numbers}
+        query = {
+            "values": "softplus_inverse_log_uniform",
+            "shape": (9000,),
+            "layout": "O",
+            "dtype": dtype,
+            **numbers,
+        }
         assert independent.draw(query | SEEDED) == make_bias((9000,), dtype=dtype, **numbers).read()
 
 
