@@ -4,6 +4,7 @@ A tensor with a role has its own fields, and for the others those of the rule. F
 takes only those that describe its structure, such as layout and dtype, because the rule sets all else.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from service.core.errors import MAX_ERRORS, MISSING, FieldError, SpecError, describe_text, make_spec_error
 from service.core.layer.spread import SPREADS, merge_defaults
 from service.core.recipes.roles import ROLES, find_layer, find_role
-from service.core.recipes.rules import FUSED, SPLIT, Recipe, Rule
+from service.core.recipes.rules import FUSED, SPLIT, SQUARE, Recipe, Rule
 from service.core.recipes.sizes import MAX_SIZE, ChosenRecipe, count_layers
 from service.core.recipes.values import Tensor, measure
 from service.core.spelling import find_nearest_names
@@ -22,7 +23,9 @@ Fields = dict[str, Any]
 #: The fields that a tensor with a role takes from the model's defaults.
 STRUCTURE = frozenset({"layout", "groups", "transposed", "stride", "fans_as", "dtype"})
 #: The fields of a tensor that replace the rule.
-DECISIVE = frozenset({"scheme", *SPREADS, "low", "high", "constant"})
+DECISIVE = frozenset({"scheme", *SPREADS, "low", "high", "constant", "values"})
+#: The fields of tensors without a layer spec.
+UNDRAWN = frozenset({"constant", "values"})
 #: The fields of a tensor that only recipes have.
 OWN = frozenset({"role", "layer"})
 #: The fields of a tensor that do not say how it is drawn.
@@ -183,13 +186,13 @@ class Writer:
         own = {name: value for name, value in fields.items() if name not in OWN}
         if decision.rule is None:
             return self._write_described(own, decision)
-        if decision.role == FUSED and (parts := self._split(own, decision)):
-            return {**_keep(own, "name", "shape", "dtype"), "parts": parts}
+        if decision.role == FUSED and (stack := self._split(own, decision)):
+            return {**_keep(own, "name", "shape", "dtype"), **stack}
         return self._write_rule(own, decision, decision.rule)
 
     def _write_described(self, own: Fields, decision: Decision) -> Fields:
         """Write a tensor that says itself how it is drawn: all defaults apply, and parts may have roles."""
-        if "constant" in own:
+        if own.keys() & UNDRAWN:
             return own
         if not isinstance(own.get("parts"), list):
             return merge_defaults(self.defaults, own)
@@ -205,7 +208,7 @@ class Writer:
         role = part.get("role")
         bare = {name: value for name, value in part.items() if name not in OWN}
         if role is None:
-            return bare if "constant" in bare else merge_defaults(_drop(self.defaults, "dtype"), bare)
+            return bare if bare.keys() & UNDRAWN else merge_defaults(_drop(self.defaults, "dtype"), bare)
         one = decision._replace(role=role, layer=part.get("layer", decision.layer))
         return self._write_rule(bare, one, self._find_rule(role))
 
@@ -218,7 +221,7 @@ class Writer:
             raise make_spec_error("role", text, decision.role)
         if rule.shares and not drawn:
             return {**_keep(own, "name", "shape", "dtype"), "parts": _share(own, rule)}
-        if "constant" in rule.fields:
+        if rule.fields.keys() & UNDRAWN:
             kept = own if drawn else _drop(own, *STRUCTURE - {"dtype"})
             return kept if drawn else {**self._compute(own, decision, rule), **kept}
         return {**self._compute(own, decision, rule), **own}
@@ -235,24 +238,42 @@ class Writer:
             if name == "layer":
                 raise make_spec_error("layer", f"is required by recipe {self.recipe.name}", MISSING)
             raise self.chosen.refuse_missing(name, str(decision.role))
-        return rule.compute_fields(values)
+        fields = rule.compute_fields(values)
+        return fields | ({"grid": measure_square(own)} if fields.get("grid") == SQUARE else {})
 
-    def _split(self, own: Fields, decision: Decision) -> list[Fields] | None:
-        """Split a fused kernel if the rules of its parts differ. Raises SpecError."""
+    def _split(self, own: Fields, decision: Decision) -> Fields | None:
+        """Split a fused kernel along its outputs if the rules of its parts differ. Raises SpecError."""
         if own.keys() - PLAIN or not self.recipe.split(FUSED):
             return None
         tensor = Tensor.of(own, self.defaults)
-        if tensor.letters[0] != "O" or tensor.shape[0] % len(SPLIT):
+        axis = tensor.letters.find("O")
+        if tensor.letters.count("O") != 1 or tensor.shape[axis] % len(SPLIT):
             text = f"must be split, because their rules differ: use parts with the roles {', '.join(SPLIT)}"
             raise make_spec_error("role", text, decision.role)
-        shape = [tensor.shape[0] // len(SPLIT), *tensor.shape[1:]]
+        shape = list(tensor.shape)
+        shape[axis] //= len(SPLIT)
         common = _drop(own, "name", "shape", "dtype")
-        return [
+        parts = [
             self._write_part(
                 {"name": f"{decision.name}.{role}", "shape": shape, "role": role, **common}, decision
             )
             for role in SPLIT
         ]
+        return {"parts": parts} | ({"axis": axis} if axis else {})
+
+
+def measure_square(own: Fields) -> list[int]:
+    """Return the sides of a square grid of a table of positions. Raises SpecError if it is not one.
+
+    >>> measure_square({"shape": [1, 196, 768]})
+    [14, 14]
+    """
+    shape = own.get("shape")
+    places = shape[-2] if isinstance(shape, list) and len(shape) > 1 and isinstance(shape[-2], int) else 0
+    side = math.isqrt(max(places, 0))
+    if not side or side * side != places:
+        raise make_spec_error("shape", "must have positions that make a square", shape)
+    return [side, side]
 
 
 def _share(own: Fields, rule: Rule) -> list[Fields]:

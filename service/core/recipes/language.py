@@ -10,10 +10,10 @@ from service.core.recipes.rules import (
     constant,
     cut,
     normal,
-    omit,
     torch_bias,
     torch_kernel,
     uniform,
+    values,
     zero_biases,
 )
 
@@ -159,12 +159,8 @@ LANGUAGE: tuple[Recipe, ...] = (
         "Gu & Dao (2023), Mamba, section 3.6",
         (
             uniform("1 / sqrt(fan_in)", "step", source=f"{MAMBA}:82-87"),
-            omit(
-                "step_bias",
-                source=f"{MAMBA}:91-101",
-                note="softplus⁻¹ of a log-uniform draw on (0.001, 0.1)",
-            ),
-            omit("state", source=f"{MAMBA}:105-111", note="the logarithms of 1 … N in each row"),
+            values("softplus_inverse_log_uniform", "step_bias", source=f"{MAMBA}:91-101"),
+            values("log_arange", "state", source=f"{MAMBA}:105-111"),
             constant(1, "skip", source=f"{MAMBA}:115"),
             Rule(
                 ("state_out",),

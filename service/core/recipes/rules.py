@@ -54,6 +54,9 @@ class Size:
     whole: bool = True
 
 
+#: The grid of a table of positions that make a square.
+SQUARE = "square"
+
 #: The role of three kernels in one, and those of its parts.
 FUSED, SPLIT = "query_key_value", ("query", "key", "value")
 
@@ -65,9 +68,9 @@ SIGMA = Size("sigma", "σ of the weights.", default=0.02, whole=False)
 class Rule:
     """How tensors of some roles are initialized, and the source of it.
 
-    `fields` are those of a layer spec, or a `constant`. With `shares`, the tensor has equal parts along its
-    first axis, with these constants. Without either, the values are neither random nor constant: a model
-    cannot describe them, and `note` says what they are.
+    `fields` are those of a layer spec, a `constant`, or `values`. With `shares`, the tensor has equal parts
+    along its first axis, with these constants. Without either, a model cannot describe the values, and `note`
+    says what they are.
     """
 
     roles: tuple[str, ...]
@@ -172,6 +175,11 @@ def scaled_glorot(scale: str, *roles: str, source: str) -> Rule:
     """Make a rule for Glorot's uniform scheme with σ² multiplied by a scale."""
     fields: dict[str, str | Number] = {"scheme": "variance_scaling", "scale": scale, "mode": "fan_avg"}
     return Rule(roles, {**fields, "distribution": "uniform"}, source)
+
+
+def values(rule: str, *roles: str, source: str, **options: str | Number) -> Rule:
+    """Make a rule for elements that follow from their place."""
+    return Rule(roles, {"values": rule, **options}, source)
 
 
 def omit(*roles: str, source: str, note: str) -> Rule:

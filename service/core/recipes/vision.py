@@ -3,15 +3,16 @@
 from service.core.recipes.rules import (
     LAYERS,
     NORMS,
+    SQUARE,
     Recipe,
     Rule,
     constant,
     glorot,
     normal,
-    omit,
     torch_bias,
     torch_kernel,
     uniform,
+    values,
     zero_biases,
 )
 
@@ -127,7 +128,7 @@ VISION: tuple[Recipe, ...] = (
         (
             constant(0, "modulation", "head", source=f"{DIT}:207-216"),
             normal(0.02, "label", "time", source=f"{DIT}:200-205"),
-            omit("position", source=f"{DIT}:191-193", note="frozen sines and cosines"),
+            values("sinusoidal", "position", source=f"{DIT}:191-193", grid=SQUARE),
             Rule(
                 ("patch",),
                 {"limit": "sqrt(6 / (fan_in + rows))"},

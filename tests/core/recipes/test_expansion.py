@@ -158,8 +158,37 @@ def test_a_role_needs_a_recipe(fields, place):
 
 
 def test_values_that_a_model_cannot_describe_are_refused():
-    errors = refuse("mamba", {"name": "layers.0.mixer.A_log", "shape": [8, 16]})
-    assert "leave the tensor out" in errors['tensors["layers.0.mixer.A_log"].role']
+    errors = refuse("zero", {"name": "layers.0.fc.weight", "shape": [8, 16], "role": "kernel"})
+    assert "leave the tensor out" in errors['tensors["layers.0.fc.weight"].role']
+
+
+@pytest.mark.parametrize(
+    ("recipe", "tensor", "written"),
+    [
+        ("mamba", {"name": "layers.0.mixer.A_log", "shape": [8, 16]}, {"values": "log_arange"}),
+        (
+            "mamba",
+            {"name": "layers.0.mixer.dt_proj.bias", "shape": [8]},
+            {"values": "softplus_inverse_log_uniform"},
+        ),
+        ("dit", {"name": "pos_embed", "shape": [1, 9, 8]}, {"values": "sinusoidal", "grid": [3, 3]}),
+    ],
+)
+def test_elements_that_follow_from_their_place_are_values(recipe, tensor, written):
+    model = parse_model({"seed": 1, "recipe": recipe, "tensors": [tensor]}, 1, LIMITS)
+    expected = parse_model({"seed": 1, "tensors": [{**tensor, **written}]}, 1, LIMITS)
+    assert model.id == expected.id
+
+
+def test_positions_that_make_no_square_are_refused():
+    errors = refuse("dit", {"name": "pos_embed", "shape": [1, 10, 8]})
+    assert errors == {'tensors["pos_embed"].shape': "must have positions that make a square"}
+
+
+def test_a_fused_kernel_of_keras_is_split_along_its_outputs():
+    fused = {"name": "layers.0.qkv", "shape": [8, 24], "layout": "IO", "role": "query_key_value"}
+    (tensor,) = parse_model({"seed": 1, "recipe": "deepnorm", "tensors": [fused]}, 1, LIMITS).tensors
+    assert (tensor.axis, [part.shape for part in tensor.parts]) == (1, [(8, 8)] * 3)
 
 
 def test_a_bias_needs_its_kernel_if_the_rule_does():
