@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 import keras
-import numpy
+import numpy as np
 import torch
 
 from tests.clients.architectures.building import import_library
@@ -31,11 +31,23 @@ MISCUT = 0.87962566103423978
 EXPLICIT = (
     Row("torch", "uniform_(w, 0.1, 0.3)", {"low": 0.1, "high": 0.3}),
     Row("torch", "normal_(w, 0.1, 0.02)", {"stddev": 0.02, "mean": 0.1}),
-    Row("torch", "trunc_normal_(w, 0.1, 0.02, 0.08, 0.13)", {"parent_stddev": 0.02, "mean": 0.1, "low": 0.08, "high": 0.13}),
+    Row(
+        "torch",
+        "trunc_normal_(w, 0.1, 0.02, 0.08, 0.13)",
+        {"parent_stddev": 0.02, "mean": 0.1, "low": 0.08, "high": 0.13},
+    ),
     Row("torch", "trunc_normal_(w, std=0.02)", {"parent_stddev": 0.02, "low": -2.0, "high": 2.0}),
-    Row("timm", "trunc_normal_(w, 0.1, 0.02, 0.08, 0.13)", {"parent_stddev": 0.02, "mean": 0.1, "low": 0.08, "high": 0.13}),
+    Row(
+        "timm",
+        "trunc_normal_(w, 0.1, 0.02, 0.08, 0.13)",
+        {"parent_stddev": 0.02, "mean": 0.1, "low": 0.08, "high": 0.13},
+    ),
     Row("timm", "trunc_normal_tf_(w, 0.1, 0.02)", {"parent_stddev": 0.02, "mean": 0.1}),
-    Row("timm", "trunc_normal_tf_(w, std=0.02, a=-3, b=1)", {"parent_stddev": 0.02, "lower": -3.0, "upper": 1.0}),
+    Row(
+        "timm",
+        "trunc_normal_tf_(w, std=0.02, a=-3, b=1)",
+        {"parent_stddev": 0.02, "lower": -3.0, "upper": 1.0},
+    ),
     Row("transformers", "uniform_(w, -0.1, 0.1)", {"limit": 0.1}),
     Row("transformers", "normal_(w, std=0.02)", {"stddev": 0.02}),
     Row("transformers", "trunc_normal_(w, std=0.02)", {"parent_stddev": 0.02, "low": -2.0, "high": 2.0}),
@@ -45,7 +57,11 @@ EXPLICIT = (
     Row("jax", "uniform(0.3)", {"low": 0.0, "high": 0.3}),
     Row("jax", "normal(0.02)", {"stddev": 0.02}),
     Row("jax", "truncated_normal(0.02)", {"parent_stddev": 0.02}),
-    Row("jax", "truncated_normal(0.02, lower=-1, upper=3)", {"parent_stddev": 0.02, "lower": -1.0, "upper": 3.0}),
+    Row(
+        "jax",
+        "truncated_normal(0.02, lower=-1, upper=3)",
+        {"parent_stddev": 0.02, "lower": -1.0, "upper": 3.0},
+    ),
 )
 SCALED = (
     Row("torch", "xavier_uniform_(w)", {"scheme": "glorot_uniform"}),
@@ -57,9 +73,17 @@ SCALED = (
     Row("torch", "kaiming_normal_(w)", {"scheme": "he_normal"}),
     Row("torch", "kaiming_normal_(w, mode='fan_out')", {"scheme": "he_normal", "mode": "fan_out"}),
     Row("torch", "kaiming_normal_(w, nonlinearity='linear')", {"scheme": "lecun_normal"}),
-    Row("torch", "kaiming_normal_(w, mode='fan_out', nonlinearity='selu')", {"scheme": "lecun_normal", "mode": "fan_out", "gain": 3 / 4}),
+    Row(
+        "torch",
+        "kaiming_normal_(w, mode='fan_out', nonlinearity='selu')",
+        {"scheme": "lecun_normal", "mode": "fan_out", "gain": 3 / 4},
+    ),
     *(
-        Row("timm", f"variance_scaling_(w, 0.5, '{mode}', '{distribution}')", {"scheme": "variance_scaling", "scale": 0.5, "mode": mode, "distribution": distribution})
+        Row(
+            "timm",
+            f"variance_scaling_(w, 0.5, '{mode}', '{distribution}')",
+            {"scheme": "variance_scaling", "scale": 0.5, "mode": mode, "distribution": distribution},
+        )
         for mode, distribution in zip(MODES, ("uniform", "normal", "truncated_normal"), strict=True)
     ),
     Row("timm", "lecun_normal_(w)", {"scheme": "lecun_truncated_normal"}),
@@ -79,8 +103,17 @@ SCALED = (
         for theirs_kind, kind in (("Uniform", "uniform"), ("Normal", "truncated_normal"))
     ),
     *(
-        Row("keras", f"VarianceScaling(0.5, '{mode}', '{theirs}')", {"scheme": "variance_scaling", "scale": 0.5, "mode": mode, "distribution": distribution})
-        for mode, theirs, distribution in zip(MODES, ("uniform", "untruncated_normal", "truncated_normal"), ("uniform", "normal", "truncated_normal"), strict=True)
+        Row(
+            "keras",
+            f"VarianceScaling(0.5, '{mode}', '{theirs}')",
+            {"scheme": "variance_scaling", "scale": 0.5, "mode": mode, "distribution": distribution},
+        )
+        for mode, theirs, distribution in zip(
+            MODES,
+            ("uniform", "untruncated_normal", "truncated_normal"),
+            ("uniform", "normal", "truncated_normal"),
+            strict=True,
+        )
     ),
     *(
         Row("jax", f"{name}_{theirs_kind}()", {"scheme": f"{name}_{kind}"})
@@ -88,8 +121,14 @@ SCALED = (
         for theirs_kind, kind in (("uniform", "uniform"), ("normal", "truncated_normal"))
     ),
     *(
-        Row("jax", f"variance_scaling(0.5, '{mode}', '{distribution}')", {"scheme": "variance_scaling", "scale": 0.5, "mode": mode, "distribution": distribution})
-        for mode, distribution in zip((*MODES, "fan_geo_avg"), ("uniform", "normal", "truncated_normal", "normal"), strict=True)
+        Row(
+            "jax",
+            f"variance_scaling(0.5, '{mode}', '{distribution}')",
+            {"scheme": "variance_scaling", "scale": 0.5, "mode": mode, "distribution": distribution},
+        )
+        for mode, distribution in zip(
+            (*MODES, "fan_geo_avg"), ("uniform", "normal", "truncated_normal", "normal"), strict=True
+        )
     ),
 )
 
@@ -137,7 +176,12 @@ ORTHOGONAL = (
 )
 DELTA = Valued("jax", "delta_orthogonal(2.0)", (3, 4, 6, 9), {"layout": "HWIO", "gain": 2.0})
 SPARSE = tuple(
-    Valued(library, "sparse_(w, 0.85, std=0.02)", (90, 40), {"layout": "OI", "stddev": 0.02, "sparsity": 0.85, "sparsity_axis": "O"})
+    Valued(
+        library,
+        "sparse_(w, 0.85, std=0.02)",
+        (90, 40),
+        {"layout": "OI", "stddev": 0.02, "sparsity": 0.85, "sparsity_axis": "O"},
+    )
     for library in ("torch", "transformers")
 )
 
@@ -178,7 +222,7 @@ def initialize(library, call, shape, seed=0):
     made = eval(f"module.{call}", {"module": module})
     if library == "jax":
         with jax.enable_x64(True):
-            return numpy.asarray(made(jax.random.key(seed), shape, "float64"))
+            return np.asarray(made(jax.random.key(seed), shape, "float64"))
     made.seed = seed
     return keras.ops.convert_to_numpy(made(shape, "float64"))
 

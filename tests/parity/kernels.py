@@ -31,8 +31,11 @@ SWAPPED = "The axes of inputs and outputs are exchanged, and the framework count
 STRIDE = "With a stride of 2 × 2 an input meets a quarter of the kernel's positions, on average."
 HEADS = "Heads and their size are both outputs, or both inputs; the framework takes one of them for space."
 LOOKUP = "A lookup reads one row: fan_in is 1."
-EXPERTS = "Each expert is a kernel of its own; the framework takes the axis of experts for space."
-GATES = "Four kernels in one. The framework counts the outputs of all gates, here each gate is a kernel."
+EXPERTS = "Each expert is a kernel of its own; the framework takes their axis for space, PyTorch for outputs."
+GATES = (
+    "Each gate is a kernel here. The framework counts the outputs of all: right if each gets a gradient "
+    "of N(0, 1)."
+)
 
 KERNELS = (
     Kernel("dense", "torch", (300, 784), {"layout": "OI"}),
