@@ -264,6 +264,16 @@ def draw_stack():
     return draw((COUNT, 5, 5), "GOI")
 
 
+@cache
+def measure_phases():
+    """Return the eigenphases in [0, π], ascending, of ours and SciPy's 40 × 40 matrices of determinant 1."""
+    others = stats.ortho_group.rvs(40, 1500, random_state=1)
+    return [
+        np.sort(np.angle(np.linalg.eigvals(matrices[np.linalg.det(matrices) > 0])), axis=1)[:, 20:]
+        for matrices in (draw((1500, 40, 40), "GOI"), others)
+    ]
+
+
 class TestHaar:
     """Statistics of a stack of matrices against theory, each with a false-alarm rate of 1e-9."""
 
@@ -305,6 +315,22 @@ class TestHaar:
         others = stats.ortho_group.rvs(5, COUNT, random_state=1)
         ours, theirs = (np.angle(np.linalg.eigvals(m)).max(axis=1) for m in (draw_stack(), others))
         assert stats.ks_2samp(np.round(ours, 9), np.round(theirs, 9)).pvalue > FALSE_ALARM
+
+    @pytest.mark.parametrize("place", [0, 5, 10, 16])
+    def test_eigenphases_of_larger_matrices_are_spaced_as_those_of_scipy(self, place):
+        """One spacing of each matrix, because those of a matrix depend on each other."""
+        ours, theirs = (np.diff(phases, prepend=0)[:, place] for phases in measure_phases())
+        assert stats.ks_2samp(ours, theirs).pvalue > FALSE_ALARM
+
+    def test_eigenphases_repel_each_other(self):
+        """The variance of their number in an arc grows as a logarithm of n, that of independent ones as n.
+
+        Diaconis & Evans (2001), Trans. AMS 353; 10 of 40 lie in a quarter of the circle: here their variance
+        would be 5 for independent pairs.
+        """
+        ours, theirs = ((phases < np.pi / 2).sum(axis=1) for phases in measure_phases())
+        assert ours.var() < 1 / 2
+        assert_mean(ours - theirs.mean(), 0)
 
     def test_a_rotation_of_two_axes_has_a_uniform_angle(self):
         made = draw((COUNT, 2, 2), "GOI", seed=7)
