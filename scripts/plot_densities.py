@@ -18,7 +18,7 @@ COLOR = "#1769aa"
 
 
 class Panel(NamedTuple):
-    """A panel: its title, the fields of the spec, and the factor that shows the elements on the common axis."""
+    """A panel: its title, the fields of the spec, and what the elements are multiplied by."""
 
     title: str
     fields: dict[str, object]

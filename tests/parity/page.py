@@ -130,11 +130,11 @@ OTHERS = {
         "It corrects σ for a cut at ±2σ, and cuts at ±2. `trunc_normal_tf_` of timm cuts at ±2σ.",
     ),
     "orthogonal gate": (
-        "`keras.initializers.Orthogonal`, gates of an LSTM: least singular value of the first gate",
+        "`keras.initializers.Orthogonal`, gates of an LSTM: smallest singular value of the first gate",
         "One matrix for all gates, so no gate keeps the length of the state. With `layout=IGO` each does.",
     ),
     "orthogonal heads": (
-        "`keras.initializers.Orthogonal`, attention, into heads: least singular value",
+        "`keras.initializers.Orthogonal`, attention, into heads: smallest singular value",
         "It takes inputs and heads for one side. With `layout=IOO` the inputs are one.",
     ),
     "LSTM": (
