@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from service.core.errors import MISSING, make_spec_error
+from service.core.layer.fans import FRAMEWORKS, Fans, FrameworkName, count_as
 from service.core.layer.layouts import measure_kernel, resolve_layout
 from service.core.recipes.roles import replace_last
 from service.core.schemes import Extents
@@ -16,12 +17,13 @@ KERNELS = ("weight", "kernel")
 
 
 class Tensor(NamedTuple):
-    """The shape, letters and groups of a tensor that is not validated otherwise."""
+    """The shape, letters, groups and counting of a tensor that is not validated otherwise."""
 
     name: str
     shape: tuple[int, ...]
     letters: str
     groups: int
+    fans_as: FrameworkName | None = None
 
     @classmethod
     def of(cls, fields: Fields, defaults: Fields) -> Self:
@@ -35,20 +37,31 @@ class Tensor(NamedTuple):
             raise make_spec_error("layout", "must be text", layout)
         if not _is_length(groups):
             raise make_spec_error("groups", "must be an integer of at least 1", groups)
-        return cls(str(fields.get("name", "")), tuple(shape), resolve_layout(layout, len(shape)), groups)
+        letters, fans_as = resolve_layout(layout, len(shape)), fields.get("fans_as", defaults.get("fans_as"))
+        if fans_as is not None and fans_as not in FRAMEWORKS:
+            raise make_spec_error("fans_as", f"must be one of {', '.join(FRAMEWORKS)}", fans_as)
+        return cls(str(fields.get("name", "")), tuple(shape), letters, groups, fans_as)
 
     @property
     def extents(self) -> Extents:
         """The products of the axes."""
         return measure_kernel(self.letters, self.shape)
 
+    @property
+    def fans(self) -> Fans:
+        """The fans, as a framework counts them if `fans_as` is set."""
+        if self.fans_as is not None:
+            return count_as(self.fans_as, self.shape)
+        inputs, outputs, size, _ = self.extents
+        return Fans(inputs * size, outputs // self.groups * size)
+
 
 OF_SHAPE: Mapping[str, Callable[[Tensor], int]] = {
     "rows": lambda tensor: tensor.shape[0],
     "columns": lambda tensor: tensor.shape[-1],
     "field": lambda tensor: tensor.extents.field,
-    "fan_in": lambda tensor: tensor.extents.inputs * tensor.extents.field,
-    "fan_out": lambda tensor: tensor.extents.outputs // tensor.groups * tensor.extents.field,
+    "fan_in": lambda tensor: int(tensor.fans.fan_in),  # whole without a stride
+    "fan_out": lambda tensor: int(tensor.fans.fan_out),
 }
 
 
@@ -79,10 +92,10 @@ def name_kernels(name: str) -> tuple[str, ...]:
 def name_recurrent(name: str) -> tuple[str, ...]:
     """Return the name of the recurrent kernel beside another tensor of a layer of PyTorch.
 
-    >>> name_recurrent("rnn.bias_ih_l0_reverse")
-    ('rnn.weight_hh_l0_reverse',)
+    >>> name_recurrent("rnn.bias_ih_l0_reverse"), name_recurrent("cell.weight_ih")
+    (('rnn.weight_hh_l0_reverse',), ('cell.weight_hh',))
     """
-    return (re.sub(r"(weight|bias)_(ih|hh)_", "weight_hh_", name),)
+    return (re.sub(r"(weight|bias)_(ih|hh)(?=_|$)", "weight_hh", name),)
 
 
 #: name → the names of the tensor beside it, and what of that is measured.

@@ -191,6 +191,25 @@ def test_a_fused_kernel_of_keras_is_split_along_its_outputs():
     assert (tensor.axis, [part.shape for part in tensor.parts]) == (1, [(8, 8)] * 3)
 
 
+def test_a_bias_has_the_fans_that_its_framework_counts_for_the_kernel():
+    """PyTorch takes axis 1 of a transposed kernel, its outputs, for the inputs."""
+    kernel = {"name": "up.weight", "shape": [6, 4, 3], "layout": "IOW", "fans_as": "torch"}
+    parsed = expand("torch", kernel, {"name": "up.bias", "shape": [4]})
+    assert describe(parsed, "up.bias").variance == describe(parsed, "up.weight").variance == 1 / 3 / (4 * 3)
+
+
+def test_a_cell_of_pytorch_has_the_limit_of_its_hidden_size():
+    shapes = {"cell.weight_ih": (48, 8), "cell.weight_hh": (48, 12), "cell.bias_ih": (48,)}
+    roles = {
+        "cell.weight_ih": "recurrent_in",
+        "cell.weight_hh": "recurrent",
+        "cell.bias_ih": "recurrent_bias",
+    }
+    tensors = ({"name": name, "shape": list(shape), "role": roles[name]} for name, shape in shapes.items())
+    parsed = expand("torch", *tensors)
+    assert [describe(parsed, name).variance for name in shapes] == [pytest.approx(1 / 12 / 3)] * 3
+
+
 def test_a_bias_needs_its_kernel_if_the_rule_does():
     errors = refuse("torch", {"name": "fc.bias", "shape": [8]})
     assert errors == {
