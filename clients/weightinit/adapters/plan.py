@@ -18,6 +18,7 @@ from weightinit.adapters.rules import (
     TensorRejected,
 )
 from weightinit.client import Client
+from weightinit.models.expansion import ExpandedTensor
 from weightinit.models.model import MAX_SEED
 from weightinit.models.names import is_model_id
 from weightinit.models.resolution import Resolver
@@ -36,7 +37,7 @@ class PlannedTensor:
     """A tensor of a plan: a tensor of the model (`target`, the framework's own), or a block of one.
 
     `shape` is that of the block. `aliases` are the other names of a tied tensor. `drawn_as` is the name
-    that its draws depend on, if it is not its own.
+    that its draws depend on, if it is not its own. `decision` is that of the service for a recipe.
     """
 
     name: str
@@ -50,6 +51,7 @@ class PlannedTensor:
     axis: int = 0
     certainty: Certainty = "certain"
     drawn_as: str = ""
+    decision: ExpandedTensor | None = None
 
     @classmethod
     def of(

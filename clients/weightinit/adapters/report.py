@@ -4,7 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from html import escape
 from typing import Self, TypeVar
@@ -50,10 +50,22 @@ class Row:
     value: float | None = None
     rationale: str | None = None
     certainty: Certainty = "certain"
+    role: str | None = None
+    layer: int | None = None
+    pattern: str | None = None
+    source: str | None = None
 
     @classmethod
     def of(cls, tensor: ResolvedTensor) -> Self:
         """Return the row of a tensor, with the parameters that the service resolved if it is drawn."""
+        row, decision = cls._read(tensor), tensor.planned.decision
+        if decision is None:
+            return row
+        source = decision.source
+        return replace(row, role=decision.role, layer=decision.layer, pattern=decision.pattern, source=source)
+
+    @classmethod
+    def _read(cls, tensor: ResolvedTensor) -> Self:
         planned, parameters = tensor.planned, tensor.parameters
         signal = parameters.propagation if parameters else None
         whole = (planned.name, planned.aliases, planned.shape, planned.dtype)
@@ -111,13 +123,15 @@ class Row:
 class Report:
     """How the tensors of a model are initialized: a row each, in the model's order. Print it for a table.
 
-    `reference` and `model`, an id, are those of the published model, if there is one.
+    `reference` and `model`, an id, are those of the published model, if there is one. `recipe` has the name
+    and the sizes of the recipe, if there is one.
     """
 
     seed: int
     rows: tuple[Row, ...]
     reference: str | None = None
     model: str | None = None
+    recipe: Mapping[str, object] | None = field(default=None, hash=False)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -166,7 +180,12 @@ class Report:
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as a dictionary for JSON."""
-        origin = {"seed": self.seed, "reference": self.reference, "model": self.model}
+        origin = {
+            "seed": self.seed,
+            "reference": self.reference,
+            "model": self.model,
+            "recipe": None if self.recipe is None else dict(self.recipe),
+        }
         totals = {"elements": self.elements, "bytes": self.nbytes, "schemes": self.schemes}
         return {**origin, "totals": totals, "tensors": [asdict(row) for row in self.rows]}
 
@@ -189,15 +208,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The origin of a model's weights: a seed, and optionally the reference and id of a published model."""
+    """The origin of a model's weights: a seed, and a published model's reference and id, or a recipe."""
 
     seed: int
     reference: str | None = None
     model: str | None = None
+    recipe: Mapping[str, object] | None = None
 
     def make_report(self, tensors: Iterable[ResolvedTensor]) -> Report:
         """Return the report of a plan."""
-        return Report(self.seed, tuple(map(Row.of, tensors)), self.reference, self.model)
+        return Report(self.seed, tuple(map(Row.of, tensors)), self.reference, self.model, self.recipe)
 
 
 def format_row(row: Row) -> tuple[str, ...]:

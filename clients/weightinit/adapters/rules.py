@@ -48,9 +48,12 @@ class RuleFields(LayerFields, total=False):
     """A rule with several fields: those of a layer, and `parts`.
 
     `parts` names kernels that are packed along one axis: of equal lengths, or a mapping to their lengths.
+    `role` and `layer` are what a recipe takes the tensor for.
     """
 
     parts: Iterable[str] | Mapping[str, int]
+    role: str
+    layer: int
 
 
 # The name of a scheme, one value for all elements, several fields, or None to leave the tensor as it is.
@@ -60,6 +63,7 @@ Pattern = str | re.Pattern[str]
 Rules = Mapping[Pattern, Rule]
 
 FIELDS = (*LayerFields.__annotations__, "parts")
+OF_RECIPES = frozenset(["role", "layer"])
 
 
 def apply_rule(rule: Rule, action: Action | None, shape: tuple[int, ...]) -> Action:
@@ -108,6 +112,8 @@ def is_activation(value: object) -> bool:
 def read_fields(rule: RuleFields) -> LayerFields:
     """Return the fields of a layer that a rule gives. Raises ModelRejected."""
     for key in rule:
+        if key in OF_RECIPES:
+            raise ModelRejected(f"has {key!r}, which is for models with recipe=")
         if key not in FIELDS:
             near = get_close_matches(key, FIELDS, n=1)
             raise ModelRejected(f"has no field {key!r}" + (f". Did you mean {near[0]}?" if near else ""))

@@ -71,6 +71,14 @@ def is_left(tensor: PlannedTensor) -> bool:
     return isinstance(tensor.action, Leave | Unknown)
 
 
+def group_blocks(resolved: Sequence[ResolvedTensor]) -> dict[str, list[ResolvedTensor]]:
+    """Return the blocks of each leaf, by path."""
+    blocks: dict[str, list[ResolvedTensor]] = {}
+    for tensor in resolved:
+        blocks.setdefault(tensor.planned.target, []).append(tensor)
+    return blocks
+
+
 def make_leaf(blocks: Sequence[ResolvedTensor], leaf: Leaf, client: Client) -> jax.Array:
     """Return the array for the blocks of a leaf, on the devices of the leaf that it replaces."""
     shape, dtype = tuple(jnp.shape(leaf)), name_dtype(jnp.result_type(leaf))

@@ -17,7 +17,6 @@ from weightinit.adapters.messages import shorten
 from weightinit.adapters.plan import (
     PlannedTensor,
     Rename,
-    ResolvedTensor,
     is_reference,
     plan_segments,
     read_seed,
@@ -25,14 +24,16 @@ from weightinit.adapters.plan import (
 )
 from weightinit.adapters.planner import Planner
 from weightinit.adapters.published import PublishedModel, fetch_published
+from weightinit.adapters.recipes import Recipe, refuse_reference
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Patterns, Rules, UnknownActivationWarning
 from weightinit.deprecation import deprecate_keywords
 from weightinit.jax.activations import ActivationFinder
-from weightinit.jax.arrays import is_left, make_leaf, name_dtype
+from weightinit.jax.arrays import group_blocks, is_left, make_leaf, name_dtype
 from weightinit.jax.initializers import recall, remember
 from weightinit.jax.keeping.kept import Author
 from weightinit.jax.models import OpenedModel, open_model
+from weightinit.jax.roles import plan_model
 from weightinit.jax.walk import Leaf, PyTree, check_untraced, is_abstract, name_path
 from weightinit.spec.dtypes import INTEGERS, TENSOR_DTYPES
 
@@ -43,6 +44,7 @@ def initialize(
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     strict: bool | None = None,
@@ -59,7 +61,7 @@ def initialize(
     and each device fetches its own part. A published model determines how all leaves are initialized,
     including biases; its kernels are permuted to the model's axis order.
 
-    Everything is checked before the first leaf is drawn. Raises ModelRejected and the client's errors, and
+    Everything is checked before the first leaf is drawn. Raises ModelRejected, the client's errors, and
     TypeError for traced leaves.
 
     Args:
@@ -70,7 +72,8 @@ def initialize(
         rules: by pattern of a path (`encoder/*/kernel`): a scheme's name, a constant, the fields of a layer,
             or None to keep the values. A layout makes a leaf a kernel. The first that matches applies; each
             must match something. A rule that gives only an activation may match the path of a layer. With a
-            published model: a layout, or None.
+            published model: a layout, or None. With a recipe, also a role and a layer.
+        recipe: the name of a recipe of docs/recipes.md, or a mapping of its name and sizes.
         rename: maps a leaf's path to the name that its draws depend on, or under which it is published.
         batch: the model's inputs for tracing: an array of samples, a tuple of arguments, or a mapping of
             keyword arguments. Only shapes and dtypes matter. Default: guessed.
@@ -82,11 +85,9 @@ def initialize(
     opened = open_model(model, batch)
     check_untraced(opened.tree)
     source = client or default_client()
-    tensors, origin = _plan(opened, seed, rules, rename, source, strict=strict)
+    tensors, origin = _plan(opened, seed, rules, recipe, rename, source, strict=strict)
     check_values(tensors, opened.leaves)
-    blocks: dict[str, list[ResolvedTensor]] = {}
-    for tensor in resolve_plan(tensors, origin.seed, rename, source):
-        blocks.setdefault(tensor.planned.target, []).append(tensor)
+    blocks = group_blocks(resolve_plan(tensors, origin.seed, rename, source))
 
     def make(path: tuple[Any, ...], leaf: Leaf) -> Leaf:
         found = blocks.get(name_path(path), [])
@@ -106,6 +107,7 @@ def plan(
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     strict: bool | None = None,
@@ -116,7 +118,7 @@ def plan(
     Arguments and errors are those of `initialize`.
     """
     source = client or default_client()
-    tensors, origin = _plan(open_model(model, batch), seed, rules, rename, source, strict=strict)
+    tensors, origin = _plan(open_model(model, batch), seed, rules, recipe, rename, source, strict=strict)
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
@@ -252,14 +254,20 @@ def _plan(
     opened: OpenedModel,
     seed: int | str,
     rules: Rules | None,
+    recipe: Recipe | None,
     rename: Rename,
     client: Client,
     *,
     strict: bool | None,
 ) -> tuple[list[PlannedTensor], Origin]:
-    """Plan a tree for a seed or a reference."""
+    """Plan a tree for a seed, with or without a recipe, or for a reference."""
+    if not is_reference(seed) and recipe is not None:
+        number = read_seed(seed)
+        planned = plan_model(opened, recipe, number, rules, rename, client, strict=strict)
+        return planned.tensors, Origin(number, recipe=planned.recipe)
     if not is_reference(seed):
         return plan_leaves(opened, rules, strict=strict), Origin(read_seed(seed))
+    refuse_reference(recipe)
     tensors, published = plan_published(opened, seed, rules, rename, client, strict=strict)
     return tensors, Origin(published.seed, seed, published.id)
 

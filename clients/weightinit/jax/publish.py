@@ -7,11 +7,13 @@ from weightinit import Client, default_client
 from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.recipes import Recipe
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.jax.initialize import plan_leaves
 from weightinit.jax.keeping.kept import UNTRAINED, find_uniform
 from weightinit.jax.layers import find_constant
 from weightinit.jax.models import open_model
+from weightinit.jax.roles import plan_model
 from weightinit.jax.tracing.nodes import read_number
 from weightinit.jax.walk import Leaf, PyTree, is_abstract
 from weightinit.models import Model, Part, Publication, TensorSpec
@@ -24,6 +26,7 @@ def publish(
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     client: Client | None = None,
@@ -40,17 +43,26 @@ def publish(
     tensors: list[TensorSpec] = []
     problems: list[str] = []
     opened = open_model(model, batch)
-    for path, group in groupby(plan_leaves(opened, rules), key=lambda tensor: tensor.target):
+    source, specs = client or default_client(), dict[str, TensorSpec]()
+    if recipe is None:
+        planned = plan_leaves(opened, rules)
+    else:
+        made = plan_model(opened, recipe, number, rules, rename, source)
+        planned, specs = made.tensors, dict(made.specs)
+    for path, group in groupby(planned, key=lambda tensor: tensor.target):
         blocks = list(group)
         if path in opened.untrained and blocks[0].reason.startswith(UNTRAINED):
             continue  # not a parameter
+        if spec := specs.get(rename(path)):
+            tensors.append(spec)
+            continue
         try:
             tensors += describe_leaf(path, opened.leaves[path], blocks, number, rename)
         except ModelRejected as error:
             problems.append(f"{path} {error}")
     if problems:
         raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
-    return (client or default_client()).publish(Model(number, tuple(tensors)), **naming)
+    return source.publish(Model(number, tuple(tensors)), **naming)
 
 
 def describe_leaf(

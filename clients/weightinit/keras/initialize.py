@@ -18,11 +18,13 @@ from weightinit.adapters.plan import (
     resolve_plan,
 )
 from weightinit.adapters.published import read_slices, span
+from weightinit.adapters.recipes import Recipe, refuse_reference
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.keras.layers import Layer
 from weightinit.keras.plan import plan_published, plan_variables
+from weightinit.keras.roles import plan_model
 
 
 @deprecate_keywords({"name": "rename"})
@@ -31,6 +33,7 @@ def initialize(
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     strict: bool | None = None,
@@ -54,7 +57,10 @@ def initialize(
         rules: by pattern of a path (`encoder/*/kernel`): a scheme's name, a constant, the fields of a layer,
             or None to keep the values. A layout makes a variable a kernel. The first that matches applies;
             each must match something. A rule that gives only an activation may match the path of a layer.
-            With a published model: a layout, or None.
+            With a published model: a layout, or None. With a recipe: a role and a layer too; other fields
+            replace those of the recipe.
+        recipe: the name of a recipe of docs/recipes.md, or a mapping of its name and sizes. It replaces what
+            the layers and the graph say, and values that the author set.
         rename: maps a variable's path, `hidden1/kernel` or `lstm/lstm_cell/kernel.i` for a gate, to the name
             that its draws depend on, or under which it is published.
         batch: the model's inputs for tracing: an array, a tuple of arguments, or a mapping of keyword
@@ -65,7 +71,7 @@ def initialize(
         client: the client that sends the requests. Default: one that the environment configures.
     """
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, batch, source, strict=strict)
+    tensors, origin = _plan(model, seed, rules, recipe, rename, batch, source, strict=strict)
     resolved = resolve_plan(tensors, origin.seed, rename, source)
     for _, blocks in groupby(resolved, key=lambda tensor: id(tensor.planned.target)):
         _assign(list(blocks), source)
@@ -77,6 +83,7 @@ def plan(
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     strict: bool | None = None,
@@ -87,7 +94,7 @@ def plan(
     Arguments and errors are those of `initialize`.
     """
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, batch, source, strict=strict)
+    tensors, origin = _plan(model, seed, rules, recipe, rename, batch, source, strict=strict)
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
@@ -95,16 +102,22 @@ def _plan(
     model: Layer,
     seed: int | str,
     rules: Rules | None,
+    recipe: Recipe | None,
     rename: Rename,
     batch: Batch,
     client: Client,
     *,
     strict: bool | None,
 ) -> tuple[list[PlannedTensor], Origin]:
-    """Plan a model for a seed or a reference."""
+    """Plan a model for a seed, with or without a recipe, or for a reference."""
+    if not is_reference(seed) and recipe is not None:
+        number = read_seed(seed)
+        planned = plan_model(model, recipe, number, rules, rename, client, batch=batch, strict=strict)
+        return planned.tensors, Origin(number, recipe=planned.recipe)
     if not is_reference(seed):
         number = read_seed(seed)
         return plan_variables(model, rules, number, batch, strict=strict), Origin(number)
+    refuse_reference(recipe)
     tensors, published = plan_published(model, seed, rules, rename, batch, client, strict=strict)
     return tensors, Origin(published.seed, seed, published.id)
 

@@ -13,11 +13,13 @@ from weightinit.adapters.actions import Constant, Leave
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.messages import warn_of_unpublished
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.recipes import Recipe
 from weightinit.adapters.rules import ModelRejected, Rules
 from weightinit.keras.constants import read_value
 from weightinit.keras.kept import FROZEN, find_held
 from weightinit.keras.layers import Layer, find_kernel
 from weightinit.keras.plan import plan_variables
+from weightinit.keras.roles import plan_model
 from weightinit.keras.walk import NamedTensor, read_values
 from weightinit.models import Model, Part, Publication, TensorSpec
 from weightinit.models.names import Naming
@@ -30,6 +32,7 @@ def publish(
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     client: Client | None = None,
@@ -47,9 +50,17 @@ def publish(
     tensors: list[TensorSpec] = []
     problems: list[str] = []
     lacking: list[str] = []
-    planned = plan_variables(model, rules, number, batch)
+    source, specs = client or default_client(), dict[str, TensorSpec]()
+    if recipe is None:
+        planned = plan_variables(model, rules, number, batch)
+    else:
+        made = plan_model(model, recipe, number, rules, rename, source, batch=batch)
+        planned, specs = made.tensors, dict(made.specs)
     for _, group in groupby(planned, key=lambda tensor: id(tensor.target)):
         blocks = list(group)
+        if spec := specs.get(rename(blocks[0].target.path)):
+            tensors.append(spec)
+            continue
         try:
             described = describe_variable(blocks, number, rename)
             tensors += described
@@ -60,7 +71,7 @@ def publish(
     if problems:
         raise ModelRejected(f"these cannot be published: {'; '.join(problems)}")
     warn_of_unpublished(lacking)
-    return (client or default_client()).publish(Model(number, tuple(tensors)), **naming)
+    return source.publish(Model(number, tuple(tensors)), **naming)
 
 
 def describe_variable(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> list[TensorSpec]:

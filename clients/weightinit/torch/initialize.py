@@ -18,6 +18,7 @@ from weightinit.adapters.plan import (
     read_seed,
     resolve_plan,
 )
+from weightinit.adapters.recipes import Recipe, refuse_reference
 from weightinit.adapters.report import Origin, Report
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
@@ -25,6 +26,7 @@ from weightinit.torch.fill import DTYPES, TENSOR_DTYPES, check_tensor, draw_, fi
 from weightinit.torch.keeping.kept import find_frozen_norms, warn_of_unset
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters, plan_published
+from weightinit.torch.roles import plan_module
 from weightinit.torch.shards import reshard
 
 DEPRECATED = {
@@ -34,11 +36,12 @@ DEPRECATED = {
 
 
 @deprecate_keywords({"name": "rename"}, DEPRECATED)
-def initialize(
+def initialize(  # noqa: PLR0913 - two are deprecated
     model: nn.Module,
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     strict: bool | None = None,
@@ -52,9 +55,10 @@ def initialize(
     rank fetches its own shards of a DTensor; the ranks do not communicate. Biases and norms get their usual
     constants, and running statistics of norms are reset. Other buffers keep their values, and so do frozen
     parameters, unless all are frozen. Values that the model's author set, such as a zero kernel, are kept if
-    the model has values. A published model determines how each tensor is initialized, including its buffers.
-    Everything is checked before the first tensor changes. Raises ModelRejected, TensorRejected and the
-    client's errors. After an error while weights were being fetched, call it again.
+    the model has values. With a recipe, a parameter starts as in a published code base. A published model
+    determines how each tensor is initialized, including its buffers. Everything is checked before the first
+    tensor changes. Raises ModelRejected, TensorRejected and the client's errors. After an error while weights
+    were being fetched, call it again.
 
     Args:
         model: the module. Wrappers (DistributedDataParallel, torch.compile) do not change names.
@@ -63,7 +67,9 @@ def initialize(
         rules: by pattern of a tensor's name: a scheme's name, a constant, the fields of a layer, or None to
             keep the tensor's values. The first that matches applies; each must match something. A rule that
             gives only an activation may match the name of a module. With a published model: a layout, or
-            None.
+            None. With a recipe: a role and a layer too; other fields replace those of the recipe.
+        recipe: the name of a recipe of docs/recipes.md, or a mapping of its name and sizes. It replaces what
+            the layers and the graph say, and values that the author set.
         rename: maps a tensor's name to the name that its draws depend on, or under which it is published.
         batch: the module's inputs for tracing: a tensor, a tuple of arguments, or a mapping of keyword
             arguments. Only shapes and dtypes matter. Default: guessed.
@@ -77,7 +83,9 @@ def initialize(
     """
     reshard(model)
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, batch, strict=strict)
+    tensors, origin = _plan(
+        model, seed, rules, recipe, rename, source, activations, prefix, batch, strict=strict
+    )
     for tensor in tensors:
         if not isinstance(tensor.action, Leave | Unknown):
             dtypes = TENSOR_DTYPES if isinstance(tensor.action, Constant) else DTYPES
@@ -92,11 +100,12 @@ initialize_ = initialize  # PyTorch's convention for functions that write in pla
 
 
 @deprecate_keywords({}, DEPRECATED)
-def plan(
+def plan(  # noqa: PLR0913 - two are deprecated
     model: nn.Module,
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     strict: bool | None = None,
@@ -109,14 +118,17 @@ def plan(
     Arguments and errors are those of `initialize`.
     """
     source = client or default_client()
-    tensors, origin = _plan(model, seed, rules, rename, source, activations, prefix, batch, strict=strict)
+    tensors, origin = _plan(
+        model, seed, rules, recipe, rename, source, activations, prefix, batch, strict=strict
+    )
     return origin.make_report(resolve_plan(tensors, origin.seed, rename, source))
 
 
-def _plan(
+def _plan(  # noqa: PLR0913 - two are deprecated
     model: nn.Module,
     seed: int | str,
     rules: Rules | None,
+    recipe: Recipe | None,
     rename: Rename,
     client: Client,
     activations: Mapping[Pattern, str] | None,
@@ -125,7 +137,13 @@ def _plan(
     *,
     strict: bool | None,
 ) -> tuple[list[PlannedTensor], Origin]:
-    """Plan a module for a seed or a reference."""
+    """Plan a module for a seed, with or without a recipe, or for a reference."""
+    if not is_reference(seed) and recipe is not None:
+        number = read_seed(seed)
+        planned = plan_module(
+            model, recipe, number, rules, rename, client, batch=batch, prefix=prefix, strict=strict
+        )
+        return planned.tensors, Origin(number, recipe=planned.recipe)
     if not is_reference(seed):
         plan = plan_parameters(
             model, rules=rules, activations=activations, prefix=prefix, batch=batch, strict=strict
@@ -135,6 +153,7 @@ def _plan(
         raise ModelRejected(
             "activations must not be given: the published model says how each tensor is initialized"
         )
+    refuse_reference(recipe)
     plan, published = plan_published(model, seed, rules, rename, client, prefix=prefix, strict=strict)
     return plan, Origin(published.seed, seed, published.id)
 

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from weightinit import Client, default_client
-from weightinit.adapters.actions import Block, Constant, Draw, Leave, find_layout
+from weightinit.adapters.actions import Block, Constant, Draw, Leave, PublishedDraw, find_layout
 from weightinit.adapters.batches import Batch
 from weightinit.adapters.messages import warn_of_unpublished
 from weightinit.adapters.plan import PlannedTensor, Rename, read_seed
+from weightinit.adapters.recipes import Recipe
 from weightinit.adapters.rules import ModelRejected, Pattern, Rules
 from weightinit.deprecation import deprecate_keywords
 from weightinit.models import Model, Part, Publication, TensorSpec
@@ -27,6 +28,7 @@ from weightinit.torch.keeping.kept import describe_named, find_frozen_norms
 from weightinit.torch.keeping.values import is_readable
 from weightinit.torch.layers import RUNNING
 from weightinit.torch.plan import plan_parameters
+from weightinit.torch.roles import plan_module
 from weightinit.torch.walk import NamedTensor, walk_buffers, walk_parameters
 
 # A tensor that is kept is published as at most this many constant parts.
@@ -43,6 +45,7 @@ def publish(
     seed: int | str,
     *,
     rules: Rules | None = None,
+    recipe: Recipe | None = None,
     rename: Rename = str,
     batch: Batch = None,
     client: Client | None = None,
@@ -62,11 +65,15 @@ def publish(
     constant: its values are unknown to the service.
     """
     number = read_seed(seed)
-    plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix, batch=batch)
+    source = client or default_client()
+    if recipe is None:
+        plan = plan_parameters(model, rules=rules, activations=activations, prefix=prefix, batch=batch)
+    else:
+        plan = plan_module(model, recipe, number, rules, rename, source, batch=batch, prefix=prefix).tensors
     tensors = describe_parameters(model, plan, number, prefix, rename)
     buffers, lacking = describe_buffers(model, prefix, rename)
     warn_of_unpublished(lacking)
-    return (client or default_client()).publish(Model(number, (*tensors, *buffers)), **naming)
+    return source.publish(Model(number, (*tensors, *buffers)), **naming)
 
 
 def describe_parameters(
@@ -203,13 +210,13 @@ def find_problems(named: NamedTensor, blocks: Sequence[PlannedTensor]) -> Iterat
     Consumers of the published model use the axes of the layer, so a rule must not give other axes.
     """
     own = find_layout(describe_named(named))
-    is_drawn = any(isinstance(block.action, Draw) for block in blocks)
+    is_drawn = any(isinstance(block.action, Draw | PublishedDraw) for block in blocks)
     if named.parameter.dtype not in (DTYPES if is_drawn else TENSOR_DTYPES):
         yield f"{named.names[0]}, of dtype {named.parameter.dtype}"
     if not named.parameter.numel():
         return
     for block in blocks:
-        if not isinstance(block.action, Constant | Draw):
+        if not isinstance(block.action, Constant | Draw | PublishedDraw):
             yield f"{block.name}, which keeps its values: {block.reason}"
         elif isinstance(block.action, Draw) and own:
             layout = write_out(block.action.layer["layout"], len(block.shape))
@@ -232,6 +239,8 @@ def cut_parts(blocks: Sequence[PlannedTensor], seed: int, rename: Rename) -> Ite
         block, span = covering[-1]
         spec = block.make_spec(seed, rename)
         if spec:
-            yield Part.of(spec, slice(start - span.start, stop - span.start), copy=bool(block.drawn_as))
+            first = block.action.first if isinstance(block.action, PublishedDraw) else 0
+            rows = slice(first + start - span.start, first + stop - span.start)
+            yield Part.of(spec, rows, copy=bool(block.drawn_as))
         elif isinstance(block.action, Constant):
             yield Part.constant((stop - start, *shape[1:]), block.action.value)
