@@ -1,0 +1,1 @@
+"""Live models that are initialized by a recipe of the service."""
