@@ -202,6 +202,8 @@ def _translate(detail: ErrorDetails, fields: Mapping[str, object], what: str) ->
     if kind == "domain_rule":
         return FieldError.of(field, context["rule"], value, context["suggestions"])
     rule = RULES.get(kind, "is not valid").format(**context, what=what)
+    if kind == "too_short" and field != "shape":
+        rule = f"must have at least {context['min_length']} number"
     return FieldError.of(field, rule, value, _suggest(kind, detail, context, fields))
 
 

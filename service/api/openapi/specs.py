@@ -93,7 +93,9 @@ def make_model_schemas() -> dict[str, Schema]:
     for kind in (stack, constant, values):
         del kind["properties"]["dtype"]["default"]
     values["properties"] = {name: omit(schema, "default") for name, schema in values["properties"].items()}
-    drawn = {name: omit(schema, "default") for name, schema in omit(SPEC["properties"], "seed").items()}
+    drawn = {
+        name: omit(schema, "default") for name, schema in omit(SPEC["properties"], "seed", "constant").items()
+    }
     drawn |= ROLE
     tensor = drawn | {"name": {**drawn["name"], **NAME_RULES}}
     constant_part = omit(constant["properties"], "dtype") | {"name": drawn["name"], "shape": stacked}

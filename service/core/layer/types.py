@@ -66,6 +66,10 @@ Shape = Annotated[tuple[Length, ...], Field(min_length=1, max_length=MAX_AXES), 
 # The shape of a constant, which may be a scalar or have no elements.
 AnyLength = Annotated[int, Field(ge=0, le=MAX_AXIS_LENGTH)]
 AnyShape = Annotated[tuple[AnyLength, ...], Field(max_length=MAX_AXES), BeforeValidator(_freeze_list)]
+# The shape of a tensor with an axis, which may have no elements.
+NonScalarShape = Annotated[
+    tuple[AnyLength, ...], Field(min_length=1, max_length=MAX_AXES), BeforeValidator(_freeze_list)
+]
 Seed = Annotated[
     int, Field(ge=0, le=MAX_SEED), BeforeValidator(_parse_seed, json_schema_input_type=int | str | None)
 ]
@@ -81,13 +85,17 @@ def _freeze_one(value: object) -> object:
 
 SparsityAxis = Literal["I", "O"]
 CenterName = Literal["same", "torch"]
+_Step = Annotated[int, Field(ge=1, le=MAX_STRIDE)]
+_Steps = Annotated[list[_Step], Field(min_length=1, max_length=3)]
 Stride = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=MAX_STRIDE)], ...],
+    tuple[_Step, ...],
     Field(min_length=1, max_length=3),
-    BeforeValidator(_freeze_one, json_schema_input_type=int | list[int] | None),
+    BeforeValidator(_freeze_one, json_schema_input_type=_Step | _Steps | None),
 ]
+_Value = Annotated[float, Field(ge=-MAX_PARAMETER, le=MAX_PARAMETER)]
+_Values = Annotated[list[_Value], Field(min_length=1, max_length=2)]
 ParameterValues = Annotated[
-    tuple[Annotated[float, Field(ge=-MAX_PARAMETER, le=MAX_PARAMETER)], ...],
+    tuple[_Value, ...],
     Field(min_length=1, max_length=2),
-    BeforeValidator(_freeze_one, json_schema_input_type=float | list[float] | None),
+    BeforeValidator(_freeze_one, json_schema_input_type=_Value | _Values | None),
 ]

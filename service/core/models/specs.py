@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from service.core.dtypes import TENSOR_DTYPES, IntegerDtype, TensorDtypeName
 from service.core.errors import MISSING, FieldError, SpecError, make_spec_error, translate_validation_errors
 from service.core.layer.spec import LayerSpec
-from service.core.layer.types import MAX_NAME_BYTES, AnyShape, Seed, check_name
+from service.core.layer.types import MAX_NAME_BYTES, AnyShape, NonScalarShape, Seed, check_name
 from service.core.models.values import Rule, ValuesName, make_rule
 
 Fields = dict[str, Any]
@@ -83,7 +83,7 @@ class ValuesSpec(StrictModel):
     """A tensor, or a part of one, whose elements follow from their place."""
 
     name: Name
-    shape: Annotated[AnyShape, Field(min_length=1, description="At least 1 axis. Lengths may be 0.")]
+    shape: Annotated[NonScalarShape, Field(description="At least 1 axis. Lengths may be 0.")]
     values: Annotated[
         ValuesName,
         Field(

@@ -54,6 +54,8 @@ class Arange(Rule):
         for option in ("start", "step"):
             if not float(getattr(self, option)).is_integer():
                 raise make_spec_error(option, f"must be an integer for {dtype}", getattr(self, option))
+        if not shape[-1]:
+            return
         last = int(self.start) + int(self.step) * (shape[-1] - 1)
         if not all(row.min <= end <= row.max for end in (self.start, last)):
             raise make_spec_error(

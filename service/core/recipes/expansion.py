@@ -84,7 +84,15 @@ def expand_model(recipe: object, defaults: Fields, tensors: list[Fields]) -> Exp
 
 def refuse_roles(defaults: Fields, tensors: Iterable[Fields]) -> None:
     """Check that a model without a recipe has no roles and layers. Raises SpecError."""
-    places = [("defaults", defaults), *((name_tensor(n, one), one) for n, one in enumerate(tensors))]
+    places = [("defaults", defaults)]
+    for number, tensor in enumerate(tensors):
+        parts = tensor.get("parts")
+        places.append((name_tensor(number, tensor), tensor))
+        places += [
+            (f"{name_tensor(number, tensor)}.parts[{index}]", part)
+            for index, part in enumerate(parts if isinstance(parts, list) else ())
+            if isinstance(part, dict)
+        ]
     for place, fields in places:
         for name in OWN & fields.keys():
             raise make_spec_error(f"{place}.{name}", "is allowed only in a model with a recipe", fields[name])

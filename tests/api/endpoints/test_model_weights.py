@@ -152,6 +152,7 @@ def test_the_parameters_of_constants_have_their_shapes_and_dtypes(client, counte
             "shape": [],
             "slice": None,
             "constant": 0.0,
+            "values": None,
             "parameters": None,
         }
     ]

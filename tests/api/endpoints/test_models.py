@@ -180,16 +180,16 @@ def test_twenty_thousand_tensors_are_published_and_read(client):
     ("content", "status", "detail"),
     [
         (b'{"seed": 1, "tensors": [%s]}' % b",".join([b"[]"] * 2_000_000), 413, "values"),
-        (b'{"seed": 1, %s}' % b",".join(b'"%d":0' % n for n in range(100_000)), 422, "at most 32 fields"),
+        (b'{"seed": 1, %s}' % b",".join(b'"%d":0' % n for n in range(100_000)), 422, "at most 64 fields"),
         (
             b'{"seed": 1, "tensors": [{%s}]}' % b",".join(b'"%d":0' % n for n in range(100_000)),
             422,
-            "tensors[0].tensor must have at most 32 fields; received 100000",
+            "tensors[0].tensor must have at most 64 fields; received 100000",
         ),
         (
             b'{"seed": 1, "defaults": {%s}, "tensors": [{}]}' % b",".join(b'"%d":0' % n for n in range(99)),
             422,
-            "defaults must have at most 32 fields; received 99",
+            "defaults must have at most 64 fields; received 99",
         ),
     ],
 )
