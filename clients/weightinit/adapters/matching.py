@@ -105,7 +105,8 @@ def match_tensor(found: Source, target: Target) -> list[Segment]:
     drawn = [segment.spec for segment in found.segments if segment.spec]
     layouts = {write_out(spec.layout, len(spec.shape)) for spec in drawn}
     values = {segment.value for segment in found.segments}
-    if not drawn and len(values) == 1 and has_elements_of(found.shape, target.shape):
+    is_ruled = any(segment.tensor for segment in found.segments)  # whose elements follow from their place
+    if not (drawn or is_ruled) and len(values) == 1 and has_elements_of(found.shape, target.shape):
         return [Segment(found.name, value=values.pop())]  # there is nothing to permute
     if drawn and target.letters and layouts != {target.letters}:
         return permute_tensor(found, target, layouts)
@@ -132,12 +133,20 @@ def permute_tensor(found: Source, target: Target, layouts: set[str]) -> list[Seg
         raise ModelRejected(known)
     if len(found.segments) == 1 and not _is_cut(found.segments[0], found.shape):
         return [permute_segment(found.segments[0], target, target.shape, 0)]
-    axis = find_axis(target.letters, letters[0])
-    if axis is None or target.shape[axis] != found.shape[0] or find_axis(letters, letters[0]) is None:
+    stacked = found.segments[0].axis
+    axis = find_axis(target.letters, letters[stacked])
+    if (
+        axis is None
+        or target.shape[axis] != found.shape[stacked]
+        or find_axis(letters, letters[stacked]) is None
+    ):
         raise ModelRejected(f"{known}, in parts that cannot be permuted")
     return [
         permute_segment(
-            segment, target, _resize(target.shape, axis, segment.spec.shape[0] if segment.spec else 1), axis
+            segment,
+            target,
+            _resize(target.shape, axis, segment.spec.shape[stacked] if segment.spec else 1),
+            axis,
         )
         for segment in found.segments
     ]

@@ -14,9 +14,7 @@ from weightinit.adapters.actions import (
     PublishedDraw,
 )
 from weightinit.adapters.published import PublishedModel, Segment, name_segments
-from weightinit.adapters.rules import (
-    TensorRejected,
-)
+from weightinit.adapters.rules import ModelRejected, TensorRejected
 from weightinit.client import Client
 from weightinit.models.expansion import ExpandedTensor
 from weightinit.models.model import MAX_SEED
@@ -140,8 +138,17 @@ def resolve_plan(
 
 
 def plan_segments(segments: Sequence[Segment], published: PublishedModel) -> Iterator[Block]:
-    """Yield the blocks of a tensor that is initialized from the segments of a published one."""
+    """Yield the blocks of a tensor that is initialized from the segments of a published one.
+
+    Raises ModelRejected for elements that follow from a rule, which live models cannot have yet.
+    """
     for segment, suffix in zip(segments, name_segments(segments), strict=True):
+        if segment.tensor is not None:
+            raise ModelRejected(
+                f"{segment.name} of {published.label} follows from a rule of the service "
+                f"({segment.tensor.summarize()}), which a live model cannot be set to: leave it with "
+                "rules={name: None}, and load it from a file of the published model"
+            )
         action: Action = Constant(segment.value)
         if segment.spec is not None and segment.parameters is not None:
             action = PublishedDraw(segment.spec, segment.parameters, segment.first)

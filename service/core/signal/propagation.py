@@ -29,6 +29,7 @@ SMOOTH, KINKED = make_nodes(2000), make_nodes(8000)
 #: ln q of the tabulated variances.
 GRID = np.linspace(math.log(1e-6), math.log(1e6), 241)
 STEP = 1e-5  # of the difference quotient for the slope
+STAYS = 1e-4  # relative growth in a layer below which a variance stays as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def follow_chain(activation: str, parameter: tuple[float, ...] | None, gain: flo
 def find_limit(growth: Array, gain: float, gradient: Array) -> Chain:
     """Find where a variance of 1 tends to, given the logarithm of its growth at each point of GRID."""
     middle = len(GRID) // 2
+    if abs(growth[middle]) < STAYS:  # 1 is a fixed point itself, even if others near it do not tend to it
+        return Chain(1.0, gain * math.exp(float(gradient[middle])))
     rising = growth[middle] > 0
     path = range(middle, len(GRID)) if rising else range(middle, -1, -1)
     after = next((k for k in path if (growth[k] > 0) != rising), None)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+import weightinit.torch
 from weightinit import Spec, SpecRejected
 from weightinit.models import Model, Part, TensorSpec
 from weightinit.models.diff import Side, find_differences
@@ -72,3 +74,32 @@ def test_a_part_takes_a_range_of_a_later_axis():
 def test_a_part_takes_a_range_of_one_axis_only():
     with pytest.raises(SpecRejected, match="must be a range of axis 1"):
         Part.of(Spec((4, 10), name="x"), "0:2,1:10", axis=1)
+
+
+def publish_fused(client, layout, axis):
+    """Publish a layer of 8 inputs and three times 4 outputs, whose parts are stacked along its outputs."""
+    shape = (8, 4) if layout == "IO" else (4, 8)
+    heads = (Part.of(Spec(shape, layout=layout, seed=42, name=f"weight.{name}")) for name in "qkv")
+    tensors = (TensorSpec.of("weight", *heads, axis=axis), TensorSpec.of("bias", Part.constant(12, 0)))
+    return client.publish(Model(42, tensors)).id
+
+
+@pytest.mark.parametrize(("layout", "axis"), [("IO", 1), ("OI", 0)])
+def test_a_live_model_starts_from_parts_along_either_axis(client, layout, axis):
+    model = torch.nn.Linear(8, 12)
+    published = publish_fused(client, layout, axis)
+    weightinit.torch.initialize_(model, published, client=client)
+    served = client.tensor(published, "weight")
+    assert np.array_equal(model.weight.detach().numpy(), served.T if layout == "IO" else served)
+
+
+def test_a_live_model_is_not_set_to_values_that_follow_from_a_rule(client):
+    class Positions(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.nn.Parameter(torch.zeros(9, 8))
+
+    tensor = TensorSpec.of("table", Part.values((9, 8), "sinusoidal"))
+    published = client.publish(Model(42, (tensor,))).id
+    with pytest.raises(weightinit.torch.ModelRejected, match=r"table of .* follows from a rule .*sinusoidal"):
+        weightinit.torch.initialize_(Positions(), published, client=client)

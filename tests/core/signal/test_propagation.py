@@ -71,6 +71,11 @@ def test_preserve_keeps_the_variance_of_signals(activation):
     assert propagate(activation=activation, scheme="preserve").forward == 1.0
 
 
+@pytest.mark.parametrize("activation", ["gelu", "silu", "mish", "tanh", "elu", "softplus"])
+def test_preserve_has_a_fixed_point_of_one(activation):
+    assert propagate(activation=activation, scheme="preserve").fixed_point == 1.0
+
+
 @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "elu"])
 def test_preserve_with_fan_out_keeps_the_variance_of_gradients(activation):
     assert propagate(activation=activation, scheme="preserve", mode="fan_out").backward == 1.0
