@@ -134,8 +134,12 @@ MAX_REMEMBERED, COUNT = 4096, 16
 
 
 def remember(weights: jax.Array, made: Initializer) -> None:
-    """Store the initializer of some weights, which are identified by their size and first 16 values."""
-    if weights.size >= COUNT // 4:
+    """Store the initializer of some weights, which are identified by their size and first 16 values.
+
+    Values that repeat, as those of zeros or of an identity, identify nothing and are not stored.
+    """
+    first = np.asarray(weights.ravel()[:COUNT])
+    if weights.size >= COUNT // 4 and 2 * np.unique(first).size > first.size:
         _REMEMBERED[identify(weights)] = made
     while len(_REMEMBERED) > MAX_REMEMBERED:
         _REMEMBERED.popitem(last=False)

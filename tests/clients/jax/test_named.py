@@ -9,6 +9,7 @@ import pytest
 import weightinit.jax
 from jax._src.nn.initializers import _compute_fans
 from weightinit import SpecRejected
+from weightinit.jax.initializers import recall
 
 from tests.clients.drawing import draw
 
@@ -153,3 +154,10 @@ def test_a_scalar_is_refused(client):
 def test_arguments_are_checked_at_once(given, words):
     with pytest.raises(SpecRejected, match=words):
         weightinit.jax.variance_scaling(*given)
+
+
+@pytest.mark.parametrize("make", [weightinit.jax.zeros, weightinit.jax.identity, weightinit.jax.ones])
+def test_values_that_repeat_do_not_tell_whose_they_are(make, client):
+    """Another layer may have the same values from its own library: they are not claimed as ours."""
+    weights = make(client=client)(jax.random.key(0), (16, 16))
+    assert recall(weights) is None
