@@ -8,7 +8,7 @@ from service.core.models.names import ModelName
 PARAMETERS = "/v1/parameters"
 WEIGHTS = "/v1/weights"
 MODELS = "/v1/models"
-CANONICAL = MODELS + "/canonical"
+CANONICAL = "/v1/canonical"
 MODEL = MODELS + "/{id}"
 NAMES = "/v1/names"
 NAME = NAMES + "/{team}/{name}/{version}"

@@ -55,7 +55,7 @@ RULES = {
     r"must be unique": "depends on another tensor",
     r"is allowed only in .*": "depends on the recipe",
     r"must be one of gpt2, .*": "a table of the service, which a release may lengthen",
-    r"is not a role of .*": "depends on the recipe",
+    r"must be one of recipe .*": "depends on the recipe",
     r"needs .*": "depends on the recipe, and on the tensors beside",
     r"must be split, .*": "depends on the recipe",
 }

@@ -39,7 +39,7 @@ class ExpandedModel:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> "ExpandedModel":
-        """Read a response of `/v1/models/canonical`. Raises ValueError."""
+        """Read a response of `/v1/canonical`. Raises ValueError."""
         try:
             tensors = tuple(
                 ExpandedTensor(**{name: row[name] for name in ExpandedTensor.__slots__})

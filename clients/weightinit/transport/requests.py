@@ -62,7 +62,7 @@ def make_publish_query(model: Mapping[str, object]) -> Query:
 
 def make_expand_query(model: Mapping[str, object]) -> Query:
     """Return the query that validates a model. Raises SpecRejected if it cannot be written as JSON."""
-    return Query("/v1/models/canonical", {}, "the canonical form of a model", "POST", _write_json(model))
+    return Query("/v1/canonical", {}, "the canonical form of a model", "POST", _write_json(model))
 
 
 def make_model_query(model: str, part: str = "") -> Query:

@@ -1,4 +1,4 @@
-"""POST /v1/models and /v1/models/canonical: publish a model, or only validate it."""
+"""POST /v1/models and /v1/canonical: publish a model, or only validate it."""
 
 from functools import partial
 

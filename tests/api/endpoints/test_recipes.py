@@ -19,7 +19,7 @@ MODEL = {
 
 
 def expand(client, **changes):
-    return client.post("/v1/models/canonical", json={**MODEL, **changes})
+    return client.post("/v1/canonical", json={**MODEL, **changes})
 
 
 def test_the_id_is_the_digest_of_the_canonical_form(client):
@@ -66,7 +66,7 @@ def test_a_wrong_recipe_is_refused_with_suggestions(client):
 def test_a_recipe_given_twice_is_refused(client):
     body = b'{"seed": 1, "recipe": "gpt2", "recipe": "llama", "tensors": [{"name": "a", "shape": [1]}]}'
     headers = {"Content-Type": "application/json"}
-    response = client.post("/v1/models/canonical", content=body, headers=headers)
+    response = client.post("/v1/canonical", content=body, headers=headers)
     assert response.json()["errors"][0]["rule"] == "must have each name once"
 
 
