@@ -34,7 +34,7 @@ from service.core.slices import Slices, parse_slices, select_all
 
 T = TypeVar("T")
 #: Fields that are not allowed in `defaults`: the model sets the seed, each tensor sets its shape and name.
-FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name"})
+FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name", "constant"})
 #: Fields of a drawn part that a whole tensor does not have.
 PART_FIELDS = ("slice", "copy")
 #: Schemes of drawn tensors that are constants, which have a canonical form of their own.
@@ -48,7 +48,7 @@ def check_defaults(defaults: Fields) -> None:
         if name in FIELDS_WITHOUT_DEFAULT:
             raise make_spec_error(
                 f"defaults.{name}",
-                "must not be in defaults: set seed in the model, name and shape in each tensor",
+                "must not be in defaults: set seed in the model, name, shape and constant in each tensor",
                 value,
             )
     try:
