@@ -236,3 +236,13 @@ def format_location(location: tuple[int | str, ...]) -> str:
         else describe_text(name)
     )
     return known + "".join(f"[{item}]" for item in rest if isinstance(item, int))
+
+
+def name_tensor(number: int, fields: Mapping[str, object]) -> str:
+    """Format the path of a tensor in an error, with its name, or its index if it has no name.
+
+    >>> name_tensor(3, {"name": "fc1"}), name_tensor(3, {})
+    ('tensors["fc1"]', 'tensors[3]')
+    """
+    name = fields.get("name")
+    return f"tensors[{describe_text(name) if isinstance(name, str) and name else number}]"

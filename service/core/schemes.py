@@ -93,9 +93,11 @@ class Scheme:
     @property
     def is_drawn(self) -> bool:
         """Whether the elements depend on a seed."""
-        return self.name not in {"identity", "dirac", "constant", "zeros", "ones"}
+        return self.name not in CONSTANTS | {"identity", "dirac"}
 
 
+#: Schemes of one value everywhere.
+CONSTANTS: frozenset[SchemeName] = frozenset({"constant", "zeros", "ones"})
 FANS = frozenset({"fan_in", "fan_out", "fans_as"})
 CUT = frozenset({"lower", "upper"})
 SCALING = FANS | CUT | {"mode", "gain", "distribution"}

@@ -7,9 +7,22 @@ kernel ("IO") and the same kernel in PyTorch ("OI") have the same draws.
 from functools import lru_cache
 from typing import NamedTuple
 
+from service.core.layer.types import CenterName
 from service.core.slices import Slices, compute_shape
 
 CANONICAL = "BGOIDHW"
+
+
+def find_center(length: int, center: CenterName) -> int:
+    """Return the index of the centre of an axis of a kernel.
+
+    "same" is the tap that padding="same" puts on the output itself. "torch" is that of torch.nn.init.dirac_,
+    which is one further in even kernels.
+
+    >>> find_center(3, "same"), find_center(4, "same"), find_center(4, "torch")
+    (1, 1, 2)
+    """
+    return length // 2 if center == "torch" else (length - 1) // 2
 
 
 class StridedPositions(NamedTuple):

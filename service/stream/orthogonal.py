@@ -9,23 +9,22 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core import DTYPES, DtypeName
+from service.core.layer.types import CenterName
 from service.core.slices import Slices, compute_shape
 from service.stream.kernels import gather as gathering
 from service.stream.kernels.tiles import SIDE, WIDTH
 from service.stream.key import Key
 from service.stream.matrices import ENGINE, Engine, Family, Matrices
-from service.stream.order import CANONICAL, StridedPositions, find_positions
+from service.stream.order import CANONICAL, StridedPositions, find_center, find_positions
 from service.stream.rounding import round_to
 from service.stream.tensor import Fill
 
-#: The center of an axis of k taps: (k - 1) // 2, or k // 2 as torch.nn.init.dirac_ has it.
-CenterName = Literal["same", "torch"]
 SPACE = "DHW"
 PIECE = 2**15  # elements that are gathered and rounded at a time, in the L2 cache
 AHEAD = 3  # times the requested elements whose columns are computed ahead
@@ -58,7 +57,7 @@ class Geometry:
         tap = 0
         for letter in SPACE:
             for length in (length for length, of in zip(shape, layout, strict=True) if of == letter):
-                tap = tap * length + (length // 2 if center == "torch" else (length - 1) // 2)
+                tap = tap * length + find_center(length, center)
         return cls(multiply("BG"), multiply("O"), multiply("I"), multiply(SPACE), tap)
 
     @property

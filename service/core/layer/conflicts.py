@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from service.core.cut import compute_cut
 from service.core.errors import MISSING, FieldError
 from service.core.layer.spec import LayerSpec
-from service.core.layer.spread import SCALING_FIELDS, SPREADS, SpreadName, find_ends, standardize
+from service.core.layer.spread import SCALING_FIELDS, SPREADS, SpreadName
 from service.core.scheme_names import SchemeSpelling
 from service.core.schemes import OPTIONS, SCHEMES, DistributionName, Scheme, SchemeName
 from service.core.signal.moments import MOMENTS, PARAMETRIC
@@ -122,7 +122,7 @@ def _check_cut(spec: LayerSpec, distribution: DistributionName | None) -> Iterat
         elif spec.low is not None or spec.high is not None:
             yield _refuse(spec, name, "low and high: both set where the normal is cut")
     if given and distribution == "truncated_normal" and spec.low is None:
-        ends = find_ends(spec.lower, spec.upper)
+        ends = spec.ends
         if not ends[0] < ends[1]:
             rule = f"must leave lower, {ends[0]}, below upper, {ends[1]}"
             yield FieldError.of(given[-1], rule, getattr(spec, given[-1]))
@@ -157,8 +157,7 @@ def _check_interval(spec: LayerSpec, distribution: DistributionName | None) -> I
     elif spec.parent_stddev is None:
         yield from _require(spec, "parent_stddev", "low and high cut a truncated_normal")
     else:
-        ends = standardize(spec.low, spec.high, spec.mean, spec.parent_stddev)
-        yield from _check_mass("low", spec.low, *ends)
+        yield from _check_mass("low", spec.low, *spec.ends)
 
 
 def _check_activation(spec: LayerSpec, scheme: Scheme) -> Iterator[FieldError]:

@@ -13,7 +13,7 @@ from service.core.layer.fans import Fans, compute_fans, count_as, to_number
 from service.core.layer.layouts import has_kernel_axes, resolve_layout
 from service.core.layer.scaling import resolve_scaling
 from service.core.layer.spec import LayerSpec
-from service.core.layer.spread import SPREADS, Spread, find_ends, format_number, standardize
+from service.core.layer.spread import SPREADS, Spread, format_number
 from service.core.scheme_names import SPELLINGS, SchemeSpelling
 from service.core.schemes import DISTRIBUTIONS, SCHEMES, DistributionName, Mode, Scheme, SchemeName
 from service.core.signal.propagation import Propagation
@@ -140,7 +140,7 @@ def resolve_parameters(spec: LayerSpec) -> Parameters:
         stddev=scaling.spread.stddev,
         limit=scaling.spread.limit,
         **values._asdict(),
-        gain=1.0 if spec.gain is None else spec.gain,
+        gain=spec.gain or 1.0,
         formula=scaling.formula,
         reason=resolved.reason,
         reference=resolved.scheme.reference,
@@ -156,7 +156,12 @@ def derive_fans(spec: LayerSpec) -> tuple[str, Fans | None]:
     scheme = SPELLINGS[spec.scheme].scheme
     if scheme and "fan_in" not in scheme.options and not has_kernel_axes(letters):
         return letters, None
-    return letters, compute_fans(
+    return letters, count_connections(spec, letters)
+
+
+def count_connections(spec: LayerSpec, letters: str) -> Fans:
+    """Return the fans that signals meet: those of the shape, unless the spec sets them. Raises SpecError."""
+    return compute_fans(
         spec.shape,
         letters,
         spec.groups,
@@ -191,13 +196,10 @@ def locate_values(
         return Values(mean, low=mean - spread.limit, high=mean + spread.limit)
     if distribution != "truncated_normal":
         return Values(mean)
-    if spec.low is not None and spec.high is not None and spec.parent_stddev is not None:
-        ends = standardize(spec.low, spec.high, spec.mean, spec.parent_stddev)
-        return Values(mean, spec.parent_stddev, *ends, spec.low, spec.high)
-    lower, upper = find_ends(spec.lower, spec.upper)
-    parent = spread.stddev / compute_cut(lower, upper).stddev
-    if spec.parent_stddev is not None:
-        parent = spec.parent_stddev
+    lower, upper = spec.ends
+    parent = spec.parent_stddev or spread.stddev / compute_cut(lower, upper).stddev
+    if spec.low is not None and spec.high is not None:
+        return Values(mean, parent, lower, upper, spec.low, spec.high)
     return Values(mean, parent, lower, upper, mean + lower * parent, mean + upper * parent)
 
 

@@ -9,12 +9,9 @@ from service.core.layer.spec import LayerSpec
 from service.core.layer.spread import (
     SPREADS,
     Spread,
-    find_ends,
     format_leaky_scale,
     format_number,
     spread_limit,
-    spread_stddev,
-    standardize,
 )
 from service.core.layer.structure import measure_structure
 from service.core.schemes import Mode, Scheme
@@ -41,7 +38,7 @@ def resolve_scaling(
     if mode is None or fans is None or scheme.scale is None:  # constants
         return Scaling(Spread(0.0, 0.0, 0.0), scheme.formula)
     scale = compute_scale(spec, scheme.scale)
-    gain = 1.0 if spec.gain is None else spec.gain
+    gain = spec.gain or 1.0
     squared = "" if spec.gain is None else f"{format_number(gain)}² · "
     if scheme.name == "preserve":
         moments = find_moments(spec.activation, spec.activation_parameter) or Moments(1.0, 1.0)
@@ -94,22 +91,9 @@ def measure_given(spec: LayerSpec) -> Scaling:
     """Return the spread that a spec sets itself."""
     if spec.spreads:
         ((name, value),) = spec.spreads.items()
-        if name == "parent_stddev":
-            return _measure_parent(spec, value)
-        return Scaling(SPREADS[name].measure(value), SPREADS[name].format_formula(value))
+        row = SPREADS[name]
+        unit = compute_cut(*spec.ends).stddev if row.of_parent else 1.0
+        return Scaling(row.measure(unit * value), row.format_formula(value, unit))
     low, high = spec.low or 0.0, spec.high or 0.0
     numbers = f"({format_number(high)} - {format_number(low)})² / 12"
     return Scaling(spread_limit((high - low) / 2), f"σ² = (high - low)² / 12 = {numbers}")
-
-
-def _measure_parent(spec: LayerSpec, parent: float) -> Scaling:
-    """Return the spread of a normal that is cut anywhere."""
-    if spec.low is not None and spec.high is not None:
-        ends = standardize(spec.low, spec.high, spec.mean, parent)
-    else:
-        ends = find_ends(spec.lower, spec.upper)
-    unit = compute_cut(*ends).stddev
-    formula = (
-        f"σ² = ({format_number(unit)} · parent_stddev)² = ({format_number(unit)} · {format_number(parent)})²"
-    )
-    return Scaling(spread_stddev(unit * parent), formula)

@@ -25,7 +25,7 @@ from service.core.errors import (
 from service.core.layer.fans import FrameworkName
 from service.core.layer.layouts import LETTERS, SHORTHANDS, SPATIAL
 from service.core.layer.query import PARSERS, parse_pairs
-from service.core.layer.spread import SPREADS, SpreadName
+from service.core.layer.spread import DEFAULT_ENDS, SPREADS, SpreadName
 from service.core.layer.types import (
     MAX_AXES,
     MAX_NAME_BYTES,
@@ -46,8 +46,6 @@ from service.core.schemes import DistributionName, Mode
 
 #: Values that are the same as none.
 NEUTRAL = {"gain": 1.0, "mean": 0.0}
-#: Where a truncated normal is cut unless the spec says otherwise.
-DEFAULT_CUT = (-2.0, 2.0)
 
 
 class LayerSpec(BaseModel):
@@ -198,7 +196,7 @@ class LayerSpec(BaseModel):
         for name, default in NEUTRAL.items():
             if getattr(self, name) == default:
                 object.__setattr__(self, name, None)
-        if (self.lower, self.upper) == DEFAULT_CUT:
+        if (self.lower, self.upper) == DEFAULT_ENDS:
             object.__setattr__(self, "lower", None)
             object.__setattr__(self, "upper", None)
         if self.stride is not None:
@@ -216,6 +214,19 @@ class LayerSpec(BaseModel):
     def spreads(self) -> dict[SpreadName, float]:
         """The spread fields that are set, by name: at most one in a valid spec."""
         return {name: value for name in SPREADS if (value := getattr(self, name)) is not None}
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Where a truncated normal is cut, in σ of its parent: by lower and upper, or by low and high.
+
+        >>> LayerSpec(shape=(3,), parent_stddev=0.25, low=-0.5, high=1.5, mean=0.5).ends
+        (-4.0, 4.0)
+        """
+        if self.low is not None and self.high is not None and self.parent_stddev is not None:
+            mean = self.mean or 0.0
+            return (self.low - mean) / self.parent_stddev, (self.high - mean) / self.parent_stddev
+        lower, upper = DEFAULT_ENDS
+        return (lower if self.lower is None else self.lower), (upper if self.upper is None else self.upper)
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:

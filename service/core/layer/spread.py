@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
 from service.core.scheme_names import find_scheme
-from service.core.schemes import OPTIONS, TRUNCATED_UNIT_STDDEV, DistributionName
+from service.core.schemes import OPTIONS, DistributionName
 
 SpreadName = Literal["stddev", "parent_stddev", "limit"]
 
 #: Range of a spread field, whose square must be a float64 of full precision.
 MIN_SPREAD, MAX_SPREAD = 1e-150, 1e150
+#: Where a truncated normal is cut unless the spec says otherwise, in σ of its parent.
+DEFAULT_ENDS = (-2.0, 2.0)
 
 
 class Spread(NamedTuple):
@@ -61,21 +63,24 @@ def spread_limit(limit: float) -> Spread:
 class SpreadField:
     """A field of a spec that sets the spread directly, and so implies scheme explicit.
 
-    `distributions` are the allowed ones, the default first. `formula` is σ² in terms of the field.
+    `distributions` are the allowed ones, the default first. `formula` is σ² in terms of the field. A field
+    `of_parent` is multiplied by σ of the cut unit normal, which is `unit` in the formula.
     """
 
     name: SpreadName
     distributions: tuple[DistributionName, ...]
     formula: str
     measure: Callable[[float], Spread]
+    of_parent: bool = False
 
-    def format_formula(self, value: float) -> str:
+    def format_formula(self, value: float, unit: float = 1.0) -> str:
         """Format how the variance is computed from a value of the field.
 
         >>> SPREADS["limit"].format_formula(0.05)
         'σ² = limit² / 3 = 0.05² / 3'
         """
-        return f"σ² = {self.formula} = {self.formula.replace(self.name, format_number(value))}"
+        formula = self.formula.replace("unit", format_number(unit))
+        return f"σ² = {formula} = {formula.replace(self.name, format_number(value))}"
 
 
 SPREADS: dict[SpreadName, SpreadField] = {
@@ -85,31 +90,13 @@ SPREADS: dict[SpreadName, SpreadField] = {
         SpreadField(
             "parent_stddev",
             ("truncated_normal",),
-            f"({TRUNCATED_UNIT_STDDEV} · parent_stddev)²",
-            lambda stddev: spread_stddev(TRUNCATED_UNIT_STDDEV * stddev),  # unless it is cut elsewhere
+            "(unit · parent_stddev)²",
+            spread_stddev,
+            of_parent=True,
         ),
         SpreadField("limit", ("uniform",), "limit² / 3", spread_limit),
     )
 }
-
-
-def find_ends(lower: float | None, upper: float | None) -> tuple[float, float]:
-    """Return where a truncated normal is cut, in σ of its parent.
-
-    >>> find_ends(None, 3.0)
-    (-2.0, 3.0)
-    """
-    return (-2.0 if lower is None else lower), (2.0 if upper is None else upper)
-
-
-def standardize(low: float, high: float, mean: float | None, stddev: float) -> tuple[float, float]:
-    """Return the ends of an interval in σ of a normal around its mean.
-
-    >>> standardize(-0.5, 1.5, 0.5, 0.25)
-    (-4.0, 4.0)
-    """
-    middle = mean or 0.0
-    return (low - middle) / stddev, (high - middle) / stddev
 
 
 #: The fields that determine the spread of a scheme. They conflict with a spread field.

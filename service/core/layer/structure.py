@@ -22,7 +22,7 @@ def measure_structure(spec: LayerSpec, scheme: Scheme, letters: str) -> float | 
     size = measure_kernel(letters, spec.shape)._replace(groups=spec.groups)
     if check := CHECKS.get(scheme.name):
         check(letters, size, spec)
-    gain = 1.0 if spec.gain is None else spec.gain
+    gain = spec.gain or 1.0
     return gain * gain * scheme.mean_square(size)
 
 

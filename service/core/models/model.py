@@ -12,6 +12,7 @@ from typing import Any, Self
 import rfc8785
 
 from service.core.dtypes import TENSOR_DTYPES, DtypeName, TensorDtypeName
+from service.core.errors import name_tensor
 from service.core.layer.parameters import Parameters
 from service.core.layer.spec import LayerSpec
 from service.core.models.values import Rule
@@ -116,6 +117,11 @@ class ModelTensor:
         rows = slices[self.axis]
         stops = self.row_stops
         return range(bisect_right(stops, rows.start), min(bisect_left(stops, rows.stop) + 1, len(stops)))
+
+    def locate(self, number: int) -> str:
+        """Return the path of a part, as errors have it: that of the tensor if it is the only part."""
+        path = name_tensor(number, {"name": self.name})
+        return path if len(self.parts) == 1 else f"{path}.parts[{number}]"
 
     @property
     def elements(self) -> int:

@@ -10,6 +10,7 @@ from service.core.errors import (
     FieldError,
     SpecError,
     make_spec_error,
+    name_tensor,
 )
 from service.core.layer.parameters import resolve_parameters
 from service.core.layer.spec import LayerSpec, check_element_count
@@ -29,7 +30,8 @@ from service.core.models.specs import (
     validate,
 )
 from service.core.recipes import OWN as RECIPE_FIELDS
-from service.core.recipes import Expansion, expand_model, name_tensor, refuse_roles
+from service.core.recipes import Expansion, expand_model, refuse_roles
+from service.core.schemes import CONSTANTS
 from service.core.slices import Slices, parse_slices, select_all
 
 T = TypeVar("T")
@@ -37,8 +39,6 @@ T = TypeVar("T")
 FIELDS_WITHOUT_DEFAULT = frozenset({"shape", "seed", "name", "constant"})
 #: Fields of a drawn part that a whole tensor does not have.
 PART_FIELDS = ("slice", "copy")
-#: Schemes of drawn tensors that are constants, which have a canonical form of their own.
-CONSTANT_SCHEMES = frozenset({"constant", "zeros", "ones"})
 
 
 def check_defaults(defaults: Fields) -> None:
@@ -240,7 +240,7 @@ class Parser(NamedTuple):
         self.limits.check_shape(spec.shape)
         check_integers(spec)
         parameters = resolve_parameters(spec)
-        if parameters.scheme in CONSTANT_SCHEMES:
+        if parameters.scheme in CONSTANTS:  # which have a canonical form of their own
             return Constant(spec.name, spec.shape, spec.dtype, parameters.mean + 0.0)
         return Drawn(spec, parameters, parse_rows(rows, spec.shape, axis), copy)
 

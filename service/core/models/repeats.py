@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from service.core.errors import FieldError, describe_text
+from service.core.errors import FieldError
 from service.core.models.model import Drawn, ModelTensor
 
 
@@ -17,9 +17,7 @@ class DrawnPart(NamedTuple):
     """A drawn part and its place in a model."""
 
     part: Drawn
-    tensor: str
-    number: int
-    is_only: bool  # of its tensor
+    place: str  # the path of the part, as errors have it
 
     @property
     def band(self) -> tuple[int, int, int]:
@@ -28,12 +26,6 @@ class DrawnPart(NamedTuple):
         cut = [axis for axis, (taken, length) in enumerate(lengths) if taken != slice(0, length)]
         axis = cut[0] if cut else 0
         return axis, self.part.slices[axis].start, self.part.slices[axis].stop
-
-    @property
-    def place(self) -> str:
-        """The path of the part, as errors have it."""
-        tensor = f"tensors[{describe_text(self.tensor)}]"
-        return tensor if self.is_only else f"{tensor}.parts[{self.number}]"
 
     def refuse(self, rule: str) -> FieldError:
         """Return the error for a name that breaks a rule."""
@@ -47,7 +39,7 @@ def find_repeats(tensors: Iterable[ModelTensor]) -> Iterator[FieldError]:
     for tensor in tensors:
         for number, part in enumerate(tensor.parts):
             if isinstance(part, Drawn):
-                drawn = DrawnPart(part, tensor.name, number, len(tensor.parts) == 1)
+                drawn = DrawnPart(part, tensor.locate(number))
                 if part.copy:
                     copies.append(drawn)
                 else:

@@ -1,6 +1,6 @@
 """Recipes: how published code bases initialize whole models."""
 
-from service.core.recipes.expansion import OWN, Decision, Expansion, expand_model, name_tensor, refuse_roles
+from service.core.recipes.expansion import OWN, Decision, Expansion, expand_model, refuse_roles
 from service.core.recipes.rules import Recipe, Rule, Size
 from service.core.recipes.table import RECIPES
 
@@ -13,6 +13,5 @@ __all__ = [
     "Rule",
     "Size",
     "expand_model",
-    "name_tensor",
     "refuse_roles",
 ]

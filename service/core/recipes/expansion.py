@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from service.core.errors import MAX_ERRORS, MISSING, FieldError, SpecError, describe_text, make_spec_error
+from service.core.errors import MAX_ERRORS, MISSING, FieldError, SpecError, make_spec_error, name_tensor
 from service.core.layer.spread import SPREADS, merge_defaults
 from service.core.recipes.roles import ROLES, find_layer, find_role
 from service.core.recipes.rules import FUSED, SPLIT, SQUARE, Recipe, Rule
@@ -301,13 +301,3 @@ def _drop(fields: Fields, *names: str) -> Fields:
 
 def _has_name(fields: Fields) -> bool:
     return isinstance(fields.get("name"), str)
-
-
-def name_tensor(number: int, fields: Fields) -> str:
-    """Format the path of a tensor in an error, with its name, or its index if it has no name.
-
-    >>> name_tensor(3, {"name": "fc1"}), name_tensor(3, {})
-    ('tensors["fc1"]', 'tensors[3]')
-    """
-    name = fields.get("name")
-    return f"tensors[{describe_text(name) if isinstance(name, str) and name else number}]"

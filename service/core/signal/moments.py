@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from service.core.cut import CONTEXT, compute_density, compute_tail
@@ -172,6 +173,7 @@ PARAMETRIC: dict[str, Parametric] = {
 }
 
 
+@lru_cache(1024)
 def find_moments(activation: str, parameter: tuple[float, ...] | None = None) -> Moments | None:
     """Return the moments of an activation, by its canonical name. None if it has none.
 

@@ -2,30 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core import DtypeName
+from service.core.layer.types import CenterName
 from service.core.slices import Slices
 from service.stream.kernels.diagonal import find_diagonal
+from service.stream.order import find_center
 from service.stream.rounding import round_to
 from service.stream.sources.elements import SlicedElements
-
-Center = Literal["same", "torch"]
-
-
-def find_center(length: int, center: Center) -> int:
-    """Return the index of the centre of an axis of a kernel.
-
-    "same" is the tap that padding="same" puts on the output itself. "torch" is that of torch.nn.init.dirac_,
-    which is one further in even kernels.
-
-    >>> find_center(3, "same"), find_center(4, "same"), find_center(4, "torch")
-    (1, 1, 2)
-    """
-    return length // 2 if center == "torch" else (length - 1) // 2
 
 
 @dataclass(frozen=True)
@@ -43,7 +30,7 @@ class IdentityTensor(SlicedElements):
     dtype: DtypeName
     gain: float
     groups: int = 1
-    center: Center = "same"
+    center: CenterName = "same"
 
     def __post_init__(self) -> None:
         if self._measure("O") % self.groups:

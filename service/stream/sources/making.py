@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from service.core import DTYPES, TENSOR_DTYPES, IntegerDtype, LayerSpec, Parameters, SchemeName, require_seed
 from service.core.cut import compute_cut, round_interval
-from service.core.errors import MAX_ERRORS, FieldError, SpecError, describe_text, make_spec_error
+from service.core.errors import MAX_ERRORS, FieldError, SpecError, make_spec_error
+from service.core.layer.spread import DEFAULT_ENDS
+from service.core.layer.types import CenterName
 from service.core.models import Constant, Drawn, Model, ModelTensor, Part, Values
 from service.core.models.values import InverseSoftplus
+from service.core.schemes import CONSTANTS
 from service.core.slices import Slices, compute_shape, select_all
 from service.stream.key import derive_key
 from service.stream.order import find_positions
@@ -45,7 +48,7 @@ def make_source(spec: LayerSpec, parameters: Parameters, slices: Slices | None =
 
 def make_drawn(spec: LayerSpec, parameters: Parameters, slices: Slices) -> Source:
     """Return the source of elements that are drawn one by one."""
-    cut_elsewhere = (parameters.lower, parameters.upper) not in {(None, None), (-2.0, 2.0)}
+    cut_elsewhere = (parameters.lower, parameters.upper) not in {(None, None), DEFAULT_ENDS}
     if parameters.distribution is None:
         raise ValueError(f"scheme {parameters.scheme} has no distribution")
     if not (parameters.mean or cut_elsewhere or spec.low is not None):
@@ -116,8 +119,13 @@ def make_orthogonal(spec: LayerSpec, parameters: Parameters, slices: Slices) -> 
         slices=slices,
         dtype=parameters.dtype,
         gain=parameters.gain,
-        center=spec.center if parameters.scheme == "delta_orthogonal" else None,
+        center=find_tap(spec, parameters),
     )
+
+
+def find_tap(spec: LayerSpec, parameters: Parameters) -> CenterName | None:
+    """Return which tap of a kernel has the matrix; None if all taps are part of it."""
+    return spec.center if parameters.scheme == "delta_orthogonal" else None
 
 
 #: Operations that the draw of a mask takes, about.
@@ -131,7 +139,7 @@ def check_work(
     rule = "request fewer rows of it, or split it into parts"
     operations = 0
     if parameters.scheme in {"orthogonal", "delta_orthogonal"}:
-        center = spec.center if parameters.scheme == "delta_orthogonal" else None
+        center = find_tap(spec, parameters)
         operations = estimate_cost(spec.shape, parameters.layout, slices, center)
         memory = estimate_memory(spec.shape, parameters.layout, center)
         if memory > limits.memory:
@@ -146,9 +154,7 @@ def check_work(
 
 
 MAKERS: dict[SchemeName, Make] = {
-    "constant": make_constant,
-    "zeros": make_constant,
-    "ones": make_constant,
+    **dict.fromkeys(CONSTANTS, make_constant),
     "identity": make_identity,
     "dirac": make_identity,
     "sparse": make_sparse,
@@ -163,12 +169,10 @@ def check_model_work(model: Model) -> None:
     for tensor in model.tensors:
         for number, part in enumerate(tensor.parts):
             if isinstance(part, Drawn) and len(errors) < MAX_ERRORS:
-                place = f"tensors[{describe_text(tensor.name)}]"
-                place += "" if len(tensor.parts) == 1 else f".parts[{number}]"
                 try:
                     check_work(part.spec, part.parameters, part.slices)
                 except SpecError as error:
-                    errors += error.within(place).errors
+                    errors += error.within(tensor.locate(number)).errors
     if errors:
         raise SpecError(errors)
 

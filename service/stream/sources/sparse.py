@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core import DTYPES, DtypeName
+from service.core.layer.structure import count_zeros
 from service.core.slices import Slices, compute_shape
 from service.stream.kernels.ranges import draw_range
 from service.stream.kernels.sparse import list_units, mark_zeros, select_thresholds
@@ -106,7 +107,7 @@ class SparseTensor(SlicedElements):
         outputs, inputs = self._measure("O"), self._measure("IDHW")
         size, inner = (inputs, 1) if self.axis == "I" else (outputs, inputs)
         shift = max(min(BLOCK_UNITS, BLOCK_DRAWS // size), 1).bit_length() - 1
-        return Units(math.prod(self.shape) // size, size, inner, math.ceil(self.sparsity * size), shift)
+        return Units(math.prod(self.shape) // size, size, inner, count_zeros(self.sparsity, size), shift)
 
     @cached_property
     def _draws(self) -> Fill:
