@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from service.core.errors import MAX_ERRORS, MISSING, FieldError, SpecError, make_spec_error, name_tensor
 from service.core.layer.spread import SPREADS, merge_defaults
-from service.core.recipes.roles import ROLES, find_layer, find_role
+from service.core.recipes.patterns import find_layer, find_role
+from service.core.recipes.roles import ROLES
 from service.core.recipes.rules import FUSED, SPLIT, SQUARE, Recipe, Rule
 from service.core.recipes.sizes import MAX_SIZE, ChosenRecipe, count_layers
 from service.core.recipes.values import Tensor, measure
@@ -84,18 +85,18 @@ def expand_model(recipe: object, defaults: Fields, tensors: list[Fields]) -> Exp
 
 def refuse_roles(defaults: Fields, tensors: Iterable[Fields]) -> None:
     """Check that a model without a recipe has no roles and layers. Raises SpecError."""
-    places = [("defaults", defaults)]
+    for name in OWN & defaults.keys():
+        raise _refuse_role(f"defaults.{name}", defaults[name])
     for number, tensor in enumerate(tensors):
         parts = tensor.get("parts")
-        places.append((name_tensor(number, tensor), tensor))
-        places += [
-            (f"{name_tensor(number, tensor)}.parts[{index}]", part)
-            for index, part in enumerate(parts if isinstance(parts, list) else ())
-            if isinstance(part, dict)
-        ]
-    for place, fields in places:
-        for name in OWN & fields.keys():
-            raise make_spec_error(f"{place}.{name}", "is allowed only in a model with a recipe", fields[name])
+        for index, fields in enumerate([tensor, *(parts if isinstance(parts, list) else ())]):
+            for name in OWN & fields.keys() if isinstance(fields, dict) else ():
+                part = f".parts[{index - 1}]" if index else ""
+                raise _refuse_role(f"{name_tensor(number, tensor)}{part}.{name}", fields[name])
+
+
+def _refuse_role(place: str, value: object) -> SpecError:
+    return make_spec_error(place, "is allowed only in a model with a recipe", value)
 
 
 class Errors:

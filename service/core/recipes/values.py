@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 from service.core.errors import MISSING, make_spec_error
 from service.core.layer.fans import FRAMEWORKS, Fans, FrameworkName, count_as
 from service.core.layer.layouts import measure_kernel, resolve_layout
-from service.core.recipes.roles import replace_last
+from service.core.recipes.patterns import replace_last
 from service.core.schemes import Extents
 
 Fields = Mapping[str, Any]

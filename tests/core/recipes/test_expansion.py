@@ -5,13 +5,13 @@ import math
 
 import pytest
 
-from service.core import LayerSpec, SpecError
+from service.core import SpecError
 from service.core.models import parse_model
 from service.core.recipes import RECIPES
+from service.core.recipes.expansion import measure_square
 from service.core.recipes.expressions import evaluate, parse_expression
 from service.core.recipes.roles import ROLES
 from service.core.recipes.rules import OF_TENSOR
-from service.core.schemes import SCHEMES
 from tests.core.recipes.expanding import LIMITS, describe, expand
 
 KERNEL = {"name": "h.0.mlp.c_proj.weight", "shape": [8, 32]}
@@ -232,12 +232,11 @@ def test_every_rule_makes_a_valid_tensor(recipe):
     names = dict.fromkeys(OF_TENSOR, 6) | {size.name: size.default or 4 for size in recipe.sizes}
     for rule in recipe.rules:
         fields = rule.compute_fields(names)
-        if missing := fields.keys() - LayerSpec.model_fields.keys() - {"constant"}:
-            pytest.skip(f"layer specs have no {', '.join(missing)}")
-        if fields.get("scheme", "he") not in SCHEMES:
-            pytest.skip(f"layer specs have no scheme {fields['scheme']}")
-        if "constant" not in fields and fields:
-            LayerSpec.parse({"shape": [6, 6], **fields})
+        if "grid" in fields:  # of a table of 36 positions
+            fields["grid"] = measure_square({"shape": [36, 8]})
+        shape = [36, 8] if "values" in fields else [6, 6]
+        if fields:
+            parse_model({"seed": 1, "tensors": [{"name": "x", "shape": shape, **fields}]}, 1, LIMITS)
 
 
 @pytest.mark.parametrize(

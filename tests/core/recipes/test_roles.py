@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.core.recipes.roles import MAX_MATCHED, ROLES, find_layer, find_role
+from service.core.recipes.patterns import MAX_MATCHED, find_layer, find_role
+from service.core.recipes.roles import ROLES
 
 ALONE = {}.get
 # Names of state dicts of the libraries, and of Flax and Keras; shapes of the kernels are rank 2 unless said.
